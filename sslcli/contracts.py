@@ -1,0 +1,239 @@
+"""The extension surface: what a plugin author implements. Everything here is also in sslcli.api.
+
+Abstract classes are what an author writes (a missing method fails at once); Protocols are abilities that some
+learnables have, and a workflow asks for the ability, never for a name.
+Letters: B samples, T rows of all samples end to end, D width, N targets.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
+
+import numpy as np
+import tokenizers
+from torch import Tensor, nn
+
+from sslcli.config import Config
+from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.data.arrangements import ARRANGEMENTS, Rows
+from sslcli.data.batches import Batch, Sample
+from sslcli.data.corpus import Corpus
+from sslcli.data.documents import Document, Modality, Where
+from sslcli.data.draws import Draws, SampleDraws
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.reports import Report, Score
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All that a learnable learns at birth."""
+
+    architecture: TransformerSettings
+    tokenizer: Tokenizer | None = None
+    labels: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Views:
+    """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward."""
+
+    inputs: Inputs
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A metric as a sum over a count, so that it adds up over micro-batches and ranks; `exponential`: shown as exp."""
+
+    sum: Tensor | float
+    count: Tensor | float
+    exponential: bool = False
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch)."""
+
+    sums: Mapping[str, Tensor]
+    metrics: Mapping[str, Ratio] = field(default_factory=dict)
+    state: Mapping[str, Tensor] = field(default_factory=dict)  # no gradients; summed, handed to after_step
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters whose name matches `match` (fnmatch; "backbone.*", "learnable.*"). They are updated with `rate` times
+    the learning rate, at steps with step % every == phase; at other steps their gradients are dropped."""
+
+    match: str
+    rate: float = 1.0
+    every: int = 1
+    phase: int = 0
+
+
+V = TypeVar("V", bound=Views)
+
+
+class Learnable(nn.Module, ABC, Generic[V]):
+    """Whatever the one loop trains. It owns its heads and borrows the backbone. All state: parameters and buffers."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+    needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    couples: ClassVar[bool] = False  # the loss ties samples together: a batch is never split
+
+    def __init__(self, options: Config, frame: Frame) -> None:
+        super().__init__()
+        self.options, self.frame = options, frame
+
+    def begin(self, backbone: Transformer) -> None:
+        """Once, before step 0, never on resume: a teacher copies its pupil."""
+
+    @abstractmethod
+    def views(self, batch: Batch, draws: Draws) -> V:
+        """The random half: in the loader, on a meta-device twin; reads no parameter."""
+
+    @abstractmethod
+    def forward(self, backbone: Transformer, views: V) -> Loss:
+        """The differentiable half: writes nothing; equally many network calls on every rank."""
+
+    def groups(self) -> Sequence[Group]:
+        return ()
+
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
+        """Without gradients, alike on all ranks; not after a skipped step."""
+
+
+class Objective(Learnable[V]):
+    """Labels made out of the data."""
+
+    arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        """Integer rows, one a sample, without randomness; written once beside the shards."""
+        return ARRANGEMENTS[self.arranges].rows(corpus, self.frame.tokenizer)
+
+    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
+        """The sample of one row, by number, in any order."""
+        return ARRANGEMENTS[self.arranges].sample(corpus, row, self.frame.tokenizer)
+
+    @abstractmethod
+    def show(self, views: V) -> Report:
+        """What was corrupted and what is to be predicted, in words or pictures (--show-batch)."""
+
+
+class Readout(Objective[V]):
+    """One pass of the backbone, then a reading. Only Readouts compose ("mlm+nsp")."""
+
+    corrupts: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, hidden: Hidden, views: V, backbone: Transformer) -> Loss: ...
+
+    @final
+    def forward(self, backbone: Transformer, views: V) -> Loss:
+        return self.read(backbone(views.inputs), views, backbone)
+
+
+class Reader(ABC):
+    """Documents out of a reference. Its entry point is named by what it opens: a suffix ("jsonl") or a scheme ("demo")."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def documents(self, reference: str) -> Iterator[Document]: ...
+
+    def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
+        """Settings (dotted key -> value) that were found to work for this data; they yield to a file and to flags."""
+        return {}
+
+
+class PieceTrainer(ABC):
+    """Learns a vocabulary of pieces."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer: ...
+
+
+@dataclass(frozen=True)
+class Key:
+    """One tensor of a foreign file and the tensors of ours that lie in it, one under the other along dimension 0.
+
+    `{i}` stands for the layer. `transposed`: the file holds the transpose. Ours begin with "backbone." or "head.".
+    """
+
+    theirs: str
+    ours: tuple[str, ...]
+    transposed: bool = False
+
+
+class Family(ABC):
+    """A kind of model directory: a settings map and a key map, both ways. core does the reading and writing."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+
+    @abstractmethod
+    def reads(self, config: Mapping[str, Any]) -> bool: ...
+
+    @abstractmethod
+    def settings(self, config: Mapping[str, Any]) -> TransformerSettings: ...
+
+    @abstractmethod
+    def config(self, settings: TransformerSettings) -> Mapping[str, Any] | None:
+        """config.json for this shape, or None where this family cannot hold it with equal numbers."""
+
+    @abstractmethod
+    def keys(self, settings: TransformerSettings) -> Sequence[Key]: ...
+
+
+@dataclass(frozen=True)
+class TokenTargets:
+    """Tokens to be predicted [N] and their visible neighbours [N], -1 where none is visible."""
+
+    tokens_N: np.ndarray
+    left_N: np.ndarray
+    right_N: np.ndarray
+
+
+@runtime_checkable
+class PredictsTokens(Protocol):
+    """Its targets are tokens: the unigram and bigram floors can be computed beside it."""
+
+    def targets(self, views: Any) -> TokenTargets: ...
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One thing that was generated, with its score and whatever else is worth a column."""
+
+    text: str
+    score: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """`Request` (a Config) becomes flags of `ssl generate`."""
+
+    Request: ClassVar[type[Config]]
+
+    def generate(self, backbone: Transformer, request: Any, draws: Draws) -> Iterator[Artifact]: ...

@@ -1,0 +1,68 @@
+"""The shape of a Transformer, without torch: what a run file says and what a family translates."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from sslcli.config import Config
+
+Architecture = Literal["encoder", "decoder"]  # "encoder_decoder" takes its place here with its first objective
+
+
+class TransformerSettings(Config):
+    """Few and orthogonal: a model family is a point in this space, never another class.
+
+    Widths are in numbers of features, `longest_tokens` and windows in tokens.
+    """
+
+    architecture: Architecture = Field("encoder", description="encoder: every token sees all; decoder: only earlier ones")
+    vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads ready rows only")
+    width: int = Field(256, gt=0, description="features of a hidden state")
+    depth: int = Field(4, gt=0, description="number of layers")
+    heads: int = Field(4, gt=0, description="attention heads of the queries")
+    key_value_heads: int | None = Field(None, gt=0, description="attention heads of keys and values; as many as heads when not given")
+    head_width: int | None = Field(None, gt=0, description="features of one head; width / heads when not given")
+    feedforward: Literal["plain", "gated"] = Field("plain", description="gated multiplies two projections before the way down")
+    feedforward_width: int = Field(1024, gt=0, description="features inside the feed-forward layer")
+    activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = Field("gelu", description="non-linearity of feed-forward and head")
+    norm: Literal["layer", "rms"] = Field("layer", description="LayerNorm or RMSNorm")
+    norm_place: Literal["post", "pre"] = Field("post", description="norm after the residual sum, or before each sub-layer")
+    norm_epsilon: float = Field(1e-12, gt=0, description="added to the variance inside every norm")
+    norm_embeddings: bool = Field(True, description="norm the sum of the embeddings")
+    norm_first: bool = Field(True, description="norm before the first attention of a pre-norm model")
+    biases: Literal["all", "query_key_value", "none"] = Field("all", description="which linear layers and norms have biases")
+    positions: Literal["learned", "rotary", "none"] = Field("learned", description="how a token knows its place")
+    position_offset: int = Field(0, ge=0, description="unused rows before position 0 of learned positions")
+    longest_tokens: int = Field(512, gt=0, description="longest sequence that positions are made for")
+    rotary_base: float = Field(10_000.0, gt=0, description="base wavelength of rotary positions")
+    rotary_base_local: float | None = Field(None, gt=0, description="the same for windowed layers; rotary_base when not given")
+    window_tokens: int | None = Field(None, gt=0, description="width of local attention; global everywhere when not given")
+    global_every: int = Field(1, gt=0, description="with windows: every so many layers, from the first, see everything")
+    embedding_width: int | None = Field(None, gt=0, description="features of factorised embeddings; width when not given")
+    tied: bool = Field(True, description="the language-model head reads the embedding matrix")
+    shared_layers: bool = Field(False, description="one layer's weights, used depth times")
+    segments: int = Field(0, ge=0, description="number of segment types; 0 for none")
+    dropout: float = Field(0.0, ge=0, lt=1, description="probability of dropping a feature of embeddings and sub-layers")
+    initial_deviation: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.head_width is None and self.width % self.heads:
+            raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.heads % (self.key_value_heads or self.heads):
+            raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly")
+        if self.positions == "rotary" and self.features_per_head % 2:
+            raise ValueError(f"rotary positions need an even number of features per head, not {self.features_per_head}")
+        return self
+
+    @property
+    def features_per_head(self) -> int:
+        return self.head_width or self.width // self.heads
+
+    @property
+    def features_of_embedding(self) -> int:
+        return self.embedding_width or self.width
+
+    def window_of(self, layer: int) -> int | None:
+        """Width in tokens of block `layer`'s local attention (0 is the first block), None where it sees everything."""
+        return None if self.window_tokens is None or layer % self.global_every == 0 else self.window_tokens

@@ -1,0 +1,73 @@
+"""Samples, and the packed batch they become: sequences end to end, nothing padded.
+
+Letters: B samples in the batch, T tokens (or rows) of all samples together, F features of a ready row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One training example before corruption. `tokens` [t] or `rows` [t, F]; special tokens are already in place.
+
+    `fields` are numbers of this sample (a label, a count of bytes) or arrays of a fixed shape; all samples of one
+    objective have the same fields.
+    """
+
+    tokens: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    segments: np.ndarray | None = None
+    language: int = 0
+    fields: Mapping[str, int | float | np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tokens) if self.tokens is not None else len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by."""
+
+    numbers: np.ndarray
+    starts: np.ndarray
+    tokens: np.ndarray | None
+    rows: np.ndarray | None
+    segments: np.ndarray | None
+    languages: np.ndarray
+    fields: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [B], in tokens or rows."""
+        return np.diff(self.starts)
+
+    @property
+    def sample_of(self) -> np.ndarray:
+        """int64 [T]: the number of the sample that each token belongs to."""
+        return np.repeat(self.numbers, self.lengths)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """int64 [T]: the place of each token within its sample, from 0."""
+        return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], self.lengths)
+
+
+def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> Batch:
+    """Lay samples end to end; `numbers` [B] are their rows in the arrangement."""
+    assert len(numbers) == len(samples) > 0
+    first = samples[0]
+    return Batch(
+        numbers=np.asarray(numbers, dtype=np.int64),
+        starts=np.concatenate([[0], np.cumsum([len(sample) for sample in samples])]).astype(np.int64),
+        tokens=None if first.tokens is None else np.concatenate([sample.tokens for sample in samples]).astype(np.int64),
+        rows=None if first.rows is None else np.concatenate([sample.rows for sample in samples]),
+        segments=None if first.segments is None else np.concatenate([sample.segments for sample in samples]).astype(np.int64),
+        languages=np.asarray([sample.language for sample in samples], dtype=np.int64),
+        fields={name: np.stack([np.asarray(sample.fields[name]) for sample in samples]) for name in first.fields},
+    )

@@ -1,0 +1,76 @@
+"""Random numbers as a pure function of what they are for.
+
+A number depends on (seed, epoch, plugin, sample, position, purpose) and on nothing else, so neither the number of
+loader workers, nor the number of ranks, nor a resume changes what is drawn. The mixing function is SplitMix64 (Steele,
+Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def mix(keys: np.ndarray | int, *more: np.ndarray | int) -> np.ndarray:
+    """Hash integers (broadcast together) into uniform uint64; order matters."""
+    with np.errstate(over="ignore"):
+        state = np.uint64(0)
+        for key in (keys, *more):
+            state = np.asarray(key).astype(np.uint64) + (state + np.uint64(1)) * _GOLDEN
+            state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            state = state ^ (state >> np.uint64(31))
+    return state
+
+
+def name_key(name: str) -> int:
+    """A stable 63-bit integer for a name; Python's own hash changes from process to process."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def unit(bits: np.ndarray) -> np.ndarray:
+    """uint64 -> float64 in [0, 1), from the upper 53 bits."""
+    return (bits >> np.uint64(11)) * (1.0 / (1 << 53))
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The source of all randomness in views and samples. `of(plugin)` keeps two plugins' numbers apart."""
+
+    seed: int
+    epoch: int
+    plugin: str = ""
+
+    def of(self, plugin: str) -> "Draws":
+        return replace(self, plugin=plugin)
+
+    def sample(self, number: int) -> "SampleDraws":
+        return SampleDraws(self, int(number))
+
+    def bits(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
+        """uint64 [N], one for every (sample, position)."""
+        return mix(self.seed, self.epoch, name_key(f"{self.plugin}/{purpose}"), samples_N, positions_N)
+
+    def uniform(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
+        """float64 [N] in [0, 1), one for every (sample, position)."""
+        return unit(self.bits(purpose, samples_N, positions_N))
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDraws:
+    """The same for one sample; `generator` is for where lengths or permutations are drawn."""
+
+    draws: Draws
+    number: int
+
+    def uniform(self, purpose: str) -> float:
+        return float(self.draws.uniform(purpose, np.asarray([self.number]))[0])
+
+    def integer(self, purpose: str, high: int) -> int:
+        """An integer in [0, high)."""
+        return int(self.uniform(purpose) * high)
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=int(self.draws.bits(purpose, np.asarray([self.number]))[0])))

@@ -1,0 +1,91 @@
+"""Every error that a user can meet.
+
+    SslError                one sentence, one hint, one exit code
+    ├── UsageError          2    the command line asks for something that is not there
+    ├── ConfigError         2    settings that do not fit: all mistakes at once
+    ├── DataError           2    a file, a record or a field that cannot be used
+    ├── PluginError         2    a plugin that is missing, shadowed, double or broken
+    ├── ModelError          2    a model directory or a checkpoint that cannot be used
+    ├── RunError            1    something failed while running: memory, disk, a loss that is not a number
+    ├── CheckError          3    a check that was asked for is not met
+    └── StopRequest              work is saved, and the run can be resumed
+        ├── Preempted       75   SIGTERM, SIGUSR1 or --max-time
+        └── Interrupted     130  Ctrl-C
+
+`assert` is for our own mistakes; whatever a user can cause is one of these.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class SslError(Exception):
+    """What went wrong, in one sentence, and what to do about it, in one hint."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SslError):
+    exit_code = 2
+
+
+class ConfigError(SslError):
+    """All mistakes in the settings at once; `problems` are whole sentences."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[str], hint: str = "") -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = self.problems[0] if count == 1 else f"{count} mistakes in the settings:"
+        super().__init__("\n       ".join([head, *self.problems] if count > 1 else [head]), hint)
+
+
+class DataError(SslError):
+    exit_code = 2
+
+
+class PluginError(SslError):
+    exit_code = 2
+
+
+class ModelError(SslError):
+    exit_code = 2
+
+
+class RunError(SslError):
+    exit_code = 1
+
+
+class CheckError(SslError):
+    exit_code = 3
+
+
+class StopRequest(SslError):
+    """Not a failure: everything is saved, and the same command with --resume goes on."""
+
+
+class Preempted(StopRequest):
+    exit_code = 75
+
+
+class Interrupted(StopRequest):
+    exit_code = 130
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name among `names` that `name` was probably meant to be, or None."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A hint that begins with the nearest name, or the empty string where nothing is near."""
+    near = nearest(name, names)
+    return f"did you mean '{near}'?" if near else ""
