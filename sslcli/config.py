@@ -21,7 +21,7 @@ def setting(default: Any, description: str, *flags: str, panel: str = "", **cons
 
 
 def _count(value: Any) -> Any:
-    """"10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own message."""
+    """ "10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own message."""
     if isinstance(value, str) and (match := re.fullmatch(r"([\d_.]+(?:e\d+)?)\s*([kmgb]?)", value.strip().lower())):
         number = float(match[1].replace("_", "")) * _SCALES.get(match[2], 1.0)
         return int(number) if number == int(number) else value
@@ -29,7 +29,7 @@ def _count(value: Any) -> Any:
 
 
 def _seconds(value: Any) -> Any:
-    """"2h" -> 7200.0, "1h30m" -> 5400.0, "90" -> 90.0."""
+    """ "2h" -> 7200.0, "1h30m" -> 5400.0, "90" -> 90.0."""
     if isinstance(value, str) and re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", text := value.strip().lower()):
         return sum(float(number) * _SECONDS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text))
     return value

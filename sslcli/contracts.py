@@ -6,9 +6,8 @@ Letters: B samples, T rows of all samples end to end, D width, N targets.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
@@ -16,16 +15,16 @@ import tokenizers
 from torch import Tensor, nn
 
 from sslcli.config import Config
-from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.documents import Document, Modality, Where
+from sslcli.data.documents import Document, Modality
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.reports import Report, Score
+from sslcli.reports import Report
 
 
 @dataclass(frozen=True)

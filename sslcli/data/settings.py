@@ -20,8 +20,10 @@ class DataSettings(Config):
 
 class TokenizerSettings(Config):
     kind: str | None = setting(
-        None, "tokenizer plugin: wordpiece, bpe, unigram; wordpiece for encoders and bpe for decoders when not given",
-        "--tokenizer", panel="Data",
+        None,
+        "tokenizer plugin: wordpiece, bpe, unigram; wordpiece for encoders and bpe for decoders when not given",
+        "--tokenizer",
+        panel="Data",
     )
     vocabulary: Count = setting(8_000, "number of pieces to learn", "--vocabulary", panel="Data", gt=5)
     source: str | None = setting(None, "take the tokenizer of this model directory or tokenizer.json", "--tokenizer-from", panel="Data")

@@ -29,14 +29,22 @@ class ScheduleSettings(Config):
 
 class TrainingSettings(Config):
     max_steps: Count | None = setting(None, "number of updates", "--max-steps", panel="Training", gt=0)
-    epochs: float | None = setting(None, "passes over the data; one when neither steps nor epochs are given", "--epochs", panel="Training", gt=0)
+    epochs: float | None = setting(
+        None, "passes over the data; one when neither steps nor epochs are given", "--epochs", panel="Training", gt=0
+    )
     max_time: Seconds | None = setting(None, "save and stop after this time (2h, 30m)", "--max-time", panel="Training", gt=0)
     batch_size: Count = setting(64, "global batch", "--batch-size", panel="Training", gt=0)
     batch_unit: Literal["sequences", "tokens"] = setting("sequences", "what batch sizes count")
-    micro_batch_size: Count | None = setting(None, "largest part of a batch that is computed at once", "--micro-batch-size", panel="Training", gt=0)
+    micro_batch_size: Count | None = setting(
+        None, "largest part of a batch that is computed at once", "--micro-batch-size", panel="Training", gt=0
+    )
     log_every: Count = setting(20, "steps between two lines of the log", "--log-every", panel="Output", gt=0)
-    eval_every: Count | None = setting(None, "steps between evaluations; a tenth of the run when not given", "--eval-every", panel="Output", gt=0)
-    save_every: Count | None = setting(None, "steps between checkpoints; as eval-every when not given", "--save-every", panel="Output", gt=0)
+    eval_every: Count | None = setting(
+        None, "steps between evaluations; a tenth of the run when not given", "--eval-every", panel="Output", gt=0
+    )
+    save_every: Count | None = setting(
+        None, "steps between checkpoints; as eval-every when not given", "--save-every", panel="Output", gt=0
+    )
     keep: Count = setting(2, "newest checkpoints to keep, besides the best", "--keep", panel="Output", gt=0)
     milestones: bool = setting(True, "keep the weights at steps 0, 1, 2, 4, 8, ...", "--milestones/--no-milestones", panel="Output")
     eval_samples: Count = setting(2_000, "samples of the held-out data to evaluate on", gt=0)
@@ -51,6 +59,10 @@ class TrainingSettings(Config):
 
 class HardwareSettings(Config):
     device: str = setting("auto", "auto, cpu or cuda", "--device", panel="Hardware")
-    precision: Literal["auto", "fp32", "bf16"] = setting("auto", "auto: bf16 on a GPU that has it, else fp32", "--precision", panel="Hardware")
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", "auto: bf16 on a GPU that has it, else fp32", "--precision", panel="Hardware"
+    )
     compile: bool = setting(False, "compile every block (pays on long runs)", "--compile/--no-compile", panel="Hardware")
-    deterministic: bool = setting(False, "only deterministic kernels, at some cost in speed", "--deterministic/--no-deterministic", panel="Hardware")
+    deterministic: bool = setting(
+        False, "only deterministic kernels, at some cost in speed", "--deterministic/--no-deterministic", panel="Hardware"
+    )

@@ -8,7 +8,9 @@ from sslcli.engine.settings import HardwareSettings, OptimizerSettings, Schedule
 
 
 class ModelSettings(Config):
-    preset: str | None = setting(None, "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given", "--arch", panel="Model")
+    preset: str | None = setting(
+        None, "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given", "--arch", panel="Model"
+    )
     source: str | None = setting(None, "start from the weights of this run or model directory", "--model", "-m", panel="Model")
     shape: dict[str, Any] = setting({}, "fields of the Transformer that differ from the preset (--set model.shape.depth=3)")
 

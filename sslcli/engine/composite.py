@@ -1,0 +1,117 @@
+"""Objectives joined with "+": one pass of the backbone, several readings ("mlm+nsp")."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from sslcli.contracts import Frame, Group, Learnable, Loss, Objective, Readout, Views
+from sslcli.core.inputs import Hidden
+from sslcli.core.transformer import Transformer
+from sslcli.data.arrangements import Rows
+from sslcli.data.batches import Batch, Sample
+from sslcli.data.corpus import Corpus
+from sslcli.data.draws import Draws, SampleDraws
+from sslcli.errors import UsageError
+from sslcli.reports import Report
+
+
+@dataclass(frozen=True)
+class CompositeViews(Views):
+    parts: Mapping[str, Views]
+
+
+def joined(name: str, term: str) -> str:
+    """The term of a part as the whole calls it: "mlm" of mlm stays, "accuracy" becomes "mlm.accuracy"."""
+    return term if term == name else f"{name}.{term}"
+
+
+class Composite(Readout[CompositeViews]):
+    """At most one part arranges otherwise than "single", and at most one corrupts.
+
+    The arranger's samples are what all parts see; the corrupter's inputs are what the backbone reads.
+    """
+
+    summary = "several objectives on one pass of the backbone"
+
+    def __init__(self, classes: Mapping[str, type[Readout]], options: Mapping[str, Any], frame: Frame) -> None:
+        super().__init__(next(iter(options.values())), frame)
+        arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
+        corrupters = [name for name, cls in classes.items() if cls.corrupts]
+        for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
+            if len(names) > 1:
+                raise UsageError(
+                    f"{' and '.join(names)} both {what}, so they cannot be joined", "join objectives that differ in kind, such as mlm+nsp"
+                )
+        self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
+        self.arranger = self.parts[(arrangers or list(classes))[0]]
+        self.reads_from = (corrupters or arrangers or list(classes))[0]
+
+    def begin(self, backbone: Transformer) -> None:
+        for part in self.parts.values():
+            part.begin(backbone)
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        return self.arranger.arrange(corpus)
+
+    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
+        return self.arranger.sample(corpus, row, draws)
+
+    def views(self, batch: Batch, draws: Draws) -> CompositeViews:
+        parts = {name: part.views(batch, draws.of(name)) for name, part in self.parts.items()}
+        counts = {joined(name, term): count for name, views in parts.items() for term, count in views.counts.items()}
+        return CompositeViews(parts[self.reads_from].inputs, counts, parts)
+
+    def read(self, hidden: Hidden, views: CompositeViews, backbone: Transformer) -> Loss:
+        losses = {name: part.read(hidden, views.parts[name], backbone) for name, part in self.parts.items()}
+
+        def merge(kind: str) -> dict[str, Any]:
+            return {joined(name, term): value for name, loss in losses.items() for term, value in getattr(loss, kind).items()}
+
+        return Loss(merge("sums"), merge("metrics"), merge("state"))
+
+    def groups(self) -> Sequence[Group]:
+        return [
+            replace(
+                group,
+                match=f"learnable.parts.{name}.{group.match.removeprefix('learnable.')}"
+                if group.match.startswith("learnable.")
+                else group.match,
+            )
+            for name, part in self.parts.items()
+            for group in part.groups()
+        ]
+
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
+        for name, part in self.parts.items():
+            own = {term.removeprefix(f"{name}."): value for term, value in state.items() if term == name or term.startswith(f"{name}.")}
+            part.after_step(backbone, own, draws.of(name))
+
+    def show(self, views: CompositeViews) -> Report:
+        reports = [part.show(views.parts[name]) for name, part in self.parts.items()]
+        return Report(
+            title="+".join(self.parts),
+            passages=[passage for report in reports for passage in report.passages],
+            notes=[note for report in reports for note in report.notes],
+        )
+
+
+def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> Objective:
+    """One objective as it is, several as a Composite. Raises UsageError where they cannot be joined."""
+    if len(classes) == 1:
+        (name,) = classes
+        return classes[name](options[name], frame)
+    for name, cls in classes.items():
+        if not issubclass(cls, Readout):
+            raise UsageError(f"'{name}' cannot be joined with another objective", "it needs the backbone for itself; train it alone")
+    return Composite(classes, options, frame)
+
+
+def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | None, Any]]:
+    """The learnable itself (named None) or those of its parts that have an ability, a runtime-checkable Protocol."""
+    if isinstance(learnable, Composite):
+        yield from ((name, part) for name, part in learnable.parts.items() if isinstance(part, ability))
+    elif isinstance(learnable, ability):
+        yield None, learnable

@@ -1,0 +1,82 @@
+"""What happens in a run, as immutable facts. Observers read them; nothing flows back into the loop."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Started:
+    """`facts`: title -> one line, in the order to be shown (model, data, objective, batch, ...)."""
+
+    folder: Path | None
+    facts: Mapping[str, str]
+    first_step: int
+    total_steps: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """The training steps since the last such event; losses and metrics are over all their targets."""
+
+    step: int
+    loss: float
+    terms: Mapping[str, float]
+    metrics: Mapping[str, float]
+    rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    step: int
+    loss: float
+    terms: Mapping[str, float]
+    metrics: Mapping[str, float]
+    best: bool
+
+
+@dataclass(frozen=True)
+class Saved:
+    step: int
+    path: Path
+    kind: Literal["checkpoint", "milestone"]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What the model makes of a few examples by now: pairs of what it was given and what it made of it."""
+
+    step: int
+    examples: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An update that was not applied, because the loss or a gradient was not finite."""
+
+    step: int
+    in_a_row: int
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something a user should know: a skipped checkpoint, an ignored field."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    step: int
+    reason: Literal["done", "interrupted", "preempted", "out of time"]
+    best_step: int | None
+    best_loss: float | None
+    seconds: float
+
+
+Event = Started | Stepped | Evaluated | Saved | Sampled | Skipped | Noted | Finished
+Observer = Callable[[Event], None]

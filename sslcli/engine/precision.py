@@ -1,0 +1,46 @@
+"""Device and number format, chosen once and printed."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run computes on. `autocast_type` is None where everything is float32."""
+
+    device: torch.device
+    autocast_type: torch.dtype | None
+    compile: bool
+
+    def autocast(self) -> AbstractContextManager:
+        if self.autocast_type is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.autocast_type)
+
+    def describe(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{torch.get_num_threads()} threads"
+        return f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} · compile {'on' if self.compile else 'off'}"
+
+
+def choose_hardware(settings: HardwareSettings) -> Hardware:
+    """Resolve "auto". Raises UsageError where the device is not there."""
+    name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device called '{name}'", "use auto, cpu, cuda or cuda:1") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"device '{name}' is not supported", "use auto, cpu, cuda or cuda:1")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise UsageError(f"device '{name}' is not on this machine", "ssl doctor lists the devices")
+    half = settings.precision == "bf16" or (
+        settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
+    if settings.deterministic:
+        torch.use_deterministic_algorithms(True)
+    return Hardware(device, torch.bfloat16 if half else None, settings.compile)

@@ -1,0 +1,52 @@
+"""Being asked to stop: Ctrl-C, SIGTERM, SIGUSR1, or the end of --max-time. Polled wherever the loop can save."""
+
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Literal, Self
+
+Reason = Literal["interrupted", "preempted", "out of time"]
+_PREEMPTIONS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+class Stopping(Exception):
+    """Raised by `poll`; the loop catches it, saves, and says why it ended."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+
+class Stopper:
+    """As a context, it takes over the signals; the second Ctrl-C stops at once, as if we were not there."""
+
+    def __init__(self, max_seconds: float | None = None) -> None:
+        self.deadline = None if max_seconds is None else time.monotonic() + max_seconds
+        self.asked: Reason | None = None
+        self._previous: dict[int, object] = {}
+
+    def poll(self) -> None:
+        """Raises Stopping where someone asked or the time is over."""
+        if self.asked is None and self.deadline is not None and time.monotonic() >= self.deadline:
+            self.asked = "out of time"
+        if self.asked is not None:
+            raise Stopping(self.asked)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, *_PREEMPTIONS):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            if self.asked == "interrupted":
+                raise KeyboardInterrupt
+            self.asked = "interrupted"
+        else:
+            self.asked = "preempted"

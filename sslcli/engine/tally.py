@@ -1,0 +1,66 @@
+"""Sums and counts that add up over micro-batches and steps; read only when a line is due, so that no step waits."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslcli.contracts import Loss
+
+
+class Tally:
+    """Terms and metrics as running (sum, count), in float64 on the device of the data."""
+
+    def __init__(self) -> None:
+        self.terms: dict[str, list[Tensor | float]] = {}
+        self.metrics: dict[str, list[Tensor | float]] = {}
+        self.exponential: set[str] = set()
+
+    def add(self, loss: Loss, counts: Mapping[str, int]) -> None:
+        for term, value in loss.sums.items():
+            _accumulate(self.terms, term, value, counts[term])
+        for name, ratio in loss.metrics.items():
+            _accumulate(self.metrics, name, ratio.sum, ratio.count)
+            if ratio.exponential:
+                self.exponential.add(name)
+
+    def merge(self, other: "Tally") -> None:
+        for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
+            for name, (total, count) in theirs.items():
+                _accumulate(mine, name, total, count)
+        self.exponential |= other.exponential
+
+    def read(self) -> tuple[float, dict[str, float], dict[str, float]]:
+        """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out."""
+        terms = {name: float(total) / float(count) for name, (total, count) in self.terms.items() if float(count)}
+        metrics = {name: float(total) / float(count) for name, (total, count) in self.metrics.items() if float(count)}
+        shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
+        return sum(terms.values()), terms, shown
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON; Python writes a float so that it reads back to the bit."""
+
+        def numbers(sums: dict[str, list]) -> dict[str, list[float]]:
+            return {name: [float(total), float(count)] for name, (total, count) in sums.items()}
+
+        return {"terms": numbers(self.terms), "metrics": numbers(self.metrics), "exponential": sorted(self.exponential)}
+
+    @classmethod
+    def restore(cls, dumped: Mapping[str, Any]) -> "Tally":
+        tally = cls()
+        if dumped:
+            tally.terms, tally.metrics = dict(dumped["terms"]), dict(dumped["metrics"])
+            tally.exponential = set(dumped["exponential"])
+        return tally
+
+
+def _accumulate(sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float) -> None:
+    pair = [value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value) for value in (total, count)]
+    have = sums.get(name)
+    sums[name] = pair if have is None else [have[0] + pair[0], have[1] + pair[1]]
+
+
+def _exponential(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

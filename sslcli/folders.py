@@ -1,0 +1,109 @@
+"""Folders that are whole or not there: written aside, hashed, synced to disk, and only then given their name.
+
+A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file. What has no manifest, or
+another size or hash than its manifest says, is not read.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sslcli.errors import ModelError, RunError
+
+MANIFEST = "manifest.json"
+_UNFINISHED = ".unfinished-"
+
+
+def hash_file(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file, or a folder's list of names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a small file so that a reader sees the old text or the new, never a part."""
+    aside = path.with_name(f"{_UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}")
+    aside.write_text(text, encoding="utf-8")
+    sync(aside)
+    aside.replace(path)
+    sync(path.parent)
+
+
+@contextmanager
+def sealed(final: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
+    """Gives a folder to write into; on leaving without an error it is sealed and renamed to `final`.
+
+    `facts` go into the manifest. A folder that stands at `final` is replaced. Raises RunError where the disk refuses
+    (full, read-only), leaving nothing behind and what stood at `final` as it was.
+    """
+    aside = final.with_name(f"{_UNFINISHED}{final.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        aside.mkdir(parents=True)
+        yield aside
+        _seal(aside, facts)
+        old = None
+        if final.exists():
+            old = final.with_name(f"{_UNFINISHED}old-{final.name}-{uuid.uuid4().hex[:8]}")
+            final.rename(old)
+        aside.rename(final)
+        sync(final.parent)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {final}: {error.strerror or error}", "check the free space and the permissions of the disk"
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            sync(path)
+            files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "blake2b": hash_file(path)}
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps({"format": "sslcli/1", **facts, "files": files}, indent=1), encoding="utf-8")
+    sync(manifest)
+    sync(folder)
+
+
+def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
+    """The manifest of a folder that is whole. Raises ModelError naming the file that is missing or damaged."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = {name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} is missing or damaged", "the folder was not written to its end") from error
+    for name, (size, digest) in files.items():
+        part = folder / name
+        if not part.is_file() or part.is_symlink() or part.stat().st_size != size:
+            raise ModelError(f"{part} is missing or has another size than when it was written", "the folder is damaged")
+        if hashes and hash_file(part) != digest:
+            raise ModelError(f"{part} is not what was written: its hash differs", "the folder is damaged")
+    return manifest
+
+
+def remove_unfinished(parent: Path) -> None:
+    """Delete what an interrupted writer left; call it only where no other writer can be at work."""
+    for path in parent.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
