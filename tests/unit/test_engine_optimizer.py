@@ -1,0 +1,118 @@
+"""The optimizer against torch's AdamW and against what groups promise."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from sslcli.contracts import Group
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.settings import OptimizerSettings
+from sslcli.errors import ModelError
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(7, 4)
+        self.blocks = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, tokens):
+        x = self.embedding(tokens)
+        for block in self.blocks:
+            x = torch.tanh(block(x))
+        return self.head(x).square().mean()
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = Tiny()
+
+
+def named(model):
+    return dict(model.named_parameters())
+
+
+def train(model, optimizer, steps, first=0):
+    for step in range(first, first + steps):
+        model.backbone(torch.tensor([[1, 2, 3], [4, 5, 6]])).backward()
+        optimizer.drop_idle_gradients(step)
+        optimizer.clip()
+        optimizer.step(1.0 / (step + 1))
+        optimizer.zero()
+
+
+def test_equals_torch_adamw_with_decay_on_matrices_only():
+    model = Holder()
+    oracle_model = copy.deepcopy(model)
+    settings = OptimizerSettings(rate=0.01, weight_decay=0.1, clip=0.5)
+    train(model, Optimizer(named(model), [Group("*")], settings), 5)
+    matrices = [p for p in oracle_model.parameters() if p.ndim >= 2]
+    vectors = [p for p in oracle_model.parameters() if p.ndim < 2]
+    oracle = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}], betas=(0.9, 0.98))
+    for step in range(5):
+        oracle_model.backbone(torch.tensor([[1, 2, 3], [4, 5, 6]])).backward()
+        nn.utils.clip_grad_norm_(oracle_model.parameters(), 0.5)
+        for group in oracle.param_groups:
+            group["lr"] = 0.01 / (step + 1)
+        oracle.step()
+        oracle.zero_grad()
+    for mine, theirs in zip(model.parameters(), oracle_model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_state_taken_and_given_back_continues_to_the_bit(name):
+    settings = OptimizerSettings(name=name, rate=0.01)
+    model = Holder()
+    optimizer = Optimizer(named(model), [Group("*")], settings)
+    train(model, optimizer, 3)
+    other = Holder()
+    other.load_state_dict(model.state_dict())
+    resumed = Optimizer(named(other), [Group("*")], settings)
+    resumed.load({key: value.clone() for key, value in optimizer.state().items()})
+    train(model, optimizer, 3, first=3)
+    train(other, resumed, 3, first=3)
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_muon_moves_hidden_matrices_and_adamw_the_rest():
+    model = Holder()
+    optimizer = Optimizer(named(model), [Group("*")], OptimizerSettings(name="muon"))
+    train(model, optimizer, 1)
+    kinds = {key.rsplit("/", 1)[0]: key.rsplit("/", 1)[1] for key in optimizer.state()}
+    assert kinds["backbone.blocks.0.weight"] == "momentum_buffer"
+    assert all(
+        "momentum" not in kind for name, kind in kinds.items() if name != "backbone.blocks.0.weight" and name != "backbone.blocks.1.weight"
+    )
+
+
+def test_a_group_with_rhythm_moves_only_on_its_turn():
+    model = Holder()
+    groups = [Group("backbone.head.*", every=3, phase=1), Group("*")]
+    optimizer = Optimizer(named(model), groups, OptimizerSettings(rate=0.01))
+    for step in range(6):
+        before = copy.deepcopy(model.state_dict())
+        train(model, optimizer, 1, first=step)
+        moved = not torch.equal(before["backbone.head.weight"], model.state_dict()["backbone.head.weight"])
+        assert moved == (step % 3 == 1)
+        assert not torch.equal(before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"])
+
+
+def test_a_group_with_rate_zero_stays():
+    model = Holder()
+    before = copy.deepcopy(model.state_dict())
+    train(model, Optimizer(named(model), [Group("backbone.embedding*", rate=0.0), Group("*")], OptimizerSettings()), 2)
+    assert torch.equal(before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"])
+
+
+def test_state_of_other_parameters_is_refused():
+    model = Holder()
+    optimizer = Optimizer(named(model), [Group("*")], OptimizerSettings())
+    with pytest.raises(ModelError, match="nobody"):
+        optimizer.load({"nobody.weight/exp_avg": torch.zeros(2)})
