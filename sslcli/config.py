@@ -1,9 +1,18 @@
-"""Settings: frozen, checked, every unknown key an error with the nearest name."""
+"""Settings: frozen, checked, every unknown key an error with the nearest name; resolved out of layers, the later the stronger."""
 
+import math
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+
+from sslcli.errors import ConfigError, nearest
+from sslcli.runfiles import Layer, merged
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -12,7 +21,26 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 class Config(BaseModel):
     """Base of every settings class: immutable; unknown keys are refused; numbers may come as strings (YAML's 1e-4)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads yes and no as truth values, which pydantic would take for 1 and 0."""
+        if isinstance(value, bool):
+            types = _types(cls.model_fields[info.field_name].annotation)
+            if types & {int, float} and bool not in types:
+                raise ValueError(f"must be a number, not {value}")
+        return value
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The plain types in an annotation: `Count | None` -> {int, NoneType}."""
+    if get_origin(annotation) is Annotated:
+        return _types(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return set().union(*map(_types, get_args(annotation)))
+    return {get_origin(annotation) or annotation}
 
 
 def setting(default: Any, description: str, *flags: str, panel: str = "", **constraints: Any) -> Any:
@@ -24,7 +52,7 @@ def _count(value: Any) -> Any:
     """ "10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own message."""
     if isinstance(value, str) and (match := re.fullmatch(r"([\d_.]+(?:e\d+)?)\s*([kmgb]?)", value.strip().lower())):
         number = float(match[1].replace("_", "")) * _SCALES.get(match[2], 1.0)
-        return int(number) if number == int(number) else value
+        return int(number) if math.isfinite(number) and number == int(number) else value
     return value
 
 
@@ -37,3 +65,131 @@ def _seconds(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_count)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[C]):
+    """Settings, and where every value that is not a default comes from: dotted key -> "a.yaml:12", "--lr", ..."""
+
+    settings: C
+    sources: Mapping[str, str]
+
+
+def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
+    """Checked settings out of layers, the later the stronger. Raises ConfigError with every mistake at once."""
+    tree: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems: list[str] = []
+    for layer in layers:
+        values, flat = _grouped(model, layer.values)
+        problems += [f"{key} must be a group of settings, not one value{_said(key, layer.sources)}" for key in flat]
+        tree = merged(tree, values)
+        sources.update(layer.sources)
+    try:
+        settings = model.model_validate(tree)
+    except ValidationError as error:
+        problems += problems_of(error, model, sources=sources)
+    if problems:
+        raise ConfigError(problems)
+    return Resolved(settings, sources)
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "", sources: Mapping[str, str] | None = None) -> list[str]:
+    """What pydantic found, as sentences: dotted key below `prefix`, where it was said, and the nearest name of `model`."""
+    problems = []
+    for detail in error.errors(include_url=False):
+        key = ".".join([*([prefix] if prefix else []), *(str(part) for part in detail["loc"])])
+        problems.append(_sentence(detail, key, model, prefix) + _said(key, sources or {}))
+    return problems
+
+
+def write_yaml(settings: BaseModel) -> str:
+    """A run file that reads back to equal settings."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting below `model`: dotted key and field."""
+    for name, field in model.model_fields.items():
+        if _is_group(field):
+            yield from leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def flags_of(field: FieldInfo) -> tuple[str, ...]:
+    """The command-line names of a field made by `setting`; none for others."""
+    extra = field.json_schema_extra
+    return tuple(extra.get("flags", ())) if isinstance(extra, dict) else ()
+
+
+def _is_group(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _grouped(model: type[BaseModel], tree: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """The tree without groups that are no mapping, and the keys of those that hold a value there.
+
+    A group whose lines are all commented out reads as null and says nothing. One value in a group's place is a mistake,
+    which is found before the layers are merged: a later layer would hide it.
+    """
+    kept, flat = dict(tree), []
+    for name, field in model.model_fields.items():
+        if name not in tree or not _is_group(field):
+            continue
+        if isinstance(tree[name], Mapping):
+            kept[name], below = _grouped(field.annotation, tree[name], f"{prefix}{name}.")
+            flat += below
+        else:
+            flat += [] if tree[name] is None else [f"{prefix}{name}"]
+            del kept[name]
+    return kept, flat
+
+
+def _sentence(detail: Mapping[str, Any], key: str, model: type[BaseModel], prefix: str) -> str:
+    message, given = detail["msg"], detail["input"]
+    if detail["type"] == "extra_forbidden":
+        near = _nearest_key(key, model, prefix)
+        return f"there is no setting '{key}'" + (f", did you mean '{near}'?" if near else "")
+    if detail["type"] == "value_error":
+        text = message.removeprefix("Value error, ")
+        return f"{key}{' ' if text.startswith('must') else ': '}{text}".removeprefix(": ")
+    if detail["type"] in ("model_type", "dict_type"):
+        return f"{key} must be a group of settings, not {_clipped(given)}"
+    if detail["type"] == "missing":
+        return f"{key} is needed"
+    sentence = f"{key} {message.replace('Input should be', 'must be', 1)}, not {_clipped(given)}"
+    if detail["type"] == "literal_error":
+        near = nearest(str(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        return sentence + (f"; did you mean '{near}'?" if near else "")
+    return sentence + ("; quote it where a text is meant" if detail["type"] == "string_type" and isinstance(given, bool) else "")
+
+
+def _nearest_key(key: str, model: type[BaseModel], prefix: str) -> str | None:
+    """A whole key, or one that is called so on the command line, or one whose last part is near."""
+    below = f"{prefix}." if prefix else ""
+    fields = {f"{below}{name}": field for name, field in leaves(model)}
+    last = key.rpartition(".")[2]
+    for name, field in fields.items():
+        if f"--{last.replace('_', '-')}" in flags_of(field):
+            return name
+    ends = {name.rpartition(".")[2]: name for name in fields}
+    groups = {f"{below}{name}": f"{below}{name}" for name, field in model.model_fields.items() if _is_group(field)}
+    near = nearest(key, [*fields, *groups])
+    return near or ends.get(nearest(last, ends) or "")
+
+
+def _said(key: str, sources: Mapping[str, str]) -> str:
+    """Where a key, or the nearest branch above it that was said as a whole, comes from."""
+    while key:
+        if key in sources:
+            return f" ({sources[key]})"
+        key = key.rpartition(".")[0]
+    return ""
+
+
+def _clipped(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,212 @@
+"""Plugins by kind and name, out of entry points: found without an import, loaded one at a time.
+
+    pyproject.toml of any distribution             on the command line
+    [project.entry-points."sslcli.objectives"]
+    electra = "ssl_electra:Electra"                ssl pretrain --objective electra
+
+The built-ins stand in the same groups as everyone else's. A built-in wins over a stranger of the same name ("shadowed"),
+two strangers of one name must be told apart as DISTRIBUTION:NAME ("duplicate"), and SSLCLI_PLUGINS=dist-a,dist-b lets only
+these distributions in besides the built-ins (empty: none; "disabled"). A plugin that breaks hurts nobody but who asks for it.
+"""
+
+import ast
+import importlib.metadata
+import inspect
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sslcli.errors import PluginError, nearest
+
+BUILT_IN = "sslcli"
+KINDS = {  # kind -> the word for one of them, and the contract that its classes implement
+    "objectives": ("objective", "Objective"),
+    "tasks": ("task", "Task"),
+    "probes": ("probe", "Probe"),
+    "shifts": ("shift", "Shift"),
+    "readers": ("reader", "Reader"),
+    "families": ("family", "Family"),
+    "tokenizers": ("tokenizer", "PieceTrainer"),
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One entry point. `value` is "module:Class"; `problem` is a sentence wherever `status` is not "ok"."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    value: str
+    status: Status = "ok"
+    problem: str = ""
+    summary: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        return self.distribution == BUILT_IN
+
+    @property
+    def module(self) -> str:
+        return self.value.partition(":")[0].strip()
+
+
+def normalized(distribution: str) -> str:
+    """The name of a distribution as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def allowed_distributions() -> frozenset[str] | None:
+    """What SSLCLI_PLUGINS lets in besides the built-ins; None where it is not set, which lets in all."""
+    text = os.environ.get("SSLCLI_PLUGINS")
+    return None if text is None else frozenset(normalized(name.strip()) for name in text.split(",") if name.strip())
+
+
+def everything() -> list[Found]:
+    """Every plugin of every kind with its summary, sorted; nothing is imported."""
+    return [_described(found) for kind in KINDS for found in _of_kind(kind)]
+
+
+def names(kind: str) -> list[str]:
+    """The names that can be asked for as they are."""
+    return [found.name for found in _of_kind(kind) if found.status == "ok"]
+
+
+def find(kind: str, name: str) -> Found:
+    """The plugin behind "name" or "distribution:name", not imported. Raises PluginError where that is not exactly one."""
+    everyone = _of_kind(kind)
+    distribution, colon, bare = name.rpartition(":")
+    namesakes = [found for found in everyone if found.name == bare]
+    matching = [found for found in namesakes if not colon or normalized(found.distribution) == normalized(distribution)]
+    usable = [found for found in matching if found.status == "ok" or (colon and found.status in ("shadowed", "duplicate"))]
+    if usable:
+        return _described(replace(usable[0], status="ok", problem=""))
+    if matching:
+        raise PluginError(*_why_not(kind, matching))
+    word = KINDS[kind][0]
+    near = nearest(name, [found.name for found in everyone if found.status == "ok"])
+    hint = f"did you mean '{near}'?  " if near else ""
+    raise PluginError(f"there is no {word} '{name}'", f"{hint}all {kind}: ssl plugins list {kind}")
+
+
+def load(kind: str, name: str) -> type[Any]:
+    """The class of one plugin; its module is imported now. Raises PluginError naming distribution, version and cause."""
+    found = find(kind, name)
+    word, contract = KINDS[kind]
+    who = f"{word} '{found.name}' of {found.distribution} {found.version}"
+    entry = importlib.metadata.EntryPoint(found.name, found.value, f"sslcli.{kind}")
+    try:
+        loaded = entry.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may do anything when imported, SystemExit included
+        cause = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
+        hint = f"repair or remove {found.distribution}; everything else works without it"
+        raise PluginError(f"{who} cannot be loaded: {cause}", hint) from error
+    wrong = _why_unfit(loaded, contract)
+    if wrong:
+        raise PluginError(f"{who} cannot be used: {wrong}", f"ssl plugins show {found.distribution}:{found.name} says where it stands")
+    return loaded
+
+
+def locate(found: Found) -> Path | None:
+    """The source file of a plugin's module, found along the import path without importing a parent package."""
+    locations: Sequence[str] | None = None
+    parts = found.module.split(".")
+    spec = None
+    for depth in range(1, len(parts) + 1):
+        name = ".".join(parts[:depth])
+        specs = (finder.find_spec(name, locations) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None or (depth < len(parts) and spec.submodule_search_locations is None):
+            return None
+        locations = list(spec.submodule_search_locations or ())
+    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
+
+
+def _of_kind(kind: str) -> list[Found]:
+    """Sorted by name, the built-in first, each with the status that follows from the others of its name."""
+    allowed = allowed_distributions()
+    everyone = sorted(_entries(kind), key=lambda found: (found.name, not found.built_in, found.distribution))
+    active = [found for found in everyone if allowed is None or found.built_in or normalized(found.distribution) in allowed]
+    return [_judged(found, [other for other in active if other.name == found.name]) for found in everyone]
+
+
+def _judged(found: Found, namesakes: Sequence[Found]) -> Found:
+    """`namesakes`: the plugins of this name that are let in, this one among them unless it is turned off."""
+    if not _NAME.fullmatch(found.name):
+        return replace(found, status="broken", problem=f"'{found.name}' cannot be a name: letters, digits, '-', '_' and '.' can")
+    if found not in namesakes:
+        return replace(found, status="disabled", problem=f"{found.distribution} is not among the distributions of SSLCLI_PLUGINS")
+    if namesakes[0].built_in and not found.built_in:
+        return replace(found, status="shadowed", problem=f"the built-in of this name wins; ask for {found.distribution}:{found.name}")
+    if len(namesakes) > 1 and not found.built_in:
+        others = " and ".join(other.distribution for other in namesakes if other != found)
+        return replace(found, status="duplicate", problem=f"{others} has this name too; ask for {found.distribution}:{found.name}")
+    return found
+
+
+def _entries(kind: str) -> Iterator[Found]:
+    """Each distribution once, the first on the import path; one whose metadata cannot be read is left out."""
+    group, seen = f"sslcli.{kind}", set()
+    for distribution in importlib.metadata.distributions():
+        try:
+            if group not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            name = distribution.metadata["Name"] or "unknown"
+            entries = [entry for entry in distribution.entry_points if entry.group == group]
+            version = distribution.metadata["Version"] or "?"
+        except Exception:  # damaged metadata of any distribution on the path must not stop ours
+            continue
+        if normalized(name) in seen:
+            continue
+        seen.add(normalized(name))
+        yield from {entry.name: Found(kind, entry.name, name, version, entry.value) for entry in entries}.values()
+
+
+def _described(found: Found) -> Found:
+    """With the first line of its module's docstring, or as broken where there is no module to read."""
+    path = locate(found)
+    if path is None:
+        return _broken(found, f"there is no module {found.module}")
+    if path.suffix != ".py":
+        return found
+    try:
+        text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        return _broken(found, f"{path} cannot be read: {error}")
+    return replace(found, summary=text.partition("\n")[0].strip())
+
+
+def _broken(found: Found, problem: str) -> Found:
+    return replace(found, status="broken", problem=problem) if found.status == "ok" else found
+
+
+def _why_not(kind: str, matching: Sequence[Found]) -> tuple[str, str]:
+    """A sentence and a hint for plugins that are there and cannot be had under the name that was asked for."""
+    first, word = matching[0], KINDS[kind][0]
+    if first.status == "duplicate":
+        owners = " and ".join(f"{found.distribution} {found.version}" for found in matching if found.status == "duplicate")
+        choice = " or ".join(f"{found.distribution}:{found.name}" for found in matching if found.status == "duplicate")
+        return f"{word} '{first.name}' is in {owners}", f"say which one: {choice}"
+    if first.status == "disabled":
+        return f"{word} '{first.name}' of {first.distribution} is turned off", "add its distribution to SSLCLI_PLUGINS, or unset it"
+    return f"{word} '{first.name}' of {first.distribution} {first.version} cannot be used: {first.problem}", "ssl plugins list shows all"
+
+
+def _why_unfit(loaded: Any, contract: str) -> str:
+    """Why an object that an entry point names is no plugin; the empty string where it is one."""
+    if not isinstance(loaded, type):
+        return f"the entry point must name a class, not {type(loaded).__name__} {loaded!r:.60}"
+    if not any(base.__module__ == "sslcli.contracts" and base.__name__ == contract for base in loaded.__mro__):
+        return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
+    if inspect.isabstract(loaded):
+        return f"{loaded.__name__} has no {' and no '.join(sorted(loaded.__abstractmethods__))}"
+    return ""
