@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sslcli.core.groups import Groups, group_sequences
+
 
 @dataclass(frozen=True)
 class Packing:
@@ -37,6 +39,11 @@ class Packing:
     def total(self) -> int:
         """T, the number of rows."""
         return sum(self.lengths)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Sequences of like length side by side; made once, read by every layer."""
+        return group_sequences(self.lengths, self.lengths, self.starts_B1.device)
 
     def __len__(self) -> int:
         """B, the number of sequences."""

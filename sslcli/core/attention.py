@@ -1,0 +1,173 @@
+"""Attention over packed rows: no row of one sequence sees a row of another, and none is padded outside this file.
+
+Letters: T query rows, S key rows, both of all sequences end to end; B sequences, D width, H query heads, G key and value
+heads, K features per head, P padded rows.
+"""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+
+from sslcli.core.cache import Cache
+from sslcli.core.groups import Group, group_sequences
+from sslcli.core.packing import Packing
+from sslcli.core.positions import Rotary
+from sslcli.core.settings import TransformerSettings
+
+VARLEN_PARAMETERS = frozenset(inspect.signature(varlen_attn).parameters)  # torch 2.11 and 2.12 differ in them
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (Vaswani et al. 2017, section 3.2). No dropout on its probabilities: varlen has none.
+
+    Query, key and value are modules of their own, so that each can be adapted, loaded and read by its name. With fewer
+    key_value_heads than heads, neighbouring queries share them (Ainslie et al. 2023, "GQA").
+    """
+
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        self.features, self.causal = settings.features_per_head, settings.architecture == "decoder"
+        width, shared = settings.heads * self.features, (settings.key_value_heads or settings.heads) * self.features
+        bias = settings.biases != "none"
+        self.query = nn.Linear(settings.width, width, bias=bias)
+        self.key = nn.Linear(settings.width, shared, bias=bias)
+        self.value = nn.Linear(settings.width, shared, bias=bias)
+        self.output = nn.Linear(width, settings.width, bias=settings.biases == "all")
+
+    def project(self, x_TD: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Query [T, H, K], key and value [T, G, K], the first two turned by their positions."""
+        q_THK, k_TGK, v_TGK = (part(x_TD).unflatten(-1, (-1, self.features)) for part in (self.query, self.key, self.value))
+        if rotary is not None:
+            q_THK, k_TGK = rotary.turn(q_THK), rotary.turn(k_TGK)
+        return q_THK, k_TGK, v_TGK
+
+    def forward(
+        self,
+        x_TD: Tensor,
+        packing: Packing,
+        *,
+        layer: int,
+        rotary: Rotary | None = None,
+        window_tokens: int | None = None,
+        cache: Cache | None = None,
+    ) -> Tensor:
+        """[T, D] -> [T, D]; `layer` is the place in `cache`, which is written where it is given."""
+        q_THK, k_TGK, v_TGK = self.project(x_TD, rotary)
+        if cache is not None:
+            cache.write(layer, k_TGK, v_TGK)
+        if cache is None or cache.is_first:
+            mixed_THK = attend(q_THK, k_TGK, v_TGK, packing, packing, causal=self.causal, window_tokens=window_tokens)
+        else:
+            mixed_THK = attend_cached(q_THK, *cache.read(layer), cache.filled_B, window_tokens=window_tokens)
+        return self.output(mixed_THK.flatten(1))
+
+
+def attend(
+    q_THK: Tensor,
+    k_SGK: Tensor,
+    v_SGK: Tensor,
+    query_packing: Packing,
+    key_packing: Packing,
+    *,
+    causal: bool,
+    window_tokens: int | None = None,
+) -> Tensor:
+    """softmax(q k / sqrt(K)) v within each sequence: [T, H, K].
+
+    A window of w tokens is |i - j| <= w // 2 (as ModernBERT counts its local attention), and i - w < j <= i where causal
+    (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys: there is the place of
+    cross-attention. Causal and windowed attention need queries and keys of equal lengths.
+    """
+    assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
+    if _fits_varlen(q_THK, window_tokens):
+        return _attend_varlen(q_THK, k_SGK, v_SGK, query_packing, key_packing, causal, window_tokens)
+    if query_packing is key_packing:
+        groups = query_packing.groups
+    else:
+        groups = group_sequences(query_packing.lengths, key_packing.lengths, query_packing.starts_B1.device)
+    k_SHK, v_SHK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
+    query_rows = [group.count * group.query_rows for group in groups.groups]
+    key_rows = [group.count * group.key_rows for group in groups.groups]
+    q_PHK = _pad(q_THK, groups.query_slots_T, sum(query_rows))
+    k_PHK, v_PHK = (_pad(x_SHK, groups.key_slots_S, sum(key_rows)) for x_SHK in (k_SHK, v_SHK))
+    parts = zip(groups.groups, q_PHK.split(query_rows), k_PHK.split(key_rows), v_PHK.split(key_rows), strict=True)
+    mixed = [_attend_group(group, q, k, v, causal, window_tokens) for group, q, k, v in parts]
+    mixed_PHK = mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+    return mixed_PHK if groups.query_slots_T is None else mixed_PHK.index_select(0, groups.query_slots_T)
+
+
+def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_B: Tensor, *, window_tokens: int | None = None) -> Tensor:
+    """One query a sequence, its newest token, against the first `filled_B` rows of that sequence's keys: [B, H, K]."""
+    rows_S = torch.arange(keys_BSGK.shape[1], device=q_BHK.device)
+    visible_BS = rows_S < filled_B[:, None]
+    if window_tokens is not None:
+        visible_BS &= rows_S >= filled_B[:, None] - window_tokens
+    k_BSHK, v_BSHK = (_repeat_heads(x_BSGK, q_BHK.shape[1]) for x_BSGK in (keys_BSGK, values_BSGK))
+    mixed_BH1K = scaled_dot_product_attention(
+        q_BHK.unsqueeze(2), k_BSHK.transpose(1, 2), v_BSHK.transpose(1, 2), attn_mask=visible_BS[:, None, None, :]
+    )
+    return mixed_BH1K.squeeze(2)
+
+
+def _attend_group(group: Group, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tensor, causal: bool, window_tokens: int | None) -> Tensor:
+    q, k, v = (x.unflatten(0, (group.count, -1)).transpose(1, 2) for x in (q_PHK, k_PHK, v_PHK))
+    if window_tokens is not None:
+        mask = _band(group.key_rows, causal, window_tokens, q.device)
+        if group.key_mask is not None and not causal:
+            # A padded query far behind its sequence's end would see nothing at all, and a softmax over nothing is no number.
+            mask = mask & (group.key_mask | ~group.key_mask.transpose(2, 3))
+    else:
+        mask = None if causal else group.key_mask  # padding is on the right, where no causal query looks
+    mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and window_tokens is None)
+    return mixed.transpose(1, 2).flatten(0, 1)
+
+
+def _band(rows: int, causal: bool, window_tokens: int, device: torch.device) -> Tensor:
+    """[rows, rows], true where a query (first) sees a key (second)."""
+    places = torch.arange(rows, device=device)
+    behind = places[:, None] - places[None, :]
+    return (behind >= 0) & (behind < window_tokens) if causal else behind.abs() <= window_tokens // 2
+
+
+def _pad(x_THK: Tensor, slots_T: Tensor | None, padded_rows: int) -> Tensor:
+    if slots_T is None:
+        return x_THK
+    return x_THK.new_zeros(padded_rows, *x_THK.shape[1:]).index_copy(0, slots_T, x_THK)
+
+
+def _repeat_heads(x: Tensor, heads: int) -> Tensor:
+    """[..., G, K] -> [..., H, K], each head H/G times in a row."""
+    return x if x.shape[-2] == heads else x.repeat_interleave(heads // x.shape[-2], dim=-2)
+
+
+def _fits_varlen(q_THK: Tensor, window_tokens: int | None) -> bool:
+    half = q_THK.is_cuda and q_THK.dtype in (torch.float16, torch.bfloat16)
+    return half and q_THK.shape[-1] % 8 == 0 and (window_tokens is None or "window_size" in VARLEN_PARAMETERS)
+
+
+def _attend_varlen(
+    q_THK: Tensor,
+    k_SGK: Tensor,
+    v_SGK: Tensor,
+    query_packing: Packing,
+    key_packing: Packing,
+    causal: bool,
+    window_tokens: int | None,
+) -> Tensor:
+    options: dict[str, Any] = {}
+    if "window_size" in VARLEN_PARAMETERS:
+        before = -1 if window_tokens is None else window_tokens - 1 if causal else window_tokens // 2
+        options["window_size"] = (before, 0 if causal else before)
+    else:
+        options["is_causal"] = causal
+    if k_SGK.shape[1] != q_THK.shape[1]:
+        if "enable_gqa" in VARLEN_PARAMETERS:
+            options["enable_gqa"] = True
+        else:
+            k_SGK, v_SGK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
+    starts = query_packing.starts_B1, key_packing.starts_B1
+    return varlen_attn(q_THK, k_SGK, v_SGK, *starts, query_packing.longest, key_packing.longest, **options)

@@ -1,0 +1,42 @@
+"""Tokens, segments and positions become rows.
+
+Letters: T rows, D width, E width of the embeddings, V vocabulary.
+"""
+
+from torch import Tensor, nn
+
+from sslcli.core.inputs import Inputs
+from sslcli.core.norms import build_norm
+from sslcli.core.settings import TransformerSettings
+
+
+class Embeddings(nn.Module):
+    """The sum of what is embedded, normed, then projected from E to D where embeddings are factorised (ALBERT).
+
+    Parts that the settings do not ask for are None. Ready rows of width E take the token embedding's place.
+    """
+
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
+        self.position_offset = settings.position_offset
+        self.token = nn.Embedding(settings.vocabulary, features) if settings.vocabulary else None
+        self.position = nn.Embedding(rows, features) if settings.positions == "learned" else None
+        self.segment = nn.Embedding(settings.segments, features) if settings.segments else None
+        self.norm = build_norm(settings, features) if settings.norm_embeddings else None
+        self.project = nn.Linear(features, settings.width) if features != settings.width else None
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """[T, D]; where a model has segments and the inputs name none, all rows are in segment 0."""
+        if inputs.rows_TD is not None:
+            x_TE = inputs.rows_TD
+        else:
+            assert self.token is not None, "this backbone has no vocabulary: it reads ready rows"
+            x_TE = self.token(inputs.tokens_T)
+        if self.segment is not None:
+            x_TE = x_TE + (self.segment.weight[0] if inputs.segments_T is None else self.segment(inputs.segments_T))
+        if self.position is not None:
+            x_TE = x_TE + self.position(inputs.positions_T + self.position_offset)
+        if self.norm is not None:
+            x_TE = self.norm(x_TE)
+        return x_TE if self.project is None else self.project(x_TE)

@@ -1,0 +1,63 @@
+"""What reads hidden states: tokens out of rows, classes out of sequences.
+
+Letters: N rows to be read, B sequences, D width, E width of the embeddings, V vocabulary, C classes.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from sslcli.core.feedforward import ACTIVATIONS
+from sslcli.core.inputs import Hidden
+from sslcli.core.losses import TokenLoss, linear_cross_entropy
+from sslcli.core.norms import build_norm
+from sslcli.core.settings import TransformerSettings
+from sslcli.core.transformer import Transformer
+
+
+class LanguageModelHead(nn.Module):
+    """Logits over the vocabulary, for the rows that carry a target and for no others.
+
+    An encoder's head transforms the row first (BERT: dense, activation, norm) and has a bias per token; a decoder's is
+    the matrix alone. A tied matrix is read from the backbone at every call, and is no parameter here.
+    """
+
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        features, transforms = settings.features_of_embedding, settings.architecture == "encoder"
+        self.activation = ACTIVATIONS[settings.activation]
+        self.dense = nn.Linear(settings.width, features, bias=settings.biases == "all") if transforms else None
+        self.norm = build_norm(settings, features) if transforms else None
+        self.bias = nn.Parameter(torch.zeros(settings.vocabulary)) if transforms else None
+        self.weight = None if settings.tied else nn.Parameter(torch.zeros(settings.vocabulary, features))
+
+    def transform(self, hidden_ND: Tensor) -> Tensor:
+        """[N, D] -> [N, E], what is multiplied with the matrix."""
+        return hidden_ND if self.dense is None else self.norm(self.activation(self.dense(hidden_ND)))
+
+    def forward(self, hidden_ND: Tensor, backbone: Transformer) -> Tensor:
+        """Logits [N, V], all of them: for few rows."""
+        return linear(self.transform(hidden_ND), self._matrix(backbone), self.bias)
+
+    def loss(self, hidden_ND: Tensor, targets_N: Tensor, backbone: Transformer) -> TokenLoss:
+        """Summed loss of the targets (int64) in nats, with gradients, and how many are the most likely token."""
+        return linear_cross_entropy(self.transform(hidden_ND), self._matrix(backbone), self.bias, targets_N)
+
+    def _matrix(self, backbone: Transformer) -> Tensor:
+        return backbone.embedding if self.weight is None else self.weight
+
+
+class PooledClassifier(nn.Module):
+    """Classes of whole sequences, read from each one's first row through BERT's pooler: classifier(tanh(pooler(x)))."""
+
+    def __init__(self, settings: TransformerSettings, classes: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.pooler = nn.Linear(settings.width, settings.width)
+        self.classifier = nn.Linear(settings.width, classes)
+
+    def forward(self, hidden: Hidden) -> Tensor:
+        """Logits [B, C]"""
+        first_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[:-1])
+        return self.classifier(self.pooler(first_BD).tanh())

@@ -1,0 +1,45 @@
+"""Initial weights, out of one generator."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.transformer import Transformer
+
+DEVIATION = 0.02  # of layers that no settings speak for (BERT, GPT-2)
+
+
+@torch.no_grad()
+def initialize(module: nn.Module, generator: torch.Generator, deviation: float = DEVIATION) -> None:
+    """Linear layers, convolutions and embeddings: normal with `deviation`, zero biases; norms: one and zero.
+
+    A Transformer or a head of core brings the deviation of its own settings. In a pre-norm Transformer the layers that
+    write to the residual path are scaled by 1/sqrt(2 depth), so that its variance does not grow with depth (Radford et
+    al. 2019, section 2.3). Numbers are drawn on the generator's device: the same on every accelerator. Modules of other
+    kinds keep what their constructor gave them; a module of core built on the meta device needs only `to_empty` before.
+    """
+    if isinstance(module, Transformer | LanguageModelHead | PooledClassifier):
+        deviation = module.settings.initial_deviation
+    for child in module.children():
+        initialize(child, generator, deviation)
+    if isinstance(module, nn.Linear | nn.Embedding | nn.Conv1d | nn.Conv2d):
+        _draw(module.weight, generator, deviation)
+        if not isinstance(module, nn.Embedding) and module.bias is not None:
+            module.bias.zero_()
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        module.reset_parameters()
+    elif isinstance(module, LanguageModelHead):
+        if module.bias is not None:
+            module.bias.zero_()
+        if module.weight is not None:
+            _draw(module.weight, generator, deviation)
+    elif isinstance(module, Transformer) and module.settings.norm_place == "pre":
+        for block in module.blocks:
+            for layer in (block.attention.output, block.feedforward.down):
+                layer.weight.mul_(1 / sqrt(2 * module.settings.depth))
+
+
+def _draw(weight: Tensor, generator: torch.Generator, deviation: float) -> None:
+    weight.copy_(torch.empty(weight.shape, device=generator.device).normal_(0.0, deviation, generator=generator))
