@@ -1,0 +1,80 @@
+"""Shapes with a name, without torch.
+
+    tiny  mini  small      either architecture: as BERT where encoder, as GPT-2 where decoder (Turc et al. 2019's sizes)
+    bert-base  bert-large  Devlin et al. 2019
+    gpt2                   Radford et al. 2019, the smallest
+    modern                 Warner et al. 2024, "ModernBERT", base
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.errors import UsageError, did_you_mean
+
+BERT = {"architecture": "encoder", "segments": 2, "dropout": 0.1}
+GPT2 = {
+    "architecture": "decoder",
+    "norm_place": "pre",
+    "norm_epsilon": 1e-5,
+    "norm_embeddings": False,
+    "activation": "gelu_tanh",
+    "dropout": 0.1,
+}
+MODERN = {
+    "architecture": "encoder",
+    "norm_place": "pre",
+    "norm_first": False,
+    "norm_epsilon": 1e-5,
+    "biases": "none",
+    "feedforward": "gated",
+    "feedforward_width": 1_152,
+    "positions": "rotary",
+    "rotary_base": 160_000.0,
+    "rotary_base_local": 10_000.0,
+    "window_tokens": 128,
+    "global_every": 3,
+    "longest_tokens": 8_192,
+}
+FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {"encoder": BERT, "decoder": GPT2}
+
+
+def _size(depth: int, width: int, heads: int) -> dict[str, Any]:
+    return {"depth": depth, "width": width, "heads": heads, "feedforward_width": 4 * width}
+
+
+# Small models are trained on little time, where dropping features only slows what they learn.
+SIZES: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {**_size(2, 128, 2), "dropout": 0.0},
+    "mini": {**_size(4, 256, 4), "dropout": 0.0},
+    "small": {**_size(4, 512, 8), "dropout": 0.0},
+}
+MODELS: Mapping[str, Mapping[str, Any]] = {
+    "bert-base": {**BERT, **_size(12, 768, 12)},
+    "bert-large": {**BERT, **_size(24, 1024, 16)},
+    "gpt2": {**GPT2, **_size(12, 768, 12), "longest_tokens": 1_024},
+    "modern": {**_size(22, 768, 12), **MODERN},
+}
+NAMES: tuple[str, ...] = (*SIZES, *MODELS)
+
+
+def preset(name: str, architecture: Architecture, vocabulary: int, **overrides: Any) -> TransformerSettings:
+    """The settings called `name`, changed by `overrides`.
+
+    Raises UsageError where there is no such name or it is a shape of the other architecture, and pydantic's
+    ValidationError where the overrides do not fit.
+    """
+    if name in SIZES:
+        shape = {**FAMILIES[architecture], **SIZES[name]}
+    elif name in MODELS:
+        shape = {**MODELS[name]}
+    else:
+        raise UsageError(f"there is no preset called '{name}'", did_you_mean(name, NAMES) or f"presets: {', '.join(NAMES)}")
+    if shape["architecture"] != architecture:
+        fitting = [other for other in NAMES if MODELS.get(other, {}).get("architecture", architecture) == architecture]
+        raise UsageError(f"this needs {_a(architecture)}, and preset '{name}' is {_a(shape['architecture'])}", f"use {', '.join(fitting)}")
+    return TransformerSettings(**{**shape, "vocabulary": vocabulary, **overrides})
+
+
+def _a(architecture: str) -> str:
+    return f"{'an' if architecture == 'encoder' else 'a'} {architecture}"
