@@ -1,0 +1,142 @@
+"""Causal language modelling: every token is told from those before it.
+
+Radford et al. 2018, "Improving language understanding by generative pre-training", section 3.1; blocks of constant
+length out of the stream of all documents as in Radford et al. 2019, "GPT-2".
+
+Letters: T tokens of all samples end to end, N targets, D width, S steps, B prompts.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslcli.api import (
+    Artifact,
+    Batch,
+    Config,
+    DataError,
+    Draws,
+    Frame,
+    Hidden,
+    Inputs,
+    LanguageModelHead,
+    Loss,
+    Passage,
+    Ratio,
+    Readout,
+    Report,
+    Span,
+    TokenTargets,
+    Transformer,
+    UsageError,
+    Views,
+    generate_tokens,
+    setting,
+    spans_of,
+)
+
+LISTED_STEPS = 12  # shown of each sample
+
+
+@dataclass(frozen=True)
+class NextTokenViews(Views):
+    """`places_N` in T that have a next token in their sample; `covered_bytes`: source text of all these next tokens."""
+
+    places_N: Tensor
+    targets_N: Tensor
+    covered_bytes: float
+
+
+class Continue(Config):
+    text: str = setting("", "text to be continued; from nothing when not given", "--text", panel="Request")
+    new_tokens: int = setting(40, "most tokens to add", "--new-tokens", panel="Request", gt=0)
+    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", "--temperature", panel="Request", ge=0)
+    top_k: int | None = setting(None, "choose among so many of the likeliest", "--top-k", panel="Request", gt=0)
+    top_p: float = setting(0.95, "choose among the fewest that have so much of the probability", "--top-p", panel="Request", gt=0, le=1)
+    count: int = setting(1, "continuations", "--count", panel="Request", gt=0)
+
+
+class CausalLanguageModel(Readout[NextTokenViews]):
+    class Options(Config):
+        pass
+
+    Request = Continue
+    summary = "predict the next token from those before it (GPT)"
+    needs = frozenset({"decoder"})
+    arranges = "blocks"
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if frame.tokenizer is None:
+            raise UsageError("clm needs a tokenizer", "give it text, with --data")
+        self.tokenizer = frame.tokenizer
+        self.head = LanguageModelHead(frame.architecture)
+
+    def views(self, batch: Batch, draws: Draws) -> NextTokenViews:
+        has_next_T = np.ones(len(batch.tokens), dtype=bool)
+        has_next_T[batch.starts[1:] - 1] = False
+        places_N = np.flatnonzero(has_next_T)
+        # A sample's bytes cover its first token too, which nothing predicts: it takes its even share of them away.
+        covered_bytes = float((batch.fields["bytes"] * (1 - 1 / batch.lengths)).sum())
+        return NextTokenViews(
+            Inputs.of(batch),
+            {"clm": len(places_N)},
+            torch.from_numpy(places_N),
+            torch.from_numpy(batch.tokens[places_N + 1]),
+            covered_bytes,
+        )
+
+    def read(self, hidden: Hidden, views: NextTokenViews, backbone: Transformer) -> Loss:
+        hidden_ND = hidden.last_TD.index_select(0, views.places_N)
+        loss, count = self.head.loss(hidden_ND, views.targets_N, backbone), views.counts["clm"]
+        nats = loss.nll_sum.detach()
+        metrics = {
+            "accuracy": Ratio(loss.correct, count),
+            "perplexity": Ratio(nats, count, exponential=True),
+            "bits_per_byte": Ratio(nats / math.log(2), views.covered_bytes),
+        }
+        return Loss({"clm": loss.nll_sum}, metrics)
+
+    def targets(self, views: NextTokenViews) -> TokenTargets:
+        left_N = views.inputs.tokens_T.index_select(0, views.places_N).numpy()
+        return TokenTargets(views.targets_N.numpy(), left_N, np.full_like(left_N, -1))
+
+    def show(self, views: NextTokenViews) -> Report:
+        tokens_T = views.inputs.tokens_T.numpy()
+        passages, start = [], 0
+        for number, length in enumerate(views.inputs.packing.lengths, start=1):
+            tokens = tokens_T[start : start + length]
+            shown = min(LISTED_STEPS, length - 1)
+            seen = [*spans_of(tokens[:shown], self.tokenizer), Span("  →  ", "plain")]
+            following = spans_of(tokens[shown:], self.tokenizer)
+            passages.append(Passage(f"sample {number}", [*seen, *(Span(span.text, "target") for span in following)]))
+            start += length
+        return Report("what is read, and what follows; every token is predicted from those before it", passages=passages)
+
+    def generate(self, backbone: Transformer, request: Continue, draws: Draws) -> Iterator[Artifact]:
+        """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""
+        prompt = np.asarray(self.tokenizer.encode(request.text), dtype=np.int64)
+        if not len(prompt):
+            if self.tokenizer.end is None:
+                raise DataError("there is nothing to continue, and this tokenizer has no end token to begin after", "give it some --text")
+            prompt = np.asarray([self.tokenizer.end], dtype=np.int64)
+        steps_S, prompts_B = np.arange(request.new_tokens), np.arange(request.count)
+        uniforms_SB = draws.uniform("token", prompts_B[None, :], steps_S[:, None])
+        added = generate_tokens(
+            backbone,
+            self.head,
+            [torch.from_numpy(prompt)] * request.count,
+            new_tokens=request.new_tokens,
+            uniforms_SB=torch.from_numpy(uniforms_SB),
+            temperature=request.temperature,
+            top_k=request.top_k,
+            top_p=request.top_p,
+            stop=self.tokenizer.end,
+        )
+        for tokens in added:
+            whole = np.concatenate([prompt, tokens.cpu().numpy()])
+            yield Artifact(self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]), None, {"prompt": request.text})

@@ -1,0 +1,170 @@
+"""Masked language modelling: some tokens are hidden, and told from both sides.
+
+Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1; new masks every epoch as in Liu et al. 2019, "RoBERTa"
+(arXiv 1907.11692), section 4.1; whole words as in the BERT repository's update of May 2019.
+
+Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K candidates for a blank.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from pydantic import model_validator
+from torch import Tensor
+
+from sslcli.api import (
+    Artifact,
+    Batch,
+    Config,
+    DataError,
+    Draws,
+    Frame,
+    Hidden,
+    Inputs,
+    LanguageModelHead,
+    Loss,
+    Packing,
+    Passage,
+    Ratio,
+    Readout,
+    Report,
+    Span,
+    TokenTargets,
+    Transformer,
+    UsageError,
+    Views,
+    enclose,
+    setting,
+    spans_of,
+)
+
+
+@dataclass(frozen=True)
+class MaskedViews(Views):
+    """Inputs with some tokens hidden; `places_N` in T and the tokens that stood there."""
+
+    places_N: Tensor
+    targets_N: Tensor
+
+
+class FillBlanks(Config):
+    text: str = setting(..., "text with [MASK] where something is to be filled in", "--text", panel="Request")
+    top: int = setting(5, "candidates for each blank", "--top", panel="Request", gt=0)
+
+
+class MaskedLanguageModel(Readout[MaskedViews]):
+    class Options(Config):
+        mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", "--mask-rate", gt=0, le=1)
+        mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", "--mask-share", ge=0, le=1)
+        random_share: float = setting(
+            0.1, "share of the targets that a random token replaces; the rest is kept", "--random-share", ge=0, le=1
+        )
+        whole_words: bool = setting(False, "hide all pieces of a word or none", "--whole-words/--no-whole-words")
+
+        @model_validator(mode="after")
+        def _shares(self) -> Self:
+            if self.mask_share + self.random_share > 1 + 1e-9:
+                raise ValueError(f"mask_share {self.mask_share} and random_share {self.random_share} are more than 1 together")
+            return self
+
+    Request = FillBlanks
+    summary = "predict hidden tokens from both sides (BERT)"
+    needs = frozenset({"encoder"})
+    corrupts = True
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if frame.tokenizer is None or frame.tokenizer.mask is None:
+            raise UsageError("mlm needs a tokenizer with a mask token", "use --tokenizer wordpiece, or --objective clm")
+        self.tokenizer = frame.tokenizer
+        self.ordinary = np.flatnonzero(~frame.tokenizer.specials)
+        self.head = LanguageModelHead(frame.architecture)
+
+    def views(self, batch: Batch, draws: Draws) -> MaskedViews:
+        places_N = np.flatnonzero(self._chosen(batch, draws))
+        samples_N, positions_N = batch.sample_of[places_N], batch.positions[places_N]
+        fate_N = draws.uniform("fate", samples_N, positions_N)
+        stranger_N = self.ordinary[(draws.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)]
+        masked, replaced = self.options.mask_share, self.options.mask_share + self.options.random_share
+        targets_N = batch.tokens[places_N]
+        tokens_T = batch.tokens.copy()
+        tokens_T[places_N] = np.where(fate_N < masked, self.tokenizer.mask, np.where(fate_N < replaced, stranger_N, targets_N))
+        return MaskedViews(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
+
+    def _chosen(self, batch: Batch, draws: Draws) -> np.ndarray:
+        """bool [T]: each token (or word) by itself with probability mask_rate, and the most likely one of every sample."""
+        special_T = self.tokenizer.specials[batch.tokens]
+        begins_T = np.ones(len(batch.tokens), dtype=bool)
+        if self.options.whole_words:
+            after_special_T = np.append(True, special_T[:-1])
+            begins_T = ~self.tokenizer.continues[batch.tokens] | special_T | after_special_T | (batch.positions == 0)
+        word_of_T = np.cumsum(begins_T) - 1
+        chance_T = draws.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
+        chance_T[special_T] = np.inf
+        least_B = np.minimum.reduceat(chance_T, batch.starts[:-1])
+        return (chance_T < self.options.mask_rate) | ((chance_T == np.repeat(least_B, batch.lengths)) & ~special_T)
+
+    def read(self, hidden: Hidden, views: MaskedViews, backbone: Transformer) -> Loss:
+        hidden_ND = hidden.last_TD.index_select(0, views.places_N)
+        loss, count = self.head.loss(hidden_ND, views.targets_N, backbone), views.counts["mlm"]
+        return Loss(
+            {"mlm": loss.nll_sum},
+            {"accuracy": Ratio(loss.correct, count), "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True)},
+        )
+
+    def targets(self, views: MaskedViews) -> TokenTargets:
+        """Neighbours that are targets themselves count as not visible: the model cannot trust them either."""
+        tokens_T, places_N = views.inputs.tokens_T.numpy(), views.places_N.numpy()
+        visible_T = tokens_T.copy()
+        visible_T[places_N] = -1
+        starts_B1 = views.inputs.packing.starts_B1.numpy()
+        left_T = np.append(-1, visible_T[:-1])
+        left_T[starts_B1[:-1]] = -1
+        right_T = np.append(visible_T[1:], -1)
+        right_T[starts_B1[1:] - 1] = -1
+        return TokenTargets(views.targets_N.numpy(), left_T[places_N], right_T[places_N])
+
+    def show(self, views: MaskedViews) -> Report:
+        tokens_T = views.inputs.tokens_T.numpy()
+        answers = dict(zip(views.places_N.tolist(), views.targets_N.tolist(), strict=True))
+        passages, start = [], 0
+        for number, length in enumerate(views.inputs.packing.lengths, start=1):
+            roles = {place - start: "corrupted" for place in range(start, start + length) if place in answers}
+            spans = spans_of(tokens_T[start : start + length], self.tokenizer, roles)
+            words = [self.tokenizer.decode([answers[start + place]]).strip() for place in roles]
+            passages.append(Passage(f"sample {number}", [*spans, Span(f"  →  {', '.join(words)}", "target")]))
+            start += length
+        return Report("what was hidden, and what is to be predicted", passages=passages)
+
+    def generate(self, backbone: Transformer, request: FillBlanks, draws: Draws) -> Iterator[Artifact]:
+        """The likeliest tokens for each blank, best first, all blanks in one reading; it draws nothing."""
+        tokens_T = self._with_blanks(request.text)
+        blanks_N = np.flatnonzero(tokens_T == self.tokenizer.mask)
+        device = backbone.embedding.device
+        packing = Packing.of([len(tokens_T)])
+        inputs = Inputs(
+            Packing(packing.starts_B1.to(device), packing.lengths),
+            torch.arange(len(tokens_T), device=device),
+            torch.from_numpy(tokens_T).to(device),
+        )
+        with torch.no_grad():
+            hidden_ND = backbone(inputs).last_TD.index_select(0, torch.from_numpy(blanks_N).to(device))
+            probability_NV = self.head(hidden_ND, backbone).float().softmax(dim=-1)
+        best_NK = probability_NV.topk(min(request.top, probability_NV.shape[1]), dim=-1)
+        for blank, (scores, tokens) in enumerate(zip(best_NK.values.tolist(), best_NK.indices.tolist(), strict=True), start=1):
+            for score, token in zip(scores, tokens, strict=True):
+                yield Artifact(self.tokenizer.decode([token]).strip(), score, {"blank": blank})
+
+    def _with_blanks(self, text: str) -> np.ndarray:
+        """Tokens of a text that holds blanks; raises DataError where it holds none."""
+        own = self.tokenizer.pieces(np.asarray([self.tokenizer.mask]))[0]
+        parts = text.replace("[MASK]", own).split(own)
+        if len(parts) < 2:
+            raise DataError("the text has no blank to fill", f"write {own} where a word is missing")
+        tokens = [self.tokenizer.encode(parts[0].rstrip())]
+        for part in parts[1:]:
+            tokens += [np.asarray([self.tokenizer.mask]), self.tokenizer.encode(part.rstrip())]
+        return enclose(np.concatenate(tokens), self.tokenizer)

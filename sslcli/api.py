@@ -1,0 +1,99 @@
+"""The only door a plugin may import from (beside sslcli.testing, for its tests)."""
+
+from sslcli.config import Config, Count, Seconds, setting
+from sslcli.contracts import (
+    Artifact,
+    Family,
+    Frame,
+    Generates,
+    Group,
+    Key,
+    Learnable,
+    Loss,
+    Objective,
+    PieceTrainer,
+    PredictsTokens,
+    Ratio,
+    Reader,
+    Readout,
+    TokenTargets,
+    Views,
+)
+from sslcli.core.generation import generate_tokens
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.losses import TokenLoss, linear_cross_entropy
+from sslcli.core.packing import Packing
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.data.arrangements import ARRANGEMENTS, Rows, enclose, join_pair
+from sslcli.data.batches import Batch, Sample
+from sslcli.data.corpus import Corpus
+from sslcli.data.documents import Document, Modality, Where
+from sslcli.data.draws import Draws, SampleDraws
+from sslcli.data.passages import spans_of
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
+from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+
+__all__ = [
+    "ARRANGEMENTS",
+    "Architecture",
+    "Artifact",
+    "Batch",
+    "Config",
+    "ConfigError",
+    "Corpus",
+    "Count",
+    "Curve",
+    "DataError",
+    "Document",
+    "Draws",
+    "Edit",
+    "Family",
+    "Frame",
+    "Generates",
+    "Group",
+    "Hidden",
+    "Inputs",
+    "Key",
+    "LanguageModelHead",
+    "Learnable",
+    "Loss",
+    "Modality",
+    "ModelError",
+    "Objective",
+    "Packing",
+    "Passage",
+    "PieceTrainer",
+    "PluginError",
+    "PooledClassifier",
+    "PredictsTokens",
+    "Ratio",
+    "Reader",
+    "Readout",
+    "Report",
+    "Rows",
+    "RunError",
+    "Sample",
+    "SampleDraws",
+    "Score",
+    "Seconds",
+    "Span",
+    "SslError",
+    "Table",
+    "TokenLoss",
+    "TokenTargets",
+    "Tokenizer",
+    "Transformer",
+    "TransformerSettings",
+    "UsageError",
+    "Views",
+    "Where",
+    "enclose",
+    "generate_tokens",
+    "join_pair",
+    "linear_cross_entropy",
+    "setting",
+    "spans_of",
+]
