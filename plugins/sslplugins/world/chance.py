@@ -1,0 +1,57 @@
+"""Reproducible draws: a stream of uniforms for a purpose, and the frequencies that the world's words have."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypeVar
+
+import numpy as np
+
+_BLOCK = 65_536  # uniforms made at once
+_EXPONENT = 1.1  # of Zipf's law
+
+Item = TypeVar("Item")
+
+
+def zipf_bounds(count: int) -> tuple[float, ...]:
+    """Cumulative probabilities of ranks 0 .. count-1, p(rank) proportional to (rank + 1) ** -1.1."""
+    weights = [(rank + 1) ** -_EXPONENT for rank in range(count)]
+    total = sum(weights)
+    return tuple(value / total for value in accumulate(weights))
+
+
+_BOUNDS = tuple(zipf_bounds(count) if count else () for count in range(64))
+
+
+class Chance:
+    """A stream of uniforms that depends on (seed, purpose) alone; any other purpose gives an unrelated stream."""
+
+    def __init__(self, seed: int, purpose: str) -> None:
+        self._generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *purpose.encode()))))
+        self._block: list[float] = []
+
+    def uniform(self) -> float:
+        """In [0, 1)."""
+        if not self._block:
+            self._block = self._generator.random(_BLOCK).tolist()
+        return self._block.pop()
+
+    def below(self, probability: float) -> bool:
+        return self.uniform() < probability
+
+    def integer(self, low: int, high: int) -> int:
+        """In low .. high, both included."""
+        return low + int(self.uniform() * (high - low + 1))
+
+    def by_rank(self, items: Sequence[Item]) -> Item:
+        """One of fewer than 64 items, the first the most likely, by Zipf's law."""
+        count = len(items)
+        return items[min(bisect_right(_BOUNDS[count], self.uniform()), count - 1)]
+
+    def choice(self, items: Sequence[Item]) -> Item:
+        """One of the items, all equally likely."""
+        return items[self.integer(0, len(items) - 1)]
+
+    def shuffled(self, items: Sequence[Item]) -> list[Item]:
+        keyed = sorted((self.uniform(), place) for place in range(len(items)))
+        return [items[place] for _, place in keyed]
