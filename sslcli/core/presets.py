@@ -1,9 +1,9 @@
 """Shapes with a name, without torch.
 
-    tiny  mini  small      either architecture: as BERT where encoder, as GPT-2 where decoder (Turc et al. 2019's sizes)
-    bert-base  bert-large  Devlin et al. 2019
-    gpt2                   Radford et al. 2019, the smallest
-    modern                 Warner et al. 2024, "ModernBERT", base
+tiny  mini  small      either architecture: as BERT where encoder, as GPT-2 where decoder (Turc et al. 2019's sizes)
+bert-base  bert-large  Devlin et al. 2019
+gpt2                   Radford et al. 2019, the smallest
+modern                 Warner et al. 2024, "ModernBERT", base
 """
 
 from collections.abc import Mapping

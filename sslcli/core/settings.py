@@ -53,6 +53,10 @@ class TransformerSettings(Config):
             raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly")
         if self.positions == "rotary" and self.features_per_head % 2:
             raise ValueError(f"rotary positions need an even number of features per head, not {self.features_per_head}")
+        if self.architecture == "decoder" and self.features_of_embedding != self.width:
+            raise ValueError("a decoder's head is its embedding matrix alone, so embedding_width must be its width")
+        if self.shared_layers and self.norm_place == "pre" and not self.norm_first:
+            raise ValueError("shared layers share their norms, so the first norm cannot be left out")
         return self
 
     @property

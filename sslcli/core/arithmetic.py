@@ -1,0 +1,105 @@
+"""What a shape costs, counted from its settings alone, without building it and without torch.
+
+Letters in formulas: D width, F feed-forward width, H heads, G key and value heads, K features per head, E width of the
+embeddings, V vocabulary, L layers.
+"""
+
+from sslcli.core.settings import TransformerSettings
+
+TRAINING = 3  # one forward pass, and a backward pass of twice its work
+BYTES_PER_TRAINED_PARAMETER = 16  # float32: the weight, its gradient and AdamW's two moments
+
+
+def backbone_parameters(settings: TransformerSettings) -> int:
+    """Exactly as many as `Transformer(settings)` has; shared layers count once."""
+    features, width = settings.features_of_embedding, settings.width
+    embeddings = (settings.vocabulary + settings.segments) * features
+    if settings.positions == "learned":
+        embeddings += (settings.longest_tokens + settings.position_offset) * features
+    if settings.norm_embeddings:
+        embeddings += _norm(settings, features)
+    if features != width:
+        embeddings += _linear(features, width, bias=True)
+    norms = 2 * _norm(settings, width)
+    blocks = (1 if settings.shared_layers else settings.depth) * (_block_weights(settings) + _block_biases(settings) + norms)
+    if settings.norm_place == "pre":
+        blocks += _norm(settings, width) * (1 if settings.norm_first else 0)  # the final norm, less the first one
+    return embeddings + blocks
+
+
+def head_parameters(settings: TransformerSettings) -> int:
+    """Exactly as many as `LanguageModelHead(settings)` has of its own; a tied matrix is the backbone's."""
+    features = settings.features_of_embedding
+    matrix = 0 if settings.tied else settings.vocabulary * features
+    if settings.architecture == "decoder":
+        return matrix
+    return matrix + _linear(settings.width, features, bias=settings.biases == "all") + _norm(settings, features) + settings.vocabulary
+
+
+def training_flops_per_token(settings: TransformerSettings, attended_tokens: float, target_share: float) -> float:
+    """Floating-point operations of training, per token that is read: 6 for each weight that it meets.
+
+    `attended_tokens` is the sum of squared lengths over the sum of lengths, what a token meets in attention when all of
+    its sequence is visible; causal attention sees half of it. `target_share`: tokens with a loss, which alone pay for
+    the head. Norms, activations, softmax and the reading of embeddings are left out, as is usual (Chowdhery et al.
+    2022, "PaLM", appendix B); they count the full square also for causal attention, we do not.
+    """
+    features = settings.features_of_embedding
+    weights = settings.depth * _block_weights(settings)
+    if features != settings.width:
+        weights += settings.width * features
+    scores = sum(_visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth))
+    attention = 2 * scores * settings.heads * settings.features_per_head  # query by key, then probability by value
+    head = features * settings.vocabulary
+    if settings.architecture == "encoder":
+        head += settings.width * features
+    return TRAINING * 2 * (weights + attention + target_share * head)
+
+
+def training_bytes(settings: TransformerSettings) -> int:
+    """Weights, gradients and AdamW's moments of backbone and language-model head, all in float32."""
+    return BYTES_PER_TRAINED_PARAMETER * (backbone_parameters(settings) + head_parameters(settings))
+
+
+def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature: int = 4) -> int:
+    """An estimate of what all layers keep for the backward pass of `rows` packed rows.
+
+    A block keeps its input, both norms' input and output, query, key, value, the mixed values, and inside the
+    feed-forward layer each tensor of width F. The head's chunk of logits comes on top, at most `losses.CHUNK_BYTES`
+    and its copies.
+    """
+    attention = 2 * (settings.heads + (settings.key_value_heads or settings.heads)) * settings.features_per_head
+    inside = (4 if settings.feedforward == "gated" else 2) * settings.feedforward_width
+    rows_kept = 4  # both inputs and both outputs of the norms
+    return settings.depth * rows * bytes_per_feature * (rows_kept * settings.width + attention + inside)
+
+
+def _block_weights(settings: TransformerSettings) -> int:
+    """Entries of a block's matrices: D (2 H + 2 G) K + D F times two, or three where gated."""
+    heads = 2 * settings.heads + 2 * (settings.key_value_heads or settings.heads)
+    matrices = 3 if settings.feedforward == "gated" else 2
+    return settings.width * (heads * settings.features_per_head + matrices * settings.feedforward_width)
+
+
+def _block_biases(settings: TransformerSettings) -> int:
+    heads = settings.heads + 2 * (settings.key_value_heads or settings.heads)
+    biases = heads * settings.features_per_head if settings.biases != "none" else 0
+    if settings.biases == "all":
+        biases += 2 * settings.width + (2 if settings.feedforward == "gated" else 1) * settings.feedforward_width
+    return biases
+
+
+def _visible_tokens(settings: TransformerSettings, layer: int, attended_tokens: float) -> float:
+    window_tokens, causal = settings.window_of(layer), settings.architecture == "decoder"
+    visible = attended_tokens / 2 if causal else attended_tokens
+    if window_tokens is None:
+        return visible
+    return min(visible, window_tokens if causal else 2 * (window_tokens // 2) + 1)
+
+
+def _linear(inputs: int, outputs: int, *, bias: bool) -> int:
+    return inputs * outputs + (outputs if bias else 0)
+
+
+def _norm(settings: TransformerSettings, width: int) -> int:
+    return 2 * width if settings.norm == "layer" and settings.biases == "all" else width

@@ -1,0 +1,132 @@
+"""Tokens out of a decoder, one after the other.
+
+Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from sslcli.core.cache import Cache
+from sslcli.core.heads import LanguageModelHead
+from sslcli.core.inputs import Inputs
+from sslcli.core.packing import Packing
+from sslcli.core.transformer import Transformer
+from sslcli.errors import DataError, UsageError
+
+
+@torch.no_grad()
+def generate_tokens(
+    backbone: Transformer,
+    head: LanguageModelHead,
+    prompts: Sequence[Tensor],
+    *,
+    new_tokens: int,
+    uniforms_SB: Tensor | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    stop: int | None = None,
+) -> list[Tensor]:
+    """Up to `new_tokens` tokens after each prompt (int64 [length], at least one token), without the stop token.
+
+    What is chosen is a pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one a step and prompt);
+    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile. Raises UsageError for
+    settings that cannot be, DataError for prompts that cannot.
+    """
+    _check(backbone, prompts, new_tokens, temperature, top_k, top_p)
+    if not prompts or new_tokens == 0:
+        return [prompt.new_empty(0) for prompt in prompts]
+    greedy = uniforms_SB is None or temperature == 0
+    device = backbone.embedding.device
+    cache = Cache(max(len(prompt) for prompt in prompts) + new_tokens)
+    lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    inputs = _packed([prompt.to(device) for prompt in prompts], device)
+    chosen: list[Tensor] = []
+    ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    with _evaluating(backbone, head):
+        for step in range(new_tokens):
+            hidden = backbone(inputs, cache=cache)
+            last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
+            logits_BV = head(last_BD, backbone).to(torch.float32)
+            if greedy:
+                tokens_B = logits_BV.argmax(dim=-1)
+            else:
+                tokens_B = choose(logits_BV, uniforms_SB[step].to(device), temperature=temperature, top_k=top_k, top_p=top_p)
+            chosen.append(tokens_B)
+            if stop is not None:
+                ended_B |= tokens_B == stop
+                if ended_B.all():
+                    break
+            inputs = Inputs(_single_rows(len(prompts), device), positions_T=lengths_B + step, tokens_T=tokens_B)
+    return [_before(row, stop) for row in torch.stack(chosen, dim=1)]
+
+
+def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float) -> Tensor:
+    """One token a row [B], by inverting the distribution function over tokens in order of likelihood.
+
+    `top_k` keeps so many of the likeliest (Fan et al. 2018); `top_p` the fewest that have so much of the probability
+    (Holtzman et al. 2020), after top_k where both are given.
+    """
+    ordered_BV, tokens_BV = (logits_BV.to(torch.float32) / temperature).sort(dim=-1, descending=True, stable=True)
+    if top_k is not None:
+        ordered_BV, tokens_BV = ordered_BV[:, :top_k], tokens_BV[:, :top_k]
+    probabilities_BV = ordered_BV.softmax(dim=-1)
+    before_BV = probabilities_BV.cumsum(dim=-1) - probabilities_BV
+    probabilities_BV = probabilities_BV * (before_BV < top_p)
+    reached_BV = probabilities_BV.cumsum(dim=-1)
+    passed_B = (reached_BV <= uniforms_B[:, None] * reached_BV[:, -1:]).sum(dim=-1)
+    last_B = (probabilities_BV > 0).sum(dim=-1) - 1  # rounding must not carry a draw beyond what was kept
+    return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1)
+
+
+def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, temperature: float, top_k: int | None, top_p: float) -> None:
+    settings = backbone.settings
+    if settings.architecture != "decoder":
+        raise UsageError("an encoder cannot generate from left to right", "fill its blanks, or use a model trained with clm")
+    if new_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1) or not 0 < top_p <= 1:
+        raise UsageError(
+            f"new_tokens {new_tokens}, temperature {temperature}, top_k {top_k} and top_p {top_p} cannot be sampled with",
+            "new_tokens and temperature are 0 or more, top_k is 1 or more, top_p is above 0 and at most 1",
+        )
+    if any(len(prompt) == 0 for prompt in prompts):
+        raise DataError("a prompt has no token", "give every prompt some text")
+    longest = max((len(prompt) for prompt in prompts), default=0) + new_tokens
+    if settings.positions == "learned" and longest > settings.longest_tokens:
+        raise UsageError(
+            f"prompt and new tokens are {longest} tokens, and this model has positions for {settings.longest_tokens}",
+            f"ask for at most {max(0, settings.longest_tokens - longest + new_tokens)} new tokens, or shorten the prompt",
+        )
+
+
+def _packed(prompts: Sequence[Tensor], device: torch.device) -> Inputs:
+    packing = Packing.of([len(prompt) for prompt in prompts])
+    positions_T = torch.cat([torch.arange(len(prompt), device=device) for prompt in prompts])
+    return Inputs(Packing(packing.starts_B1.to(device), packing.lengths), positions_T, tokens_T=torch.cat(list(prompts)))
+
+
+def _single_rows(count: int, device: torch.device) -> Packing:
+    return Packing(torch.arange(count + 1, dtype=torch.int32, device=device), (1,) * count)
+
+
+def _before(tokens_S: Tensor, stop: int | None) -> Tensor:
+    """What precedes the first stop token, all where there is none."""
+    if stop is None:
+        return tokens_S
+    ended_S = (tokens_S == stop).cumsum(dim=0) > 0
+    return tokens_S[~ended_S]
+
+
+@contextmanager
+def _evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Dropout off; each module's own mode is restored after."""
+    modes = [module.training for module in modules]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module, mode in zip(modules, modes, strict=True):
+            module.train(mode)

@@ -1,0 +1,129 @@
+"""Generation: the cache changes no token, and what is drawn follows the model's probabilities.
+
+Letters: B sequences, V vocabulary, S steps.
+"""
+
+import pytest
+import torch
+from core_samples import DECODER, ENCODER, LLAMA, built, changed, packed, seeded, tokens_of
+
+from sslcli.core.generation import choose, generate_tokens
+from sslcli.core.heads import LanguageModelHead
+from sslcli.errors import DataError, UsageError
+
+STEPS = 12
+SHAPES = {
+    "learned": DECODER,
+    "rotary-grouped": LLAMA,
+    "windows": changed(LLAMA, window_tokens=4, global_every=2, rotary_base_local=50.0),
+    "shared": changed(DECODER, shared_layers=True),
+}
+
+
+def without_cache(backbone, head, prompt, uniforms_S, **options):
+    """One prompt, the whole sequence anew for every token."""
+    sequence = prompt
+    for uniform in uniforms_S:
+        logits_V = head(backbone(packed([sequence])).last_TD[-1:], backbone)
+        token = logits_V.argmax(dim=-1) if options["temperature"] == 0 else choose(logits_V, uniform[None], **options)
+        sequence = torch.cat([sequence, token])
+    return sequence[len(prompt) :]
+
+
+@pytest.mark.parametrize("settings", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_tokens_are_the_same_with_and_without_cache(settings, temperature):
+    backbone, head, prompts = built(settings), LanguageModelHead(settings), tokens_of([3, 11, 1, 7])
+    options = {"temperature": temperature, "top_k": 20, "top_p": 0.95}
+    uniforms_SB = torch.rand(STEPS, 4, generator=seeded(3))
+    generated = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, **options)
+    for number, prompt in enumerate(prompts):
+        assert torch.equal(generated[number], without_cache(backbone, head, prompt, uniforms_SB[:, number], **options))
+
+
+def test_draws_decide_and_company_does_not():
+    backbone, head, prompts = built(LLAMA), LanguageModelHead(LLAMA), tokens_of([3, 11, 5])
+    first, second = (torch.rand(STEPS, 3, generator=seeded(seed)) for seed in (1, 2))
+
+    def run(prompts, uniforms_SB):
+        return [tokens.tolist() for tokens in generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB)]
+
+    assert run(prompts, first) == run(prompts, first)
+    assert run(prompts, first) != run(prompts, second)
+    assert run(prompts[1:2], first[:, 1:2]) == run(prompts, first)[1:2]
+
+
+def test_a_stop_token_ends_its_own_sequence_only():
+    backbone, head, prompts = built(LLAMA), LanguageModelHead(LLAMA), tokens_of([3, 11, 5, 6])
+    uniforms_SB = torch.rand(STEPS, 4, generator=seeded(1))
+    free = [row.tolist() for row in generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB)]
+    stop = free[0][4]
+    stopped = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, stop=stop)
+    assert [row.tolist() for row in stopped] == [row[: row.index(stop)] if stop in row else row for row in free]
+    assert len(stopped[0]) <= 4
+
+
+def test_chosen_tokens_have_the_frequencies_of_the_distribution():
+    logits_V = torch.tensor([0.3, 2.0, -1.0, 1.9, 0.0])
+    count = 20_000
+    uniforms_B = (torch.arange(count) + 0.5) / count
+    options = {"temperature": 0.7, "top_k": None, "top_p": 1.0}
+    tokens_B = choose(logits_V.expand(count, -1), uniforms_B, **options)
+    frequencies = torch.bincount(tokens_B, minlength=5) / count
+    torch.testing.assert_close(frequencies, (logits_V / 0.7).softmax(dim=0), rtol=0, atol=2 / count)
+
+
+@pytest.mark.parametrize(
+    ("top_k", "top_p", "kept"),
+    [
+        (1, 1.0, {1}),
+        (2, 1.0, {1, 3}),
+        (9, 1.0, {0, 1, 2, 3}),
+        (None, 0.4, {1}),
+        (None, 0.75, {1, 3}),
+        (3, 0.99, {0, 1, 3}),
+        (None, 1e-9, {1}),
+    ],
+)
+def test_top_k_and_top_p_keep_the_likeliest(top_k, top_p, kept):
+    logits_V = torch.tensor([0.15, 0.45, 0.1, 0.3]).log()
+    uniforms_B = torch.cat([torch.linspace(0, 1, 1_001)[:-1], torch.tensor([1 - 2**-24])])
+    tokens_B = choose(logits_V.expand(len(uniforms_B), -1), uniforms_B, temperature=1.0, top_k=top_k, top_p=top_p)
+    assert set(tokens_B.tolist()) == kept
+
+
+def test_dropout_is_off_meanwhile_and_on_again_after():
+    settings = changed(LLAMA, dropout=0.5)
+    backbone, head, prompts = built(settings), LanguageModelHead(settings), tokens_of([3, 6])
+    backbone.train()
+    first, second = (generate_tokens(backbone, head, prompts, new_tokens=8) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert backbone.training
+    assert backbone.blocks[0].training
+    backbone.eval()
+    generate_tokens(backbone, head, prompts, new_tokens=1)
+    assert not backbone.training
+
+
+def test_nothing_asked_is_nothing_given():
+    backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
+    assert generate_tokens(backbone, head, [], new_tokens=3) == []
+    assert [len(row) for row in generate_tokens(backbone, head, tokens_of([2, 3]), new_tokens=0)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "lengths", "options"),
+    [
+        (UsageError, ENCODER, [3], {"new_tokens": 2}),
+        (UsageError, DECODER, [3], {"new_tokens": -1}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "temperature": -0.1}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "top_k": 0}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "top_p": 0.0}),
+        (UsageError, DECODER, [3, 60], {"new_tokens": 5}),
+        (DataError, DECODER, [3, 0], {"new_tokens": 1}),
+    ],
+)
+def test_what_cannot_be_generated_is_refused_with_a_hint(error, settings, lengths, options):
+    with pytest.raises(error) as caught:
+        generate_tokens(built(settings), LanguageModelHead(settings), tokens_of(lengths), **options)
+    assert caught.value.hint

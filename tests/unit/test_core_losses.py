@@ -1,0 +1,145 @@
+"""The chunked loss against torch's own, and the heads against their formulas.
+
+Letters: N targets, E width of the embeddings, V vocabulary.
+"""
+
+from itertools import product
+
+import pytest
+import torch
+from core_samples import DECODER, ENCODER, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
+from torch.nn.functional import cross_entropy, gelu
+
+from sslcli.core import losses
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.initialize import initialize
+from sslcli.core.losses import linear_cross_entropy
+
+
+def drawn(rows, width=6, classes=11, with_bias=True, dtype=torch.float32):
+    generator = seeded(rows)
+    hidden_NE = torch.randn(rows, width, generator=generator).to(dtype).requires_grad_()
+    weight_VE = torch.randn(classes, width, generator=generator).to(dtype).requires_grad_()
+    bias_V = torch.randn(classes, generator=generator).to(dtype).requires_grad_() if with_bias else None
+    return [hidden_NE, weight_VE, bias_V], torch.randint(0, classes, (rows,), generator=generator)
+
+
+@pytest.mark.parametrize(("rows", "with_bias", "chunk_rows"), [*product((1, 7, 20), (True, False), (1, 3, 1000)), (0, True, 3)])
+def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_bias, chunk_rows):
+    monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * chunk_rows)
+    inputs, targets_N = drawn(rows, with_bias=with_bias)
+    loss = linear_cross_entropy(*inputs, targets_N)
+    logits_NV = torch.nn.functional.linear(*inputs)
+    expected = cross_entropy(logits_NV, targets_N, reduction="sum")
+    torch.testing.assert_close(loss.nll_sum, expected, rtol=1e-5, atol=1e-5)
+    assert loss.correct == (logits_NV.argmax(dim=1) == targets_N).sum()
+    wanted = [x for x in inputs if x is not None]
+    ours, theirs = (torch.autograd.grad(0.3 * result, wanted) for result in (loss.nll_sum, expected))
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-5, atol=1e-5)
+
+
+def test_no_more_logits_than_one_chunk_exist(monkeypatch):
+    monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * 5)
+    seen, chunk_loss = [], losses._chunk_loss
+
+    def watched(hidden_CE, *others):
+        seen.append(len(hidden_CE))
+        return chunk_loss(hidden_CE, *others)
+
+    monkeypatch.setattr(losses, "_chunk_loss", watched)
+    inputs, targets_N = drawn(23)
+    linear_cross_entropy(*inputs, targets_N)
+    assert seen == [5, 5, 5, 5, 3]
+
+
+@pytest.mark.parametrize("frozen", range(3))
+def test_what_needs_no_gradient_gets_none(frozen):
+    inputs, targets_N = drawn(7)
+    inputs[frozen].requires_grad_(False)
+    linear_cross_entropy(*inputs, targets_N).nll_sum.backward()
+    assert [x.grad is None for x in inputs] == [number == frozen for number in range(3)]
+
+
+def test_evaluation_makes_no_gradient():
+    inputs, targets_N = drawn(7)
+    with torch.no_grad():
+        without = linear_cross_entropy(*inputs, targets_N)
+    assert not without.nll_sum.requires_grad
+    assert torch.equal(without.nll_sum, linear_cross_entropy(*inputs, targets_N).nll_sum)
+
+
+def test_sums_stay_in_single_precision_under_autocast():
+    inputs, targets_N = drawn(600, width=64, classes=300)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = linear_cross_entropy(*inputs, targets_N)
+    loss.nll_sum.backward()
+    assert loss.nll_sum.dtype == torch.float32
+    ours = [x.grad.clone() for x in inputs]
+    expected = cross_entropy(torch.nn.functional.linear(*inputs), targets_N, reduction="sum")
+    theirs = torch.autograd.grad(expected, inputs)
+    assert abs(loss.nll_sum - expected) < 3e-3 * expected
+    for our, their in zip(ours, theirs, strict=True):
+        assert our.dtype == torch.float32
+        assert (our - their).norm() < 0.02 * their.norm()
+
+
+def test_losses_of_thousands_of_targets_are_not_rounded_away_in_half_precision():
+    inputs, targets_N = drawn(5_000, dtype=torch.bfloat16)
+    loss = linear_cross_entropy(*inputs, targets_N)
+    expected = cross_entropy(torch.nn.functional.linear(*inputs).float(), targets_N, reduction="sum")
+    assert loss.nll_sum.dtype == torch.float32
+    assert abs(loss.nll_sum - expected) < 3e-3 * expected
+
+
+def head_of(settings):
+    head = LanguageModelHead(settings)
+    initialize(head, seeded(5))
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=seeded(6)) * 0.1)
+    return head
+
+
+@pytest.mark.parametrize("settings", [ENCODER, SHARED, DECODER], ids=["encoder", "factorised", "decoder"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_loss_of_a_head_is_that_of_its_logits(settings, tied):
+    settings = changed(settings, tied=tied)
+    backbone, head = built(settings), head_of(settings)
+    hidden_TD = backbone(packed(tokens_of([9, 14]))).last_TD
+    targets_T = torch.randint(0, VOCABULARY, (23,), generator=seeded())
+    logits_TV = head(hidden_TD, backbone)
+    torch.testing.assert_close(head.loss(hidden_TD, targets_T, backbone).nll_sum, cross_entropy(logits_TV, targets_T, reduction="sum"))
+    features = settings.features_of_embedding
+    assert (head.weight is None) if tied else (head.weight.shape == (VOCABULARY, features))
+    matrix = backbone.embedding if tied else head.weight
+    if settings.architecture == "encoder":
+        expected = head.norm(gelu(head.dense(hidden_TD))) @ matrix.T + head.bias
+    else:
+        expected = hidden_TD @ matrix.T
+        assert not any("dense" in name or "bias" in name for name in head.state_dict())
+    torch.testing.assert_close(logits_TV, expected)
+
+
+def test_a_tied_matrix_gets_the_gradients_of_both_its_ends():
+    backbone, head, tokens = built(DECODER), head_of(DECODER), tokens_of([9])
+    targets_T = torch.full((9,), int(tokens[0][0]))
+
+    def gradient(embedding_end, head_end):
+        matrix = backbone.embedding
+        rows_TD = torch.nn.functional.embedding(tokens[0], matrix if embedding_end else matrix.detach())
+        inputs = packed(tokens)
+        hidden_TD = backbone(type(inputs)(inputs.packing, inputs.positions_T, rows_TD=rows_TD)).last_TD
+        logits_TV = hidden_TD @ (matrix if head_end else matrix.detach()).T
+        return torch.autograd.grad(cross_entropy(logits_TV, targets_T, reduction="sum"), matrix)[0]
+
+    head.loss(backbone(packed(tokens)).last_TD, targets_T, backbone).nll_sum.backward()
+    torch.testing.assert_close(backbone.embedding.grad, gradient(True, False) + gradient(False, True), rtol=1e-4, atol=1e-4)
+
+
+def test_the_classifier_reads_the_first_row_of_each_sequence():
+    backbone, classifier = built(ENCODER), PooledClassifier(ENCODER, 3)
+    sequences = tokens_of([4, 1, 9])
+    hidden = backbone(packed(sequences))
+    expected = torch.stack([classifier.classifier(torch.tanh(classifier.pooler(hidden.last_TD[row]))) for row in (0, 4, 5)])
+    torch.testing.assert_close(classifier(hidden), expected)
