@@ -52,12 +52,12 @@ class NextTokenViews(Views):
 
 
 class Continue(Config):
-    text: str = setting("", "text to be continued; from nothing when not given", "--text", panel="Request")
-    new_tokens: int = setting(40, "most tokens to add", "--new-tokens", panel="Request", gt=0)
-    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", "--temperature", panel="Request", ge=0)
-    top_k: int | None = setting(None, "choose among so many of the likeliest", "--top-k", panel="Request", gt=0)
-    top_p: float = setting(0.95, "choose among the fewest that have so much of the probability", "--top-p", panel="Request", gt=0, le=1)
-    count: int = setting(1, "continuations", "--count", panel="Request", gt=0)
+    text: str = setting("", "text to be continued; from nothing when not given")
+    new_tokens: int = setting(40, "most tokens to add", gt=0)
+    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", ge=0)
+    top_k: int | None = setting(None, "choose among so many of the likeliest", gt=0)
+    top_p: float = setting(0.95, "choose among the fewest that have so much of the probability", gt=0, le=1)
+    count: int = setting(1, "continuations", gt=0)
 
 
 class CausalLanguageModel(Readout[NextTokenViews]):

@@ -51,18 +51,16 @@ class MaskedViews(Views):
 
 
 class FillBlanks(Config):
-    text: str = setting(..., "text with [MASK] where something is to be filled in", "--text", panel="Request")
-    top: int = setting(5, "candidates for each blank", "--top", panel="Request", gt=0)
+    text: str = setting(..., "text with [MASK] where something is to be filled in")
+    top: int = setting(5, "candidates for each blank", gt=0)
 
 
 class MaskedLanguageModel(Readout[MaskedViews]):
     class Options(Config):
-        mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", "--mask-rate", gt=0, le=1)
-        mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", "--mask-share", ge=0, le=1)
-        random_share: float = setting(
-            0.1, "share of the targets that a random token replaces; the rest is kept", "--random-share", ge=0, le=1
-        )
-        whole_words: bool = setting(False, "hide all pieces of a word or none", "--whole-words/--no-whole-words")
+        mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", gt=0, le=1)
+        mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)
+        random_share: float = setting(0.1, "share of the targets that a random token replaces; the rest is kept", ge=0, le=1)
+        whole_words: bool = setting(False, "hide all pieces of a word or none")
 
         @model_validator(mode="after")
         def _shares(self) -> Self:
