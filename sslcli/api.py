@@ -31,7 +31,7 @@ from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
-from sslcli.data.passages import spans_of
+from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
@@ -94,6 +94,7 @@ __all__ = [
     "generate_tokens",
     "join_pair",
     "linear_cross_entropy",
+    "passages_of",
     "setting",
     "spans_of",
 ]

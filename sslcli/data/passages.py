@@ -1,4 +1,7 @@
-"""Tokens as words for a person to read, each with its part in the story."""
+"""Tokens as words for a person to read, each with its part in the story.
+
+Letters: T tokens of all samples end to end.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -6,7 +9,27 @@ from itertools import groupby
 import numpy as np
 
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.reports import Span
+from sslcli.reports import Passage, Span
+
+
+def passages_of(
+    tokens_T: np.ndarray,
+    lengths: Sequence[int],
+    tokenizer: Tokenizer,
+    *,
+    roles: Mapping[int, str] | None = None,
+    answers: Sequence[str] = (),
+) -> list[Passage]:
+    """A passage for each sample, with its answer behind an arrow; `roles` by place in T, as spans_of has them."""
+    passages, start = [], 0
+    for number, length in enumerate(lengths):
+        own = {place - start: role for place, role in (roles or {}).items() if start <= place < start + length}
+        spans = spans_of(tokens_T[start : start + length], tokenizer, own)
+        if answers:
+            spans.append(Span(f"  →  {answers[number]}", "target"))
+        passages.append(Passage(f"sample {number + 1}", spans))
+        start += length
+    return passages
 
 
 def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] | None = None) -> list[Span]:

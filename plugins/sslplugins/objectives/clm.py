@@ -25,21 +25,19 @@ from sslcli.api import (
     Inputs,
     LanguageModelHead,
     Loss,
-    Passage,
     Ratio,
     Readout,
     Report,
-    Span,
     TokenTargets,
     Transformer,
     UsageError,
     Views,
     generate_tokens,
+    passages_of,
     setting,
-    spans_of,
 )
 
-LISTED_STEPS = 12  # shown of each sample
+READ_FIRST = 12  # tokens of each sample that --show-batch gives as read, before what follows
 
 
 @dataclass(frozen=True)
@@ -106,16 +104,11 @@ class CausalLanguageModel(Readout[NextTokenViews]):
         return TokenTargets(views.targets_N.numpy(), left_N, np.full_like(left_N, -1))
 
     def show(self, views: NextTokenViews) -> Report:
-        tokens_T = views.inputs.tokens_T.numpy()
-        passages, start = [], 0
-        for number, length in enumerate(views.inputs.packing.lengths, start=1):
-            tokens = tokens_T[start : start + length]
-            shown = min(LISTED_STEPS, length - 1)
-            seen = [*spans_of(tokens[:shown], self.tokenizer), Span("  →  ", "plain")]
-            following = spans_of(tokens[shown:], self.tokenizer)
-            passages.append(Passage(f"sample {number}", [*seen, *(Span(span.text, "target") for span in following)]))
-            start += length
-        return Report("what is read, and what follows; every token is predicted from those before it", passages=passages)
+        lengths = views.inputs.packing.lengths
+        place_in_sample_T = views.inputs.positions_T.numpy()
+        roles = dict.fromkeys(np.flatnonzero(place_in_sample_T >= READ_FIRST).tolist(), "target")
+        passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles)
+        return Report("every token is predicted from those before it", passages=passages)
 
     def generate(self, backbone: Transformer, request: Continue, draws: Draws) -> Iterator[Artifact]:
         """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""

@@ -8,6 +8,7 @@ Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -27,18 +28,16 @@ from sslcli.api import (
     LanguageModelHead,
     Loss,
     Packing,
-    Passage,
     Ratio,
     Readout,
     Report,
-    Span,
     TokenTargets,
     Transformer,
     UsageError,
     Views,
     enclose,
+    passages_of,
     setting,
-    spans_of,
 )
 
 
@@ -126,15 +125,12 @@ class MaskedLanguageModel(Readout[MaskedViews]):
         return TokenTargets(views.targets_N.numpy(), left_T[places_N], right_T[places_N])
 
     def show(self, views: MaskedViews) -> Report:
-        tokens_T = views.inputs.tokens_T.numpy()
-        answers = dict(zip(views.places_N.tolist(), views.targets_N.tolist(), strict=True))
-        passages, start = [], 0
-        for number, length in enumerate(views.inputs.packing.lengths, start=1):
-            roles = {place - start: "corrupted" for place in range(start, start + length) if place in answers}
-            spans = spans_of(tokens_T[start : start + length], self.tokenizer, roles)
-            words = [self.tokenizer.decode([answers[start + place]]).strip() for place in roles]
-            passages.append(Passage(f"sample {number}", [*spans, Span(f"  →  {', '.join(words)}", "target")]))
-            start += length
+        lengths, places_N = views.inputs.packing.lengths, views.places_N.numpy()
+        words_N = [self.tokenizer.decode([token]).strip() for token in views.targets_N.tolist()]
+        cuts = np.searchsorted(places_N, np.cumsum((0, *lengths)))
+        answers = [", ".join(words_N[start:stop]) for start, stop in pairwise(cuts)]
+        roles = dict.fromkeys(places_N.tolist(), "corrupted")
+        passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
     def generate(self, backbone: Transformer, request: FillBlanks, draws: Draws) -> Iterator[Artifact]:

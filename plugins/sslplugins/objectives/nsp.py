@@ -1,0 +1,120 @@
+"""Next-sentence prediction: does the second part follow the first, or was it taken from another document?
+
+Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1, task 2.
+
+Letters: B samples.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sslcli.api import (
+    ARRANGEMENTS,
+    Batch,
+    Config,
+    Corpus,
+    DataError,
+    Draws,
+    Frame,
+    Hidden,
+    Inputs,
+    Loss,
+    PooledClassifier,
+    Ratio,
+    Readout,
+    Report,
+    Rows,
+    Sample,
+    SampleDraws,
+    Transformer,
+    UsageError,
+    Views,
+    join_pair,
+    passages_of,
+    setting,
+)
+
+FOLLOWS, STRANGER = 0, 1
+ANSWERS = ("the second part follows", "the second part comes from elsewhere")
+MOST_TRIES = 200  # for a stranger of the same language; a language of one document keeps its own second part
+
+
+@dataclass(frozen=True)
+class PairViews(Views):
+    """`labels_B`: FOLLOWS or STRANGER."""
+
+    labels_B: Tensor
+
+
+class NextSentence(Readout[PairViews]):
+    class Options(Config):
+        stranger_rate: float = setting(0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1)
+
+    summary = "tell whether the second part follows the first (BERT)"
+    needs = frozenset({"encoder"})
+    arranges = "pairs"
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if frame.tokenizer is None or frame.tokenizer.separate is None:
+            raise UsageError("nsp needs a tokenizer with a separator token", "use --tokenizer wordpiece")
+        self.tokenizer = frame.tokenizer
+        self.classifier = PooledClassifier(frame.architecture, 2)
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        documents = np.asarray(corpus.spans[:, 0])
+        if not len(documents) or documents.min() == documents.max():
+            raise DataError("nsp takes strangers from other documents, and the data is one document", "give it more documents, or use sop")
+        return super().arrange(corpus)
+
+    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
+        pair = ARRANGEMENTS["pairs"].sample(corpus, row, self.tokenizer)
+        document, start, middle, stop, sentences = row.tolist()
+        if draws.uniform("stranger") >= self.options.stranger_rate:
+            return replace(pair, fields={**pair.fields, "label": FOLLOWS})
+        specials = len(pair) - (stop - start)
+        found = self._stranger(corpus, document, sentences, corpus.sequence_tokens - specials - (middle - start), draws)
+        if found is None:
+            return replace(pair, fields={**pair.fields, "label": FOLLOWS})
+        tokens, segments = join_pair(corpus.tokens(start, middle), corpus.tokens(*found), self.tokenizer)
+        covered = corpus.bytes_between(start, middle) + corpus.bytes_between(*found)
+        return replace(pair, tokens=tokens, segments=segments, fields={"bytes": covered, "label": STRANGER})
+
+    def _stranger(self, corpus: Corpus, document: int, sentences: int, room: int, draws: SampleDraws) -> tuple[int, int] | None:
+        """First and last token of as many sentences as the true second part has, in another document of its language.
+
+        They are whole sentences as long as one fits into `room` tokens, so that neither their number nor where they end
+        gives them away.
+        """
+        language = corpus.language_of(document)
+        for attempt in range(MOST_TRIES):
+            other, first, last = corpus.spans[draws.integer(f"span {attempt}", len(corpus.spans))].tolist()
+            if other == document or corpus.language_of(other) != language:
+                continue
+            begin = first + draws.integer(f"sentence {attempt}", max(last - first - sentences, 0) + 1)
+            offsets = np.asarray(corpus.sentences[begin : min(begin + sentences, last) + 1], dtype=np.int64)
+            fitting = offsets[offsets - offsets[0] <= room]
+            start, stop = int(offsets[0]), int(fitting[-1]) if len(fitting) > 1 else int(offsets[0]) + room
+            if stop > start and offsets[-1] > start:
+                return start, stop
+        return None
+
+    def views(self, batch: Batch, draws: Draws) -> PairViews:
+        return PairViews(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
+
+    def read(self, hidden: Hidden, views: PairViews, backbone: Transformer) -> Loss:
+        logits_BC = self.classifier(hidden)
+        correct = (logits_BC.argmax(dim=1) == views.labels_B).sum()
+        loss = cross_entropy(logits_BC.float(), views.labels_B, reduction="sum")
+        return Loss({"nsp": loss}, {"accuracy": Ratio(correct, views.counts["nsp"])})
+
+    def show(self, views: PairViews) -> Report:
+        answers = [ANSWERS[label] for label in views.labels_B.tolist()]
+        inputs = views.inputs
+        passages = passages_of(inputs.tokens_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
+        return Report("two parts, and whether the second follows the first", passages=passages)
