@@ -66,6 +66,7 @@ class Attention(nn.Module):
         return self.output(mixed_THK.flatten(1))
 
 
+@torch.compiler.disable
 def attend(
     q_THK: Tensor,
     k_SGK: Tensor,
@@ -81,6 +82,8 @@ def attend(
     A window of w tokens is |i - j| <= w // 2 (as ModernBERT counts its local attention), and i - w < j <= i where causal
     (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys: there is the place of
     cross-attention. Causal and windowed attention need queries and keys of equal lengths.
+
+    A compiled block breaks here, so that it is not compiled anew for every other set of lengths.
     """
     assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
     if _fits_varlen(q_THK, window_tokens):

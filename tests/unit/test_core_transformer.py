@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from core_samples import DECODER, ENCODER, EVERY_SHAPE, LLAMA, MODERN, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
+from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import gelu
 
 from sslcli.core.inputs import Inputs, to_device
@@ -210,3 +211,17 @@ def test_moving_inputs_moves_their_groups():
     assert moved.packing.lengths == LENGTHS
     assert moved.packing.groups.query_slots_T.is_meta
     assert isinstance(moved.packing, Packing)
+
+
+@shapes
+def test_compiled_blocks_are_not_compiled_anew_for_other_lengths(settings):
+    torch.compiler.reset()
+    backbone, counter = built(settings), CompileCounter()
+    for block in backbone.blocks:
+        block.compile(backend=counter, dynamic=True)
+    backbone(packed(tokens_of(LENGTHS)))
+    compiled = counter.frame_count
+    for lengths in ((4, 9), (8, 8, 8), (1, 50, 2, 50)):
+        inputs = packed(tokens_of(lengths))
+        close(backbone(inputs).last_TD, built(settings)(inputs).last_TD)
+    assert 0 < compiled == counter.frame_count
