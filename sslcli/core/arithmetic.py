@@ -10,7 +10,7 @@ TRAINING = 3  # one forward pass, and a backward pass of twice its work
 BYTES_PER_TRAINED_PARAMETER = 16  # float32: the weight, its gradient and AdamW's two moments
 
 
-def backbone_parameters(settings: TransformerSettings) -> int:
+def parameters(settings: TransformerSettings) -> int:
     """Exactly as many as `Transformer(settings)` has; shared layers count once."""
     features, width = settings.features_of_embedding, settings.width
     embeddings = (settings.vocabulary + settings.segments) * features
@@ -36,7 +36,7 @@ def head_parameters(settings: TransformerSettings) -> int:
     return matrix + _linear(settings.width, features, bias=settings.biases == "all") + _norm(settings, features) + settings.vocabulary
 
 
-def training_flops_per_token(settings: TransformerSettings, attended_tokens: float, target_share: float) -> float:
+def flops_per_token(settings: TransformerSettings, attended_tokens: float, target_share: float = 1.0) -> float:
     """Floating-point operations of training, per token that is read: 6 for each weight that it meets.
 
     `attended_tokens` is the sum of squared lengths over the sum of lengths, what a token meets in attention when all of
@@ -58,7 +58,7 @@ def training_flops_per_token(settings: TransformerSettings, attended_tokens: flo
 
 def training_bytes(settings: TransformerSettings) -> int:
     """Weights, gradients and AdamW's moments of backbone and language-model head, all in float32."""
-    return BYTES_PER_TRAINED_PARAMETER * (backbone_parameters(settings) + head_parameters(settings))
+    return BYTES_PER_TRAINED_PARAMETER * (parameters(settings) + head_parameters(settings))
 
 
 def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature: int = 4) -> int:

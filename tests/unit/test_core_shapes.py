@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from sslcli.core.arithmetic import activation_bytes, backbone_parameters, head_parameters, training_bytes, training_flops_per_token
+from sslcli.core.arithmetic import activation_bytes, flops_per_token, head_parameters, parameters, training_bytes
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import MODELS, NAMES, SIZES, preset
@@ -37,7 +37,7 @@ def parameters_of(module):
 def test_counted_parameters_are_those_of_the_built_model(settings):
     with torch.device("meta"):
         backbone, head = Transformer(settings), LanguageModelHead(settings)
-    assert backbone_parameters(settings) == parameters_of(backbone)
+    assert parameters(settings) == parameters_of(backbone)
     assert head_parameters(settings) == parameters_of(head)
     assert training_bytes(settings) == sum(4 * 4 * parameter.numel() for module in (backbone, head) for parameter in module.parameters())
 
@@ -47,7 +47,7 @@ def test_presets_build_and_are_counted(name, architecture):
     settings = preset(name, architecture, 1_000)
     assert (settings.architecture, settings.vocabulary) == (architecture, 1_000)
     with torch.device("meta"):
-        assert parameters_of(Transformer(settings)) == backbone_parameters(settings)
+        assert parameters_of(Transformer(settings)) == parameters(settings)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_presets_build_and_are_counted(name, architecture):
 )
 def test_presets_are_as_large_as_published(name, architecture, vocabulary, published_millions):
     settings = preset(name, architecture, vocabulary)
-    assert backbone_parameters(settings) + head_parameters(settings) == pytest.approx(published_millions * 1e6, rel=0.01)
+    assert parameters(settings) + head_parameters(settings) == pytest.approx(published_millions * 1e6, rel=0.01)
 
 
 def test_overrides_change_a_preset_and_are_checked():
@@ -105,14 +105,14 @@ def test_operations_of_a_hand_counted_encoder_and_decoder():
     shape = {"width": 8, "heads": 2, "depth": 3, "feedforward_width": 20}
     encoder, decoder = changed(ENCODER, **shape), changed(DECODER, **shape)
     blocks, per_key, head = 3 * (4 * 8 * 8 + 2 * 8 * 20), 3 * 2 * 8, 50 * 8
-    assert training_flops_per_token(encoder, 10, 0.15) == pytest.approx(6 * (blocks + per_key * 10 + 0.15 * (head + 8 * 8)))
-    assert training_flops_per_token(decoder, 10, 1.0) == pytest.approx(6 * (blocks + per_key * 10 / 2 + head))
+    assert flops_per_token(encoder, 10, 0.15) == pytest.approx(6 * (blocks + per_key * 10 + 0.15 * (head + 8 * 8)))
+    assert flops_per_token(decoder, 10, 1.0) == pytest.approx(6 * (blocks + per_key * 10 / 2 + head))
 
 
 def test_operations_follow_the_published_formula_for_bert_base():
     """Six operations a weight, a sequence of 512 and 15 % of targets: 560 million a token with half of the rows padding."""
     settings = preset("bert-base", "encoder", 30_522)
-    assert training_flops_per_token(settings, 256, 0.15) == pytest.approx(560e6, rel=0.01)
+    assert flops_per_token(settings, 256, 0.15) == pytest.approx(560e6, rel=0.01)
 
 
 @pytest.mark.parametrize("settings", [ENCODER, LLAMA, SHARED], ids=["encoder", "llama", "shared"])
@@ -123,13 +123,13 @@ def test_counted_operations_are_those_that_torch_counts(settings):
     backbone = Transformer(settings)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
         backbone(packed(tokens_of(lengths)))
-    ours = training_flops_per_token(settings, 16, 0.0) / 3 * sum(lengths)
+    ours = flops_per_token(settings, 16, 0.0) / 3 * sum(lengths)
     assert ours == pytest.approx(counter.get_total_flops(), rel=1e-9)
 
 
 def test_windows_bound_what_attention_costs():
-    globally = training_flops_per_token(changed(MODERN, window_tokens=None), 1_000, 0.0)
-    windowed = training_flops_per_token(MODERN, 1_000, 0.0)
+    globally = flops_per_token(changed(MODERN, window_tokens=None), 1_000, 0.0)
+    windowed = flops_per_token(MODERN, 1_000, 0.0)
     assert globally - windowed == pytest.approx(6 * 2 * 24 * 2 * (1_000 - 7))  # two of three layers see 7 tokens, not 1,000
 
 
@@ -137,12 +137,12 @@ def test_windows_bound_what_attention_costs():
 def test_estimated_activations_are_what_autograd_keeps(settings):
     settings = changed(settings, width=64, feedforward_width=256)
     backbone, inputs = Transformer(settings), packed(tokens_of([32] * 8))
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
+    weights = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
     kept = {}
 
     def note(tensor):
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
+        if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # the tensor, so that no other takes its address
         return tensor
 
