@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from sslcli.errors import ConfigError, nearest
+from sslcli.folders import write_atomically
 from sslcli.runfiles import Layer, merged
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
@@ -105,9 +107,10 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     return problems
 
 
-def write_yaml(settings: BaseModel) -> str:
+def write_yaml(settings: BaseModel, path: Path) -> None:
     """A run file that reads back to equal settings."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    write_atomically(path, text)
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -16,6 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +70,12 @@ def allowed_distributions() -> frozenset[str] | None:
     return None if text is None else frozenset(normalized(name.strip()) for name in text.split(",") if name.strip())
 
 
+def unknown_allowed() -> frozenset[str]:
+    """Distributions that SSLCLI_PLUGINS names and that have no plugin here: most likely misspelt."""
+    present = {normalized(found.distribution) for kind in KINDS for found in _entries(kind)}
+    return (allowed_distributions() or frozenset()) - present
+
+
 def everything() -> list[Found]:
     """Every plugin of every kind with its summary, sorted; nothing is imported."""
     return [_described(found) for kind in KINDS for found in _of_kind(kind)]
@@ -98,12 +105,17 @@ def find(kind: str, name: str) -> Found:
 
 def load(kind: str, name: str) -> type[Any]:
     """The class of one plugin; its module is imported now. Raises PluginError naming distribution, version and cause."""
-    found = find(kind, name)
-    word, contract = KINDS[kind]
+    return load_found(find(kind, name))
+
+
+def load_found(found: Found) -> type[Any]:
+    """The class that an entry point names, whatever its status."""
+    word, contract = KINDS[found.kind]
     who = f"{word} '{found.name}' of {found.distribution} {found.version}"
-    entry = importlib.metadata.EntryPoint(found.name, found.value, f"sslcli.{kind}")
+    entry = importlib.metadata.EntryPoint(found.name, found.value, f"sslcli.{found.kind}")
     try:
-        loaded = entry.load()
+        with redirect_stdout(sys.stderr):  # stdout belongs to the result
+            loaded = entry.load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may do anything when imported, SystemExit included

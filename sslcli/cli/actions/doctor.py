@@ -1,0 +1,24 @@
+"""`ssl doctor`: findings with their marks."""
+
+from dataclasses import asdict
+
+from rich.text import Text
+
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.workflows.doctor import examine
+
+MARKS = {"ok": ("✔", "green"), "note": ("ℹ", "blue"), "warning": ("⚠", "yellow"), "failed": ("✘", "red")}
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    findings = examine()
+    if screen.json:
+        screen.document({"findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            if screen.quiet and finding.status in ("ok", "note"):
+                continue
+            hint = f"   → {finding.hint}" if finding.hint else ""
+            screen.out.print(Text.assemble(MARKS[finding.status], f" {finding.text}", (hint, "dim")))
+    return 3 if any(finding.status == "failed" for finding in findings) else 0

@@ -1,0 +1,39 @@
+"""`ssl plugins list`, `show` and `new`: none of them needs more than the registry."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from sslcli import registry
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_objective, table_of
+
+
+def list_plugins(command: Command, given: Given, screen: Screen) -> int:
+    found = listed(given.get("kind"))
+    if screen.json:
+        screen.document({"plugins": [asdict(plugin) for plugin in found]})
+    elif screen.quiet:
+        for plugin in found:
+            screen.line(plugin.name)
+    else:
+        screen.report(table_of(found))
+    for name in sorted(registry.unknown_allowed()):
+        screen.say(f"SSLCLI_PLUGINS names {name}, which has no plugins here")
+    return 0
+
+
+def show_plugin(command: Command, given: Given, screen: Screen) -> int:
+    for found in find_anywhere(given["name"]):
+        screen.report(describe_plugin(found))
+    return 0
+
+
+def new_plugin(command: Command, given: Given, screen: Screen) -> int:
+    folder = new_objective(given["kind"], given["name"], Path(given["out"]) if "out" in given else None)
+    if screen.json:
+        screen.document({"folder": str(folder)})
+        return 0
+    screen.line(f"wrote {folder}")
+    screen.say(f"next:  pip install -e {folder}  ·  ssl plugins check {given['name']}  ·  pytest {folder}")
+    return 0

@@ -1,0 +1,85 @@
+"""`ssl pretrain`: the line's settings, the workflow, and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sslcli.cli.commands.pretrain import AUTO
+from sslcli.cli.options import Command, Given, layers_of
+from sslcli.cli.progress import header_lines, watching
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.engine.events import Started
+from sslcli.errors import Interrupted, Preempted
+from sslcli.runfiles import Layer, dotted_layer, read_layer
+from sslcli.workflows.preparing import recipe_for
+from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
+from sslcli.workflows.runs import find_run, resumable_run, runs_folder
+from sslcli.workflows.settings import PretrainSettings
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    resume = _resumed_folder(given)
+    layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
+    settings = _settings([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
+    if given.get("show_batch"):
+        screen.report(show_batch(settings))
+        return 0
+    if given.get("dry_run"):
+        facts, report = dry_run(settings)
+        for line in header_lines(Started(None, facts, 0, 0)):
+            screen.say(line)
+        screen.report(report)
+        return 0
+    with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
+        result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
+    return _conclude(result, screen)
+
+
+def _is_setting(key: str) -> bool:
+    return key.partition(".")[0] in PretrainSettings.model_fields
+
+
+def _resumed_folder(given: Given) -> Path | None:
+    """The folder to go on with. --resume alone begins anew where --name or --out say a folder that is not there yet."""
+    reference = given.get("resume")
+    if reference is None:
+        return None
+    if reference != AUTO:
+        return find_run(reference).folder
+    named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
+    if named is None:
+        return resumable_run().folder
+    return Path(named) if (Path(named) / "config.yaml").is_file() else None
+
+
+def _settings(layers: Sequence[Layer], with_recipe: bool) -> PretrainSettings:
+    """What was said over what the data's reader recommends; what was said also decides which recommendations make sense."""
+    said = resolve(PretrainSettings, *layers)
+    recipe = recipe_for(said.settings) if with_recipe else {}
+    kept = {key: value for key, value in recipe.items() if not _stands_against(key, said.sources)}
+    return resolve(PretrainSettings, dotted_layer(kept, "recipe of the data"), *layers).settings
+
+
+def _stands_against(key: str, said: Mapping[str, Any]) -> bool:
+    """A recommended length of the run yields to another way of saying it, a recommended shape to another model."""
+    if key in ("training.max_steps", "training.epochs"):
+        return bool(said.keys() & {"training.max_steps", "training.epochs"})
+    return key.startswith("model.") and bool(said.keys() & {"model.preset", "model.source"})
+
+
+def _conclude(result: Result, screen: Screen) -> int:
+    """Raises StopRequest, which has its own exit codes, where the run was asked to stop before its end."""
+    reason, step = result.outcome.reason, result.outcome.progress.step
+    if reason != "done":
+        stopped = f"{reason} at step {step}; everything is saved in {result.folder}"
+        raise (Interrupted if reason == "interrupted" else Preempted)(stopped, f"go on with: ssl pretrain --resume {result.folder}")
+    if screen.json:
+        screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})
+    elif screen.quiet:
+        screen.line(str(result.folder))
+    else:
+        screen.report(result.report)
+        screen.say(f"saved in {result.folder}")
+    return 0

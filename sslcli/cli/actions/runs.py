@@ -1,0 +1,35 @@
+"""`ssl runs`: what the workflow found, on the screen."""
+
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.errors import UsageError
+from sslcli.workflows.runs import LATEST, all_runs, compare, find_run, show, table_of
+
+
+def list_runs(command: Command, given: Given, screen: Screen) -> int:
+    runs = all_runs()
+    if screen.json:
+        screen.document({"runs": [run.document() for run in runs]})
+    elif screen.quiet:
+        for run in runs:
+            screen.line(run.name)
+    else:
+        screen.report(table_of(runs))
+    return 0
+
+
+def show_run(command: Command, given: Given, screen: Screen) -> int:
+    run = find_run(given.get("run", LATEST))
+    if screen.json:
+        screen.document(run.document())
+    else:
+        screen.report(show(run))
+    return 0
+
+
+def compare_runs(command: Command, given: Given, screen: Screen) -> int:
+    runs = [find_run(reference) for reference in given["runs"]]
+    if len(runs) < 2:
+        raise UsageError("one run alone cannot be compared", "name two or more: ssl runs compare A B")
+    screen.report(compare(runs))
+    return 0

@@ -1,0 +1,191 @@
+"""`ssl`: parse the line, run a workflow, and the one place where errors become words and exit codes.
+
+    0 done   1 failed while running   2 wrong usage, settings or data   3 a check is not met
+    75 stopped after saving, run again with --resume   130 Ctrl-C
+
+Only the command that stands on the line is imported; the others are a name and a sentence.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import typer
+
+from sslcli.errors import SslError, nearest
+
+COMMANDS = {
+    "tokenize": "Learn a tokenizer and cut raw text into shards",
+    "pretrain": "Pretrain a Transformer on raw data",
+    "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
+    "export": "Write a model directory that other tools load",
+    "runs": "List, show and compare runs",
+    "compare": "Compare runs (short for: ssl runs compare)",
+    "plugins": "List, show, check and start plugins",
+    "doctor": "Say what this machine can do, and what is missing",
+}
+# What people who know other tools type first.
+FOREIGN_FLAGS = {
+    "--learning-rate": "--lr",
+    "--output-dir": "--out",
+    "--output": "--out",
+    "--run-name": "--name",
+    "--model-name-or-path": "--model",
+    "--model-type": "--arch",
+    "--train-file": "--data",
+    "--dataset": "--data",
+    "--validation-file": "--eval-data",
+    "--num-train-epochs": "--epochs",
+    "--per-device-train-batch-size": "--batch-size and --micro-batch-size",
+    "--gradient-accumulation-steps": "--micro-batch-size (the batch size is global, accumulation follows from it)",
+    "--max-seq-length": "--seq-len",
+    "--warmup-steps": "--warmup",
+    "--warmup-ratio": "--warmup",
+    "--lr-scheduler-type": "--scheduler",
+    "--max-grad-norm": "--clip",
+    "--optim": "--optimizer",
+    "--bf16": "--precision bf16",
+    "--torch-compile": "--compile",
+    "--logging-steps": "--log-every",
+    "--save-steps": "--save-every",
+    "--eval-steps": "--eval-every",
+    "--save-total-limit": "--keep",
+    "--resume-from-checkpoint": "--resume",
+    "--overwrite-output-dir": "--overwrite",
+    "--mlm-probability": "--mask-rate",
+    "--vocab-size": "--vocabulary",
+    "--tokenizer-name": "--tokenizer-from",
+}
+EPILOG = """Examples:
+
+  ssl pretrain --objective mlm
+
+  ssl runs show @latest
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a check is not met,
+75 stopped after saving (go on with --resume), 130 Ctrl-C."""
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+
+def main() -> NoReturn:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit code of one command line; whatever happens is on the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _run(list(words))
+    except SslError as error:
+        return _report(words, error.message, error.hint, error.exit_code)
+    except typer.TyperException as error:
+        return _report(words, *_usage_words(error, words), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _report(words, "interrupted", "", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not write again
+        return 1
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return _report(words, f"this should not have happened: {what}", "--debug shows where; please report it", 1)
+
+
+def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:
+    """The application with the command of the line in full, and the line with every value spelt out."""
+    app = typer.Typer(rich_markup_mode="rich", add_completion=True)
+    app.callback(invoke_without_command=True, context_settings=HELP_NAMES, epilog=EPILOG)(_root)
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    words = list(words)
+    for name, summary in COMMANDS.items():
+        if name == wanted:
+            words = _add_full(app, name, words)
+        else:
+            app.command(name, help=f"{summary}.")(_absent)
+    return app, words
+
+
+def _run(words: list[str]) -> int:
+    if words in (["--version"], ["-V"]):
+        from importlib.metadata import version
+
+        print(f"ssl {version('sslcli')}")
+        return 0
+    completing = os.environ.get("_SSL_COMPLETE") or os.environ.get("_SSLCLI_COMPLETE")
+    app, words = build(os.environ.get("COMP_WORDS", "").split()[1:] if completing else words)
+    result = app(args=words or ["--help"], prog_name="ssl", standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
+    from sslcli.cli.options import GLOBALS, Group, add_group, add_to, with_values
+
+    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(words[words.index(name) + 1 :])
+    if isinstance(built, Group):
+        add_group(app, built, _finish)
+        return words
+    add_to(app, built, _finish)
+    return with_values(words, [*built.flags, *GLOBALS])
+
+
+def _finish(command: Any, given: Mapping[str, Any]) -> int:
+    from sslcli.cli.screen import Screen
+
+    screen = Screen(
+        json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
+    )
+    module, _, function = command.action.partition(":")
+    return getattr(importlib.import_module(module), function)(command, given, screen)
+
+
+def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version")) -> None:
+    """Self-supervised learning from the command line: raw data in, a pretrained Transformer and what it learnt out."""
+
+
+def _absent() -> None:
+    """Stands for a command that is not on the line."""
+
+
+def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str, str]:
+    """What Typer found, in our words, with the flag of ours that was probably meant."""
+    option = getattr(error, "option_name", None)
+    message = " ".join(error.format_message().split())
+    message = message[:1].lower() + message[1:].rstrip(".")
+    command = next((word for word in words if word in COMMANDS), "")
+    help_line = f"ssl {command} --help lists the flags" if command else "ssl --help lists the commands"
+    if option is None or "such option" not in message:
+        wanted = next((word for word in words if not word.startswith("-")), "")
+        near = nearest(wanted, COMMANDS) if "such command" in message else None
+        return message.partition(" Did you mean")[0].rstrip("."), f"did you mean 'ssl {near}'?" if near else help_line
+    ours = FOREIGN_FLAGS.get(option.replace("_", "-"))
+    if ours is None:
+        ours = nearest(option.replace("_", "-"), _known_flags(words))
+    return f"no such option: {option}", f"use {ours}" if ours else help_line
+
+
+def _known_flags(words: Sequence[str]) -> list[str]:
+    from sslcli.cli.options import GLOBALS, Group, spellings
+
+    name = next((word for word in words if word in COMMANDS), None)
+    if name is None:
+        return []
+    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(list(words)[list(words).index(name) + 1 :])
+    commands = built.commands if isinstance(built, Group) else [built]
+    return sorted(spellings([*(flag for command in commands for flag in command.flags), *GLOBALS]))
+
+
+def _report(words: Sequence[str], message: str, hint: str, code: int) -> int:
+    """An error on stderr, with --json also as a document on stdout, with --debug after its traceback."""
+    if "--debug" in words or os.environ.get("SSLCLI_DEBUG") == "1":
+        traceback.print_exc()
+    if "--json" in words:
+        print(json.dumps({"schema": "sslcli/1", "event": "error", "code": code, "message": message, "hint": hint}))
+    print(f"{'stopped' if code in (75, 130) else 'error'}: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint:  {hint}", file=sys.stderr)
+    return code

@@ -1,0 +1,10 @@
+"""`ssl compare` is `ssl runs compare`."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.commands.runs import COMPARE
+from sslcli.cli.options import Command
+
+
+def build(words: Sequence[str]) -> Command:
+    return COMPARE

@@ -1,0 +1,15 @@
+"""`ssl doctor`."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.options import Command
+
+
+def build(words: Sequence[str]) -> Command:
+    return Command(
+        "doctor",
+        "Say what this machine can do, and what is missing; exit code 3 where something essential fails",
+        (),
+        "sslcli.cli.actions.doctor:run",
+        ("ssl doctor", "ssl doctor --json"),
+    )

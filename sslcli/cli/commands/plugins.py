@@ -1,0 +1,51 @@
+"""`ssl plugins`: list, show, check, new."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.options import Command, Flag, Group
+
+ACTIONS = "sslcli.cli.actions.plugins"
+
+
+def build(words: Sequence[str]) -> Group:
+    kind = Flag("kind", (), "objectives, readers, tokenizers, families, tasks, probes or shifts; all when not given", metavar="KIND")
+    name = Flag("name", (), "name of a plugin, or DISTRIBUTION:NAME", metavar="NAME", required=True)
+    return Group(
+        "plugins",
+        "List, show, check and start plugins",
+        (
+            Command(
+                "list",
+                "List all plugins with where they come from; none is imported",
+                (kind,),
+                f"{ACTIONS}:list_plugins",
+                ("ssl plugins", "ssl plugins list objectives --json"),
+            ),
+            Command(
+                "show",
+                "Show one plugin: its documentation, its source file and its options",
+                (name,),
+                f"{ACTIONS}:show_plugin",
+                ("ssl plugins show mlm",),
+            ),
+            Command(
+                "check",
+                "Run the conformance kit over an objective; exit code 3 where it is not met",
+                (Flag("name", (), "name of an objective, or the folder of a package that has one", metavar="NAME|PATH", required=True),),
+                "sslcli.cli.actions.checking:check_plugin",
+                ("ssl plugins check mlm",),
+            ),
+            Command(
+                "new",
+                "Write a package with a working plugin to start from",
+                (
+                    Flag("kind", (), "what to write; 'objective' so far", metavar="KIND", required=True),
+                    Flag("name", (), "what it is called on the command line", metavar="NAME", required=True),
+                    Flag("out", ("--out", "-o"), "folder to write; sslcli-NAME when not given", metavar="DIR"),
+                ),
+                f"{ACTIONS}:new_plugin",
+                ("ssl plugins new objective jigsaw",),
+            ),
+        ),
+        default="list",
+    )

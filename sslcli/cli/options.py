@@ -1,0 +1,284 @@
+"""Flags and commands as plain data, and how they become a Typer application.
+
+A settings model says which of its fields are flags (`setting(default, description, "--lr")`); a plugin's Options are flags all of
+them. A flag that is not on the line says nothing: it overrides no file. Values stay texts until the settings check them, so that
+"10k" and "2h" mean the same on the line and in a file, and every mistake is found at once.
+"""
+
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from sslcli.config import Count, Seconds, flags_of, leaves
+from sslcli.runfiles import Layer, dotted_layer, parse_assignments, read_layer
+
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag, or an argument where `names` is empty. `key`: the dotted setting, or a word of the command's own.
+
+    `default` is what --help shows; `alone` is the value where none follows the flag; `numbers`: one text, cut at its commas.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    help: str
+    panel: str = "Options"
+    kind: Literal["text", "texts", "truth"] = "text"
+    metavar: str = "TEXT"
+    default: str = ""
+    required: bool = False
+    alone: str = ""
+    numbers: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """`action` ("module:function") is imported when the line is parsed, and not for --help.
+
+    It is called with the command, what stood on the line by key, and the screen, and returns an exit code.
+    """
+
+    name: str
+    summary: str
+    flags: Sequence[Flag]
+    action: str
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Commands under one word; the word alone is the command named `default`."""
+
+    name: str
+    summary: str
+    commands: Sequence[Command]
+    default: str
+
+
+CONFIG = Flag("config", ("--config", "-c"), "run file (.yaml, .toml, .json); later ones win", "Settings", "texts", "FILE")
+SET = Flag("set", ("--set", "-s"), "any setting, by its dotted key", "Settings", "texts", "KEY=VALUE")
+GLOBALS = (
+    Flag("json", ("--json",), "results as JSON on stdout", "Global", "truth"),
+    Flag("quiet", ("--quiet", "-q"), "results only; lists give one name a line", "Global", "truth"),
+    Flag("verbose", ("--verbose", "-v"), "say more", "Global", "truth"),
+    Flag("debug", ("--debug",), "show the traceback of an error", "Global", "truth"),
+    Flag("no_color", ("--no-color",), "no colours", "Global", "truth"),
+)
+
+
+def flags_for(model: type[BaseModel]) -> list[Flag]:
+    """The flags that a settings model declares."""
+    return [_flag(key, field, flags_of(field), _panel(field)) for key, field in leaves(model) if flags_of(field)]
+
+
+def plugin_flags(options: type[BaseModel], name: str, key: str, taken: Iterable[str], *, joined: bool = False) -> list[Flag]:
+    """All fields of a plugin's Options as flags of panel "NAME options", below the dotted `key`.
+
+    A name that is taken gives way to --NAME-FIELD; objectives that are `joined` have both. Both forms set the same key.
+    """
+    taken, plain = set(taken), name.rpartition(":")[2]
+    flags = []
+    for field_key, field in leaves(options):
+        if _kind(field) is None:
+            continue
+        dashed = field_key.replace("_", "-").replace(".", "-")
+        long = f"--{plain}-{dashed}"
+        own = flags_of(field) or (f"--{dashed}",)
+        names = tuple(flag for flag in own if not set(_spellings(flag)) & taken)
+        names = (*names, long) if joined or not names else names
+        if _kind(field) == "truth":
+            names = tuple(flag if "/" in flag else f"{flag}/--no-{flag.removeprefix('--')}" for flag in names)
+        flags.append(_flag(f"{key}.{field_key}", field, names, f"{name} options"))
+    return flags
+
+
+def spellings(flags: Iterable[Flag]) -> set[str]:
+    """Every way to type one of `flags`: "--plot/--no-plot" is two."""
+    return {spelling for flag in flags for name in flag.names for spelling in _spellings(name)}
+
+
+def unambiguous(flags: Sequence[Flag]) -> list[Flag]:
+    """Where two parts of a joined objective have one short name, neither keeps it."""
+    counts: dict[str, int] = {}
+    for flag in flags:
+        for name in flag.names:
+            counts[name] = counts.get(name, 0) + 1
+    return [replace(flag, names=tuple(name for name in flag.names if counts[name] == 1)) for flag in flags]
+
+
+def layers_of(given: Given, flags: Iterable[Flag]) -> list[Layer]:
+    """What the line says about settings: its files in order, its --set, its flags; the later the stronger."""
+    values, sources = {}, {}
+    for flag in flags:
+        if flag.key in given:
+            value = given[flag.key]
+            values[flag.key] = [part.strip() for part in value.split(",")] if flag.numbers else value
+            sources[flag.key] = _spellings(flag.names[0])[0]
+    files = [read_layer(Path(name)) for name in given.get("config", ())]
+    return [*files, parse_assignments(given.get("set", ())), dotted_layer(values, sources)]
+
+
+def peek(words: Sequence[str], *names: str) -> list[str]:
+    """The values of a flag on a line that is not parsed yet ("--objective mlm", "--objective=mlm", "-cFILE")."""
+    values = []
+    for index, word in enumerate(words):
+        if word == "--":
+            break
+        for name in names:
+            if word == name and index + 1 < len(words):
+                values.append(words[index + 1])
+            elif word.startswith(f"{name}=") and name.startswith("--"):
+                values.append(word.partition("=")[2])
+            elif not name.startswith("--") and word.startswith(name) and len(word) > 2 and not word.startswith("--"):
+                values.append(word[2:])
+    return values
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    return any(word in ("--help", "-h") for word in words)
+
+
+def with_values(words: Sequence[str], flags: Iterable[Flag]) -> list[str]:
+    """The line with the value of every flag that stands alone: "--resume" -> "--resume auto"."""
+    alone = {name: flag.alone for flag in flags if flag.alone for name in flag.names}
+    filled = []
+    for word, following in zip(words, [*words[1:], "--"], strict=True):
+        filled.append(word)
+        if word in alone and following.startswith("-"):
+            filled.append(alone[word])
+    return filled
+
+
+def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given], int]) -> None:
+    """Make a Typer command of it; `finish` is called with what stood on the line."""
+    app.command(
+        command.name,
+        help=_escaped(f"{command.summary}."),
+        epilog=_examples(command.examples),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(_function(command, finish))
+
+
+def add_group(app: typer.Typer, group: Group, finish: Callable[[Command, Given], int]) -> None:
+    """Make a Typer group of it; the word alone runs the default command, which keeps its flags but not its arguments."""
+    default = next(command for command in group.commands if command.name == group.default)
+    plain = replace(default, flags=[flag for flag in default.flags if flag.names])
+    inner = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    function = _function(plain, finish, unless_subcommand=True)
+    examples = [example for command in group.commands for example in command.examples[:1]]
+    settings = {"help_option_names": ["-h", "--help"]}
+    summary = _escaped(f"{group.summary}.")
+    inner.callback(invoke_without_command=True, help=summary, epilog=_examples(examples), context_settings=settings)(function)
+    for command in group.commands:
+        add_to(inner, command, finish)
+        if command.name == "list":
+            inner.command("ls", hidden=True, context_settings=settings)(_function(command, finish))
+    app.add_typer(inner, name=group.name)
+
+
+def _function(command: Command, finish: Callable[[Command, Given], int], unless_subcommand: bool = False) -> Callable[..., int]:
+    """A function whose signature Typer reads: one parameter a flag."""
+    flags = [*command.flags, *GLOBALS]
+
+    def function(**values: Any) -> int:
+        context = values.pop("context", None)
+        if context is not None and context.invoked_subcommand is not None:
+            return 0
+        given = {flag.key: values[f"value{number}"] for number, flag in enumerate(flags) if values[f"value{number}"] is not None}
+        return finish(command, given)
+
+    only = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(f"value{number}", only, **_parameter(flag)) for number, flag in enumerate(flags)]
+    if unless_subcommand:
+        parameters.append(inspect.Parameter("context", only, annotation=typer.Context))
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {}
+    function.__name__ = command.name
+    return function
+
+
+def _parameter(flag: Flag) -> dict[str, Any]:
+    annotation = {"text": str | None, "texts": list[str] | None, "truth": bool | None}[flag.kind]
+    default = f" [default: {flag.default}]" if flag.default else ""
+    common = {"help": _escaped(flag.help + default), "show_default": False, "rich_help_panel": flag.panel}
+    metavar = None if flag.kind == "truth" else flag.metavar
+    if flag.names:
+        return {"annotation": annotation, "default": typer.Option(None, *flag.names, metavar=metavar or "", **common)}
+    common["rich_help_panel"] = None if flag.panel == "Options" else flag.panel
+    return {"annotation": annotation, "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common)}
+
+
+def _flag(key: str, field: FieldInfo, names: Sequence[str], panel: str) -> Flag:
+    kind = _kind(field) or "text"
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    if isinstance(default, bool):
+        shown = "yes" if default else "no"
+    elif isinstance(default, tuple | list):
+        shown = ", ".join(str(part) for part in default)
+    else:
+        shown = "" if default is None else str(default)
+    numbers = kind == "text" and get_origin(field.annotation) in (tuple, list)
+    return Flag(key, tuple(names), field.description or "", panel, kind, _metavar(field), shown, numbers=numbers)
+
+
+def _panel(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get("panel") or "Options") if isinstance(extra, dict) else "Options"
+
+
+def _plain(annotation: Any) -> Any:
+    """The type without "or None"."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        return inner[0] if len(inner) == 1 else annotation
+    return annotation
+
+
+def _kind(field: FieldInfo) -> Literal["text", "texts", "truth"] | None:
+    """What stands on the line for a field; None for what only a file can say."""
+    annotation = _plain(field.annotation)
+    if annotation is bool:
+        return "truth"
+    if get_origin(annotation) in (tuple, list):
+        return "texts" if get_args(annotation)[0] is str else "text"
+    return None if annotation is Any or get_origin(annotation) is dict or annotation is dict else "text"
+
+
+def _metavar(field: FieldInfo) -> str:
+    annotation = _plain(field.annotation)
+    if get_origin(annotation) is Literal:
+        return "|".join(str(choice) for choice in get_args(annotation))
+    if get_origin(annotation) in (tuple, list) and get_args(annotation)[0] is not str:
+        return "X,X,..."
+    if annotation == Seconds or _has(field, Seconds):
+        return "TIME"
+    if annotation in (int, Count):
+        return "N"
+    return "X" if annotation is float else "TEXT"
+
+
+def _has(field: FieldInfo, annotated: Any) -> bool:
+    return any(part in field.metadata for part in get_args(annotated)[1:])
+
+
+def _spellings(name: str) -> list[str]:
+    return name.split("/")
+
+
+def _escaped(text: str) -> str:
+    """Square brackets are markup in Typer's help."""
+    return text.replace("[", "\\[")
+
+
+def _examples(examples: Sequence[str]) -> str | None:
+    return "\n\n".join(_escaped(line) for line in ("Examples:", *(f"  {example}" for example in examples))) if examples else None

@@ -1,0 +1,148 @@
+"""Everything drawn in a terminal. Results go to stdout, all else to stderr; with --json a result is one JSON document."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from sslcli.reports import Curve, Passage, Report, Score, Table
+
+# Marks as well as colours: never colour alone.
+ROLES = {
+    "plain": ("", "", ""),
+    "special": ("dim", "", ""),
+    "corrupted": ("red", "‹", "›"),
+    "target": ("bold yellow", "«", "»"),
+    "correct": ("green", "", "✓"),
+}
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH_OFF_TERMINAL = 200
+
+
+class Screen:
+    """The two streams of a command."""
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True) -> None:
+        self.json, self.quiet, self.verbose = json, quiet, verbose
+        self.out, self.err = _console(sys.stdout, color), _console(sys.stderr, color)
+
+    @property
+    def live(self) -> bool:
+        """Whether a line on stderr can be redrawn."""
+        return self.err.is_terminal and not self.err.is_dumb_terminal and not self.json and not self.quiet
+
+    def document(self, values: Mapping[str, Any]) -> None:
+        """One line of JSON on stdout."""
+        print(json.dumps({"schema": "sslcli/1", **_finite(values)}, ensure_ascii=False, default=str), flush=True)
+
+    def say(self, text: str) -> None:
+        """A remark, beside the result."""
+        if not self.quiet:
+            self.err.print(Text(text))
+
+    def line(self, text: str = "") -> None:
+        self.out.print(Text(text))
+
+    def report(self, report: Report) -> None:
+        if self.json:
+            self.document(asdict(report))
+            return
+        if report.title:
+            self.out.print(Text(report.title, style="bold"))
+        if report.scores:
+            self.out.print(drawn_scores(report.scores))
+        for table in report.tables:
+            self.out.print(drawn_table(table))
+        for curve in report.curves:
+            self.out.print(drawn_curve(curve))
+        for passage in report.passages:
+            self.out.print(drawn_passage(passage))
+        for note in report.notes:
+            self.line(note)
+
+
+def drawn_table(table: Table) -> RichTable:
+    """Numbers to the right; a cell that is too long ends in an ellipsis, it never wraps in the middle of a word."""
+    grid = RichTable(title=table.title or None, title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(table.columns):
+        numeric = all(isinstance(row[index], int | float | None) for row in table.rows)
+        grid.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in table.rows:
+        grid.add_row(*(Text(number(cell)) for cell in row))
+    return grid
+
+
+def drawn_scores(scores: Sequence[Score]) -> RichTable:
+    """Each figure beside what it must be compared with."""
+    grid = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    names = list(dict.fromkeys(name for score in scores for name in score.baselines))
+    intervals = any(score.interval for score in scores)
+    for column in ("score", "value", *(["95 % interval"] if intervals else []), *names, "n", "better"):
+        grid.add_column(column, justify="left" if column in ("score", "better") else "right")
+    for score in scores:
+        interval = [f"{number(score.interval[0])} to {number(score.interval[1])}" if score.interval else ""] if intervals else []
+        baselines = [number(score.baselines[name]) if name in score.baselines else "" for name in names]
+        value = Text(f"{number(score.value)} {score.unit}".strip(), style="bold")
+        grid.add_row(score.name, value, *interval, *baselines, f"{score.count:,}" if score.count else "", _direction(score))
+    return grid
+
+
+def drawn_curve(curve: Curve) -> Text:
+    if not curve.ys:
+        return Text(f"{curve.title}  (empty)")
+    return Text.assemble(curve.title, "  ", (sparkline(curve.ys), "cyan"), f"  {number(curve.ys[0])} to {number(curve.ys[-1])}")
+
+
+def drawn_passage(passage: Passage) -> Text:
+    text = Text.assemble((f"{passage.title}  " if passage.title else "", "bold"))
+    for span in passage.spans:
+        style, before, after = ROLES[span.role]
+        text.append(f"{before}{span.text}{after}", style=style or None)
+    return text
+
+
+def sparkline(values: Sequence[float], most: int = 40) -> str:
+    """The shape of a curve in one line: `most` blocks, each the mean of its part; what is not finite is left blank."""
+    count = min(most, len(values))
+    parts = [values[index * len(values) // count : (index + 1) * len(values) // count] for index in range(count)]
+    means = [sum(part) / len(part) for part in parts]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    low, span = (min(finite), max(finite) - min(finite)) if finite else (0.0, 0.0)
+    heights = [round((mean - low) / span * (len(BLOCKS) - 1)) if span and math.isfinite(mean) else 0 for mean in means]
+    return "".join(BLOCKS[height] if math.isfinite(mean) else " " for mean, height in zip(means, heights, strict=True))
+
+
+def number(value: Any) -> str:
+    """A cell: four significant digits, thousands apart, nothing for None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 and math.isfinite(value) else f"{value:.4g}"
+
+
+def _direction(score: Score) -> str:
+    return "higher" if score.higher_is_better else "lower"
+
+
+def _console(stream: Any, color: bool) -> Console:
+    """rich follows NO_COLOR, FORCE_COLOR and TERM by itself; off a terminal nothing is cut at 80 columns."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OFF_TERMINAL
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, no_color=None if color else True)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinities: they become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value

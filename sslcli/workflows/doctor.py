@@ -1,0 +1,130 @@
+"""`ssl doctor`: what this machine can do, and what is missing. Looks; changes nothing."""
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sslcli import registry
+from sslcli.errors import PluginError
+from sslcli.workflows.runs import runs_folder
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_DISK_GB = 5.0
+CJK_FONTS = ("Noto Sans CJK", "Noto Serif CJK", "Source Han", "PingFang", "Microsoft YaHei", "SimHei", "WenQuanYi", "Droid Sans Fallback")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`failed` means that something essential does not work; a warning costs a picture or some speed."""
+
+    status: Literal["ok", "note", "warning", "failed"]
+    text: str
+    hint: str = ""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order in which they are shown."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _packages, _devices, _fonts, _disk, _offline, _plugins)
+    return [finding for check in checks for finding in check()]
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    fits = tuple(int(part) for part in platform.python_version_tuple()[:2]) >= OLDEST_PYTHON
+    if fits:
+        yield Finding("ok", f"Python {version} on {platform.platform()}")
+    else:
+        yield Finding("failed", f"Python {version} is too old", "install Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    """What our own distribution requires, as installed."""
+    found, missing = [f"sslcli {importlib.metadata.version('sslcli')}"], []
+    for requirement in importlib.metadata.requires("sslcli") or ():
+        name = re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]
+        if "extra ==" in requirement:
+            continue
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    yield Finding("ok", " · ".join(found))
+    if missing:
+        yield Finding("failed", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+
+
+def _devices() -> Iterator[Finding]:
+    """Imported by name and here: a torch that cannot be imported is a finding, not the end of the examination."""
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        yield Finding("failed", f"torch cannot be imported: {error}", "install it anew: pip install --force-reinstall torch")
+        return
+    if not torch.cuda.is_available():
+        yield Finding("note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)")
+        return
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        precision = "bf16" if torch.cuda.is_bf16_supported() else "fp32 only"
+        yield Finding("ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}")
+
+
+def _fonts() -> Iterator[Finding]:
+    try:
+        manager = importlib.import_module("matplotlib.font_manager").fontManager
+    except (ImportError, OSError) as error:
+        yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install matplotlib")
+        return
+    names = sorted({font.name for font in manager.ttflist if font.name.startswith(CJK_FONTS)})
+    if names:
+        yield Finding("ok", f"Chinese in pictures: {names[0]}")
+    else:
+        yield Finding("warning", "no CJK font: Chinese labels in PNG pictures become boxes", "apt install fonts-noto-cjk")
+
+
+def _disk() -> Iterator[Finding]:
+    """The runs folder, or the nearest folder above it that exists: a file can be made, and there is space."""
+    folder = runs_folder().absolute()
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free_gb = shutil.disk_usage(place).free / 1e9
+    except OSError as error:
+        yield Finding("failed", f"cannot write in {place}: {error.strerror}", "choose another folder with SSLCLI_RUNS_DIR")
+        return
+    if free_gb < LITTLE_DISK_GB:
+        yield Finding("warning", f"runs folder {folder} writable, only {free_gb:.1f} GB free", "a run of bert-base keeps some 5 GB")
+    else:
+        yield Finding("ok", f"runs folder {folder} writable, {free_gb:,.0f} GB free")
+
+
+def _offline() -> Iterator[Finding]:
+    """ssl itself reads local files only; these matter to the libraries beside it."""
+    said = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME") if name in os.environ]
+    yield Finding("ok", " · ".join(["ssl makes no network calls", *said]))
+
+
+def _plugins() -> Iterator[Finding]:
+    """Loads every plugin that is let in: this command is there to find the broken ones."""
+    everything, broken = registry.everything(), []
+    for found in everything:
+        if found.status in ("ok", "broken"):
+            try:
+                registry.load(found.kind, found.name)
+            except PluginError as error:
+                broken.append(Finding("failed", error.message, error.hint))
+    counts = {kind: sum(found.kind == kind and found.status == "ok" for found in everything) for kind in registry.KINDS}
+    yield Finding("ok", ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
+    for found in everything:
+        if found.status in ("shadowed", "duplicate", "disabled"):
+            yield Finding("note", f"{found.kind} '{found.name}' of {found.distribution} {found.version}: {found.status}", found.problem)
+    for name in sorted(registry.unknown_allowed()):
+        yield Finding("warning", f"SSLCLI_PLUGINS names {name}, which has no plugins here", "pip install it, or take it off the list")
+    yield from broken

@@ -1,0 +1,140 @@
+"""`ssl plugins`: what there is, what one of them says of itself, and a package to start a new one from."""
+
+import importlib.resources
+import inspect
+import keyword
+import re
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from sslcli import registry
+from sslcli.config import leaves
+from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, nearest
+from sslcli.registry import KINDS, Found
+from sslcli.reports import Report, Table
+
+TEMPLATES = {  # file of the package -> template; both are Jinja
+    "pyproject.toml": "pyproject.toml.j2",
+    "{{ module }}.py": "module.py.j2",
+    "test_{{ module }}.py": "test.py.j2",
+    "README.md": "readme.md.j2",
+    ".github/workflows/test.yml": "workflow.yml.j2",
+}
+
+
+def listed(kind: str | None) -> list[Found]:
+    """All plugins, or those of one kind. Raises UsageError for a kind that is not one."""
+    if kind is None:
+        return registry.everything()
+    singular = {word: kind for kind, (word, _) in KINDS.items()}
+    wanted = singular.get(kind, kind)
+    if wanted not in KINDS:
+        raise UsageError(f"there is no kind of plugin called '{kind}'", did_you_mean(kind, KINDS) or f"kinds: {', '.join(KINDS)}")
+    return [found for found in registry.everything() if found.kind == wanted]
+
+
+def table_of(plugins: Sequence[Found]) -> Report:
+    rows = [[found.kind, found.name, found.distribution, found.version, found.status, found.summary or found.problem] for found in plugins]
+    explained = [found for found in plugins if found.problem and found.summary]
+    problems = [f"{found.distribution}:{found.name} is {found.status}: {found.problem}" for found in explained]
+    notes = problems if rows else ["no plugins of this kind"]
+    columns = ("kind", "name", "distribution", "version", "status", "summary")
+    return Report(tables=[Table("", columns, rows)] if rows else [], notes=notes)
+
+
+def find_anywhere(name: str) -> list[Found]:
+    """The plugins of this name, one a kind at the most. Raises PluginError where no kind has it."""
+    bare = name.rpartition(":")[2]
+    everyone = registry.everything()
+    kinds = list(dict.fromkeys(found.kind for found in everyone if found.name == bare))
+    if not kinds:
+        near = nearest(name, [found.name for found in everyone])
+        raise PluginError(f"there is no plugin '{name}'", f"did you mean '{near}'?" if near else "ssl plugins lists them all")
+    return [registry.find(kind, name) for kind in kinds]
+
+
+def describe_plugin(found: Found) -> Report:
+    """Its documentation, where it stands, and its options; the plugin is loaded for them."""
+    cls = registry.load_found(found)
+    facts = [
+        ["kind", KINDS[found.kind][0]],
+        ["distribution", f"{found.distribution} {found.version}"],
+        ["class", found.value],
+        ["file", str(registry.locate(found) or "?")],
+        ["summary", str(getattr(cls, "summary", found.summary))],
+        *([name, ", ".join(sorted(value))] for name in ("needs", "reads") if (value := getattr(cls, name, None))),
+    ]
+    rows = [[key, _type_name(field.annotation), _default(field), field.description or ""] for key, field in leaves(cls.Options)]
+    tables = [Table(f"{KINDS[found.kind][0]} {found.name}", ("what", "value"), facts)]
+    if rows:
+        tables.append(Table("options", ("option", "type", "default", "description"), rows))
+    text = inspect.getdoc(sys.modules[cls.__module__]) or ""
+    return Report(tables=tables, notes=[text] if text else [])
+
+
+def objectives_of(reference: str) -> dict[str, type[Any]]:
+    """The objective of a name, or all those of a package's folder, which need not be installed."""
+    folder = Path(reference)
+    if not folder.is_dir():
+        return {reference: registry.load("objectives", reference)}
+    project = _project(folder / "pyproject.toml")
+    entries = project.get("entry-points", {}).get("sslcli.objectives", {})
+    if not isinstance(entries, dict) or not entries:
+        raise PluginError(f"{folder / 'pyproject.toml'} names no objective", 'it needs [project.entry-points."sslcli.objectives"]')
+    sys.path[:0] = [str(path.resolve()) for path in (folder / "src", folder) if path.is_dir()]
+    name, version = str(project.get("name", folder.name)), str(project.get("version", "?"))
+    return {key: registry.load_found(Found("objectives", key, name, version, str(value))) for key, value in entries.items()}
+
+
+def new_objective(kind: str, name: str, folder: Path | None) -> Path:
+    """Write a package with a working objective, its test, README and CI file; returns its folder, which is new or was empty."""
+    if kind not in ("objective", "objectives"):
+        raise UsageError(f"there is no template for '{kind}'", "there is one for 'objective': ssl plugins new objective NAME")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
+        raise UsageError(f"'{name}' cannot be the name of a plugin", "use small letters, digits and single '-' between them")
+    if name in registry.names("objectives"):
+        raise UsageError(f"there is an objective '{name}' already", "a plugin of the same name would be shadowed; choose another")
+    folder = folder or Path(f"sslcli-{name}")
+    module = f"sslcli_{name.replace('-', '_')}"
+    words: Mapping[str, str] = {
+        "name": name,
+        "module": module,
+        "field": name.replace("-", "_"),
+        "title": "".join(part.capitalize() for part in name.split("-")),
+    }
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    templates = importlib.resources.files("sslcli.workflows") / "templates"
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is there and not empty", "choose another folder with --out")
+        for target, template in TEMPLATES.items():
+            path = folder / environment.from_string(target).render(words)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(environment.from_string((templates / template).read_text(encoding="utf-8")).render(words), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {folder}: {error.strerror}", "choose another folder with --out") from error
+    return folder
+
+
+def _project(path: Path) -> dict[str, Any]:
+    """The [project] table of a package. Raises PluginError where there is none."""
+    try:
+        project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError, RecursionError) as error:
+        raise PluginError(f"{path} cannot be read: {error}", "name a plugin, or the folder of a package with a pyproject.toml") from error
+    if not isinstance(project, dict) or not isinstance(project.get("entry-points", {}), dict):
+        raise PluginError(f"{path} has no [project] table", "name the folder of a package")
+    return project
+
+
+def _type_name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _default(field: Any) -> str:
+    return "(needed)" if field.is_required() else str(field.get_default(call_default_factory=True))

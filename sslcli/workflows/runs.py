@@ -1,0 +1,231 @@
+"""`ssl runs`: what was run, how it ended, and what two runs differ in. Reads folders as they are: half-written, foreign, alive."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sslcli.errors import SslError, UsageError, did_you_mean
+from sslcli.reports import Curve, Report, Table
+from sslcli.runfiles import read_layer
+
+LATEST = "@latest"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `evaluation`: its last line of held-out figures; `status`: done, stopped, running, died or unknown."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    status: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def objective(self) -> str:
+        return str(self.facts.get("objective", "?"))
+
+    @property
+    def kind(self) -> str:
+        return str(self.facts.get("kind", "?"))
+
+    @property
+    def started(self) -> str:
+        return str(self.facts.get("started", ""))
+
+    @property
+    def resumable(self) -> bool:
+        return self.status in ("stopped", "died")
+
+    def document(self) -> dict[str, Any]:
+        """What --json prints of it."""
+        return {"name": self.name, "folder": str(self.folder), "status": self.status, "facts": self.facts, "evaluation": self.evaluation}
+
+
+def runs_folder() -> Path:
+    return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """run.json, empty where there is none that can be read."""
+    try:
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
+    try:
+        text = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = []
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
+            lines.append(entry)
+    return lines
+
+
+def all_runs() -> list[Run]:
+    """Every folder below the runs folder that has a run.json, the newest first."""
+    try:
+        folders = [path for path in runs_folder().iterdir() if (path / "run.json").is_file()]
+    except OSError:
+        return []
+    return sorted((read_run(path) for path in folders), key=lambda run: (run.started, run.name), reverse=True)
+
+
+def read_run(folder: Path) -> Run:
+    facts = read_facts(folder)
+    evaluations = [line for line in read_metrics(folder) if line["split"] == "eval"]
+    status = str(facts.get("status", "unknown"))
+    if status == "running" and not is_locked(folder):
+        status = "died"
+    return Run(folder, facts, evaluations[-1] if evaluations else {}, status)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process writes in the folder."""
+    try:
+        with (folder / "lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def find_run(reference: str) -> Run:
+    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
+    if (Path(reference) / "run.json").is_file():
+        return read_run(Path(reference))
+    everyone = all_runs()
+    if reference == LATEST or reference.startswith(f"{LATEST}:"):
+        kind = reference.partition(":")[2]
+        fitting = [run for run in everyone if kind in ("", run.objective, run.kind)]
+        if not fitting:
+            of_kind = f" of {kind}" if kind else ""
+            raise UsageError(f"there is no run{of_kind} in {runs_folder()} yet", "make one: ssl pretrain --objective mlm")
+        return fitting[0]
+    exact = [run for run in everyone if run.name == reference]
+    fitting = exact or [run for run in everyone if reference and run.name.startswith(reference)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(run.name for run in fitting[:4])
+        raise UsageError(f"'{reference}' is the beginning of {len(fitting)} runs: {names}", "give more of the name")
+    hint = did_you_mean(reference, [run.name for run in everyone])
+    raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
+
+
+def resumable_run() -> Run:
+    """The newest run that was not finished. Raises UsageError where there is none."""
+    found = next((run for run in all_runs() if run.resumable), None)
+    if found is None:
+        raise UsageError(f"no run in {runs_folder()} can be resumed", "ssl runs lists them; name one with --resume RUN")
+    return found
+
+
+def table_of(runs: Sequence[Run]) -> Report:
+    """One line a run."""
+    rows = [
+        [run.name, run.kind, run.objective, _steps(run), run.evaluation.get("loss"), _metrics(run), _seconds(run), run.status]
+        for run in runs
+    ]
+    notes = [] if rows else [f"no runs in {runs_folder()} yet; make one: ssl pretrain --objective mlm"]
+    columns = ("run", "kind", "objective", "steps", "held-out loss", "metrics", "time", "status")
+    return Report(tables=[Table("", columns, rows)] if rows else [], notes=notes)
+
+
+def show(run: Run) -> Report:
+    """Its facts, every evaluation, and the shape of its training loss."""
+    facts = {"folder": str(run.folder), **run.facts, "status": run.status}
+    lines = read_metrics(run.folder)
+    evaluations = [line for line in lines if line["split"] == "eval"]
+    names = list(dict.fromkeys(name for line in evaluations for name in _metrics_of(line)))
+    rows = [[line["step"], line.get("loss"), *(_metrics_of(line).get(name) for name in names)] for line in evaluations]
+    tables = [Table("facts", ("what", "value"), [[key, _plain(value)] for key, value in facts.items()])]
+    if rows:
+        tables.append(Table("held-out data", ("step", "loss", *names), rows))
+    train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
+    curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
+    next_line = [f"go on with: ssl pretrain --resume {run.name}"] if run.resumable and run.kind == "pretrain" else []
+    return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=next_line)
+
+
+def compare(runs: Sequence[Run]) -> Report:
+    """Last held-out figures and whatever settings differ, one column a run."""
+    names = list(dict.fromkeys(name for run in runs for name in _metrics_of(run.evaluation)))
+    figures = [
+        ["step", *(run.evaluation.get("step") for run in runs)],
+        ["held-out loss", *(run.evaluation.get("loss") for run in runs)],
+        *([name, *(_metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
+        ["parameters", *(run.facts.get("parameters") for run in runs)],
+        ["seconds", *(run.facts.get("seconds") for run in runs)],
+    ]
+    settings = [_settings(run) for run in runs]
+    keys = sorted(set().union(*settings))
+    different = [[key, *(each.get(key, "") for each in settings)] for key in keys if len({each.get(key) for each in settings}) > 1]
+    columns = [run.name for run in runs]
+    tables = [Table("last evaluation", ("what", *columns), figures)]
+    if different:
+        tables.append(Table("settings that differ", ("setting", *columns), different))
+    notes = [] if different else ["their settings are the same"]
+    if len({run.facts.get("data") for run in runs}) > 1:
+        notes.append("their data differ, so their losses do not compare")
+    return Report(tables=tables, notes=notes)
+
+
+def _settings(run: Run) -> dict[str, str]:
+    """Dotted key -> value as text, from config.yaml; empty where that cannot be read. Where it was written does not count."""
+    try:
+        tree = read_layer(run.folder / "config.yaml").values
+    except SslError:
+        return {}
+    return {key: value for key, value in _leaves(tree) if not key.startswith("run.")}
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    found = []
+    for key, value in tree.items():
+        found += _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", _plain(value))]
+    return found
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
+    metrics = line.get("metrics")
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
+
+
+def _metrics(run: Run) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in _metrics_of(run.evaluation).items())
+
+
+def _steps(run: Run) -> str:
+    step, total = run.facts.get("step", run.evaluation.get("step", "?")), run.facts.get("total_steps", "?")
+    return f"{step}/{total}"
+
+
+def _seconds(run: Run) -> str:
+    seconds = run.facts.get("seconds")
+    return f"{seconds:.0f} s" if isinstance(seconds, int | float) else ""
