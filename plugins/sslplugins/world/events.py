@@ -1,6 +1,6 @@
 """What a sentence says, before it has words: a subject, clauses, and a concept in every slot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sslplugins.world.chance import Chance
@@ -19,6 +19,10 @@ class Said:
     phrase: Phrase
     values: Mapping[str, Concept]
 
+    @property
+    def main(self) -> Concept:
+        return self.values[self.phrase.main]
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -27,6 +31,23 @@ class Event:
     subject: Said
     clauses: tuple[Said, ...]
     asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a sentence says of `owner`: that `filler` belongs to it. It is true where the facts agree."""
+
+    owner: Concept
+    filler: Concept
+
+
+def claims(event: Event, subject: Concept, facts: Facts) -> Iterator[Claim]:
+    """Everything that a sentence claims, from left to right; an owner that it does not name is the one of the facts."""
+    for said in (event.subject, *event.clauses):
+        known = {**event.subject.values, **said.values}
+        for slot, owner in said.phrase.of.items():
+            if slot in said.values:
+                yield Claim(known.get(owner) or facts.one(subject, owner), said.values[slot])
 
 
 class Teller:

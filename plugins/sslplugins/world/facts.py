@@ -1,7 +1,6 @@
 """What is true in the world: fixed maps from every concept to the concepts that belong to it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sslplugins.world.chance import Chance
 from sslplugins.world.lexicon import Concept, Lexicon, read_yaml
@@ -17,14 +16,6 @@ _SPARSE = frozenset({("animal", "fruit"), ("company", "city")})
 _INVERSE = (("fruit", "country"), ("season", "fruit"))
 
 Fillers = tuple[Concept, ...]
-
-
-@dataclass(frozen=True)
-class Fact:
-    """`owner` has `filler`, which is one of several where the world says so."""
-
-    owner: Concept
-    filler: Concept
 
 
 class Facts:
@@ -54,13 +45,8 @@ class Facts:
     def one(self, owner: Concept, filler: str) -> Concept:
         return self.of(owner, filler)[0]
 
-    def knows(self, owner: str, filler: str) -> bool:
-        return (owner, filler) in self._maps
-
-    def all(self, lexicon: Lexicon) -> Iterator[Fact]:
-        for (owner, _), fillers in self._maps.items():
-            for concept, found in zip(lexicon.types[owner], fillers, strict=True):
-                yield from (Fact(concept, filler) for filler in found)
+    def agree(self, owner: Concept, filler: Concept) -> bool:
+        return filler in self.of(owner, filler.type)
 
 
 def _written(lexicon: Lexicon, owner: str, filler: str, text: str) -> tuple[Fillers, ...]:

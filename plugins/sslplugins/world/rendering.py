@@ -16,6 +16,16 @@ class Word:
     concept: Concept | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A word and where it comes from: the number of its clause (SUBJECT for the subject) and the slot that it fills."""
+
+    word: Word
+    clause: int
+    slot: str | None = None
+
+
+SUBJECT = -1
 COMMA, STOP, QUESTION = Word(",", "PUNCT"), Word(".", "PUNCT"), Word("?", "PUNCT")
 
 
@@ -30,31 +40,35 @@ class Renderer:
 
     def words(self, event: Event) -> tuple[Word, ...]:
         """The sentence, with its full stop; a question is followed by its answer."""
-        words = [*self._phrase(event.subject)]
-        for place, clause in enumerate(event.clauses):
-            if place:
-                words.append(COMMA)
-            words += self._phrase(clause, asked=event.asked)
-        if event.asked:
-            words += [QUESTION, self._content[event.clauses[0].values[event.clauses[0].phrase.main]]]
-        words.append(STOP)
-        return tuple(self._with_an(words)) if self._language == "en" else tuple(words)
+        return tuple(placed.word for placed in self.placed(event))
 
-    def _phrase(self, said: Said, *, asked: bool = False) -> Iterator[Word]:
+    def placed(self, event: Event) -> list[Placed]:
+        """The same, each word with the clause and the slot it comes from."""
+        words = list(self._phrase(event.subject, SUBJECT))
+        for clause, said in enumerate(event.clauses):
+            if clause:
+                words.append(Placed(COMMA, clause))
+            words += self._phrase(said, clause, asked=event.asked)
+        if event.asked:
+            words += [Placed(QUESTION, 0), Placed(self._content[event.clauses[0].main], 0)]
+        words.append(Placed(STOP, len(event.clauses) - 1))
+        return list(self._with_an(words)) if self._language == "en" else words
+
+    def _phrase(self, said: Said, clause: int, *, asked: bool = False) -> Iterator[Placed]:
         values, phrase = said.values, said.phrase
         for part in phrase.english if self._language == "en" else phrase.chinese:
             if part.optional is not None and part.optional not in values:
                 continue
             if part.slot is None:
-                yield self._functions[part.word]
+                yield Placed(self._functions[part.word], clause)
             elif asked and part.slot == phrase.main:
-                yield self._functions["what"]
+                yield Placed(self._functions["what"], clause)
             else:
-                yield self._content[values[part.slot]]
+                yield Placed(self._content[values[part.slot]], clause, part.slot)
 
-    def _with_an(self, words: Sequence[Word]) -> Iterator[Word]:
-        for word, after in zip(words, [*words[1:], STOP], strict=True):
-            yield self._an if word.text == "a" and after.text[0] in "aeiou" else word
+    def _with_an(self, words: Sequence[Placed]) -> Iterator[Placed]:
+        for placed, after in zip(words, [*words[1:], words[-1]], strict=True):
+            yield Placed(self._an, placed.clause) if placed.word.text == "a" and after.word.text[0] in "aeiou" else placed
 
 
 def starts(words: Sequence[Word], at: int = 0) -> list[int]:
