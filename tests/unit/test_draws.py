@@ -1,0 +1,63 @@
+"""Random numbers as a pure function of what they are for."""
+
+import numpy as np
+import pytest
+
+from sslcli.data.draws import Draws, mix, unit
+
+NUMBERS = np.arange(20_000)
+
+
+def test_a_number_does_not_depend_on_its_company():
+    draws = Draws(5, 2, "mlm")
+    together = draws.uniform("target", NUMBERS, 3)
+    assert draws.uniform("target", np.asarray([777]), 3)[0] == together[777]
+    assert draws.sample(777).draws.uniform("target", np.asarray([777]), 3)[0] == together[777]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Draws(6, 2, "mlm").uniform("target", NUMBERS, 3),
+        Draws(5, 3, "mlm").uniform("target", NUMBERS, 3),
+        Draws(5, 2, "nsp").uniform("target", NUMBERS, 3),
+        Draws(5, 2, "mlm").uniform("fate", NUMBERS, 3),
+        Draws(5, 2, "mlm").uniform("target", NUMBERS, 4),
+        Draws(5, 2, "mlm").uniform("target", NUMBERS + 1, 3),
+    ],
+    ids=["seed", "epoch", "plugin", "purpose", "position", "sample"],
+)
+def test_every_part_of_the_key_counts(other):
+    own = Draws(5, 2, "mlm").uniform("target", NUMBERS, 3)
+    assert (own == other).sum() == 0
+    assert abs(np.corrcoef(own, other)[0, 1]) < 0.03
+
+
+def test_uniform_is_uniform():
+    values = Draws(1, 0).uniform("x", NUMBERS[:, None], np.arange(20)[None, :]).ravel()
+    assert values.min() >= 0
+    assert values.max() < 1
+    observed, _ = np.histogram(values, 50, (0, 1))
+    expected = len(values) / 50
+    assert ((observed - expected) ** 2 / expected).sum() < 110  # 49 degrees of freedom
+
+
+def test_negative_epochs_are_keys_too():
+    assert Draws(1, -1).uniform("x", np.asarray([1]))[0] != Draws(1, 0).uniform("x", np.asarray([1]))[0]
+
+
+def test_mix_is_one_to_one_in_its_last_key():
+    assert len(np.unique(mix(1, np.arange(1 << 16)))) == 1 << 16
+
+
+def test_unit_spans_zero_to_one():
+    assert unit(np.asarray([0], dtype=np.uint64))[0] == 0.0
+    assert 1 - 1e-15 < unit(np.asarray([2**64 - 1], dtype=np.uint64))[0] < 1.0
+
+
+def test_sample_draws():
+    draws = Draws(1, 0, "nsp").sample(9)
+    values = [Draws(1, 0, "nsp").sample(number).integer("x", 4) for number in range(4000)]
+    assert set(values) == {0, 1, 2, 3}
+    assert draws.generator("cut").integers(1000) == Draws(1, 0, "nsp").sample(9).generator("cut").integers(1000)
+    assert draws.generator("cut").random() != draws.generator("other").random()
