@@ -1,0 +1,52 @@
+"""Pictures of a run, each with its numbers beside it as CSV."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart by the colour-blind too.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#666666"
+
+
+def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[str, float], title: str, path: Path) -> None:
+    """Training and held-out loss over steps as PNG at `path`, and the numbers at the same path with .csv.
+
+    `floors`: name -> cross entropy in nats per target of `term`, drawn as horizontal lines, so that a plateau explains
+    itself. Where there are none, the whole loss is drawn.
+    """
+    curves = {
+        split: [
+            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"]) for line in lines if line["split"] == split
+        ]
+        for split in ("train", "eval")
+    }
+    train, held_out = curves["train"], curves["eval"]
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    if train:
+        axes.plot(*zip(*train, strict=True), color=BLUE, linewidth=1, alpha=0.7, label="training")
+    if held_out:
+        axes.plot(*zip(*held_out, strict=True), color=ORANGE, marker="o", markersize=3, label="held-out")
+    for style, (name, floor) in zip((":", "--", "-."), floors.items(), strict=False):
+        axes.axhline(floor, color=GREY, linestyle=style, linewidth=1, label=f"{name} floor {floor:.2f}")
+    axes.set(xlabel="step", ylabel=f"loss of {term} (nats per target)" if floors else "loss", title=title)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    write_csv(
+        path.with_suffix(".csv"),
+        ("step", "split", "loss"),
+        [(line["step"], line["split"], line["loss"]) for line in lines if "loss" in line],
+    )
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)

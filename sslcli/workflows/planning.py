@@ -1,0 +1,126 @@
+"""How long a run is, what it costs, and the lines that say so before it starts."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.inputs import to_device
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.precision import Hardware
+from sslcli.engine.schedule import rate_factor, warmup_steps
+from sslcli.engine.trainer import Plan
+from sslcli.reports import Report, Table
+from sslcli.workflows.preparing import Prepared
+
+TRIAL_STEPS = 3
+
+
+def plan_for(prepared: Prepared) -> Plan:
+    """Steps from `max_steps` or `epochs`; with batches in tokens an epoch's steps are the tokens over the batch, rounded up."""
+    training = prepared.settings.training
+    size = prepared.train.lengths.sum() if training.batch_unit == "tokens" else len(prepared.train)
+    steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * int(size) / training.batch_size))
+    eval_every = training.eval_every or max(steps // 10, 1)
+    return Plan(steps, training.log_every, eval_every, training.save_every or eval_every, training.milestones, training.seed)
+
+
+def header(prepared: Prepared, plan: Plan, hardware: Hardware) -> dict[str, str]:
+    """Title -> line: everything that was decided, in the order in which it is shown."""
+    settings, shape = prepared.settings, prepared.learner.backbone.settings
+    training, optimizer, schedule = settings.training, settings.optimizer, settings.schedule
+    tokens = int(prepared.train.lengths.sum())
+    micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
+    return {
+        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}"
+        f" · vocabulary {shape.vocabulary:,}" + (f" · from {settings.model.source}" if settings.model.source else " · new"),
+        "data": f"{', '.join(settings.data.train)} · {tokens:,} tokens · {len(prepared.train):,} samples of at most"
+        f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
+        "objective": f"{settings.objective} · {described_options(prepared)}",
+        "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
+        "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
+        f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
+        "device": hardware.describe(),
+    }
+
+
+def described_options(prepared: Prepared) -> str:
+    """The objective's options in one line."""
+    return (
+        " · ".join(f"{name.replace('_', ' ')} {value}" for part in prepared.settings.options.values() for name, value in part.items())
+        or "no options"
+    )
+
+
+@dataclass(frozen=True)
+class Trial:
+    seconds_per_step: float
+    tokens_per_step: float
+    peak_bytes: int
+
+
+def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
+    """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
+    settings = prepared.settings
+    learner = prepared.learner.to(hardware.device)
+    optimizer = Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
+    seconds, tokens = [], []
+    for step, work in enumerate(islice(prepared.loader(settings.training.micro_batch_size).steps(0), TRIAL_STEPS + 1)):
+        start = time.perf_counter()
+        for views in work.views:
+            with hardware.autocast():
+                loss = learner(to_device(views, hardware.device))
+            sum(value.float() / max(work.counts[term], 1) for term, value in loss.sums.items()).backward()
+        optimizer.clip()
+        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1))
+        optimizer.zero()
+        if hardware.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+        tokens.append(work.tokens)
+    return Trial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / len(tokens), peak_memory_bytes(hardware))
+
+
+def peak_memory_bytes(hardware: Hardware) -> int:
+    """The most memory so far: of the GPU where there is one, else of this process."""
+    if hardware.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(hardware.device)
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:")), 0)
+
+
+def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:
+    """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
+    shape, training = prepared.learner.backbone.settings, prepared.settings.training
+    weight_bytes = sum(value.numel() * value.element_size() for value in prepared.learner.state_dict().values())
+    checkpoint_bytes = 3 * weight_bytes  # weights and AdamW's two moments
+    milestones = plan.total_steps.bit_length() + 1 if plan.milestones else 0
+    disk_bytes = (training.keep + 1) * checkpoint_bytes + milestones * weight_bytes
+    teraflops = flops_per_token(shape, training_tokens(prepared)) * trial.tokens_per_step / trial.seconds_per_step / 1e12
+    rows: Mapping[str, str] = {
+        "parameters": f"{parameters(shape):,}",
+        "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
+        "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
+        "useful arithmetic": f"{teraflops:.3f} TFLOP/s",
+        "training time": f"{duration(trial.seconds_per_step * plan.total_steps)} for {plan.total_steps:,} steps, without evaluation",
+        "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
+        "disk": f"{disk_bytes / 2**20:,.1f} MiB for {training.keep + 1} checkpoints and {milestones} milestones",
+    }
+    return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
+
+
+def training_tokens(prepared: Prepared) -> float:
+    """The sequence length that attention pays for per token: the sum of squares over the sum of lengths."""
+    lengths = prepared.train.lengths[:100_000].astype(float)
+    return float((lengths**2).sum() / lengths.sum())
+
+
+def duration(seconds: float) -> str:
+    """1:02:03, or 4m 31s below an hour."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}m {rest:02d}s"

@@ -1,0 +1,209 @@
+"""Everything between the settings and the loop: data cut into samples, the model, the objective, its settings completed."""
+
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import Config, problems_of
+from sslcli.contracts import Frame, Objective
+from sslcli.core.initialize import initialize
+from sslcli.core.presets import preset
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.data.arrangements import Arrangement
+from sslcli.data.batches import Sample
+from sslcli.data.corpus import Corpus
+from sslcli.data.draws import SampleDraws, mix, name_key
+from sslcli.data.sampler import Sampler
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.composite import build_objective
+from sslcli.engine.learner import Learner
+from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.folders import sealed
+from sslcli.reports import Report
+from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.tokenizing import cache_folder, shards_for
+
+
+@dataclass(frozen=True)
+class Source:
+    """An arranged corpus: samples by number."""
+
+    objective: Objective
+    corpus: Corpus
+    rows: np.ndarray
+    lengths: np.ndarray
+
+    def sample(self, number: int, draws: SampleDraws) -> Sample:
+        return self.objective.sample(self.corpus, self.rows[number], draws)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`settings` are complete: every field that was left open is decided."""
+
+    settings: PretrainSettings
+    tokenizer: Tokenizer
+    learner: Learner
+    twin: Objective
+    train: Source
+    evaluation: Source
+    fingerprint: str
+    data_report: Report
+    notes: Sequence[str]
+
+    def loader(self, micro_batch_size: int | None) -> Loader:
+        training = self.settings.training
+        sampler = Sampler(self.train.lengths, training.batch_size, training.batch_unit, training.seed)
+        return Loader(
+            self.train.sample, self.twin, sampler, seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size
+        )
+
+    def evaluation_loader(self) -> Loader:
+        training = self.settings.training
+        lengths = self.evaluation.lengths[: training.eval_samples]
+        sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False)
+        return Loader(
+            self.evaluation.sample, self.twin, sampler,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION,
+        )  # fmt: skip
+
+
+def objective_classes(expression: str) -> dict[str, type[Objective]]:
+    """The classes behind "mlm" or "mlm+nsp", by name. Raises PluginError or UsageError."""
+    names = [name.strip() for name in expression.split("+")]
+    if len(set(names)) != len(names) or not all(names):
+        raise UsageError(f"'{expression}' is not an objective", "join different objectives with one +, such as mlm+nsp")
+    return {name: registry.load("objectives", name) for name in names}
+
+
+def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+    """Each part's Options. Raises ConfigError with every mistake at once."""
+    problems = [f"options.{name}: '{name}' is not part of the objective" for name in given if name not in classes]
+    options = {}
+    for name, cls in classes.items():
+        try:
+            options[name] = cls.Options(**given.get(name, {}))
+        except ValidationError as error:
+            problems += problems_of(error, cls.Options, prefix=f"options.{name}")
+    if problems:
+        raise ConfigError(problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options")
+    return options
+
+
+def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
+    """The kind of Transformer that all parts can use; an encoder where both would do."""
+    common = frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values()))
+    if not common:
+        raise UsageError(f"{' and '.join(classes)} need different kinds of Transformer", "train them one by one")
+    return "encoder" if "encoder" in common else "decoder"
+
+
+def recipe_for(settings: PretrainSettings) -> Mapping[str, Any]:
+    """Settings that the data's own reader found to work, for the first reference with a scheme ("demo:world")."""
+    for reference in settings.data.train:
+        scheme, colon, _ = reference.partition(":")
+        if colon and scheme in registry.names("readers"):
+            cls = registry.load("readers", scheme)
+            return cls(cls.Options(**settings.data.reader_options)).recipe(reference, settings.objective)
+    return {}
+
+
+def prepare(settings: PretrainSettings) -> Prepared:
+    """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`."""
+    classes = objective_classes(settings.objective)
+    options = objective_options(classes, settings.options)
+    architecture = architecture_for(classes)
+    pretrained = load_pretrained(settings.model.source) if settings.model.source else None
+    if pretrained is not None:
+        settings = _with(settings, "tokenizer", source=settings.tokenizer.source or settings.model.source)
+    if settings.tokenizer.kind is None:
+        settings = _with(settings, "tokenizer", kind="bpe" if architecture == "decoder" else "wordpiece")
+
+    shards = shards_for(settings.data, settings.tokenizer, cache_folder())
+    tokenizer = shards.tokenizer
+    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture, tokenizer)
+    if shape.architecture not in frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values())):
+        raise UsageError(f"'{settings.objective}' cannot train a {shape.architecture}", "choose another --arch, --model or --objective")
+    if settings.data.sequence_tokens > shape.longest_tokens and shape.positions == "learned":
+        raise UsageError(
+            f"sequences of {settings.data.sequence_tokens} tokens are longer than the {shape.longest_tokens} positions of the model",
+            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={settings.data.sequence_tokens}",
+        )
+    settings = _with(settings, "model", shape=shape.model_dump())
+
+    frame = Frame(shape, tokenizer)
+    with torch.device("meta"):
+        twin = build_objective(classes, options, frame)
+    train, evaluation = _corpora(settings, shards)
+    sources = [_source(twin, classes, options, corpus) for corpus in (train, evaluation)]
+    learner = _learner(build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
+    notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
+    return Prepared(settings, tokenizer, learner, twin, *sources, shards.fingerprint, shards.report, notes)
+
+
+def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:
+    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
+
+
+def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer) -> TransformerSettings:
+    """The preset with the differences from the run file, at least as long as the sequences."""
+    name = settings.model.preset or "mini"
+    overrides = {"vocabulary": tokenizer.size, **settings.model.shape}
+    try:
+        return preset(name, overrides.pop("architecture", architecture), overrides.pop("vocabulary"), **overrides)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
+
+
+def _corpora(settings: PretrainSettings, shards: Any) -> tuple[Corpus, Corpus]:
+    data = settings.data
+    corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
+    if not data.evaluation:
+        return corpus.split(data.held_out, settings.training.seed)
+    taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
+    held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder())
+    return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
+
+
+def _source(objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus) -> Source:
+    """The rows of a corpus, arranged once and kept in the cache; read back memory-mapped.
+
+    The source text of whoever arranges is part of the key, so that an author who edits it gets new rows.
+    """
+    code = [inspect.getsource(sys.modules[cls.__module__]) for cls in (Arrangement, *classes.values())]
+    given = {name: part.model_dump(mode="json") for name, part in options.items()}
+    key = name_key(json.dumps([code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit], sort_keys=True))
+    folder = cache_folder() / "rows" / f"{key:016x}"
+    if not (folder / "values.npy").is_file():
+        chunks = list(objective.arrange(corpus))
+        if not sum(len(chunk.lengths) for chunk in chunks):
+            raise DataError("the data gives not a single sample", "it is too short, or --seq-len and the objective do not fit it")
+        with sealed(folder, {"objective": "+".join(classes)}) as aside:
+            np.save(aside / "values.npy", np.concatenate([chunk.values for chunk in chunks]))
+            np.save(aside / "lengths.npy", np.concatenate([chunk.lengths for chunk in chunks]))
+    values, lengths = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in ("values.npy", "lengths.npy"))
+    return Source(objective, corpus, values, lengths)
+
+
+def _learner(objective: Objective, shape: TransformerSettings, seed: int, pretrained: Any) -> Learner:
+    backbone = Transformer(shape)
+    for purpose, module in (("backbone", backbone), ("learnable", objective)):
+        generator = torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)
+        initialize(module, generator)
+    if pretrained is not None:
+        pretrained.load_into(backbone, objective)
+    return Learner(backbone, objective)

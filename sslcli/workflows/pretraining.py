@@ -1,0 +1,189 @@
+"""`ssl pretrain`: labels out of raw data, one loop, a run folder that says everything."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sslcli.config import write_yaml
+from sslcli.core.arithmetic import parameters
+from sslcli.data.batches import collate
+from sslcli.data.draws import Draws
+from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.engine.events import Event, Finished, Noted, Observer, Started
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.stopping import Stopper
+from sslcli.engine.trainer import Outcome, Plan, Trainer
+from sslcli.folders import remove_unfinished, write_atomically
+from sslcli.reports import Report, Score
+from sslcli.workflows.baselines import Floors, floors_of
+from sslcli.workflows.figures import loss_curve
+from sslcli.workflows.generating import illustrations
+from sslcli.workflows.planning import header, plan_for, prediction, try_steps
+from sslcli.workflows.preparing import Prepared, prepare
+from sslcli.workflows.resuming import refuse_changes, refuse_other_data, restore, saved_settings
+from sslcli.workflows.runfolder import (
+    Recorder,
+    command_line,
+    environment,
+    locked,
+    new_run_folder,
+    now,
+    read_facts,
+    read_metrics,
+    write_facts,
+)
+from sslcli.workflows.settings import PretrainSettings
+
+OWN_FILES = ("checkpoints", "milestones", "plots", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")
+
+
+@dataclass(frozen=True)
+class Result:
+    folder: Path
+    outcome: Outcome
+    report: Report
+
+
+def pretrain(
+    settings: PretrainSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+) -> Result:
+    """Train to the end of the plan or until asked to stop; `resume` is the folder of a run to go on with.
+
+    How it ended is in the outcome; a stop is not an error here. `stopper` is for a caller with signals of its own.
+    """
+    with stopper or Stopper(settings.training.max_time) as stopper:
+        if resume is not None:
+            refuse_changes(saved_settings(resume), settings)
+        folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
+        with locked(folder):
+            return _Run(settings, folder, resume is not None, stopper, observe).go()
+
+
+def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
+    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    hardware, prepared = choose_hardware(settings.hardware), prepare(settings)
+    plan = plan_for(prepared)
+    return header(prepared, plan, hardware), prediction(prepared, plan, try_steps(prepared, hardware))
+
+
+def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
+    """The first training samples, in words: what was corrupted, and what is to be predicted."""
+    prepared = prepare(settings)
+    loader, draws = prepared.loader(None), Draws(settings.training.seed, 0)
+    numbers = next(loader.sampler.batches(0)).numbers[:count]
+    samples = [prepared.train.sample(int(number), draws.sample(int(number))) for number in numbers]
+    return prepared.twin.show(prepared.twin.views(collate(numbers, samples), draws))
+
+
+class _Run:
+    """One start of a run: from settings to outcome, in the order in which `go` reads."""
+
+    def __init__(self, settings: PretrainSettings, folder: Path, resuming: bool, stopper: Stopper, observe: Observer) -> None:
+        self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
+        self.hardware = choose_hardware(settings.hardware)
+        self.prepared = prepare(settings)
+        self.settings = self.prepared.settings
+        self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
+        self.learner = self.prepared.learner.to(self.hardware.device)
+        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer)
+        identity = {"data": self.prepared.fingerprint, "tokenizer": self.prepared.tokenizer.hash}
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity)
+
+    def go(self) -> Result:
+        progress, notes = self._resumed() if self.resuming else self._begun()
+        facts = self._facts()
+        write_facts(self.folder, facts)
+        record = Recorder(self.folder, progress)
+
+        def tell(event: Event) -> None:
+            record(event)
+            self.observe(event)
+
+        tell(Started(self.folder, header(self.prepared, self.plan, self.hardware), progress.step, self.plan.total_steps))
+        for note in (*self.prepared.notes, *notes, *self.floors.notes):
+            tell(Noted(note))
+        outcome = self._trainer(tell).run(progress)
+        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
+        self._conclude(facts, outcome)
+        return Result(self.folder, outcome, self._report())
+
+    def _begun(self) -> tuple[Progress, list[str]]:
+        for name in OWN_FILES:
+            path = self.folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+        self.prepared.tokenizer.save(self.folder / "tokenizer")
+        self.learner.learnable.begin(self.learner.backbone)
+        return Progress(), []
+
+    def _resumed(self) -> tuple[Progress, list[str]]:
+        refuse_other_data(read_facts(self.folder), self.prepared)
+        remove_unfinished(self.checkpoints.folder)
+        remove_unfinished(self.checkpoints.milestone_folder)
+        progress, notes = restore(self.checkpoints, self.learner, self.optimizer)
+        if progress.step == 0 and progress.saved_step < 0:
+            self.learner.learnable.begin(self.learner.backbone)
+        return progress, notes
+
+    def _trainer(self, tell: Observer) -> Trainer:
+        if self.hardware.compile:
+            for block in self.learner.backbone.blocks:
+                block.compile(dynamic=True)
+        return Trainer(
+            self.learner,
+            self.optimizer,
+            self.prepared.loader(self.settings.training.micro_batch_size),
+            self.prepared.evaluation_loader(),
+            schedule=self.settings.schedule,
+            plan=self.plan,
+            hardware=self.hardware,
+            checkpoints=self.checkpoints,
+            stopper=self.stopper,
+            observe=tell,
+            illustrate=illustrations(self.prepared),
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            **read_facts(self.folder),
+            **environment(),
+            "kind": "pretrain",
+            "objective": self.settings.objective,
+            "command": command_line(),
+            "started": now(),
+            "status": "running",
+            "data": self.prepared.fingerprint,
+            "tokenizer": self.prepared.tokenizer.hash,
+            "parameters": parameters(self.learner.backbone.settings),
+            "total_steps": self.plan.total_steps,
+            "floors": self.floors.facts(),
+            "parent": self.settings.model.source,
+        }
+
+    def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> None:
+        progress = outcome.progress
+        ended = {"status": "done" if outcome.reason == "done" else "stopped", "step": progress.step, "ended": now()}
+        write_facts(
+            self.folder, {**facts, **ended, "best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
+        )
+        if self.settings.run.plot:
+            picture = self.folder / "plots" / "loss.png"
+            loss_curve(read_metrics(self.folder), self.floors.term, self.floors.losses, self.settings.objective, picture)
+
+    def _report(self) -> Report:
+        """The last evaluation, each figure beside its floors."""
+        last = next((line for line in reversed(read_metrics(self.folder)) if line["split"] == "eval"), None)
+        if last is None:
+            return Report(notes=["nothing was evaluated"])
+        count = len(self.prepared.evaluation)
+        scores = [Score("held-out loss", last["loss"], "nats", higher_is_better=False, count=count, baselines=self.floors.losses)]
+        scores += [self._score(name, value, count) for name, value in last["metrics"].items()]
+        return Report(f"held-out data at step {last['step']}", scores=scores)
+
+    def _score(self, name: str, value: float, count: int) -> Score:
+        lower_is_better = name.endswith(("perplexity", "bits_per_byte"))
+        baselines = self.floors.accuracies if name == self.floors.accuracy_metric else {}
+        return Score(name, value, higher_is_better=not lower_is_better, count=count, baselines=baselines)

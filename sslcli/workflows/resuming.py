@@ -1,0 +1,65 @@
+"""Going on with a run: the same settings, the same data, the newest whole checkpoint."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sslcli.config import resolve
+from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.engine.learner import Learner
+from sslcli.engine.optimizer import Optimizer
+from sslcli.errors import ConfigError, DataError, ModelError, UsageError
+from sslcli.runfiles import read_layer
+from sslcli.workflows.preparing import Prepared
+from sslcli.workflows.settings import PretrainSettings
+
+# What neither the weights nor the order of the data depend on may differ from one start to the next.
+MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep")
+
+
+def saved_settings(folder: Path) -> PretrainSettings:
+    """The complete settings of a run. Raises UsageError where the folder holds none."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a run that can be resumed: it has no config.yaml", "ssl runs lists the runs")
+    return resolve(PretrainSettings, read_layer(path)).settings
+
+
+def refuse_changes(saved: PretrainSettings, asked: PretrainSettings) -> None:
+    """Raises ConfigError naming everything that differs and would make another run of it."""
+    before, after = flat(saved.model_dump(mode="json")), flat(asked.model_dump(mode="json"))
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key) and not key.startswith(MAY_CHANGE))
+    if changed:
+        problems = [f"{key} was {before.get(key)!r} and would become {after.get(key)!r}" for key in changed]
+        raise ConfigError(problems, "resume with the settings of the run, or start a new one with --model RUN")
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    leaves = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
+    """Raises DataError where the data or the tokenizer are not those the run was started with."""
+    for what, key, value in (("data", "data", prepared.fingerprint), ("tokenizer", "tokenizer", prepared.tokenizer.hash)):
+        if facts.get(key) not in (None, value):
+            raise DataError(
+                f"the {what} changed since the run was started (fingerprint {facts[key]} then, {value} now)",
+                f"give back the {what} of the run, or start a new run",
+            )
+
+
+def restore(checkpoints: Checkpoints, learner: Learner, optimizer: Optimizer) -> tuple[Progress, list[str]]:
+    """Everything as it was at the newest whole checkpoint, and sentences about those passed over.
+
+    Without any checkpoint the run begins anew, which it also says; where there are only damaged ones, ModelError.
+    """
+    path, passed = checkpoints.newest()
+    if path is None:
+        if passed:
+            raise ModelError(f"no checkpoint in {checkpoints.folder} is whole: {passed[0]}", "start a new run")
+        return Progress(), ["there is no checkpoint yet: the run begins at step 0"]
+    return checkpoints.load(path, learner, optimizer), [*passed, f"resumed from {path.name}"]

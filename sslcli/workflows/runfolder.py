@@ -1,0 +1,182 @@
+"""The folder of one run: who may write in it, what it records, and how a resume finds it as it was.
+
+runs/mlm-20261121-081203-a3f9/
+  config.yaml    resolved settings; they replay the run       metrics.jsonl  one line a log entry or evaluation
+  run.json       versions, host, data, status                 log.txt        the same in words
+  tokenizer/     checkpoints/     milestones/     plots/      best           name of the best checkpoint
+"""
+
+import fcntl
+import json
+import os
+import platform
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sslcli.engine.checkpoint import Progress
+from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.errors import RunError, UsageError
+from sslcli.folders import write_atomically
+
+
+def runs_folder() -> Path:
+    return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
+
+
+def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
+    """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = Path(folder) if folder else runs_folder() / (name or f"{kind}-{stamp}-{uuid.uuid4().hex[:4]}")
+    if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())) and not overwrite:
+        raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the run folder {path}: {error.strerror}", "choose another with --out") from error
+    return path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One writer a folder. Raises UsageError naming the holder; the lock of a dead process is free by itself."""
+    try:
+        lock = (folder / "lock").open("a+")
+    except OSError as error:
+        raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another folder with --out") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise UsageError(
+                f"{folder} is in use by {lock.read().strip() or 'another process'}", "wait for it, or choose another --out"
+            ) from error
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        yield
+
+
+def environment() -> dict[str, Any]:
+    """What the numbers of a run may depend on."""
+    packages = {name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")}
+    return {"python": platform.python_version(), "platform": platform.platform(), "host": socket.gethostname(), "packages": packages}
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """run.json, empty where there is none that can be read."""
+    try:
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    try:
+        write_atomically(folder / "run.json", json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+    except OSError as error:
+        raise RunError(f"cannot write {folder / 'run.json'}: {error.strerror}", "check the free space of the disk") from error
+
+
+class Recorder:
+    """An observer that writes metrics.jsonl and log.txt. On a resume it drops the lines the run will write again."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.metrics, self.log = folder / "metrics.jsonl", folder / "log.txt"
+        kept = [line for line in read_metrics(folder) if _stands(line, progress)]
+        write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def __call__(self, event: Event) -> None:
+        line = metrics_line(event)
+        try:
+            if line is not None:
+                with self.metrics.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            with self.log.open("a", encoding="utf-8") as file:
+                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {describe(event)}\n")
+        except OSError as error:
+            raise RunError(f"cannot write {self.metrics}: {error.strerror}", "free some space and go on with --resume") from error
+
+
+def _stands(line: Mapping[str, Any], progress: Progress) -> bool:
+    limit = progress.step if line["split"] == "train" else progress.evaluated_step
+    return line["step"] <= limit
+
+
+def metrics_line(event: Event) -> dict[str, Any] | None:
+    """An event as a line of metrics.jsonl, None where it has no numbers."""
+    if isinstance(event, Stepped):
+        rest = {
+            "lr": event.rate,
+            "gradient_norm": event.gradient_norm,
+            "tokens_per_second": event.tokens_per_second,
+            "seconds": event.seconds,
+        }
+        return {"step": event.step, "split": "train", "loss": event.loss, "terms": event.terms, "metrics": event.metrics, **rest}
+    if isinstance(event, Evaluated):
+        return {"step": event.step, "split": "eval", "loss": event.loss, "terms": event.terms, "metrics": event.metrics, "best": event.best}
+    if isinstance(event, Sampled):
+        return {"step": event.step, "split": "sample", "examples": list(event.examples)}
+    return None
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
+    try:
+        text = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = []
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
+            lines.append(entry)
+    return lines
+
+
+def describe(event: Event) -> str:
+    """An event in one plain line of key=value pairs."""
+    match event:
+        case Started():
+            return " · ".join(f"{title}: {fact}" for title, fact in event.facts.items())
+        case Stepped():
+            return (
+                f"step={event.step} loss={event.loss:.4f}{_pairs(event.metrics)} lr={event.rate:.2e} tok/s={event.tokens_per_second:,.0f}"
+            )
+        case Evaluated():
+            return f"step={event.step} eval_loss={event.loss:.4f}{_pairs(event.metrics, 'eval_')}{' best' if event.best else ''}"
+        case Saved():
+            return f"{event.kind} {event.path}"
+        case Sampled():
+            return "  ".join(f"{given} -> {made}" for given, made in event.examples)
+        case Skipped():
+            return f"step={event.step} skipped: loss or gradient not finite ({event.in_a_row} in a row)"
+        case Noted():
+            return event.text
+        case Finished():
+            return f"{event.reason} at step {event.step} after {event.seconds:.0f}s"
+
+
+def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:
+    return "".join(f" {prefix}{name.replace(' ', '_')}={value:.4g}" for name, value in metrics.items())
+
+
+def command_line() -> list[str]:
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")

@@ -1,0 +1,54 @@
+"""Generated data that every part of the suite can use."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+NOUNS = ["cat", "dog", "bird", "fish", "horse", "mouse", "lion", "bear", "wolf", "goat"]
+VERBS = ["sees", "likes", "follows", "hears", "finds"]
+PLACES = ["garden", "house", "river", "forest", "street", "market"]
+
+
+def generated_paragraphs(count: int, seed: int = 0) -> list[str]:
+    """Small paragraphs of three to six sentences about one animal; what it does depends on what it is."""
+    random = np.random.default_rng(seed)
+    paragraphs = []
+    for _ in range(count):
+        subject = int(random.integers(len(NOUNS)))
+        sentences = []
+        for _ in range(int(random.integers(3, 7))):
+            place, other = PLACES[(subject + int(random.integers(2))) % len(PLACES)], NOUNS[int(random.integers(len(NOUNS)))]
+            sentences.append(f"The {NOUNS[subject]} {VERBS[subject % len(VERBS)]} the {other} in the {place}.")
+        paragraphs.append(" ".join(sentences))
+    return paragraphs
+
+
+@pytest.fixture(scope="session")
+def text_corpus(tmp_path_factory) -> Path:
+    """A .txt of 120 paragraphs with blank lines between them."""
+    path = tmp_path_factory.mktemp("corpus") / "animals.txt"
+    path.write_text("\n\n".join(generated_paragraphs(120)) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def module_cache(tmp_path_factory):
+    """A cache folder of the module's own; the user's is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SSLCLI_CACHE_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder that SSLCLI_TEST_DATA names; tests that need real text skip without it."""
+    folder = os.environ.get("SSLCLI_TEST_DATA")
+    if not folder:
+        pytest.skip("SSLCLI_TEST_DATA is not set")
+    return Path(folder)

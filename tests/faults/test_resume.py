@@ -1,0 +1,143 @@
+"""A run that was stopped anywhere and resumed equals the run that was not: weights, optimizer, random state, logged numbers."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sslcli.engine.stopping import Stopper
+from sslcli.errors import ConfigError, DataError, ModelError
+from sslcli.workflows.pretraining import pretrain
+from sslcli.workflows.settings import PretrainSettings
+
+OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"]
+FILES = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors")
+# Polls are between micro-batches, between steps and between evaluation batches; these fall into all three.
+STOPS = [1, 7, 18, 29, 41]
+
+
+class StopAtPoll(Stopper):
+    def __init__(self, polls):
+        super().__init__()
+        self.polls = polls
+
+    def poll(self):
+        self.polls -= 1
+        if self.polls == 0:
+            self.asked = "preempted"
+        super().poll()
+
+
+def ignore(event):
+    pass
+
+
+def settings_for(objective, corpus, folder, **training):
+    trained = {
+        "max_steps": 12,
+        "batch_size": 24,
+        "micro_batch_size": 10,
+        "log_every": 5,
+        "eval_every": 4,
+        "save_every": 3,
+        "eval_samples": 20,
+    }
+    return PretrainSettings.model_validate(
+        {
+            "objective": objective,
+            "data": {"train": [str(corpus)], "sequence_tokens": 24, "held_out": 0.1},
+            "tokenizer": {"vocabulary": 150},
+            "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}},
+            "training": {**trained, **training},
+            "run": {"folder": str(folder), "plot": False},
+        }
+    )
+
+
+def logged(folder):
+    """Every line of metrics.jsonl without what a clock decides."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key not in ("seconds", "tokens_per_second")} for line in lines]
+
+
+def final_tensors(folder):
+    newest = max((folder / "checkpoints").glob("step-*"))
+    return newest.name, {file: load_file(newest / file) for file in FILES}
+
+
+def assert_equal_runs(one, other):
+    assert logged(one) == logged(other)
+    (name, tensors), (other_name, other_tensors) = final_tensors(one), final_tensors(other)
+    assert name == other_name == "step-000012"
+    for file in FILES:
+        assert tensors[file].keys() == other_tensors[file].keys()
+        for key, value in tensors[file].items():
+            assert torch.equal(value, other_tensors[file][key]), f"{file}: {key}"
+
+
+@pytest.fixture(scope="module", params=OBJECTIVES)
+def uninterrupted(request, text_corpus, tmp_path_factory, module_cache):
+    folder = tmp_path_factory.mktemp("whole")
+    result = pretrain(settings_for(request.param, text_corpus, folder), observe=ignore)
+    assert result.outcome.reason == "done"
+    assert len([line for line in logged(folder) if line["split"] == "eval"]) == 4
+    return request.param, folder, torch.get_rng_state()
+
+
+@pytest.mark.parametrize("polls", STOPS)
+def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls, text_corpus, tmp_path):
+    objective, whole, random_state = uninterrupted
+    settings = settings_for(objective, text_corpus, tmp_path)
+    first = pretrain(settings, observe=ignore, stopper=StopAtPoll(polls))
+    assert first.outcome.reason == "preempted"
+    assert pretrain(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
+    assert_equal_runs(whole, tmp_path)
+    assert torch.equal(random_state, torch.get_rng_state())
+
+
+def test_the_saved_settings_replay_the_run(uninterrupted, tmp_path):
+    """config.yaml alone, with another folder, gives the same run to the bit."""
+    from sslcli.workflows.resuming import saved_settings
+
+    _, whole, _ = uninterrupted
+    settings = saved_settings(whole)
+    elsewhere = settings.model_copy(update={"run": settings.run.model_copy(update={"folder": str(tmp_path)})})
+    pretrain(elsewhere, observe=ignore)
+    assert_equal_runs(whole, tmp_path)
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_aloud(text_corpus, tmp_path, module_cache):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for folder in (whole, cut):
+        pretrain(settings_for("mlm", text_corpus, folder), observe=ignore)
+    victim = cut / "checkpoints" / "step-000012" / "optimizer.safetensors"
+    data = bytearray(victim.read_bytes())
+    data[-5] ^= 4
+    victim.write_bytes(bytes(data))
+    heard = []
+    pretrain(settings_for("mlm", text_corpus, cut), resume=cut, observe=heard.append)
+    assert any("step-000012 is passed over" in getattr(event, "text", "") for event in heard)
+    assert_equal_runs(whole, cut)
+
+
+def test_changed_settings_and_data_are_refused_by_name(text_corpus, tmp_path, module_cache):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text(text_corpus.read_text())
+    settings = settings_for("mlm", corpus, tmp_path / "run", max_steps=2)
+    pretrain(settings, observe=ignore)
+    changed = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update={"rate": 0.5})})
+    with pytest.raises(ConfigError, match=r"optimizer\.rate was"):
+        pretrain(changed, resume=tmp_path / "run", observe=ignore)
+    corpus.write_text(text_corpus.read_text() + "\n\nOne more paragraph that was not there.\n")
+    with pytest.raises(DataError, match="changed since"):
+        pretrain(settings, resume=tmp_path / "run", observe=ignore)
+
+
+def test_only_damaged_checkpoints_end_in_an_error(text_corpus, tmp_path, module_cache):
+    settings = settings_for("mlm", text_corpus, tmp_path, max_steps=2)
+    pretrain(settings, observe=ignore)
+    for manifest in (tmp_path / "checkpoints").glob("*/manifest.json"):
+        manifest.unlink()
+    with pytest.raises(ModelError, match="no checkpoint"):
+        pretrain(settings, resume=tmp_path, observe=ignore)
