@@ -57,17 +57,18 @@ class Teller:
         self._lexicon, self._facts, self._chance = lexicon, facts, chance
 
     def event(self, subject: Concept, opening: Phrase, phrases: Sequence[Phrase], *, asked: bool = False) -> Event:
+        """A question leaves out whatever may be left out."""
+        optional = 0.0 if asked else OPTIONAL
         start = {subject.type: subject}
-        said = self._say(opening, start, subject)
-        known = {**start, **said}
-        clauses = tuple(Said(phrase, self._say(phrase, known, subject)) for phrase in phrases)
-        return Event(Said(opening, {**start, **said}), clauses, asked)
+        known = {**start, **self._say(opening, start, subject, optional)}
+        clauses = tuple(Said(phrase, self._say(phrase, known, subject, optional)) for phrase in phrases)
+        return Event(Said(opening, known), clauses, asked)
 
-    def _say(self, phrase: Phrase, known: Mapping[str, Concept], subject: Concept) -> dict[str, Concept]:
+    def _say(self, phrase: Phrase, known: Mapping[str, Concept], subject: Concept, optional: float) -> dict[str, Concept]:
         """Slots in their order; an owner is what the sentence said, and where it said nothing, what the facts say."""
         values: dict[str, Concept] = {}
         for slot, owner_type in phrase.of.items():
-            if slot in phrase.optional and not self._chance.below(OPTIONAL):
+            if slot in phrase.optional and not self._chance.below(optional):
                 continue
             owner = values.get(owner_type) or known.get(owner_type) or self._facts.one(subject, owner_type)
             noisy = self._chance.below(NOISE)
