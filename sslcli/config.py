@@ -109,8 +109,19 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
 
 def write_yaml(settings: BaseModel, path: Path) -> None:
     """A run file that reads back to equal settings."""
-    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    text = yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     write_atomically(path, text)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts with line breaks of any kind, which PyYAML's other styles do not give back as they were."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if len(data.splitlines()) > 1 or data.splitlines() != [data] else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

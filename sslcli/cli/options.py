@@ -93,11 +93,9 @@ def plugin_flags(options: type[BaseModel], name: str, key: str, taken: Iterable[
             continue
         dashed = field_key.replace("_", "-").replace(".", "-")
         long = f"--{plain}-{dashed}"
-        own = flags_of(field) or (f"--{dashed}",)
+        own = tuple(_with_no(flag, field) for flag in flags_of(field) or (f"--{dashed}",))
         names = tuple(flag for flag in own if not set(_spellings(flag)) & taken)
-        names = (*names, long) if joined or not names else names
-        if _kind(field) == "truth":
-            names = tuple(flag if "/" in flag else f"{flag}/--no-{flag.removeprefix('--')}" for flag in names)
+        names = (*names, _with_no(long, field)) if joined or not names else names
         flags.append(_flag(f"{key}.{field_key}", field, names, f"{name} options"))
     return flags
 
@@ -269,6 +267,11 @@ def _metavar(field: FieldInfo) -> str:
 
 def _has(field: FieldInfo, annotated: Any) -> bool:
     return any(part in field.metadata for part in get_args(annotated)[1:])
+
+
+def _with_no(flag: str, field: FieldInfo) -> str:
+    """A truth value has two flags."""
+    return f"{flag}/--no-{flag.removeprefix('--')}" if _kind(field) == "truth" and "/" not in flag else flag
 
 
 def _spellings(name: str) -> list[str]:
