@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+
 from sslcli import registry
 from sslcli.errors import PluginError
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+
 from sslcli.cli.options import flags_for, layers_of, plugin_flags, spellings
 from sslcli.config import Config, Count, Seconds, resolve, setting, write_yaml
 from sslcli.errors import ConfigError, SslError
