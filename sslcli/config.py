@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -13,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from sslcli.errors import ConfigError, nearest
-from sslcli.folders import write_atomically
 from sslcli.runfiles import Layer, merged
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
@@ -107,10 +105,9 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     return problems
 
 
-def write_yaml(settings: BaseModel, path: Path) -> None:
-    """A run file that reads back to equal settings."""
-    text = yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    write_atomically(path, text)
+def write_yaml(settings: BaseModel) -> str:
+    """The text of a run file that reads back to equal settings."""
+    return yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -52,7 +52,7 @@ def test_what_is_written_reads_back_equal(tmp_path, suffix):
     if suffix == ".json":
         path.write_text(settings.settings.model_dump_json())
     else:
-        write_yaml(settings.settings, path)
+        path.write_text(write_yaml(settings.settings))
     assert resolve(PretrainSettings, read_layer(path)).settings == settings.settings
 
 
@@ -61,7 +61,7 @@ def test_what_is_written_reads_back_equal(tmp_path, suffix):
 def test_any_text_and_any_number_survive_a_run_file(tmp_path_factory, name, rate, data):
     settings = PretrainSettings.model_validate({"run": {"name": name}, "optimizer": {"rate": rate}, "data": {"train": data}})
     path = tmp_path_factory.mktemp("any") / "run.yaml"
-    write_yaml(settings, path)
+    path.write_text(write_yaml(settings), encoding="utf-8")
     assert resolve(PretrainSettings, read_layer(path)).settings == settings
 
 
