@@ -13,16 +13,16 @@ from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.precision import choose_hardware
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Outcome, Plan, Trainer
+from sslcli.engine.trainer import Outcome, Trainer
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
-from sslcli.workflows.baselines import Floors, floors_of
+from sslcli.workflows.baselines import floors_of
 from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps
-from sslcli.workflows.preparing import Prepared, prepare
+from sslcli.workflows.preparing import prepare
 from sslcli.workflows.resuming import refuse_changes, refuse_other_data, restore, saved_settings
 from sslcli.workflows.runfolder import (
     Recorder,
