@@ -1,0 +1,207 @@
+"""Text to numbers and back, around the `tokenizers` library; a tokenizer.json is checked before the library reads it.
+
+Letters: T tokens of a text, V vocabulary.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+from tokenizers import processors
+
+from sslcli.errors import ModelError
+
+FILE = "tokenizer.json"
+MOST_BYTES = 200_000_000
+MOST_PIECES = 5_000_000
+MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
+
+# The names under which a special token of a role is found, best first; model directories say theirs themselves.
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "mask_token": ("[MASK]", "<mask>"),
+    "cls_token": ("[CLS]", "<s>"),
+    "sep_token": ("[SEP]", "</s>"),
+    "pad_token": ("[PAD]", "<pad>"),
+    "unk_token": ("[UNK]", "<unk>"),
+    "eos_token": ("<|endoftext|>", "</s>"),
+}
+
+
+class Tokenizer:
+    """`mask`, `classify`, `separate`, `pad`, `unknown` and `end` are ids, None where the vocabulary has no such token.
+
+    Raw text never yields a special token, whatever it spells; encoding adds none: arrangements do. The end token is for
+    decoders: a tokenizer with [CLS] and [SEP] has none, unless its directory names one of its own.
+    """
+
+    def __init__(self, library: tokenizers.Tokenizer, named: Mapping[str, str] | None = None) -> None:
+        self._library = library
+        self._library.no_padding()
+        self._library.no_truncation()
+        self._library.encode_special_tokens = True
+        self.size: int = library.get_vocab_size(with_added_tokens=True)
+        ids = {role: self._find(role, named or {}) for role in ROLES}
+        self.mask, self.classify, self.separate = ids["mask_token"], ids["cls_token"], ids["sep_token"]
+        self.pad, self.unknown = ids["pad_token"], ids["unk_token"]
+        self.end = ids["eos_token"] if ids["eos_token"] != self.separate or self.classify is None else None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tokenizer":
+        """From a tokenizer.json or a folder that holds one. Raises ModelError where it is not there or not sound."""
+        path = Path(path)
+        folder, file = (path, path / FILE) if path.is_dir() else (path.parent, path)
+        return cls(_read_library(file), _named_tokens(folder))
+
+    def encode(self, text: str) -> np.ndarray:
+        """int64 [T], without special tokens."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
+        encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Text, special tokens included by their names."""
+        return self._library.decode([int(token) for token in ids], skip_special_tokens=False)
+
+    def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
+        """Each token as the vocabulary spells it."""
+        return [self._library.id_to_token(int(token)) or "" for token in ids]
+
+    @cached_property
+    def hash(self) -> str:
+        """BLAKE2b of the canonical description: equal tokenizers have equal hashes."""
+        canonical = json.dumps(json.loads(self._library.to_str()), sort_keys=True, ensure_ascii=False)
+        return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def specials(self) -> np.ndarray:
+        """bool [V]: tokens that stand for no text."""
+        table_V = np.zeros(self.size, dtype=bool)
+        added = self._library.get_added_tokens_decoder()
+        table_V[[token for token, added_token in added.items() if added_token.special and token < self.size]] = True
+        table_V[[token for token in (self.mask, self.classify, self.separate, self.pad, self.unknown, self.end) if token is not None]] = True
+        return table_V
+
+    @cached_property
+    def continues(self) -> np.ndarray:
+        """bool [V]: pieces that go on with the word before them, as the kind of tokenizer marks it."""
+        pieces = self.pieces(range(self.size))
+        description = json.loads(self._library.to_str())
+        kind, joiner = description["model"]["type"], description["model"].get("continuing_subword_prefix") or "##"
+        if kind in ("WordPiece", "WordLevel"):
+            table = [piece.startswith(joiner) for piece in pieces]
+        else:
+            begins = "\u2581" if kind == "Unigram" or "Metaspace" in json.dumps(description["pre_tokenizer"]) else "\u0120"
+            table = [not piece.startswith((begins, "\u010a")) for piece in pieces]
+        return np.asarray(table, dtype=bool) & ~self.specials
+
+    def save(self, folder: Path) -> None:
+        """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our samples."""
+        library = tokenizers.Tokenizer.from_str(self._library.to_str())
+        encloses = self.classify is not None and self.separate is not None
+        if encloses:
+            first, last = self.pieces([self.classify, self.separate])
+            library.post_processor = processors.TemplateProcessing(
+                single=f"{first} $A {last}",
+                pair=f"{first} $A {last} $B:1 {last}:1",
+                special_tokens=[(first, self.classify), (last, self.separate)],
+            )
+        names = {role: self.pieces([token])[0] for role, token in self._roles().items() if token is not None}
+        inputs = ["input_ids", "token_type_ids", "attention_mask"] if encloses else ["input_ids", "attention_mask"]
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs, "clean_up_tokenization_spaces": False, **names}
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
+            (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / FILE).write_text(library.to_str(pretty=True), encoding="utf-8")
+
+    def _roles(self) -> dict[str, int | None]:
+        return {
+            "mask_token": self.mask, "cls_token": self.classify, "sep_token": self.separate,
+            "pad_token": self.pad, "unk_token": self.unknown, "eos_token": self.end,
+        }  # fmt: skip
+
+    def _find(self, role: str, named: Mapping[str, str]) -> int | None:
+        candidates = (named[role],) if role in named else ROLES[role]
+        return next((token for name in candidates if (token := self._library.token_to_id(name)) is not None), None)
+
+
+def _read_library(file: Path) -> tokenizers.Tokenizer:
+    hint = "a model directory needs a sound tokenizer.json"
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ModelError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB", hint)
+        text = file.read_text(encoding="utf-8")
+        description = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file} cannot be read as a tokenizer: {' '.join(str(error).split())[:200]}", hint) from error
+    problem = _unsound(description)
+    if problem:
+        raise ModelError(f"{file} is not sound: {problem}", hint)
+    try:
+        return tokenizers.Tokenizer.from_str(text)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the library panics on some files, and its PanicException is no Exception
+        raise ModelError(f"{file} is refused by the tokenizers library: {str(error)[:200]}", hint) from error
+
+
+def _unsound(description: Any) -> str:
+    """Why a tokenizer.json is not to be given to the library; the empty string where it may be."""
+    model = description.get("model") if isinstance(description, dict) else None
+    if not isinstance(model, dict):
+        return "it has no model"
+    kind = model.get("type", "BPE" if "merges" in model else "WordPiece")
+    if kind not in MODELS:
+        return f"its model is of an unknown type {kind!r:.40}"
+    added = description.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(token, dict) and isinstance(token.get("id"), int) for token in added):
+        return "its added tokens have no ids"
+    vocabulary = model.get("vocab")
+    if kind == "Unigram":
+        sound = isinstance(vocabulary, list) and all(isinstance(entry, list) and len(entry) == 2 for entry in vocabulary)
+        ids = set(range(len(vocabulary))) if sound else set()
+    else:
+        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in vocabulary.values())
+        ids = set(vocabulary.values()) if sound else set()
+        if sound and len(ids) != len(vocabulary):
+            return "two pieces have one id"
+    if not sound:
+        return "its vocabulary is not a table of pieces"
+    ids |= {token["id"] for token in added}
+    if not ids or max(ids) >= MOST_PIECES or min(ids) < 0:
+        return f"its ids are not between 0 and {MOST_PIECES:,}"
+    return _unsound_merges(model, vocabulary) if kind == "BPE" else ""
+
+
+def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
+    prefix = model.get("continuing_subword_prefix") or ""
+    for number, merge in enumerate(model.get("merges") or []):
+        parts = merge.split(" ") if isinstance(merge, str) else merge
+        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
+            return f"merge {number} is not a pair"
+        joined = parts[0] + parts[1].removeprefix(prefix)
+        if not all(piece in vocabulary for piece in (*parts, joined)):
+            return f"merge {number} makes a piece that is not in the vocabulary"
+    return ""
+
+
+def _named_tokens(folder: Path) -> dict[str, str]:
+    """Role -> token as the directory's own files name it; a file that cannot be read says nothing."""
+    named: dict[str, str] = {}
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        try:
+            content = json.loads((folder / file).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for role in ROLES:
+            value = content.get(role) if isinstance(content, dict) else None
+            value = value.get("content") if isinstance(value, dict) else value
+            if isinstance(value, str):
+                named[role] = value
+    return named
