@@ -1,0 +1,49 @@
+"""Views, batches and states as trees: copied, and compared to the bit."""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def tree_leaves(tree: Any) -> Iterator[Any]:
+    if is_dataclass(tree) and not isinstance(tree, type):
+        for field in fields(tree):
+            yield from tree_leaves(getattr(tree, field.name))
+    elif isinstance(tree, Mapping):
+        for key in sorted(tree):
+            yield from tree_leaves(tree[key])
+    elif isinstance(tree, tuple | list):
+        for part in tree:
+            yield from tree_leaves(part)
+    else:
+        yield tree
+
+
+def copied(tree: Any) -> Any:
+    if isinstance(tree, Tensor):
+        return tree.detach().clone()
+    if isinstance(tree, np.ndarray):
+        return tree.copy()
+    if isinstance(tree, Mapping):
+        return {key: copied(value) for key, value in tree.items()}
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return replace(tree, **{field.name: copied(getattr(tree, field.name)) for field in fields(tree) if field.init})
+    return tree
+
+
+def equal(first: Any, second: Any) -> bool:
+    """To the bit."""
+    ours, theirs = list(tree_leaves(first)), list(tree_leaves(second))
+    return len(ours) == len(theirs) and all(
+        np.array_equal(np.asarray(a.detach() if isinstance(a, Tensor) else a), np.asarray(b.detach() if isinstance(b, Tensor) else b))
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def global_generators() -> list[Any]:
+    return [torch.get_rng_state(), np.random.get_state()[1].copy(), np.random.get_state()[2], hash(random.getstate())]

@@ -1,0 +1,212 @@
+"""The kit over every installed objective, over two more shapes, and over objectives with one defect each."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+import torch
+from masked_rows import MaskedRows
+from rivals import Rivals
+
+from sslcli import registry
+from sslcli.api import Config, Group, Loss, Report, setting
+from sslcli.testing import CHECKS, check_objective, check_one
+
+MaskedLanguageModel = registry.load("objectives", "mlm")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", registry.names("objectives"))
+def test_installed_objectives(name, check):
+    check_one(registry.load("objectives", name), check)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("cls", [Rivals, MaskedRows])
+def test_other_shapes(cls, check):
+    check_one(cls, check)
+
+
+class Undeclared(MaskedLanguageModel):
+    summary = " "
+
+
+class TakesAnything(MaskedLanguageModel):
+    class Options(MaskedLanguageModel.Options):
+        model_config = {"extra": "allow"}
+
+
+class TakesFlag(MaskedLanguageModel):
+    class Options(MaskedLanguageModel.Options):
+        lr: float = setting(1.0, "a name of the command's")
+
+
+class Undescribed(MaskedLanguageModel):
+    class Options(MaskedLanguageModel.Options):
+        nameless: float = 1.0
+
+
+class ShuffledRows(MaskedLanguageModel):
+    def arrange(self, corpus):
+        for rows in super().arrange(corpus):
+            yield replace(rows, values=np.random.default_rng().permutation(rows.values))
+
+
+class CountingSamples(MaskedLanguageModel):
+    calls = count()
+
+    def sample(self, corpus, row, draws):
+        sample = super().sample(corpus, row, draws)
+        return replace(sample, fields={"call": next(self.calls)})
+
+
+class DrawsAnew(MaskedLanguageModel):
+    def views(self, batch, draws):
+        return super().views(batch, replace(draws, seed=int(np.random.default_rng().integers(1000))))
+
+
+class DrawsGlobally(MaskedLanguageModel):
+    def views(self, batch, draws):
+        torch.rand(1)
+        return super().views(batch, draws)
+
+
+class WritesIntoBatch(MaskedLanguageModel):
+    def views(self, batch, draws):
+        views = super().views(batch, draws)
+        batch.tokens[:] = views.inputs.tokens_T.numpy()
+        return views
+
+
+class Uncounted(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return Loss({"other": super().read(hidden, views, backbone).sums["mlm"]})
+
+
+class Noisy(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] + torch.rand(())})
+
+
+class NotANumber(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] * float("inf")})
+
+
+class Detached(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return super().read(replace(hidden, last_TD=hidden.last_TD.detach()), views, backbone)
+
+
+class IdleParameter(MaskedLanguageModel):
+    def __init__(self, options, frame):
+        super().__init__(options, frame)
+        self.idle = torch.nn.Linear(2, 2)
+
+
+class GroupOfNothing(MaskedLanguageModel):
+    def groups(self):
+        return [Group("learnable.nothing.*")]
+
+
+class Averages(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] / views.counts["mlm"]})
+
+
+class KnowsItsPlace(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        weight_T1 = torch.linspace(1, 2, len(hidden.last_TD))[:, None]
+        return super().read(replace(hidden, last_TD=hidden.last_TD * weight_T1), views, backbone)
+
+
+class HiddenState(MaskedLanguageModel):
+    steps = 0
+
+    def read(self, hidden, views, backbone):
+        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] * (1 + self.steps)})
+
+    def after_step(self, backbone, state, draws):
+        self.steps += 1
+
+
+class NeverLearns(MaskedLanguageModel):
+    def groups(self):
+        return [Group("*", rate=0.0)]
+
+
+class Mute(MaskedLanguageModel):
+    def show(self, views):
+        return Report("nothing to see")
+
+
+class Raises(MaskedLanguageModel):
+    def views(self, batch, draws):
+        raise ZeroDivisionError("on purpose")
+
+
+DEFECTS = {
+    Undeclared: "declarations",
+    TakesAnything: "options round-trip",
+    TakesFlag: "options as flags",
+    Undescribed: "options as flags",
+    ShuffledRows: "rows",
+    CountingSamples: "samples by number",
+    DrawsAnew: "views are pure",
+    DrawsGlobally: "views are pure",
+    WritesIntoBatch: "views are pure",
+    Uncounted: "counts",
+    Noisy: "forward is deterministic and finite",
+    NotANumber: "forward is deterministic and finite",
+    Detached: "gradients",
+    IdleParameter: "gradients",
+    GroupOfNothing: "groups",
+    Averages: "micro-batches",
+    KnowsItsPlace: "order of samples",
+    HiddenState: "state",
+    NeverLearns: "a batch is learnt",
+    Mute: "samples in words",
+    Raises: "views are pure",
+}
+
+
+@pytest.mark.parametrize(("cls", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_a_defect_is_found(cls, check):
+    failed = {finding.name: finding.detail for finding in check_objective(cls) if not finding.passed}
+    assert failed[check]
+
+
+def test_every_check_but_imports_has_a_defect_that_it_finds():
+    assert set(DEFECTS.values()) | {"imports"} == set(CHECKS)
+
+
+def test_inner_imports_are_found(tmp_path):
+    path = tmp_path / "insider.py"
+    path.write_text(
+        "from sslplugins.objectives.mlm import MaskedLanguageModel\nimport sslcli.core.heads\n\nclass Insider(MaskedLanguageModel): ...\n"
+    )
+    specification = importlib.util.spec_from_file_location("insider", path)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["insider"] = module
+    specification.loader.exec_module(module)
+    (finding,) = [finding for finding in check_objective(module.Insider) if finding.name == "imports"]
+    assert "sslcli.core.heads" in finding.detail
+
+
+def test_what_a_plugin_raises_is_a_finding():
+    details = {finding.name: finding.detail for finding in check_objective(Raises)}
+    assert details["counts"] == "ZeroDivisionError: on purpose"
+
+
+def test_options_are_tried_as_given():
+    class Needy(MaskedLanguageModel):
+        class Options(Config):
+            mask_rate: float = setting(..., "has no default")
+            mask_share: float = setting(0.8, "as ever")
+            random_share: float = setting(0.1, "as ever")
+            whole_words: bool = setting(False, "as ever")
+
+    check_one(Needy, "gradients", Needy.Options(mask_rate=0.5))
