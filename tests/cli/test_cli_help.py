@@ -1,0 +1,68 @@
+"""Help and listings are quick because they import next to nothing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sslcli.cli.app import COMMANDS
+
+HEAVY = ("torch", "numpy", "sslplugins", "matplotlib", "sklearn", "tokenizers", "safetensors", "transformers")
+PROBE = """
+import json, sys
+from sslcli.cli.app import run
+code = run(sys.argv[1:])
+sys.stdout.flush()
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+
+
+def imported_by(*words):
+    ended = subprocess.run([sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True)
+    code, modules = json.loads(ended.stderr.splitlines()[-1])
+    assert code == 0, ended.stderr
+    return ended.stdout, set(modules)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "--help", "-h", "--version", "pretrain --help", "runs --help", "plugins", "plugins list readers", "runs", "runs ls"]
+)
+def test_help_and_listings_import_neither_torch_nor_a_plugin(line):
+    out, modules = imported_by(*line.split())
+    assert out
+    assert not set(HEAVY) & modules
+
+
+def test_the_front_page_does_not_even_import_the_settings():
+    _, modules = imported_by("--help")
+    assert not {"pydantic", "yaml", "jinja2"} & modules
+
+
+def test_naming_a_plugin_imports_it():
+    out, modules = imported_by("pretrain", "--objective", "mlm", "--help")
+    assert "--mask-rate" in out
+    assert "sslplugins" in modules
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help_with_examples(ssl, command, flag):
+    ended = ssl(command, flag)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Examples:" in ended.out
+    assert f"ssl {command}" in ended.out
+    assert "--json" in ended.out
+
+
+def test_no_words_print_the_help(ssl):
+    assert ssl().out == ssl("--help").out
+
+
+def test_python_dash_m_is_the_same_program():
+    ended = subprocess.run([sys.executable, "-m", "sslcli", "--version"], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("ssl ")
+
+
+def test_square_brackets_in_descriptions_survive_the_markup(ssl):
+    assert "[MASK]" in ssl("pretrain", "--objective", "mlm", "--help").out

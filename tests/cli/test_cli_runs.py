@@ -1,0 +1,117 @@
+"""Run folders as they may be: finished, torn, foreign, alive; and references to them."""
+
+import fcntl
+import json
+
+import pytest
+
+from sslcli.errors import UsageError
+from sslcli.workflows.runs import all_runs, find_run, resumable_run
+
+EVALUATIONS = [(10, 3.5, 0.1), (20, 2.5, 0.4)]
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make(name, config="optimizer: {rate: 0.1}\n", **facts):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        facts = {"kind": "pretrain", "objective": "mlm", "started": f"2026-01-01T00:00:0{len(list(folder.parent.iterdir()))}", **facts}
+        (folder / "run.json").write_text(json.dumps({"status": "done", "step": 20, "total_steps": 20, "data": "d", **facts}))
+        lines = [{"step": step, "split": "train", "loss": loss + 1} for step, loss, _ in EVALUATIONS]
+        lines += [{"step": step, "split": "eval", "loss": loss, "metrics": {"accuracy": accuracy}} for step, loss, accuracy in EVALUATIONS]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (folder / "config.yaml").write_text(config)
+        return folder
+
+    return make
+
+
+def test_the_list_shows_every_run_with_its_last_evaluation(make_run, ssl):
+    make_run("first")
+    make_run("second", objective="clm", status="stopped")
+    document = json.loads(ssl("runs", "--json").out)
+    assert [(run["name"], run["status"], run["evaluation"]["loss"]) for run in document["runs"]] == [
+        ("second", "stopped", 2.5),
+        ("first", "done", 2.5),
+    ]
+    assert ssl("runs", "list", "-q").out.split() == ["second", "first"]
+    shown = ssl("runs").out
+    assert "20/20" in shown
+    assert "accuracy 0.4" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run.json", ""),
+        ("run.json", "[1, 2]"),
+        ("run.json", '{"status": 3, "step": "x", "objective": null, "started": 7, "seconds": "long"}'),
+        ("run.json", "[" * 100_000),
+        ("metrics.jsonl", '{"step": 1, "split": "eval", "loss": 1}\n{"step": 2, "sp'),
+        ("metrics.jsonl", 'null\n3\n{"step": "x"}\n{"step": 1, "split": "eval", "metrics": 3, "loss": "y"}\n'),
+        ("metrics.jsonl", "\x00\xff"),
+        ("config.yaml", "a: [\n"),
+        ("config.yaml", "- 1\n"),
+    ],
+)
+def test_a_torn_or_foreign_folder_is_shown_as_far_as_it_can_be(make_run, ssl, name, text):
+    make_run("good")
+    (make_run("odd") / name).write_text(text)
+    for line in (("runs",), ("runs", "--json"), ("runs", "show", "odd"), ("compare", "good", "odd")):
+        ended = ssl(*line)
+        assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
+
+
+def test_folders_that_are_no_runs_are_passed_over(make_run, tmp_path):
+    make_run("good")
+    (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "file.txt").write_text("x")
+    assert [run.name for run in all_runs()] == ["good"]
+
+
+def test_a_run_is_alive_while_its_lock_is_held(make_run):
+    folder = make_run("alive", status="running")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert find_run("alive").status == "running"
+    assert find_run("alive").status == "died"
+    assert resumable_run().name == "alive"
+
+
+def test_references(make_run, tmp_path):
+    make_run("mlm-one")
+    folder = make_run("mlm-two")
+    make_run("clm-one", objective="clm")
+    assert find_run("mlm-two").name == "mlm-two"
+    assert find_run("clm").name == "clm-one"
+    assert find_run(str(folder)).name == "mlm-two"
+    assert find_run("@latest").name == "clm-one"
+    assert find_run("@latest:mlm").name == "mlm-two"
+    with pytest.raises(UsageError, match="beginning of 2 runs"):
+        find_run("mlm")
+    with pytest.raises(UsageError, match="no run of nsp"):
+        find_run("@latest:nsp")
+    with pytest.raises(UsageError) as caught:
+        find_run("mlm-tow")
+    assert "did you mean 'mlm-two'?" in caught.value.hint
+    with pytest.raises(UsageError):
+        resumable_run()
+
+
+def test_comparing_shows_what_differs_and_only_that(make_run, ssl):
+    make_run("a", config="optimizer: {rate: 0.1, clip: 1}\nrun: {name: a}\n")
+    make_run("b", config="optimizer: {rate: 0.2, clip: 1}\nrun: {name: b}\n", data="other")
+    out = ssl("compare", "a", "b").out
+    assert "optimizer.rate" in out
+    assert "optimizer.clip" not in out
+    assert "run.name" not in out
+    assert "their data differ" in out
+    assert ssl("runs", "compare", "a", "b").out == out
+
+
+def test_showing_says_how_to_go_on(make_run, ssl):
+    make_run("half", status="stopped", step=10, command=["ssl", "pretrain", "--lr", "1"])
+    out = ssl("runs", "show", "half").out
+    assert "ssl pretrain --resume half" in out
+    assert "ssl pretrain --lr 1" in out

@@ -1,0 +1,119 @@
+"""What is drawn: results on stdout, never by colour alone, valid JSON whatever the numbers."""
+
+import io
+import json
+import math
+
+import pytest
+from rich.console import Console
+from rich.live import Live
+
+from sslcli.cli.progress import TerminalProgress, watching
+from sslcli.cli.screen import BLOCKS, Screen, number, sparkline
+from sslcli.engine.events import Evaluated, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+
+REPORT = Report(
+    "held-out",
+    scores=[Score("accuracy", 0.5, count=1234, interval=(0.4, 0.6), baselines={"unigram": 0.1}), Score("loss", 2.0, "nats", False)],
+    tables=[Table("table", ("name", "n"), [["[bold]x[/bold]", 12345], ["y", None]])],
+    curves=[Curve("curve", [1, 2], [3.0, 1.0])],
+    passages=[
+        Passage("p", [Span("the "), Span("[MASK]", "corrupted"), Span("cat", "target"), Span("ok", "correct"), Span("[SEP]", "special")])
+    ],
+    notes=["a note"],
+)
+EVENTS = [
+    Started(None, {"model": "tiny", "data": "demo"}, 0, 100),
+    Noted("a remark"),
+    Saved(0, "x/step-000000", "milestone"),
+    Stepped(50, 3.0, {}, {"accuracy": 0.1}, 1e-3, 1.0, 5000.0, 10.0),
+    Evaluated(50, 2.5, {}, {"accuracy": 0.25}, True),
+    Saved(50, "x/step-000050", "checkpoint"),
+    Sampled(50, [("a [MASK]", "cat .9")]),
+    Skipped(60, 1),
+    Evaluated(100, math.inf, {}, {"accuracy": 0.3}, False),
+    Finished(100, "done", 50, 2.5, 20.0),
+]
+
+
+@pytest.fixture
+def drawn(capfd):
+    def draw(report, **options):
+        Screen(**options).report(report)
+        return capfd.readouterr().out
+
+    return draw
+
+
+def test_every_part_of_a_report_is_drawn_and_roles_have_marks(drawn):
+    out = drawn(REPORT)
+    for text in ("held-out", "0.5", "1,234", "0.4 to 0.6", "unigram", "lower", "12,345", "[bold]x[/bold]", "curve", "a note"):
+        assert text in out
+    assert "the ‹[MASK]›«cat»ok✓[SEP]" in out
+    assert "\x1b" not in out
+
+
+def test_json_is_one_document_and_has_no_infinities(drawn):
+    document = json.loads(drawn(Report(scores=[Score("x", math.nan), Score("y", math.inf)], notes=["\udcff"]), json=True))
+    assert [score["value"] for score in document["scores"]] == [None, None]
+    assert json.loads(drawn(REPORT, json=True))["tables"][0]["rows"][0] == ["[bold]x[/bold]", 12345]
+
+
+@pytest.mark.parametrize("values", [[1.0], [1, 1, 1], list(range(1000)), [math.nan, 1.0, 2.0], [math.inf] * 3, [-5.0, 5.0]])
+def test_a_sparkline_has_at_most_its_width(values):
+    line = sparkline(values, 10)
+    assert len(line) == min(10, len(values))
+    assert set(line) <= {*BLOCKS, " "}
+
+
+def test_a_sparkline_rises_with_its_values():
+    assert sparkline(list(range(8)), 8) == BLOCKS
+
+
+def test_numbers_keep_their_meaning():
+    assert [number(value) for value in (None, True, 3, 12345, 0.123456, 123456.7, 1e-9, "x")] == [
+        "", "True", "3", "12,345", "0.1235", "123,457", "1e-09", "x",
+    ]  # fmt: skip
+
+
+def test_off_a_terminal_a_run_is_plain_lines_on_stderr(capfd):
+    with watching(Screen(), "title") as observe:
+        for event in EVENTS:
+            observe(event)
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert "eval_loss=2.5" in streams.err
+    assert "\x1b" not in streams.err
+    assert "\r" not in streams.err
+
+
+def test_with_json_every_event_is_a_line_of_json(capfd):
+    with watching(Screen(json=True), "title") as observe:
+        for event in EVENTS:
+            observe(event)
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines][:4] == ["started", "noted", "saved", "stepped"]
+    assert lines[-2]["loss"] is None
+
+
+def test_quiet_says_nothing(capfd):
+    with watching(Screen(quiet=True), "title") as observe:
+        for event in EVENTS:
+            observe(event)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_on_a_terminal_a_table_grows_and_each_row_waits_for_its_tick():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120, color_system=None)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        progress = TerminalProgress(live, "title")
+        for event in EVENTS:
+            progress(event)
+    out = stream.getvalue()
+    assert out.count("eval loss") == 1
+    row = next(line for line in out.splitlines() if "0.25" in line)
+    assert row.split() == ["50", "3", "2.5", "0.25", "5,000", "✓", "best"]
+    assert "inf" in out
+    assert "cat .9" in out
