@@ -40,7 +40,14 @@ _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
     "mlm": {"options.mlm.mask_rate": 0.3, "options.mlm.mask_share": 0.6, "options.mlm.random_share": 0.3},
     "nsp": _PAIRS,
     "sop": _PAIRS,
-    "clm": {"data.unit": "fill", "data.sequence_tokens": 64, "training.batch_size": 32, "training.max_steps": 3_000},
+    "clm": {
+        "data.unit": "fill",
+        "data.sequence_tokens": 64,
+        "tokenizer.kind": "bpe",
+        "tokenizer.vocabulary": 2_500,
+        "training.batch_size": 32,
+        "training.max_steps": 3_000,
+    },
 }
 
 

@@ -7,7 +7,7 @@ characters neither. The model is a WordPiece one without continuations, so whate
 from collections.abc import Iterable
 
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from sslcli.api import Config, PieceTrainer, setting
 
@@ -20,8 +20,8 @@ class WordTrainer(PieceTrainer):
     summary = "whole words, separated by spaces and punctuation; nothing is cut, the rest is unknown"
 
     class Options(Config):
-        lowercase: bool = setting(True, "write everything in lower case")
-        minimum_frequency: int = setting(1, "fewer occurrences than this make a word unknown", gt=0)
+        lowercase: bool = setting(True, "write everything in lower case", "--lowercase/--no-lowercase")
+        minimum_frequency: int = setting(1, "fewer occurrences than this make a word unknown", "--minimum-frequency", gt=0)
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
         counter = self._tokenizer(models.WordLevel(unk_token="[UNK]"))
@@ -38,4 +38,5 @@ class WordTrainer(PieceTrainer):
             clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=self.options.lowercase
         )
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
         return tokenizer

@@ -1,0 +1,115 @@
+"""demo:world as a corpus: the documents, the pieces that its words become, and the recipe that goes with it."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+from sslplugins.readers.demo import DemoReader
+from sslplugins.tokenizers.words import WordTrainer
+from sslplugins.world.generated import World
+
+from sslcli import registry
+from sslcli.core.settings import TransformerSettings
+from sslcli.errors import DataError
+from sslcli.workflows.settings import PretrainSettings
+
+FINGERPRINT = """
+import hashlib
+from sslplugins.readers.demo import DemoReader
+documents = DemoReader(DemoReader.Options(sentences=500)).documents("demo:world")
+print(hashlib.sha256("\\n".join(document.text for document in documents).encode()).hexdigest())
+"""
+
+
+def read(**options):
+    return list(DemoReader(DemoReader.Options(**options)).documents("demo:world"))
+
+
+def test_documents_are_paragraphs_of_whole_sentences_and_languages_take_turns():
+    documents = read(sentences=1_000)
+    assert [document.language for document in documents[:6]] == ["en", "zh"] * 3
+    for language in ("en", "zh"):
+        assert sum(len(document.sentences) for document in documents if document.language == language) == 1_000
+    for number, document in enumerate(documents, start=1):
+        assert "".join(document.sentences) == document.text
+        assert all(sentence.endswith(".") and sentence.count(".") == 1 for sentence in document.sentences)
+        assert (document.where.file, document.where.record) == ("demo:world", number)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_one_language_alone_is_the_same_text(language):
+    both = [document.text for document in read(sentences=300) if document.language == language]
+    assert [document.text for document in read(sentences=300, language=language)] == both
+
+
+def test_any_other_demo_is_refused():
+    with pytest.raises(DataError) as caught:
+        list(DemoReader(DemoReader.Options()).documents("demo:moon"))
+    assert "demo:moon" in caught.value.message
+    assert "demo:world" in caught.value.hint
+
+
+def test_the_same_bytes_in_any_process():
+    here = hashlib.sha256("\n".join(document.text for document in read(sentences=500)).encode()).hexdigest()
+    for hash_seed in ("1", "2"):
+        command = [sys.executable, "-c", FINGERPRINT]
+        run = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == here
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"part": "test"}, {"order": "chinese"}, {"anchors": 0.5}])
+def test_options_change_the_text(changed):
+    assert [document.text for document in read(sentences=200)] != [document.text for document in read(sentences=200, **changed)]
+
+
+def test_the_test_part_tells_the_same_facts():
+    """Fresh paragraphs: few are in the training part; the same world: no fact differs."""
+    train, test = ({document.text for document in read(sentences=2_500, part=part)} for part in ("train", "test"))
+    assert len(train & test) < len(test) / 4
+
+
+def test_every_option_is_described():
+    assert all(field.description for cls in (DemoReader, WordTrainer) for field in cls.Options.model_fields.values())
+
+
+def test_every_word_becomes_one_piece():
+    documents = read(sentences=40_000)
+    recipe = DemoReader(DemoReader.Options()).recipe("demo:world", "mlm")
+    trainer = registry.load("tokenizers", recipe["tokenizer.kind"])
+    pieces = trainer(trainer.Options()).train((document.text for document in documents), recipe["tokenizer.vocabulary"])
+    unknown = pieces.token_to_id("[UNK]")
+    assert pieces.get_vocab_size() < recipe["tokenizer.vocabulary"]
+    world = World()
+    for language in ("en", "zh"):
+        for part in ("train", "test"):
+            for paragraph in world.paragraphs(language, 2_500, part):
+                expected = [word.text for sentence in paragraph.sentences for word in sentence.words]
+                encoded = pieces.encode(paragraph.text, add_special_tokens=False)
+                assert encoded.tokens == expected
+                assert unknown not in encoded.ids
+                assert pieces.decode(encoded.ids) == paragraph.text
+
+
+def test_words_are_kept_by_frequency_and_the_rest_is_unknown():
+    trained = WordTrainer(WordTrainer.Options()).train(["Red red red, blue blue green 红色 红色 红色 红色"] * 2, 5 + 3)
+    assert {"red", "红色"} < set(trained.get_vocab())
+    assert trained.encode("RED green 红", add_special_tokens=False).tokens == ["red", "[UNK]", "[UNK]"]
+
+
+@pytest.mark.parametrize("objective", ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"])
+def test_the_recipe_names_settings_that_exist(objective):
+    tree = {}
+    for key, value in {**DemoReader(DemoReader.Options()).recipe("demo:world", objective), "objective": objective}.items():
+        *path, leaf = key.split(".")
+        node = tree
+        for name in path:
+            node = node.setdefault(name, {})
+        node[leaf] = value
+    settings = PretrainSettings(**tree)
+    shape = TransformerSettings(vocabulary=1_000, **settings.model.shape)
+    assert settings.data.sequence_tokens <= shape.longest_tokens
+    assert set(settings.options) <= set(objective.split("+"))
+    for name, options in settings.options.items():
+        registry.load("objectives", name).Options(**options)
