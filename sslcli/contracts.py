@@ -6,7 +6,7 @@ Letters: B samples, T rows of all samples end to end, D width, N targets.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
 
@@ -175,7 +175,9 @@ class PieceTrainer(ABC):
 class Key:
     """One tensor of a foreign file and the tensors of ours that lie in it, one under the other along dimension 0.
 
-    `{i}` stands for the layer. `transposed`: the file holds the transpose. Ours begin with "backbone." or "head.".
+    `{i}` stands for the layer. `transposed`: the file holds the transpose. Ours begin with "backbone." (the first key's do),
+    "head." (LanguageModelHead), "pooler." or "classifier." (PooledClassifier). Of several keys for the same tensors of ours
+    the first that a file has is read, and all are written; keys of ours that a shape does not have are passed over.
     """
 
     theirs: str
@@ -194,11 +196,19 @@ class Family(ABC):
     def reads(self, config: Mapping[str, Any]) -> bool: ...
 
     @abstractmethod
-    def settings(self, config: Mapping[str, Any]) -> TransformerSettings: ...
+    def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
+        """Raises ModelError, or pydantic's ValidationError, for what the core cannot do with equal numbers."""
+
+    def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
+        """Sentences about what the config asks for and the core does without, such as dropout on attention."""
+        return ()
 
     @abstractmethod
-    def config(self, settings: TransformerSettings) -> Mapping[str, Any] | None:
-        """config.json for this shape, or None where this family cannot hold it with equal numbers."""
+    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+        """config.json for this shape, or None where this family cannot hold it with equal numbers.
+
+        `heads`: what is written beside the backbone, of "head", "pooler" and "classifier".
+        """
 
     @abstractmethod
     def keys(self, settings: TransformerSettings) -> Sequence[Key]: ...

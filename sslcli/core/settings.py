@@ -37,7 +37,7 @@ class TransformerSettings(Config):
     rotary_base: float = Field(10_000.0, gt=0, description="base wavelength of rotary positions")
     rotary_base_local: float | None = Field(None, gt=0, description="the same for windowed layers; rotary_base when not given")
     window_tokens: int | None = Field(None, gt=0, description="width of local attention; global everywhere when not given")
-    global_every: int = Field(1, gt=0, description="with windows: every so many layers, from the first, see everything")
+    global_every: int = Field(1, ge=0, description="with windows: every so many layers, from the first, see everything; 0 for none")
     embedding_width: int | None = Field(None, gt=0, description="features of factorised embeddings; width when not given")
     tied: bool = Field(True, description="the language-model head reads the embedding matrix")
     shared_layers: bool = Field(False, description="one layer's weights, used depth times")
@@ -69,4 +69,5 @@ class TransformerSettings(Config):
 
     def window_of(self, layer: int) -> int | None:
         """Width in tokens of block `layer`'s local attention (0 is the first block), None where it sees everything."""
-        return None if self.window_tokens is None or layer % self.global_every == 0 else self.window_tokens
+        sees_all = self.global_every > 0 and layer % self.global_every == 0
+        return None if self.window_tokens is None or sees_all else self.window_tokens

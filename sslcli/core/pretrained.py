@@ -1,0 +1,242 @@
+"""Weights of model directories, in and out: safetensors, one file or several, through a map of names. Nothing is executed."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sslcli.errors import ModelError
+
+CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+DTYPES = frozenset({"F64", "F32", "F16", "BF16"})  # others are quantised: their numbers mean nothing by themselves
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.gguf")
+# What libraries once wrote beside the weights, and can be computed from the settings.
+_BUFFERS = re.compile(r"(^|\.)(position_ids|masked_bias|rotary_emb\.inv_freq|h\.\d+\.attn\.bias)$")
+_OLD_NAMES = ((".weight", ".gamma"), (".bias", ".beta"))  # of norms, before 2019
+
+
+class TensorKey(Protocol):
+    """One tensor of a foreign file and those of ours that lie in it, one under the other along dimension 0."""
+
+    @property
+    def theirs(self) -> str: ...
+    @property
+    def ours(self) -> tuple[str, ...]: ...
+    @property
+    def transposed(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a tensor lies and what the file says of it."""
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """Tensors by our names, and the names in the file that nothing asked for."""
+
+    tensors: Mapping[str, Tensor]
+    unread: tuple[str, ...]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object out of a small file. Raises ModelError naming the file."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"there is no {path}", "a model directory has config.json and model.safetensors") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}", "check its permissions") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON: {error!s:.80}", "the file is damaged") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} must hold an object, not {type(values).__name__}", "the file is damaged")
+    return values
+
+
+def find_tensors(folder: Path) -> dict[str, Stored]:
+    """Every tensor of a model directory, by the name in its file; only headers are read.
+
+    Raises ModelError where there is no safetensors file, or one is missing, damaged or quantised.
+    """
+    found: dict[str, Stored] = {}
+    for path in _weight_files(folder):
+        with _open(path) as file:
+            for name in sorted(file.keys()):
+                part = file.get_slice(name)
+                found[name] = Stored(path, tuple(part.get_shape()), part.get_dtype())
+    return found
+
+
+def read_tensors(
+    stored: Mapping[str, Stored],
+    keys: Sequence[TensorKey],
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    depth: int,
+    spare: Collection[str] = (),
+    dtype: torch.dtype = torch.float32,
+) -> Read:
+    """The tensors that `shapes` names (ours), cut out of a directory's.
+
+    The word before the first dot of our names is a part: "backbone" must be there, any other part is there as a whole or
+    not at all, apart from the names in `spare`. Keys for the same tensors of ours are alternatives, the first found is
+    read. Raises ModelError naming file and tensor where one is missing, has another shape, or holds what is no number.
+    """
+    names = _Names(stored, keys)
+    chosen: dict[str, tuple[TensorKey, str]] = {}
+    theirs = {}
+    for key in expanded(keys, depth):
+        if not all(name in shapes for name in key.ours):
+            continue
+        theirs.update({name: key.theirs for name in key.ours if name not in theirs})
+        if (name := names.find(key.theirs)) is not None:
+            for ours in key.ours:
+                chosen.setdefault(ours, (key, name))
+    _refuse_gaps(stored, chosen, shapes, theirs, spare)
+    tensors: dict[str, Tensor] = {}
+    with ExitStack() as stack:
+        files = {path: stack.enter_context(_open(path)) for path in {stored[name].path for _, name in chosen.values()}}
+        for key, name in dict.fromkeys(chosen.values()):
+            tensors |= _cut(files[stored[name].path], key, {ours: shapes[ours] for ours in key.ours}, stored[name], name, dtype)
+    used = {name for _, name in chosen.values()} | {name for key in expanded(keys, depth) if (name := names.find(key.theirs))}
+    return Read(tensors, tuple(sorted(name for name in stored if name not in used and not _BUFFERS.search(name))))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], keys: Sequence[TensorKey], depth: int) -> tuple[str, ...]:
+    """One safetensors file under their names, and the names of ours that found no place in it."""
+    written: dict[str, Tensor] = {}
+    placed: set[str] = set()
+    for key in expanded(keys, depth):
+        if all(name in tensors for name in key.ours):
+            whole = torch.cat([tensors[name] for name in key.ours]) if len(key.ours) > 1 else tensors[key.ours[0]]
+            written[key.theirs] = (whole.T if key.transposed else whole).detach().cpu().clone(memory_format=torch.contiguous_format)
+            placed.update(key.ours)
+    save_file(written, path, metadata={"format": "pt"})
+    return tuple(name for name in tensors if name not in placed)
+
+
+def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
+    """Each key, and one a layer where it says {i}."""
+    for key in keys:
+        for layer in range(depth if "{i}" in key.theirs else 1):
+            yield _Named(key.theirs.replace("{i}", str(layer)), tuple(n.replace("{i}", str(layer)) for n in key.ours), key.transposed)
+
+
+@dataclass(frozen=True)
+class _Named:
+    theirs: str
+    ours: tuple[str, ...]
+    transposed: bool
+
+
+class _Names:
+    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer one, or none.
+
+    The first key must be one of the backbone; where its name is found says what the prefix is.
+    """
+
+    def __init__(self, stored: Mapping[str, Stored], keys: Sequence[TensorKey]) -> None:
+        self.stored = stored
+        first = keys[0].theirs
+        self.family, _, rest = first.partition(".")
+        prefixes = [name.removesuffix(rest) for name in stored if name == rest or name.endswith(f".{rest}")]
+        if not prefixes:
+            raise ModelError(
+                f"{_where(stored)} has no tensor '{first}'", "the weights are of another kind of model than config.json says, or damaged"
+            )
+        if len(prefixes) > 1:
+            raise ModelError(f"{_where(stored)} holds {len(prefixes)} models: {', '.join(sorted(prefixes))}", "give each its own directory")
+        self.inner = prefixes[0]
+        self.outer = self.inner.removesuffix(f"{self.family}.")
+
+    def find(self, theirs: str) -> str | None:
+        rest = theirs.removeprefix(f"{self.family}.")
+        name = f"{self.outer if rest == theirs else self.inner}{rest}"
+        old = [name.removesuffix(new) + before for new, before in _OLD_NAMES if name.endswith(new)]
+        return next((each for each in (name, *old) if each in self.stored), None)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as safetensors: {error!s:.120}", "the file is missing or damaged") from error
+
+
+def _cut(
+    file: Any, key: TensorKey, shapes: Mapping[str, tuple[int, ...]], stored: Stored, name: str, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Tensors of ours out of one of theirs, in memory of their own: the file may be gone before they are."""
+    rows = [shape[0] for shape in shapes.values()]
+    wanted = (sum(rows), *next(iter(shapes.values()))[1:])
+    wanted = wanted[::-1] if key.transposed else wanted
+    if stored.dtype not in DTYPES:
+        raise ModelError(f"{stored.path}: tensor '{name}' is {stored.dtype}, which is quantised", "load the model in its full precision")
+    if stored.shape != wanted:
+        raise ModelError(
+            f"{stored.path}: tensor '{name}' has shape {list(stored.shape)}, and config.json asks for {list(wanted)}",
+            "the two files are of different models, or damaged",
+        )
+    try:
+        whole = file.get_tensor(name)
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged") from error
+    whole = whole.T if key.transposed else whole
+    if not torch.isfinite(whole).all():
+        raise ModelError(f"{stored.path}: tensor '{name}' holds values that are no finite numbers", "the model was damaged in training")
+    parts = whole.split(rows)
+    return {ours: part.to(dtype, copy=True, memory_format=torch.contiguous_format) for ours, part in zip(shapes, parts, strict=True)}
+
+
+def _refuse_gaps(
+    stored: Mapping[str, Stored],
+    chosen: Mapping[str, object],
+    shapes: Mapping[str, tuple[int, ...]],
+    theirs: Mapping[str, str],
+    spare: Collection[str],
+) -> None:
+    parts = {name.partition(".")[0] for name in chosen} | {"backbone"}
+    for name in shapes:
+        if name not in chosen and name not in spare and name.partition(".")[0] in parts:
+            hint = "the directory is not whole, or config.json is of another model"
+            raise ModelError(f"{_where(stored)} has no tensor '{theirs.get(name, name)}'", hint)
+
+
+def _where(stored: Mapping[str, Stored]) -> str:
+    paths = sorted({entry.path for entry in stored.values()})
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0].parent} ({len(paths)} files)" if paths else "the weight file"
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / INDEX).is_file():
+        listed = read_json(folder / INDEX).get("weight_map")
+        if not isinstance(listed, dict) or not all(isinstance(name, str) and Path(name).name == name for name in listed.values()):
+            raise ModelError(f"{folder / INDEX} must map tensors to file names in this folder", "the file is damaged")
+        return [folder / name for name in sorted(set(listed.values()))]
+    if (folder / SINGLE).exists():
+        return [folder / SINGLE]
+    present = sorted(folder.glob("*.safetensors"))
+    if len(present) == 1:
+        return present
+    if present:
+        raise ModelError(f"{folder} has {len(present)} safetensors files and no {INDEX}", "the directory is not whole")
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise ModelError(
+            f"{folder} has its weights in {pickles[0]}, and only safetensors are read: other files may run code",
+            "save the model again where you trust it: transformers' save_pretrained writes model.safetensors",
+        )
+    raise ModelError(f"{folder} has no {SINGLE}", "a model directory has config.json and model.safetensors")
