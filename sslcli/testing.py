@@ -12,12 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sslcli.config import Config
-from sslcli.conformance.bench import FEATURES, Bench, TinyCorpus, architectures, tiny_frame, tiny_tokenizer
+from sslcli.conformance.bench import FEATURES, Bench, architectures, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
 from sslcli.conformance.checks import CHECKS
 from sslcli.contracts import Objective
 from sslcli.errors import CheckError
 
-__all__ = ["CHECKS", "FEATURES", "Bench", "Finding", "TinyCorpus", "check_objective", "check_one", "tiny_frame", "tiny_tokenizer"]
+__all__ = [
+    "CHECKS",
+    "FEATURES",
+    "Bench",
+    "Finding",
+    "check_objective",
+    "check_one",
+    "corpus_in_memory",
+    "tiny_corpus",
+    "tiny_frame",
+    "tiny_tokenizer",
+]
 
 
 @dataclass(frozen=True)

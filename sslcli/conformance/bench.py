@@ -1,12 +1,11 @@
-"""A small world for a plugin to be tried in: generated data, a tiny Transformer, and the steps that the loop takes.
-
-Letters: S sentences, M documents.
-"""
+"""A small world for a plugin to be tried in: generated data, a tiny Transformer, and the steps that the loop takes."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tokenizers
@@ -18,6 +17,7 @@ from sslcli.core.initialize import initialize
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, collate
+from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
 from sslcli.data.draws import Draws, mix
 from sslcli.data.tokenizer import Tokenizer
@@ -63,38 +63,61 @@ def tiny_tokenizer() -> Tokenizer:
     return Tokenizer(library)
 
 
-class TinyCorpus:
-    """Documents in memory, with the face of a Corpus."""
+def corpus_in_memory(
+    documents: Sequence[Sequence[np.ndarray]],
+    *,
+    modality: Modality = "text",
+    sequence_tokens: int = SEQUENCE_TOKENS,
+    unit: Literal["fill", "sentence"] = "fill",
+    bytes_of: Sequence[int] | None = None,
+    language_of: Sequence[int] | None = None,
+) -> Corpus:
+    """A corpus without files. Every document is a list of sentences, each its tokens (or one array, its rows).
 
-    def __init__(self, modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: str = "fill") -> None:
-        self.modality, self.sequence_tokens, self.unit = modality, sequence_tokens, unit
-        self.languages = ("en",)
-        texts = tiny_texts()
-        encoded = [tiny_tokenizer().encode(sentence) for text in texts for sentence in text]
-        self._tokens = np.concatenate(encoded)
-        self._bytes = np.cumsum([0, *(len(sentence.encode()) for text in texts for sentence in text)])
-        self.sentences = np.cumsum([0, *(len(tokens) for tokens in encoded)])
-        sizes = [len(text) for text in texts] if modality == "text" else [1] * DOCUMENTS
-        self.documents = np.cumsum([0, *sizes])
-        self.spans = np.stack([np.arange(DOCUMENTS), self.documents[:-1], self.documents[1:]], axis=1)
-        self.fingerprint = hashlib.blake2b(self._tokens.tobytes(), digest_size=8).hexdigest()
+    `bytes_of` each sentence: one a token where not given. `language_of` each document: all of language 0.
+    """
+    sentences = [sentence for document in documents for sentence in document]
+    sizes = [len(sentence) for sentence in sentences]
+    shard = np.concatenate(sentences)
+    languages = np.zeros(len(documents), dtype=np.int64) if language_of is None else np.asarray(language_of)
+    ends = np.cumsum([0, *(len(document) for document in documents)])
+    return Corpus(
+        folder=Path("memory"),
+        modality=modality,
+        sequence_tokens=sequence_tokens,
+        unit=unit,
+        languages=tuple(f"language {number}" for number in range(int(languages.max()) + 1)),
+        fingerprint=hashlib.blake2b(shard.tobytes(), digest_size=16).hexdigest(),
+        sentences=np.cumsum([0, *sizes]),
+        documents=ends,
+        spans=np.stack([np.arange(len(documents)), ends[:-1], ends[1:]], axis=1),
+        _bytes=np.cumsum([0, *(sizes if bytes_of is None else bytes_of)]),
+        _language_of=languages,
+        _shards=(shard,),
+    )
 
-    def tokens(self, start: int, stop: int) -> np.ndarray:
-        return self._tokens[start:stop]
 
-    def bytes_between(self, start: int, stop: int) -> float:
-        return float(np.diff(np.interp([start, stop], self.sentences, self._bytes))[0])
+def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: Literal["fill", "sentence"] = "fill") -> Corpus:
+    """The tiny texts; or arrays [items, FEATURES], images as [8, 8, 3]."""
+    if modality != "text":
+        arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
+        return corpus_in_memory(arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit)
+    texts = tiny_texts()
+    return corpus_in_memory(
+        [tiny_tokenizer().encode_batch(text) for text in texts],
+        sequence_tokens=sequence_tokens,
+        unit=unit,
+        bytes_of=[len(sentence.encode()) for text in texts for sentence in text],
+    )
 
-    def language_of(self, document: int) -> int:
-        return 0
 
-    def array(self, document: int) -> np.ndarray:
-        """Sums of two waves with phases of the document's own: [items, FEATURES], or [8, 8, 3] for an image."""
-        phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
-        length, width = (8, 24) if self.modality == "images" else (6 + document % 9, FEATURES)
-        items, features = np.arange(length)[:, None], np.arange(width)[None, :]
-        values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(np.float32)
-        return values.reshape(8, 8, 3) if self.modality == "images" else values
+def tiny_array(document: int, modality: Modality) -> np.ndarray:
+    """float32: a sum of two waves with phases of the document's own."""
+    phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
+    length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
+    items, features = np.arange(length)[:, None], np.arange(width)[None, :]
+    values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(np.float32)
+    return values.reshape(8, 8, 3) if modality == "images" else values
 
 
 def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "text") -> Frame:
@@ -122,7 +145,7 @@ class Bench:
     cls: type[Objective]
     options: Config
     frame: Frame
-    corpus: TinyCorpus
+    corpus: Corpus
     rows: np.ndarray
     lengths: np.ndarray
 
@@ -130,7 +153,7 @@ class Bench:
     def of(cls, objective: type[Objective], options: Config | None, architecture: Architecture) -> "Bench":
         modality: Modality = "text" if "text" in objective.reads else min(objective.reads)
         options = objective.Options() if options is None else options
-        frame, corpus = tiny_frame(architecture, modality), TinyCorpus(modality)
+        frame, corpus = tiny_frame(architecture, modality), tiny_corpus(modality)
         chunks = list(objective(options, frame).arrange(corpus))
         rows, lengths = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("values", "lengths"))
         return cls(objective, options, frame, corpus, rows, lengths)

@@ -13,6 +13,7 @@ import numpy as np
 
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
+from sslcli.data.draws import mix
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
 
@@ -182,12 +183,19 @@ def _pair_runs(following: list[int], span_stops: list[int]) -> list[tuple[int, i
 
 
 def _parting(portion: _Portion, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The sentence that begins nearest to the middle of each run, after its first sentence."""
-    order = np.cumsum(portion.stops - portion.starts) - (portion.stops - portion.starts)  # spans need not touch in the corpus
-    half = (order[first] + order[last] + portion.stops[last] - portion.starts[last]) / 2
-    after = np.clip(np.searchsorted(order, half), first + 1, last)
+    """The sentence that begins nearest to the middle of each run, after its first sentence.
+
+    Of two that are equally near, a hash takes one: if it were always the earlier, the shorter part would come first and
+    give the order away.
+    """
+    size = portion.stops - portion.starts
+    order = np.cumsum(size) - size  # spans need not touch in the corpus
+    twice_half = order[first] + order[last] + size[last]
+    after = np.clip(np.searchsorted(order, twice_half / 2), first + 1, last)
     before = np.clip(after - 1, first + 1, last)
-    return np.where(np.abs(order[before] - half) <= np.abs(order[after] - half), before, after)
+    nearer = np.abs(2 * order[before] - twice_half) - np.abs(2 * order[after] - twice_half)
+    takes_before = (nearer < 0) | ((nearer == 0) & (mix(portion.starts[first]) & np.uint64(1) == 0))
+    return np.where(takes_before, before, after)
 
 
 def _pair_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:

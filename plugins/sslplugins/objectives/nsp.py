@@ -41,7 +41,8 @@ from sslcli.api import (
 
 FOLLOWS, STRANGER = 0, 1
 ANSWERS = ("the second part follows", "the second part comes from elsewhere")
-MOST_TRIES = 200  # for a stranger of the same language; a language of one document keeps its own second part
+MOST_TRIES = 200  # for a document of the same language; a language of one document keeps its own second parts
+MOST_CANDIDATES = 20
 
 
 @dataclass(frozen=True)
@@ -88,21 +89,25 @@ class NextSentence(Readout[PairViews]):
     def _stranger(self, corpus: Corpus, document: int, sentences: int, room: int, draws: SampleDraws) -> tuple[int, int] | None:
         """First and last token of as many sentences as the true second part has, in another document of its language.
 
-        They are whole sentences as long as one fits into `room` tokens, so that neither their number nor where they end
-        gives them away.
+        The first of some candidates that is whole and fits into `room` tokens, so that neither length nor end tells it
+        from a true one; where none does, as much of the first as fits.
         """
-        language = corpus.language_of(document)
+        language, cut, candidates = corpus.language_of(document), None, 0
         for attempt in range(MOST_TRIES):
             other, first, last = corpus.spans[draws.integer(f"span {attempt}", len(corpus.spans))].tolist()
             if other == document or corpus.language_of(other) != language:
                 continue
             begin = first + draws.integer(f"sentence {attempt}", max(last - first - sentences, 0) + 1)
-            offsets = np.asarray(corpus.sentences[begin : min(begin + sentences, last) + 1], dtype=np.int64)
-            fitting = offsets[offsets - offsets[0] <= room]
-            start, stop = int(offsets[0]), int(fitting[-1]) if len(fitting) > 1 else int(offsets[0]) + room
-            if stop > start and offsets[-1] > start:
-                return start, stop
-        return None
+            stop = min(begin + sentences, last)
+            start_token, stop_token = int(corpus.sentences[begin]), int(corpus.sentences[stop])
+            if stop - begin == sentences and 0 < stop_token - start_token <= room:
+                return start_token, stop_token
+            if cut is None and stop_token > start_token:
+                cut = start_token, min(stop_token, start_token + room)
+            candidates += 1
+            if candidates == MOST_CANDIDATES:
+                break
+        return cut
 
     def views(self, batch: Batch, draws: Draws) -> PairViews:
         return PairViews(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
