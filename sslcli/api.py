@@ -19,6 +19,16 @@ from sslcli.contracts import (
     TokenTargets,
     Views,
 )
+from sslcli.core.foreign import (
+    ConfigField,
+    ConfigReader,
+    has_plain_heads,
+    has_shape,
+    layer_pattern,
+    read_fields,
+    rotary_base,
+    write_fields,
+)
 from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
@@ -31,6 +41,7 @@ from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
+from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
@@ -43,6 +54,8 @@ __all__ = [
     "Batch",
     "Config",
     "ConfigError",
+    "ConfigField",
+    "ConfigReader",
     "Corpus",
     "Count",
     "Curve",
@@ -92,9 +105,17 @@ __all__ = [
     "Where",
     "enclose",
     "generate_tokens",
+    "has_plain_heads",
+    "has_shape",
     "join_pair",
+    "layer_pattern",
     "linear_cross_entropy",
+    "open_bytes",
     "passages_of",
+    "read_fields",
+    "read_lines",
+    "rotary_base",
     "setting",
     "spans_of",
+    "write_fields",
 ]

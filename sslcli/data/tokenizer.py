@@ -85,7 +85,9 @@ class Tokenizer:
         table_V = np.zeros(self.size, dtype=bool)
         added = self._library.get_added_tokens_decoder()
         table_V[[token for token, added_token in added.items() if added_token.special and token < self.size]] = True
-        table_V[[token for token in (self.mask, self.classify, self.separate, self.pad, self.unknown, self.end) if token is not None]] = True
+        table_V[[token for token in (self.mask, self.classify, self.separate, self.pad, self.unknown, self.end) if token is not None]] = (
+            True
+        )
         return table_V
 
     @cached_property

@@ -51,8 +51,16 @@ def module_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def save_weights(learner: Learner, folder: Path) -> None:
-    save_file(module_tensors(learner.backbone), folder / BACKBONE, metadata={"format": "pt"})
-    save_file(module_tensors(learner.learnable), folder / LEARNABLE, metadata={"format": "pt"})
+    save_tensors(module_tensors(learner.backbone), folder / BACKBONE)
+    save_tensors(module_tensors(learner.learnable), folder / LEARNABLE)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises OSError where the disk refuses, which safetensors gives a name of its own."""
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(f"{path.name}: {error}") from error
 
 
 def load_weights(learner: Learner, folder: Path) -> None:
@@ -86,7 +94,7 @@ class Checkpoints:
         with sealed(final, {"step": progress.step, "torch": torch.__version__, **self.facts}) as folder:
             save_weights(learner, folder)
             state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in optimizer.state().items()}
-            save_file(state, folder / OPTIMIZER)
+            save_tensors(state, folder / OPTIMIZER)
             (folder / STATE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
         if progress.best_step == progress.step:
             write_atomically(self.best_file, final.name)

@@ -1,0 +1,46 @@
+"""JSON Lines: an object a line, a document in one of its fields; .jsonl, packed or not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from sslcli.api import Config, DataError, Document, Reader, Where, read_lines, setting
+
+
+class JsonLinesReader(Reader):
+    summary = "JSON Lines, a document in one field of every object"
+
+    class Options(Config):
+        text_field: str = setting("text", "field that holds the text", "--text-field")
+        language_field: str = setting("language", "field that says the language, where there is one")
+        language: str = setting("", "language of all documents (en, zh, ...), where no field says it", "--language")
+        errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
+
+    def documents(self, reference: str) -> Iterator[Document]:
+        options = self.options
+        for number, line in read_lines(reference, options.errors):
+            if not line.strip():
+                continue
+            record = _record(line, Where(reference, number))
+            where = Where(reference, number, options.text_field)
+            if options.text_field not in record:
+                fields = ", ".join(sorted(record)) or "none"
+                raise DataError(f"{where} is missing", f"say which field holds the text with --text-field; this record has: {fields}"[:300])
+            text = record[options.text_field]
+            if not isinstance(text, str):
+                raise DataError(f"{where} must be a text, not {type(text).__name__}", "every record needs a text")
+            language = record.get(options.language_field)
+            if text.strip():
+                yield Document(where, text=text, language=language if isinstance(language, str) else options.language)
+
+
+def _record(line: str, where: Where) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{where} is not JSON: {' '.join(str(error).split())[:120]}", "JSON Lines has one whole object on every line"
+        ) from error
+    if not isinstance(record, dict):
+        raise DataError(f"{where} is not an object but {type(record).__name__}", 'write {"text": "..."} on every line')
+    return record

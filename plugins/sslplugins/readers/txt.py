@@ -1,0 +1,63 @@
+"""Plain text: a document a paragraph, a line or a file; .txt, packed or not, and standard input."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Literal
+
+from sslcli.api import Config, DataError, Document, Reader, Where, read_lines, setting
+
+_LINES_LOOKED_AT = 200
+_LONGEST_DOCUMENT_CHARACTERS = 1 << 27
+Lines = Iterator[tuple[int, str]]
+
+
+class TextReader(Reader):
+    summary = "plain text, a document a paragraph, a line or a file"
+
+    class Options(Config):
+        documents_by: Literal["auto", "blank-line", "line", "file"] = setting(
+            "auto", "what ends a document; auto: a blank line where one is among the first 200 lines, else the line", "--documents-by"
+        )
+        language: str = setting("", "language of all documents (en, zh, ...)", "--language")
+        errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
+
+    def documents(self, reference: str) -> Iterator[Document]:
+        lines = read_lines(reference, self.options.errors)
+        looked_at = list(islice(lines, _LINES_LOOKED_AT))
+        way = self.options.documents_by
+        if way == "auto":
+            way = "blank-line" if _has_inner_blank([line for _, line in looked_at]) else "line"
+        lines = chain(looked_at, lines)
+        if way == "line":
+            pieces = ((number, line) for number, line in lines if line.strip())
+        else:
+            pieces = _joined(lines, reference, ends_at_blank=way == "blank-line")
+        for number, text in pieces:
+            yield Document(Where(reference, number), text=text, language=self.options.language)
+
+
+def _has_inner_blank(lines: list[str]) -> bool:
+    """Whether a blank line stands between two that are not."""
+    filled = [place for place, line in enumerate(lines) if line.strip()]
+    return bool(filled) and filled[-1] - filled[0] + 1 > len(filled)
+
+
+def _joined(lines: Lines, reference: str, ends_at_blank: bool) -> Lines:
+    """(number of its first line, text) of every document."""
+    gathered: list[str] = []
+    first = size = 0
+    for number, line in lines:
+        if ends_at_blank and not line.strip():
+            if gathered:
+                yield first, "\n".join(gathered)
+            gathered, size = [], 0
+            continue
+        if not gathered:
+            first = number
+        gathered.append(line)
+        size += len(line)
+        if size > _LONGEST_DOCUMENT_CHARACTERS:
+            hint = "use --documents-by line or blank-line"
+            raise DataError(f"{Where(reference, first)}: a document has more than {_LONGEST_DOCUMENT_CHARACTERS >> 20} Mi characters", hint)
+    if any(line.strip() for line in gathered):
+        yield first, "\n".join(gathered)

@@ -1,0 +1,37 @@
+"""Unigram: the likeliest way to cut a text into pieces, as XLM-R's and ALBERT's are.
+
+Kudo 2018, "Subword regularization" (arXiv 1804.10959). Learnt by the `tokenizers` library.
+"""
+
+from collections.abc import Iterable
+
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from sslcli.api import Config, PieceTrainer, setting
+
+_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+
+
+class UnigramTrainer(PieceTrainer):
+    summary = "Unigram, XLM-R's pieces; for many languages, with and without spaces"
+
+    class Options(Config):
+        lowercase: bool = setting(False, "write everything in lower case", "--lowercase/--no-lowercase")
+        longest_piece: int = setting(16, "most characters of a piece", gt=0)
+
+    def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
+        tokenizer = tokenizers.Tokenizer(models.Unigram())
+        steps = [normalizers.NFKC(), *([normalizers.Lowercase()] if self.options.lowercase else [])]
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(
+            vocab_size=size,
+            max_piece_length=self.options.longest_piece,
+            special_tokens=list(_SPECIALS),
+            unk_token="<unk>",
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(texts, trainer)
+        return tokenizer

@@ -1,0 +1,121 @@
+"""A tokenized corpus as objectives see it: memory-mapped tokens, and the spans of sentences that may be used.
+
+Letters: T tokens, S sentences, D documents, M spans.
+"""
+
+import hashlib
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from sslcli.data.documents import Modality
+from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.shards import map_tensor, read_manifest
+from sslcli.errors import DataError
+
+FEWEST_HELD_OUT_DOCUMENTS = 5
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Open one with `Corpus.open`. `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in
+    sentences; `spans` int64 [M, 3] say (document, first sentence, stop sentence). `unit`: a sample holds as many
+    sentences as fit into `sequence_tokens` ("fill"), or one ("sentence")."""
+
+    folder: Path
+    modality: Modality
+    sequence_tokens: int
+    unit: Literal["fill", "sentence"]
+    languages: tuple[str, ...]
+    fingerprint: str
+    sentences: np.ndarray
+    documents: np.ndarray
+    spans: np.ndarray
+    _bytes: np.ndarray
+    _language_of: np.ndarray
+    _shards: tuple[np.ndarray, ...]
+
+    @classmethod
+    def open(cls, folder: Path, sequence_tokens: int, unit: Literal["fill", "sentence"] = "fill", verify: bool = False) -> Self:
+        """All documents of the shards in `folder`. Raises DataError where they are damaged or empty."""
+        manifest = read_manifest(folder, verify)
+        index = {
+            name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in ("sentences", "documents", "bytes", "languages")
+        }
+        name = "tokens" if manifest["modality"] == "text" else "rows"
+        shards = tuple(map_tensor(folder / f"{name}-{number:05d}.safetensors", name) for number in range(manifest["shards"]))
+        documents = index["documents"]
+        if len(documents) < 2:
+            raise DataError(f"{folder} holds no documents", "check --data")
+        if int(index["sentences"][-1]) != sum(len(shard) for shard in shards) or int(documents[-1]) != len(index["sentences"]) - 1:
+            raise DataError(f"{folder}: the index and the shards are of different corpora", "tokenize the data again")
+        spans = np.stack([np.arange(len(documents) - 1), documents[:-1], documents[1:]], axis=1)
+        hashes = "".join(entry["blake2b"] for _, entry in sorted(manifest["files"].items()))
+        fingerprint = hashlib.blake2b(hashes.encode(), digest_size=16).hexdigest()
+        return cls(
+            folder, manifest["modality"], sequence_tokens, unit, tuple(manifest["languages"]), fingerprint,
+            index["sentences"], documents, spans, index["bytes"], index["languages"], shards,
+        )  # fmt: skip
+
+    @cached_property
+    def _shard_starts(self) -> list[int]:
+        return np.cumsum([0, *(len(shard) for shard in self._shards)]).tolist()
+
+    def language_of(self, document: int) -> int:
+        """Its place in `languages`."""
+        return int(self._language_of[document])
+
+    def tokens(self, start: int, stop: int) -> np.ndarray:
+        """int64 [stop - start], a copy."""
+        return self._numbers(start, stop).astype(np.int64)
+
+    def array(self, document: int) -> np.ndarray:
+        """The rows of an array document, float32 [t, ...]."""
+        first, stop = self.documents[document : document + 2]
+        return np.array(self._numbers(int(self.sentences[first]), int(self.sentences[stop])))
+
+    def bytes_between(self, start: int, stop: int) -> float:
+        """Bytes of source text that tokens [start, stop) cover; a sentence that is cut counts by its share of tokens."""
+        return float(np.diff([self._bytes_before(place) for place in (start, stop)])[0])
+
+    def split(self, share: float, seed: int) -> tuple["Corpus", "Corpus"]:
+        """(training, held-out): whole documents, each drawn by its number. Where these are too few, the last `share` of
+        every document's sentences. Raises DataError where nothing can be held out."""
+        numbers = np.arange(len(self.spans))
+        held_out = unit(mix(seed, name_key("held-out"), numbers)) < share
+        if FEWEST_HELD_OUT_DOCUMENTS <= held_out.sum() < len(numbers):
+            return self._with(self.spans[~held_out], "training"), self._with(self.spans[held_out], "held-out")
+        document, first, stop = self.spans.T
+        cut = stop - np.ceil((stop - first) * share).astype(np.int64)
+        train, rest = (np.stack(columns, axis=1) for columns in ((document, first, cut), (document, cut, stop)))
+        train, rest = (spans[spans[:, 2] > spans[:, 1]] for spans in (train, rest))
+        if not len(train) or not len(rest):
+            raise DataError("the data is too small to hold out a part for evaluation", "give more data, or some with --eval-data")
+        return self._with(train, "training"), self._with(rest, "held-out")
+
+    def _with(self, spans: np.ndarray, part: str) -> "Corpus":
+        digest = hashlib.blake2b(f"{self.fingerprint}/{part}".encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(spans))
+        return replace(self, spans=spans, fingerprint=digest.hexdigest())
+
+    def _numbers(self, start: int, stop: int) -> np.ndarray:
+        shard = bisect_right(self._shard_starts, start, hi=len(self._shards)) - 1
+        begin = self._shard_starts[shard]
+        if stop <= begin + len(self._shards[shard]):
+            return self._shards[shard][start - begin : stop - begin]
+        parts = []
+        while start < stop:
+            begin, end = self._shard_starts[shard], self._shard_starts[shard + 1]
+            parts.append(self._shards[shard][start - begin : min(stop, end) - begin])
+            start, shard = end, shard + 1
+        return np.concatenate(parts)
+
+    def _bytes_before(self, token: int) -> float:
+        sentence = min(int(np.searchsorted(self.sentences, token, side="right")) - 1, len(self.sentences) - 2)
+        first, stop = (int(place) for place in self.sentences[sentence : sentence + 2])
+        before, after = (int(count) for count in self._bytes[sentence : sentence + 2])
+        return before + (after - before) * (token - first) / max(stop - first, 1)

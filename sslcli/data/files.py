@@ -1,0 +1,89 @@
+"""Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import zstandard
+
+from sslcli.data.documents import Where
+from sslcli.errors import DataError
+
+STANDARD_INPUT = "-"
+LONGEST_LINE_BYTES = 1 << 26
+_BLOCK_BYTES = 1 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PACKED = (".gz", ".zst")
+
+
+def suffix_of(reference: str) -> str:
+    """What a file holds by its name, without the dot and whatever it is packed in: "corpus.jsonl.gz" -> "jsonl"."""
+    path = Path(reference)
+    if path.suffix.lower() in PACKED:
+        path = path.with_suffix("")
+    return path.suffix.lower().removeprefix(".")
+
+
+def open_bytes(reference: str) -> BinaryIO:
+    """The unpacked bytes of a file, or of standard input for "-". Raises DataError where it cannot be opened."""
+    if reference == STANDARD_INPUT:
+        return sys.stdin.buffer
+    path = Path(reference)
+    try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder, not a file", "give a folder to --data, or a file in it")
+        if path.suffix.lower() == ".gz":
+            return gzip.open(path, "rb")  # type: ignore[return-value]
+        if path.suffix.lower() == ".zst":
+            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True))
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
+
+
+def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") -> Iterator[tuple[int, str]]:
+    """(number from 1, line without its end) of a UTF-8 text; CRLF and a byte order mark are taken off.
+
+    Raises DataError naming file and record for damaged packing, bytes that are no UTF-8 (unless they are to be
+    replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
+    """
+    for number, line in enumerate(_byte_lines(reference), start=1):
+        where = Where(reference, number)
+        if b"\0" in line:
+            raise DataError(f"{where}: there is a NUL byte, so this is not a text", "give a UTF-8 text file")
+        try:
+            yield number, line.decode("utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{where}: byte {error.start + 1} of the line is not UTF-8",
+                "convert the file, or use --set data.reader_options.errors=replace",
+            ) from error
+
+
+def _byte_lines(reference: str) -> Iterator[bytes]:
+    rest, first = b"", True
+    with open_bytes(reference) as file:
+        while block := _next_block(file, reference):
+            if first:
+                block, first = block.removeprefix(_BYTE_ORDER_MARK), False
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                yield line.removesuffix(b"\r")
+            if len(rest) > LONGEST_LINE_BYTES:
+                raise DataError(f"{reference} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB", "break it into lines")
+    if rest:
+        yield rest.removesuffix(b"\r")
+
+
+def _next_block(file: BinaryIO, reference: str) -> bytes:
+    try:
+        return file.read(_BLOCK_BYTES)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise DataError(
+            f"{reference} cannot be read to its end: {error}", "the file is damaged, or is not packed as its name says"
+        ) from error

@@ -1,0 +1,46 @@
+"""A document's sentences: pieces that concatenate to its text, so that nothing is lost on the way to tokens."""
+
+from collections.abc import Iterator
+
+import sentencex
+
+from sslcli.data.documents import Document
+
+_LOOKED_AT_CHARACTERS = 2_000
+_ENOUGH_HAN = 0.2
+
+
+def guess_language(text: str) -> str:
+    """ "zh" where a good part of the letters are Han characters without kana, else "en"; only good enough to split by."""
+    letters = [letter for letter in text[:_LOOKED_AT_CHARACTERS] if letter.isalpha()]
+    han = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
+    kana = sum("\u3040" <= letter <= "\u30ff" for letter in letters)
+    return "zh" if letters and han / len(letters) > _ENOUGH_HAN and not kana else "en"
+
+
+def split_sentences(document: Document) -> list[str]:
+    """Pieces of the text, by the document's own sentences or by `sentencex` for its language; a line end ends one too.
+
+    The white space between two sentences goes with the second, as byte-level BPE has it ("Ġword").
+    """
+    if document.sentences is not None:
+        return [sentence for sentence in document.sentences if sentence]
+    text = document.text or ""
+    return list(_leading_space(_segments(text, document.language or guess_language(text))))
+
+
+def _segments(text: str, language: str) -> Iterator[str]:
+    for line in text.splitlines(keepends=True):
+        pieces = sentencex.segment(language, line)
+        yield from pieces if "".join(pieces) == line else [line]
+
+
+def _leading_space(pieces: Iterator[str]) -> Iterator[str]:
+    space = ""
+    for piece in pieces:
+        body = piece.rstrip()
+        if body:
+            yield space + body
+            space = piece[len(body) :]
+        else:
+            space += piece

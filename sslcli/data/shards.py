@@ -1,0 +1,158 @@
+"""A tokenized corpus on disk: memory-mapped safetensors of bounded size under one hashed manifest.
+
+    tokens-00000.safetensors    tokens [T] uint16 or uint32            rows-00000.safetensors   rows [R, ...] for arrays
+    index/sentences.safetensors int64 [S+1], in tokens (or rows)       index/documents.safetensors   int64 [D+1], in sentences
+    index/bytes.safetensors     int64 [S+1], source bytes before each  index/languages.safetensors   int16 [D]
+    tokenizer/                  the tokenizer that made the tokens     manifest.json   sizes, hashes, counts, languages
+
+Offsets count through all shards. Nothing of the corpus's size is ever held in memory, neither in writing nor in reading.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from sslcli.data.documents import Modality
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import DataError, ModelError
+from sslcli.folders import MANIFEST, read_sealed, sealed
+
+SHARD_NUMBERS = 1 << 25  # tokens in one file
+_TYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I16": np.int16, "I64": np.int64, "F32": np.float32}
+_NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
+_INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "languages": np.int16}
+
+
+class ShardWriter:
+    """Use as a context: the folder appears, sealed, when it is left without an error. Raises RunError where the disk refuses."""
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any], *, modality: Modality = "text", tokenizer: Tokenizer | None = None) -> None:
+        self.facts, self.modality, self.tokenizer = facts, modality, tokenizer
+        self.languages: dict[str, int] = {}
+        self.counts = {"documents": 0, "sentences": 0, "tokens": 0, "bytes": 0}
+        self._type = np.uint16 if tokenizer is not None and tokenizer.size <= 1 << 16 else np.uint32
+        self._waiting: list[np.ndarray] = []
+        self._waiting_numbers = self._shards = 0
+        # What the manifest says is known only at the end, so the facts are a mapping that is filled until then.
+        self._manifest: dict[str, Any] = {}
+        self._sealing = sealed(folder, self._manifest)
+
+    def __enter__(self) -> Self:
+        self.folder = self._sealing.__enter__()
+        (self.folder / "index").mkdir()
+        self._raw: dict[str, BinaryIO] = {name: (self.folder / "index" / f"{name}.raw").open("w+b") for name in _INDEX}
+        for name in ("sentences", "documents", "bytes"):
+            self._append(name, [0])
+        return self
+
+    def add_text(self, sentences: Sequence[np.ndarray], sentence_bytes: Sequence[int], language: str) -> None:
+        """One document as token ids by sentence, and how many bytes of source each sentence had."""
+        lengths = [len(tokens) for tokens in sentences]
+        tokens = np.concatenate(sentences) if sentences else np.zeros(0)
+        self._add(tokens.astype(self._type), lengths, sentence_bytes, language)
+
+    def add_array(self, rows: np.ndarray, language: str = "") -> None:
+        """One document of ready rows [t, ...], all documents alike but for t."""
+        self._add(np.ascontiguousarray(rows, dtype=np.float32), [len(rows)], [rows.nbytes], language)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+        try:
+            if kind is None:
+                self._finish()
+        except BaseException as failure:
+            if self._sealing.__exit__(type(failure), failure, failure.__traceback__):
+                return None
+            raise
+        finally:
+            for file in self._raw.values():
+                file.close()
+        return self._sealing.__exit__(kind, error, trace)
+
+    def _add(self, numbers: np.ndarray, lengths: Sequence[int], sentence_bytes: Sequence[int], language: str) -> None:
+        counts = self.counts
+        self._append("sentences", counts["tokens"] + np.cumsum(lengths))
+        self._append("bytes", counts["bytes"] + np.cumsum(sentence_bytes))
+        counts["documents"] += 1
+        counts["sentences"] += len(lengths)
+        counts["tokens"] += len(numbers)
+        counts["bytes"] += int(sum(sentence_bytes))
+        self._append("documents", [counts["sentences"]])
+        self._append("languages", [self.languages.setdefault(language, len(self.languages))])
+        self._waiting.append(numbers)
+        self._waiting_numbers += numbers.size
+        if self._waiting_numbers >= SHARD_NUMBERS:
+            self._flush()
+
+    def _append(self, name: str, values: Sequence[int] | np.ndarray) -> None:
+        self._raw[name].write(np.asarray(values, dtype=_INDEX[name]).tobytes())
+
+    def _flush(self) -> None:
+        name = "tokens" if self.modality == "text" else "rows"
+        numbers = np.concatenate(self._waiting)
+        with (self.folder / f"{name}-{self._shards:05d}.safetensors").open("wb") as file:
+            file.write(_header(name, numbers.dtype, numbers.shape))
+            numbers.tofile(file)
+        self._waiting, self._waiting_numbers, self._shards = [], 0, self._shards + 1
+
+    def _finish(self) -> None:
+        if self._waiting:
+            self._flush()
+        for name, file in self._raw.items():
+            _to_safetensors(file, self.folder / "index" / f"{name}.safetensors", name, np.dtype(_INDEX[name]))
+            (self.folder / "index" / f"{name}.raw").unlink()
+        if self.tokenizer is not None:
+            self.tokenizer.save(self.folder / "tokenizer")
+        identity = {"tokenizer": self.tokenizer.hash if self.tokenizer is not None else None}
+        self._manifest |= {
+            **self.facts, **identity, "modality": self.modality, "languages": list(self.languages), "counts": self.counts, "shards": self._shards
+        }  # fmt: skip
+
+
+def _to_safetensors(raw: BinaryIO, path: Path, name: str, kind: np.dtype) -> None:
+    """A file of bare numbers becomes a safetensors file without passing through memory."""
+    count = raw.tell() // kind.itemsize
+    raw.seek(0)
+    with path.open("wb") as file:
+        file.write(_header(name, kind, (count,)))
+        shutil.copyfileobj(raw, file, 1 << 20)
+
+
+def _header(name: str, kind: np.dtype, shape: Sequence[int]) -> bytes:
+    """The head of a safetensors file that holds one tensor."""
+    size = int(np.prod(shape)) * kind.itemsize
+    header = json.dumps({name: {"dtype": _NAMES[kind], "shape": list(shape), "data_offsets": [0, size]}}).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header
+
+
+def read_manifest(folder: Path, verify: bool = False) -> dict[str, Any]:
+    """The manifest of whole shards: sizes are always checked, hashes with `verify`. Raises DataError."""
+    try:
+        manifest = read_sealed(folder, hashes=verify)
+    except ModelError as error:
+        raise DataError(error.message, "tokenize the data again") from error
+    needed = {"modality": str, "languages": list, "counts": dict, "shards": int, "files": dict}
+    if not all(isinstance(manifest.get(key), kind) for key, kind in needed.items()):
+        raise DataError(f"{folder / MANIFEST} is not the manifest of a tokenized corpus", "tokenize the data again")
+    return manifest
+
+
+def map_tensor(path: Path, name: str) -> np.ndarray:
+    """One tensor of a safetensors file, memory-mapped. Raises DataError where the file is not what its header says."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            entry = json.loads(file.read(min(size, 1 << 20)))[name]
+        kind, shape, (start, stop) = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"]
+        if stop - start != int(np.prod(shape)) * kind.itemsize or path.stat().st_size != 8 + size + stop:
+            raise ValueError("its header and its size do not agree")
+        if stop == start:
+            return np.zeros(shape, dtype=kind)
+        return np.memmap(path, dtype=kind, mode="r", offset=8 + size + start, shape=shape)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "tokenize the data again") from error

@@ -1,0 +1,131 @@
+"""What --data means: references become files and schemes, each with its reader and its language."""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import problems_of
+from sslcli.contracts import Reader
+from sslcli.data.documents import Document
+from sslcli.data.files import STANDARD_INPUT, open_bytes, suffix_of
+from sslcli.data.settings import DataSettings
+from sslcli.errors import ConfigError, DataError, did_you_mean
+
+_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
+_ENDS_BYTES = 1 << 16
+_DOCUMENTS_LOOKED_AT = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to be read. `language` is empty where the reference does not say it."""
+
+    reference: str
+    reader: str
+    language: str
+
+
+def expand(references: Sequence[str], reader: str | None) -> list[Source]:
+    """Files in folders and globs in sorted order. Raises DataError where there is nothing or no reader fits."""
+    known = registry.names("readers")
+    sources = []
+    for reference in references:
+        language, path = match.groups() if (match := _LANGUAGE.fullmatch(reference)) else ("", reference)
+        scheme, colon, _ = path.partition(":")
+        if colon and scheme in known:
+            sources.append(Source(path, reader or scheme, language))
+        elif path == STANDARD_INPUT:
+            sources.append(Source(_spooled(), reader or "txt", language))
+        else:
+            sources += [Source(file, reader or _reader_for(file, known), language) for file in _files(path, known)]
+    return sources
+
+
+def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
+    """All documents, at most `data.limit`; a language in the reference wins over the reader's."""
+    return islice((document for source in sources for document in _of(source, data)), data.limit)
+
+
+def reader_of(source: Source, data: DataSettings) -> Reader:
+    cls = registry.load("readers", source.reader)
+    try:
+        return cls(cls.Options(**data.reader_options))
+    except ValidationError as error:
+        raise ConfigError(
+            problems_of(error, cls.Options, prefix="data.reader_options"), f"ssl plugins show {source.reader} lists the options"
+        ) from error
+
+
+def fingerprint(source: Source, data: DataSettings) -> list[Any]:
+    """What changes when the content does: of a file its path, size, time and both ends, of a scheme its first documents."""
+    path = Path(source.reference)
+    digest = hashlib.blake2b(digest_size=16)
+    if not path.is_file():
+        for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
+            digest.update(repr((document.text, document.language)).encode())
+        return [source.reference, source.reader, source.language, digest.hexdigest()]
+    status = path.stat()
+    with path.open("rb") as file:
+        digest.update(file.read(_ENDS_BYTES))
+        file.seek(max(0, status.st_size - _ENDS_BYTES))
+        digest.update(file.read(_ENDS_BYTES))
+    return [str(path.resolve()), source.reader, source.language, status.st_size, status.st_mtime_ns, digest.hexdigest()]
+
+
+def source_bytes(sources: Sequence[Source]) -> int:
+    """Bytes on disk; 0 for what is generated."""
+    return sum(os.path.getsize(source.reference) for source in sources if os.path.isfile(source.reference))
+
+
+def _of(source: Source, data: DataSettings) -> Iterator[Document]:
+    for document in reader_of(source, data).documents(source.reference):
+        if source.language:
+            document = Document(document.where, document.text, document.sentences, document.array, source.language, document.label)
+        yield document
+
+
+def _files(path: str, known: Sequence[str]) -> list[str]:
+    if os.path.isfile(path):
+        return [path]
+    if os.path.isdir(path):
+        found = sorted(str(file) for file in Path(path).rglob("*") if file.is_file() and suffix_of(str(file)) in known)
+        if not found:
+            raise DataError(f"the folder {path} holds no file that can be read", f"readers: {', '.join(known)}; choose one with --reader")
+        return found
+    if glob.has_magic(path):
+        found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
+        if not found:
+            raise DataError(f"no file matches {path}", "quote the pattern, so that the shell leaves it alone")
+        return found
+    scheme, colon, _ = path.partition(":")
+    if colon and "/" not in scheme and not os.path.exists(path):
+        raise DataError(f"there is no reader for '{scheme}:'", did_you_mean(scheme, known) or f"readers: {', '.join(known)}")
+    if os.path.exists(path):
+        return [path]  # a pipe or a device: the reader opens it as it is
+    raise DataError(f"there is no file or folder {path}", "check --data")
+
+
+def _reader_for(file: str, known: Sequence[str]) -> str:
+    suffix = suffix_of(file)
+    if suffix not in known:
+        shown = f"'.{suffix}'" if suffix else "no suffix"
+        raise DataError(f"{file}: no reader for {shown}", f"readers: {', '.join(known)}; choose one with --reader")
+    return suffix
+
+
+def _spooled() -> str:
+    """Standard input as a file, because it is read twice: to learn pieces, and to cut into them."""
+    with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, open_bytes(STANDARD_INPUT) as stream:
+        shutil.copyfileobj(stream, file)
+    return file.name

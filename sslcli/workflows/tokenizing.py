@@ -1,0 +1,221 @@
+"""`ssl tokenize`: raw documents into memory-mapped shards, with a tokenizer that is learnt or taken."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import problems_of
+from sslcli.data.corpus import Corpus
+from sslcli.data.documents import Document
+from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.sentences import split_sentences
+from sslcli.data.settings import DataSettings, TokenizerSettings
+from sslcli.data.shards import ShardWriter, read_manifest
+from sslcli.data.statistics import Statistics
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import ConfigError, DataError, ModelError
+from sslcli.reports import Passage, Report, Score, Span, Table
+from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
+
+LEARN_FROM_BYTES = 64_000_000  # of text, spread over the corpus
+PORTION_CHARACTERS = 2_000_000  # encoded at once
+PACKED_GROWTH = 3  # what packed text is assumed to unfold to
+SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
+FORMAT = 1  # of the cache; another one makes all shards anew
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Shards on disk. `notes` are sentences that a user should read before training on them."""
+
+    folder: Path
+    tokenizer: Tokenizer
+    fingerprint: str
+    report: Report
+    notes: Sequence[str]
+
+
+def quiet(sentence: str) -> None:
+    """For callers that show no progress."""
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("SSLCLI_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli")
+
+
+def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
+    """Learn or take a tokenizer and write the shards of all training data to `folder`, which appears whole or not at all."""
+    return _tokenize(expand(data.train, data.reader), data, settings, folder, say)
+
+
+def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, say: Say = quiet) -> Tokenized:
+    """Shards from the cache where the same data was cut by the same tokenizer before, else new ones.
+
+    A single reference to a folder that `ssl tokenize` wrote is taken as it is.
+    """
+    if len(data.train) == 1 and (Path(data.train[0]) / "index").is_dir():
+        return opened(Path(data.train[0]))
+    sources = expand(data.train, data.reader)
+    taken = Tokenizer.load(settings.source).hash if settings.source else None
+    key = [
+        FORMAT,
+        [fingerprint(source, data) for source in sources],
+        data.reader_options,
+        data.limit,
+        settings.model_dump(mode="json"),
+        taken,
+    ]
+    folder = cache / "shards" / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+    if folder.is_dir():
+        try:
+            return opened(folder)
+        except (DataError, ModelError) as error:
+            say(f"the cache is damaged and made anew: {error.message}")
+    return _tokenize(sources, data, settings, folder, say)
+
+
+def opened(folder: Path) -> Tokenized:
+    """Shards that stand on disk. Raises DataError or ModelError where they are damaged."""
+    manifest = read_manifest(folder)
+    facts = manifest.get("statistics") or {}
+    corpus = Corpus.open(folder, sequence_tokens=1)
+    tokenizer = Tokenizer.load(folder / "tokenizer")
+    return Tokenized(folder, tokenizer, corpus.fingerprint, _report(facts, folder), _notes(facts))
+
+
+def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
+    """The pieces of a text, and their numbers."""
+    ids = tokenizer.encode(text)
+    pieces = tokenizer.pieces(ids)
+    spans = [Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain") for place, piece in enumerate(pieces)]
+    rows = [(place, piece, int(token)) for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))]
+    return Report(f"{len(ids)} tokens", passages=[Passage("pieces", spans)], tables=[Table("pieces", ("place", "piece", "id"), rows)])
+
+
+def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
+    """Taken from a directory where `settings.source` names one, else learnt from the data."""
+    if settings.source:
+        return Tokenizer.load(settings.source)
+    return _learn(expand(data.train, data.reader), data, settings, say)
+
+
+def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> Tokenized:
+    tokenizer = Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
+    statistics, facts = Statistics(), {}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
+        for portion in _portions(documents(sources, data)):
+            _write(writer, portion, tokenizer, statistics)
+            if statistics.documents == len(portion):
+                say(_prediction(statistics, sources, tokenizer))
+            else:
+                say(f"{statistics.documents:,} documents, {statistics.tokens:,} tokens")
+        if not statistics.tokens:
+            raise DataError(f"there is no text in {', '.join(data.train)}", "check --data, and the field that holds the text")
+        facts["statistics"] = statistics.facts()
+    return opened(folder)
+
+
+def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
+    kind = settings.kind or "wordpiece"
+    cls = registry.load("tokenizers", kind)
+    try:
+        trainer = cls(cls.Options(**settings.options))
+    except ValidationError as error:
+        raise ConfigError(
+            problems_of(error, cls.Options, prefix="tokenizer.options"), f"ssl plugins show {kind} lists the options"
+        ) from error
+    say(f"learning {settings.vocabulary:,} pieces ({kind})")
+    tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data), settings.vocabulary))
+    if tokenizer.size - int(tokenizer.specials.sum()) < 1:
+        raise DataError(f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data")
+    return tokenizer
+
+
+def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings) -> Iterator[str]:
+    """Documents drawn by their number, so many that about LEARN_FROM_BYTES are read whatever the corpus weighs."""
+    share = min(1.0, LEARN_FROM_BYTES / max(source_bytes(sources), 1))
+    left = LEARN_FROM_BYTES
+    for number, document in enumerate(documents(sources, data)):
+        if document.text is None:
+            raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")
+        if share < 1 and float(unit(mix(name_key("learn"), number))) >= share:
+            continue
+        for start in range(0, len(document.text), PORTION_CHARACTERS):
+            yield document.text[start : start + PORTION_CHARACTERS]
+        left -= len(document.text)
+        if left < 0:
+            return
+
+
+def _portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
+    gathered: list[Document] = []
+    size = 0
+    for document in stream:
+        gathered.append(document)
+        size += len(document.text or "")
+        if size >= PORTION_CHARACTERS:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
+
+
+def _write(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenizer, statistics: Statistics) -> None:
+    split = [split_sentences(document) for document in portion]
+    encoded = iter(tokenizer.encode_batch([sentence for sentences in split for sentence in sentences]))
+    for document, sentences in zip(portion, split, strict=True):
+        pairs = [(tokens, len(text.encode("utf-8", "replace"))) for text in sentences if len(tokens := next(encoded))]
+        for line in (document.text or "").splitlines():
+            if line.strip():
+                statistics.duplicates.add(line.strip())
+        if pairs:
+            tokens, sizes = zip(*pairs, strict=True)
+            writer.add_text(tokens, sizes, document.language)
+            statistics.add(list(tokens), sum(sizes), document.language, tokenizer.unknown)
+
+
+def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer) -> str:
+    """What the shards will weigh, from the first portion: tokens per byte of the source, and the offsets beside them."""
+    total = sum(_unfolded(source) for source in sources) or statistics.bytes
+    per_byte = (statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16) / max(statistics.bytes, 1)
+    return f"the shards will take about {total * per_byte / 2**20:,.1f} MiB on disk"
+
+
+def _unfolded(source: Source) -> int:
+    return source_bytes([source]) * (PACKED_GROWTH if source.reference.endswith((".gz", ".zst")) else 1)
+
+
+def _report(facts: dict[str, Any], folder: Path) -> Report:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    tokens = facts.get("tokens", 0)
+    rows: list[tuple[str, str]] = [(name, f"{facts.get(name, 0):,}") for name in ("documents", "sentences", "tokens")]
+    rows += [
+        ("bytes per token", f"{facts.get('bytes', 0) / max(tokens, 1):.2f}"),
+        ("unknown tokens", f"{facts.get('unknown_share', 0):.3%}"),
+        ("duplicate lines", f"{facts.get('duplicate_line_share', 0):.2%}"),
+        ("languages", ", ".join(f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items())),
+        ("on disk", f"{size / 2**20:,.1f} MiB in {folder}"),
+    ]
+    return Report("tokenized", scores=[Score("tokens", float(tokens))], tables=[Table("corpus", ("what", "figure"), rows)])
+
+
+def _notes(facts: dict[str, Any]) -> list[str]:
+    notes = []
+    if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
+        notes.append(
+            f"{facts['duplicate_line_share']:.0%} of the lines were there before, for example: {facts['duplicate_line_example']!r}"
+        )
+    if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
+        notes.append(
+            f"{facts['unknown_share']:.0%} of the tokens are unknown to the tokenizer; learn one from this data, or use --tokenizer bpe"
+        )
+    return notes
