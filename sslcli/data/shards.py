@@ -108,9 +108,8 @@ class ShardWriter:
         if self.tokenizer is not None:
             self.tokenizer.save(self.folder / "tokenizer")
         identity = {"tokenizer": self.tokenizer.hash if self.tokenizer is not None else None}
-        self._manifest |= {
-            **self.facts, **identity, "modality": self.modality, "languages": list(self.languages), "counts": self.counts, "shards": self._shards
-        }  # fmt: skip
+        found = {"modality": self.modality, "languages": list(self.languages), "counts": self.counts, "shards": self._shards}
+        self._manifest |= {**self.facts, **identity, **found}
 
 
 def _to_safetensors(raw: BinaryIO, path: Path, name: str, kind: np.dtype) -> None:
