@@ -34,3 +34,10 @@ class PretrainSettings(Config):
     training: TrainingSettings = TrainingSettings()
     hardware: HardwareSettings = HardwareSettings()
     run: RunSettings = RunSettings()
+
+
+class TokenizeSettings(Config):
+    """What `ssl tokenize` needs: the same groups as in a run file of `ssl pretrain`."""
+
+    data: DataSettings = DataSettings()
+    tokenizer: TokenizerSettings = TokenizerSettings()

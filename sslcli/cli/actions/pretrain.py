@@ -9,7 +9,7 @@ from sslcli.cli.commands.pretrain import AUTO
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
-from sslcli.config import resolve
+from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
 from sslcli.errors import Interrupted, Preempted
 from sslcli.runfiles import Layer, dotted_layer, read_layer
@@ -22,7 +22,11 @@ from sslcli.workflows.settings import PretrainSettings
 def run(command: Command, given: Given, screen: Screen) -> int:
     resume = _resumed_folder(given)
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
-    settings = _settings([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
+    resolved = _resolved([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
+    settings = resolved.settings
+    if screen.verbose:
+        for key, place in sorted(resolved.sources.items()):
+            screen.say(f"{key} is from {place}")
     if given.get("show_batch"):
         screen.report(show_batch(settings))
         return 0
@@ -54,12 +58,12 @@ def _resumed_folder(given: Given) -> Path | None:
     return Path(named) if (Path(named) / "config.yaml").is_file() else None
 
 
-def _settings(layers: Sequence[Layer], with_recipe: bool) -> PretrainSettings:
+def _resolved(layers: Sequence[Layer], with_recipe: bool) -> Resolved[PretrainSettings]:
     """What was said over what the data's reader recommends; what was said also decides which recommendations make sense."""
     said = resolve(PretrainSettings, *layers)
     recipe = recipe_for(said.settings) if with_recipe else {}
     kept = {key: value for key, value in recipe.items() if not _stands_against(key, said.sources)}
-    return resolve(PretrainSettings, dotted_layer(kept, "recipe of the data"), *layers).settings
+    return resolve(PretrainSettings, dotted_layer(kept, "the recipe of the data"), *layers)
 
 
 def _stands_against(key: str, said: Mapping[str, Any]) -> bool:

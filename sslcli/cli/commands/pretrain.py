@@ -1,26 +1,9 @@
 """`ssl pretrain`: the flags of its settings, and those of the plugins that the line names."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
-
-from sslcli import registry
-from sslcli.cli.options import (
-    CONFIG,
-    GLOBALS,
-    SET,
-    Command,
-    Flag,
-    asks_for_help,
-    flags_for,
-    peek,
-    plugin_flags,
-    spellings,
-    unambiguous,
-)
-from sslcli.runfiles import merged, parse_assignments, read_layer
+from sslcli.cli.naming import data_plugin_flags, objective_flags, said_by, text_at
+from sslcli.cli.options import CONFIG, SET, Command, Flag, asks_for_help, flags_for, peek
 from sslcli.workflows.runs import find_run
 from sslcli.workflows.settings import PretrainSettings
 
@@ -44,14 +27,12 @@ OWN = (
 
 def build(words: Sequence[str]) -> Command:
     flags = [*flags_for(PretrainSettings), *OWN]
-    said = _said(words)
-    flags += _objective_flags(said, words, spellings([*flags, *GLOBALS]))
-    for kind, name, key in (
-        ("readers", _text(said, "data", "reader"), "data.reader_options"),
-        ("tokenizers", _text(said, "tokenizer", "kind"), "tokenizer.options"),
-    ):
-        if name:
-            flags += plugin_flags(_options(kind, name), name, key, spellings([*flags, *GLOBALS]))
+    resumed = [find_run(name).folder / "config.yaml" for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-")]
+    said = said_by(words, resumed)
+    # Of the default objective only where the line is to be run, which needs it anyway: help loads what is named.
+    default = "" if asks_for_help(words) else PretrainSettings.model_fields["objective"].default
+    flags += objective_flags(text_at(said, "objective") or default, flags)
+    flags += data_plugin_flags(said, flags)
     return Command(
         "pretrain",
         "Pretrain a Transformer: labels out of raw data, one run folder that says everything; without --data on the built-in demo:world",
@@ -64,41 +45,3 @@ def build(words: Sequence[str]) -> Command:
             "ssl pretrain --resume @latest",
         ),
     )
-
-
-def _said(words: Sequence[str]) -> dict[str, Any]:
-    """What the line says of the plugins it wants, before it is parsed: resumed run < files < --set < flags."""
-    tree: dict[str, Any] = {}
-    for reference in peek(words, "--resume")[-1:]:
-        if reference != AUTO and not reference.startswith("-"):
-            tree = merged(tree, read_layer(find_run(reference).folder / "config.yaml").values)
-    for path in peek(words, "--config", "-c"):
-        tree = merged(tree, read_layer(Path(path)).values)
-    tree = merged(tree, parse_assignments(peek(words, "--set", "-s")).values)
-    for flag, keys in (("--objective", ("objective",)), ("--reader", ("data", "reader")), ("--tokenizer", ("tokenizer", "kind"))):
-        for value in peek(words, flag)[-1:]:
-            said: Any = value
-            for key in reversed(keys):
-                said = {key: said}
-            tree = merged(tree, said)
-    return tree
-
-
-def _text(tree: Any, *keys: str) -> str:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree if isinstance(tree, str) else ""
-
-
-def _objective_flags(said: dict[str, Any], words: Sequence[str], taken: set[str]) -> list[Flag]:
-    """Of the objective that is named; of the default one only where the line is to be run, which needs it anyway."""
-    default = "" if asks_for_help(words) else PretrainSettings.model_fields["objective"].default
-    names = [name.strip() for name in (_text(said, "objective") or default).split("+") if name.strip()]
-    flags = []
-    for name in dict.fromkeys(names):
-        flags += plugin_flags(_options("objectives", name), name, f"options.{name}", taken, joined=len(names) > 1)
-    return unambiguous(flags)
-
-
-def _options(kind: str, name: str) -> type[BaseModel]:
-    return registry.load(kind, name).Options

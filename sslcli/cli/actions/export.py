@@ -1,0 +1,22 @@
+"""`ssl export`."""
+
+from pathlib import Path
+
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.errors import UsageError
+from sslcli.workflows.exporting import export
+
+FORMAT = "hf"
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    if given.get("to", FORMAT) != FORMAT:
+        raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
+    folder = Path(given["folder"])
+    export(given["model"], folder, overwrite=bool(given.get("overwrite")), check=given.get("check", True))
+    if screen.json:
+        screen.document({"folder": str(folder)})
+    else:
+        screen.line(f"wrote {folder}")
+    return 0

@@ -1,0 +1,32 @@
+"""`ssl tokenize`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from sslcli.cli.commands.tokenize import SHARDS
+from sslcli.cli.options import Command, Given, layers_of
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.errors import UsageError
+from sslcli.workflows.settings import TokenizeSettings
+from sslcli.workflows.tokenizing import show_pieces, tokenize, tokenizer_for
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    fields = TokenizeSettings.model_fields
+    flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
+    settings = resolve(TokenizeSettings, *layers_of(given, flags)).settings
+    if "show" in given:
+        screen.report(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)))
+        return 0
+    folder = Path(given.get("out", SHARDS))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not given.get("overwrite"):
+        raise UsageError(f"{folder} is not empty", "replace it with --overwrite, or choose another --out")
+    result = tokenize(settings.data, settings.tokenizer, folder, screen.say)
+    for note in result.notes:
+        screen.say(f"note: {note}")
+    if screen.json:
+        screen.document({"folder": str(folder), "fingerprint": result.fingerprint, "report": asdict(result.report)})
+    else:
+        screen.report(result.report)
+    return 0

@@ -1,0 +1,21 @@
+"""`ssl export`."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.options import Command, Flag
+
+
+def build(words: Sequence[str]) -> Command:
+    return Command(
+        "export",
+        "Write a model directory that other tools load, and check that it gives the same numbers",
+        (
+            Flag("model", (), "run (name, folder, @latest) or model directory", metavar="RUN", required=True),
+            Flag("folder", (), "folder to write", metavar="DIR", required=True),
+            Flag("to", ("--to",), "format: hf, a directory for AutoModel and AutoTokenizer", metavar="FORMAT", default="hf"),
+            Flag("overwrite", ("--overwrite",), "replace what stands in the folder", kind="truth"),
+            Flag("check", ("--check/--no-check",), "read it back and compare hidden states and logits [default: yes]", kind="truth"),
+        ),
+        "sslcli.cli.actions.export:run",
+        ("ssl export @latest --to hf my-model", "ssl export runs/first --to hf my-model --overwrite"),
+    )

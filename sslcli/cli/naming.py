@@ -1,0 +1,61 @@
+"""What a line says of the plugins it wants, read before it is parsed, because it decides which flags there are."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from sslcli import registry
+from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
+from sslcli.runfiles import merged, nested, parse_assignments, read_layer
+
+FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}
+
+
+def said_by(words: Sequence[str], files: Iterable[Path] = ()) -> dict[str, Any]:
+    """The settings that choose plugins: `files` < -c files < --set < flags."""
+    tree: dict[str, Any] = {}
+    for path in (*files, *(Path(name) for name in peek(words, "--config", "-c"))):
+        tree = merged(tree, read_layer(path).values)
+    tree = merged(tree, parse_assignments(peek(words, "--set", "-s")).values)
+    for flag, key in FLAGS.items():
+        for value in peek(words, flag)[-1:]:
+            tree = merged(tree, nested(key, value))
+    return tree
+
+
+def text_at(tree: Any, key: str) -> str:
+    """The text at a dotted key; empty where there is none, or something else, which the settings will refuse."""
+    for part in key.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree if isinstance(tree, str) else ""
+
+
+def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]:
+    """Options of the reader and of the tokenizer that are named, beside the flags there are."""
+    added: list[Flag] = []
+    for kind, chosen, key in (
+        ("readers", "data.reader", "data.reader_options"),
+        ("tokenizers", "tokenizer.kind", "tokenizer.options"),
+    ):
+        if name := text_at(said, chosen):
+            added += plugin_flags(_options(kind, name), name, key, spellings([*flags, *added, *GLOBALS]))
+    return added
+
+
+def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
+    """Options of "mlm" or of both parts of "mlm+nsp", beside the flags there are."""
+    names = list(dict.fromkeys(name.strip() for name in expression.split("+") if name.strip()))
+    taken = spellings([*flags, *GLOBALS])
+    return unambiguous(
+        [
+            flag
+            for name in names
+            for flag in plugin_flags(_options("objectives", name), name, f"options.{name}", taken, joined=len(names) > 1)
+        ]
+    )
+
+
+def _options(kind: str, name: str) -> type[BaseModel]:
+    return registry.load(kind, name).Options
