@@ -31,10 +31,9 @@ from sslcli.workflows.runfolder import (
     locked,
     new_run_folder,
     now,
-    read_facts,
-    read_metrics,
     write_facts,
 )
+from sslcli.workflows.runs import read_facts, read_metrics
 from sslcli.workflows.settings import PretrainSettings
 
 OWN_FILES = ("checkpoints", "milestones", "plots", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")

@@ -25,10 +25,7 @@ from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import write_atomically
-
-
-def runs_folder() -> Path:
-    return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
+from sslcli.workflows.runs import read_metrics, runs_folder
 
 
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
@@ -70,15 +67,6 @@ def environment() -> dict[str, Any]:
     """What the numbers of a run may depend on."""
     packages = {name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")}
     return {"python": platform.python_version(), "platform": platform.platform(), "host": socket.gethostname(), "packages": packages}
-
-
-def read_facts(folder: Path) -> dict[str, Any]:
-    """run.json, empty where there is none that can be read."""
-    try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -128,23 +116,6 @@ def metrics_line(event: Event) -> dict[str, Any] | None:
     if isinstance(event, Sampled):
         return {"step": event.step, "split": "sample", "examples": list(event.examples)}
     return None
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
-    try:
-        text = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    lines = []
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
-            lines.append(entry)
-    return lines
 
 
 def describe(event: Event) -> str:

@@ -1,9 +1,8 @@
 """`ssl pretrain`: the line's settings, the workflow, and how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sslcli.cli.commands.pretrain import AUTO
 from sslcli.cli.options import Command, Given, layers_of
@@ -62,15 +61,15 @@ def _resolved(layers: Sequence[Layer], with_recipe: bool) -> Resolved[PretrainSe
     """What was said over what the data's reader recommends; what was said also decides which recommendations make sense."""
     said = resolve(PretrainSettings, *layers)
     recipe = recipe_for(said.settings) if with_recipe else {}
-    kept = {key: value for key, value in recipe.items() if not _stands_against(key, said.sources)}
+    kept = {key: value for key, value in recipe.items() if not _stands_against(key, said.settings)}
     return resolve(PretrainSettings, dotted_layer(kept, "the recipe of the data"), *layers)
 
 
-def _stands_against(key: str, said: Mapping[str, Any]) -> bool:
+def _stands_against(key: str, said: PretrainSettings) -> bool:
     """A recommended length of the run yields to another way of saying it, a recommended shape to another model."""
     if key in ("training.max_steps", "training.epochs"):
-        return bool(said.keys() & {"training.max_steps", "training.epochs"})
-    return key.startswith("model.") and bool(said.keys() & {"model.preset", "model.source"})
+        return bool(said.training.model_fields_set & {"max_steps", "epochs"})
+    return key.startswith("model.") and bool(said.model.model_fields_set & {"preset", "source"})
 
 
 def _conclude(result: Result, screen: Screen) -> int:
