@@ -47,17 +47,19 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 @contextmanager
-def sealed(final: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
-    """Gives a folder to write into; on leaving without an error it is sealed and renamed to `final`.
+def replaced(final: Path) -> Iterator[Path]:
+    """Gives a folder to write into; on leaving without an error it is renamed to `final`.
 
-    `facts` go into the manifest. A folder that stands at `final` is replaced. Raises RunError where the disk refuses
-    (full, read-only), leaving nothing behind and what stood at `final` as it was.
+    A folder that stands at `final` is replaced. Raises RunError where the disk refuses (full, read-only), leaving nothing
+    behind and what stood at `final` as it was.
     """
     aside = final.with_name(f"{_UNFINISHED}{final.name}-{uuid.uuid4().hex[:8]}")
     try:
         aside.mkdir(parents=True)
         yield aside
-        _seal(aside, facts)
+        for path in aside.rglob("*"):
+            sync(path)
+        sync(aside)
         old = None
         if final.exists():
             old = final.with_name(f"{_UNFINISHED}old-{final.name}-{uuid.uuid4().hex[:8]}")
@@ -74,16 +76,21 @@ def sealed(final: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def sealed(final: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
+    """As `replaced`, with a manifest of every file and of `facts`, so that `read_sealed` notices any damage."""
+    with replaced(final) as aside:
+        yield aside
+        _seal(aside, facts)
+
+
 def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            sync(path)
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "blake2b": hash_file(path)}
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps({"format": "sslcli/1", **facts, "files": files}, indent=1), encoding="utf-8")
-    sync(manifest)
-    sync(folder)
 
 
 def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:

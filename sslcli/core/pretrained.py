@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sslcli.errors import ModelError
+from sslcli.errors import ModelError, RunError
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DTYPES = frozenset({"F64", "F32", "F16", "BF16"})  # others are quantised: their numbers mean nothing by themselves
@@ -116,7 +116,7 @@ def read_tensors(
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], keys: Sequence[TensorKey], depth: int) -> tuple[str, ...]:
-    """One safetensors file under their names, and the names of ours that found no place in it."""
+    """One safetensors file under their names, and the names of ours that found no place in it. Raises RunError where the disk refuses."""
     written: dict[str, Tensor] = {}
     placed: set[str] = set()
     for key in expanded(keys, depth):
@@ -124,7 +124,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], keys: Sequence[Tens
             whole = torch.cat([tensors[name] for name in key.ours]) if len(key.ours) > 1 else tensors[key.ours[0]]
             written[key.theirs] = (whole.T if key.transposed else whole).detach().cpu().clone(memory_format=torch.contiguous_format)
             placed.update(key.ours)
-    save_file(written, path, metadata={"format": "pt"})
+    try:
+        save_file(written, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise RunError(f"cannot write {path}: {error!s:.120}", "check the free space and the permissions of the disk") from error
     return tuple(name for name in tensors if name not in placed)
 
 

@@ -1,0 +1,99 @@
+"""BERT (Devlin et al. 2019): learned positions, segments, a norm after every sum.
+
+Holds the language-model head and, of models that also tell whether one sentence follows another, pooler and classifier.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sslcli.api import (
+    ConfigField,
+    ConfigReader,
+    Family,
+    Key,
+    TransformerSettings,
+    has_plain_heads,
+    has_shape,
+    read_fields,
+    write_fields,
+)
+
+ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}
+SHAPE = {
+    "architecture": "encoder",
+    "feedforward": "plain",
+    "norm": "layer",
+    "norm_place": "post",
+    "norm_embeddings": True,
+    "biases": "all",
+    "positions": "learned",
+    "position_offset": 0,
+    "window_tokens": None,
+    "shared_layers": False,
+}
+FIELDS = (
+    ConfigField("vocabulary", "vocab_size"),
+    ConfigField("width", "hidden_size"),
+    ConfigField("depth", "num_hidden_layers"),
+    ConfigField("heads", "num_attention_heads"),
+    ConfigField("feedforward_width", "intermediate_size"),
+    ConfigField("activation", "hidden_act", "gelu", ACTIVATIONS),
+    ConfigField("norm_epsilon", "layer_norm_eps", 1e-12),
+    ConfigField("longest_tokens", "max_position_embeddings"),
+    ConfigField("segments", "type_vocab_size", 2),
+    ConfigField("tied", "tie_word_embeddings", True, {True: True, False: False}),
+    ConfigField("dropout", "hidden_dropout_prob", 0.1),
+    ConfigField("initial_deviation", "initializer_range", 0.02),
+)
+LAYER, OURS = "bert.encoder.layer.{i}", "backbone.blocks.{i}"
+MODULES = {
+    "bert.embeddings.word_embeddings": "backbone.inputs.token",
+    "bert.embeddings.position_embeddings": "backbone.inputs.position",
+    "bert.embeddings.token_type_embeddings": "backbone.inputs.segment",
+    "bert.embeddings.LayerNorm": "backbone.inputs.norm",
+    f"{LAYER}.attention.self.query": f"{OURS}.attention.query",
+    f"{LAYER}.attention.self.key": f"{OURS}.attention.key",
+    f"{LAYER}.attention.self.value": f"{OURS}.attention.value",
+    f"{LAYER}.attention.output.dense": f"{OURS}.attention.output",
+    f"{LAYER}.attention.output.LayerNorm": f"{OURS}.attention_norm",
+    f"{LAYER}.intermediate.dense": f"{OURS}.feedforward.up",
+    f"{LAYER}.output.dense": f"{OURS}.feedforward.down",
+    f"{LAYER}.output.LayerNorm": f"{OURS}.feedforward_norm",
+    "bert.pooler.dense": "pooler",
+    "cls.predictions.transform.dense": "head.dense",
+    "cls.predictions.transform.LayerNorm": "head.norm",
+    "cls.predictions.decoder": "head",
+    "cls.predictions": "head",
+    "cls.seq_relationship": "classifier",
+}
+
+
+class Bert(Family):
+    summary = "BERT"
+
+    def reads(self, config: Mapping[str, Any]) -> bool:
+        return config.get("model_type") == "bert"
+
+    def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
+        reader = ConfigReader(config)
+        reader.only(is_decoder=False, add_cross_attention=False, position_embedding_type="absolute")
+        return TransformerSettings(**SHAPE, **read_fields(reader, FIELDS))
+
+    def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
+        return ConfigReader(config).ignored("attention_probs_dropout_prob")
+
+    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+        fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding == settings.width
+        if not fits or not settings.segments:
+            return None
+        whole = "BertForPreTraining" if "classifier" in heads else "BertForMaskedLM"
+        return {
+            "model_type": "bert",
+            "architectures": [whole if "head" in heads else "BertModel"],
+            **write_fields(settings, FIELDS),
+            "position_embedding_type": "absolute",
+            "attention_probs_dropout_prob": 0.0,
+        }
+
+    def keys(self, settings: TransformerSettings) -> Sequence[Key]:
+        return [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]

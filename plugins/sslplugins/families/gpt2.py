@@ -1,0 +1,97 @@
+"""GPT-2 (Radford et al. 2019): a decoder with learned positions and a norm before every layer. Its weights are transposed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sslcli.api import (
+    ConfigField,
+    ConfigReader,
+    Family,
+    Key,
+    TransformerSettings,
+    has_plain_heads,
+    has_shape,
+    read_fields,
+    write_fields,
+)
+
+ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
+SHAPE = {
+    "architecture": "decoder",
+    "feedforward": "plain",
+    "norm": "layer",
+    "norm_place": "pre",
+    "norm_embeddings": False,
+    "norm_first": True,
+    "biases": "all",
+    "positions": "learned",
+    "position_offset": 0,
+    "window_tokens": None,
+    "segments": 0,
+    "shared_layers": False,
+}
+FIELDS = (
+    ConfigField("vocabulary", "vocab_size"),
+    ConfigField("width", "n_embd"),
+    ConfigField("depth", "n_layer"),
+    ConfigField("heads", "n_head"),
+    ConfigField("activation", "activation_function", "gelu_new", ACTIVATIONS),
+    ConfigField("norm_epsilon", "layer_norm_epsilon", 1e-5),
+    ConfigField("longest_tokens", "n_positions", 1024),
+    ConfigField("tied", "tie_word_embeddings", True, {True: True, False: False}),
+    ConfigField("dropout", "resid_pdrop", 0.1),
+    ConfigField("initial_deviation", "initializer_range", 0.02),
+)
+LAYER, OURS = "transformer.h.{i}", "backbone.blocks.{i}"
+TRANSPOSED = {
+    f"{LAYER}.attn.c_attn": tuple(f"{OURS}.attention.{name}" for name in ("query", "key", "value")),
+    f"{LAYER}.attn.c_proj": (f"{OURS}.attention.output",),
+    f"{LAYER}.mlp.c_fc": (f"{OURS}.feedforward.up",),
+    f"{LAYER}.mlp.c_proj": (f"{OURS}.feedforward.down",),
+}
+NORMS = {f"{LAYER}.ln_1": f"{OURS}.attention_norm", f"{LAYER}.ln_2": f"{OURS}.feedforward_norm", "transformer.ln_f": "backbone.norm"}
+
+
+class Gpt2(Family):
+    summary = "GPT-2"
+
+    def reads(self, config: Mapping[str, Any]) -> bool:
+        return config.get("model_type") == "gpt2"
+
+    def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
+        reader = ConfigReader(config)
+        reader.only(add_cross_attention=False, scale_attn_weights=True)
+        reader.only(scale_attn_by_inverse_layer_idx=False, reorder_and_upcast_attn=False)
+        fields = read_fields(reader, FIELDS)
+        return TransformerSettings(**SHAPE, **fields, feedforward_width=reader.count("n_inner", 4 * fields["width"]))
+
+    def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
+        reader = ConfigReader(config)
+        embeddings, layers = reader.number("embd_pdrop", 0.1), reader.number("resid_pdrop", 0.1)
+        different = [f"embd_pdrop {embeddings} is ignored: resid_pdrop {layers} holds for embeddings too"] if embeddings != layers else []
+        return [*reader.ignored("attn_pdrop"), *different]
+
+    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+        if not has_shape(settings, SHAPE) or not has_plain_heads(settings):
+            return None
+        return {
+            "model_type": "gpt2",
+            "architectures": ["GPT2LMHeadModel" if "head" in heads else "GPT2Model"],
+            **write_fields(settings, FIELDS),
+            "n_inner": settings.feedforward_width,
+            "embd_pdrop": settings.dropout,
+            "attn_pdrop": 0.0,
+        }
+
+    def keys(self, settings: TransformerSettings) -> Sequence[Key]:
+        return [
+            Key("transformer.wte.weight", ("backbone.inputs.token.weight",)),
+            Key("transformer.wpe.weight", ("backbone.inputs.position.weight",)),
+            *(
+                Key(f"{theirs}.{part}", tuple(f"{name}.{part}" for name in ours), transposed=part == "weight")
+                for theirs, ours in TRANSPOSED.items()
+                for part in ("weight", "bias")
+            ),
+            *(Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in NORMS.items() for part in ("weight", "bias")),
+            Key("lm_head.weight", ("head.weight",)),
+        ]

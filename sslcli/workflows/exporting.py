@@ -1,0 +1,63 @@
+"""`ssl export`: a model directory that other tools load, read back and compared before it appears."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sslcli.core.pretrained import CONFIG, SINGLE
+from sslcli.errors import UsageError
+from sslcli.folders import replaced
+from sslcli.reports import Report, Table
+from sslcli.workflows.agreement import oracle_numbers, own_numbers, refuse_difference, sample_inputs
+from sslcli.workflows.directories import read_directory, write_directory
+from sslcli.workflows.modelcard import model_card
+from sslcli.workflows.models import load_pretrained
+
+CARD = "README.md"
+OWN_FILES = frozenset({CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
+
+
+def export(
+    reference: str, folder: Path, *, overwrite: bool = False, check: bool = True, transformers: bool = False, heads: bool = True
+) -> Report:
+    """config.json, model.safetensors, tokenizer files and a model card; the folder appears whole or not at all.
+
+    `check` reads it back and compares every layer and the logits with the model's own, `transformers` has that library do
+    the same. Without `heads` only the backbone and its pooler are written, for AutoModel. Raises CheckError where numbers
+    differ, UsageError where the folder holds something or no family holds the shape.
+    """
+    folder = folder.absolute()
+    _refuse_loss(folder, overwrite)
+    model = load_pretrained(reference)
+    if not heads:
+        pooler = {name: value for name, value in (model.pooled or {}).items() if name.startswith("pooler.")}
+        model = replace(model, head=None, pooled=pooler)
+    tokenizer = model.tokenizer()
+    differences = {}
+    with replaced(folder) as aside:
+        notes = [*model.notes, *write_directory(model, aside, tokenizer)]
+        (aside / CARD).write_text(model_card(model, folder.name, notes), encoding="utf-8")
+        inputs = sample_inputs(model.settings, tokenizer.pad)
+        if check or transformers:
+            expected = own_numbers(model, inputs)
+        if check:
+            differences["read back"] = refuse_difference(expected, own_numbers(read_directory(aside), inputs), "the export, read back,")
+        if transformers:
+            found = oracle_numbers(aside, model, inputs)
+            differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
+    rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
+    rows += [(f"largest difference {who}", f"{difference:.1e}") for who, difference in differences.items()]
+    return Report(f"exported {reference} to {folder}", tables=[Table("export", ("what", "value"), rows)], notes=notes)
+
+
+def _refuse_loss(folder: Path, overwrite: bool) -> None:
+    """An export replaces an older one when asked to, and never anything else."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file", "give the name of a folder")
+    present = sorted(path.name for path in folder.iterdir())
+    if present and not overwrite:
+        raise UsageError(f"{folder} is not empty", "choose another folder, or replace it with --overwrite")
+    foreign = [name for name in present if name not in OWN_FILES]
+    if foreign:
+        raise UsageError(f"{folder} holds {foreign[0]}, which no export wrote and overwriting would delete", "choose another folder")

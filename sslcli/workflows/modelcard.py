@@ -1,0 +1,72 @@
+"""README.md of an exported model: what it is, what it was trained on, how well it does; facts of the run, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from sslcli.core.arithmetic import parameters
+from sslcli.workflows.runs import read_run
+from sslcli.workflows.weights import Pretrained
+
+PIPELINES = {"encoder": ("fill-mask", "AutoModelForMaskedLM"), "decoder": ("text-generation", "AutoModelForCausalLM")}
+
+
+def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
+    """Front matter as the hub reads it, then a table of the shape, the training and its last held-out figures."""
+    settings = pretrained.settings
+    pipeline, loader = PIPELINES[settings.architecture] if pretrained.head is not None else ("feature-extraction", "AutoModel")
+    front = {"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["self-supervised-learning", "sslcli"]}
+    rows: list[tuple[str, Any]] = [
+        ("architecture", settings.architecture),
+        ("parameters", f"{parameters(settings):,}"),
+        ("layers", settings.depth),
+        ("width", settings.width),
+        ("heads", settings.heads),
+        ("vocabulary", f"{settings.vocabulary:,}"),
+        ("longest sequence", f"{settings.longest_tokens:,} tokens"),
+        *_training(pretrained),
+    ]
+    lines = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
+        f"# {name}",
+        "",
+        *_table(("", ""), rows),
+        "",
+        *_figures(pretrained),
+        "```python",
+        f"from transformers import {loader}, AutoTokenizer",
+        "",
+        f'model, tokenizer = {loader}.from_pretrained("{name}"), AutoTokenizer.from_pretrained("{name}")',
+        "```",
+        *(f"\n{note[:1].upper()}{note[1:]}." for note in notes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:
+    if pretrained.trained is None:
+        return []
+    run = read_run(pretrained.trained.folder)
+    saved = pretrained.trained.settings
+    return [
+        ("objective", saved.objective),
+        ("checkpoint", pretrained.folder.name),
+        ("data", " ".join(saved.data.train)),
+        ("data fingerprint", run.facts.get("data", "unknown")),
+        ("started", run.started or "unknown"),
+        ("written by", f"sslcli {(run.facts.get('packages') or {}).get('sslcli', '')}".strip()),
+    ]
+
+
+def _figures(pretrained: Pretrained) -> list[str]:
+    """The last held-out figures of the run, beside the floors it was measured against."""
+    evaluation: Mapping[str, Any] = read_run(pretrained.trained.folder).evaluation if pretrained.trained is not None else {}
+    metrics = evaluation.get("metrics")
+    figures = {"loss (nats)": evaluation.get("loss"), **(metrics if isinstance(metrics, dict) else {})}
+    rows = [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]
+    return [f"Held-out data at step {evaluation.get('step')}:", "", *_table(("figure", "value"), rows), ""] if rows else []
+
+
+def _table(head: tuple[str, str], rows: Sequence[tuple[str, Any]]) -> list[str]:
+    return [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]

@@ -1,0 +1,196 @@
+"""Model references: what a user calls a model, and the weights that lie there.
+
+    runs/first                     a run folder: its best checkpoint, else its newest
+    runs/first/checkpoints/step-000200     one checkpoint or milestone
+    models/bert                    a directory with config.json and model.safetensors
+    first, fir                     a run by name or unique beginning
+    @latest, @latest:mlm           the newest run, of that objective
+    @best:mlm                      the run with the lowest held-out loss of that objective
+    REF:step-2000, REF:best, REF:last      that checkpoint of a run
+
+Nothing is fetched from a network.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import problems_of, resolve
+from sslcli.contracts import Frame
+from sslcli.core.pretrained import CONFIG
+from sslcli.core.settings import TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, load_tensors, step_name
+from sslcli.engine.composite import build_objective
+from sslcli.engine.learner import Learner
+from sslcli.errors import ModelError, SslError, UsageError
+from sslcli.folders import read_sealed
+from sslcli.runfiles import read_layer
+from sslcli.workflows.directories import read_directory
+from sslcli.workflows.runs import all_runs, find_run
+from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
+
+BEST = "@best"
+RUN_FILE = "config.yaml"
+# What reads the language-model head of a directory that no run of ours wrote.
+READERS: Mapping[str, str] = {"encoder": "mlm", "decoder": "clm"}
+_SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
+_REMOTE = re.compile(r"(hf|ms):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?")
+_HEAD = re.compile(r"(?:parts\.[^.]+\.)?head\.(.+)")
+_POOLED = re.compile(r"(?:parts\.[^.]+\.)?classifier\.((?:pooler|classifier)\..+)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reference leads: a folder of weights and, where it is one of ours, its run folder."""
+
+    weights: Path
+    run: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_pretrained(reference: str) -> Pretrained:
+    """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere, ModelError where it is damaged."""
+    place = locate(reference)
+    return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
+
+
+def learner_of(pretrained: Pretrained) -> Learner:
+    """Backbone and learnable as they were trained; for a foreign directory the objective that reads its head.
+
+    Raises ModelError where there is no tokenizer or, of a foreign directory, no language-model head; PluginError where
+    the objective is no longer installed.
+    """
+    trained = pretrained.trained
+    if trained is None and pretrained.head is None:
+        raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
+    names = [READERS[pretrained.settings.architecture]] if trained is None else trained.settings.objective.split("+")
+    given = {} if trained is None else trained.settings.options
+    classes = {name: registry.load("objectives", name) for name in names}
+    try:
+        options = {name: cls.Options(**given.get(name, {})) for name, cls in classes.items()}
+    except ValidationError as error:
+        raise ModelError(
+            f"{pretrained.folder} was trained with options that '{'+'.join(names)}' no longer has", "install the version that trained it"
+        ) from error
+    objective = build_objective(classes, options, Frame(pretrained.settings, pretrained.tokenizer()))
+    if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
+        raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{'+'.join(names)}'", "install the version that trained it")
+    learner = Learner(Transformer(pretrained.settings), objective)
+    pretrained.load_into(learner.backbone, objective)
+    return learner
+
+
+def locate(reference: str) -> Place:
+    """The folder behind a reference. Raises UsageError or ModelError where there is none."""
+    whole, selector, step = reference, None, None
+    if not Path(reference).exists() and (match := _SELECTED.fullmatch(reference)):
+        whole, selector, step = match.groups()
+    path = Path(whole)
+    run = next((folder for folder in (path, *path.parents[:2]) if (folder / RUN_FILE).is_file()), None)
+    if (path / BACKBONE).is_file():
+        if run is None:
+            raise ModelError(f"{path} is a checkpoint outside of its run", f"it needs the {RUN_FILE} of its run two folders above")
+        read_sealed(path)
+        return Place(path, run)
+    if run == path:
+        return _checkpoint(path, selector, step)
+    if (path / CONFIG).is_file():
+        if selector is not None:
+            raise UsageError(f"{path} is a model directory, which has no '{selector}'", "leave that out")
+        return Place(path)
+    if path.exists():
+        raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {CONFIG}")
+    return _checkpoint(_named_run(whole), selector, step)
+
+
+def _named_run(name: str) -> Path:
+    if name == BEST or name.startswith(f"{BEST}:"):
+        return _best_run(name.partition(":")[2])
+    try:
+        return find_run(name).folder
+    except UsageError as error:
+        if _REMOTE.fullmatch(name):
+            hint = "nothing is fetched from a network: download the model and give its folder"
+            raise UsageError(f"there is no run or folder '{name}'", hint) from error
+        raise
+
+
+def _best_run(objective: str) -> Path:
+    runs = [run for run in all_runs() if isinstance(run.facts.get("best_loss"), int | float) and objective in ("", run.objective)]
+    if not runs:
+        raise UsageError(f"no run{f' of {objective}' if objective else ''} has a held-out loss yet", "ssl runs lists the runs")
+    objectives = sorted({run.objective for run in runs})
+    if len(objectives) > 1:
+        raise UsageError(
+            f"{BEST} compares losses, and those of {' and '.join(objectives)} do not compare", f"name one: {BEST}:{objectives[0]}"
+        )
+    return min(runs, key=lambda run: run.facts["best_loss"]).folder
+
+
+def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
+    """The named checkpoint or milestone; without a name the best, or the newest that is whole."""
+    if step is not None:
+        name = step_name(int(step))
+        found = next((folder / name for folder in (run / "checkpoints", run / "milestones") if (folder / name).is_dir()), None)
+        if found is None:
+            steps = sorted({path.name for kind in ("checkpoints", "milestones") for path in (run / kind).glob("step-*")})
+            raise UsageError(f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}")
+        read_sealed(found)
+        return Place(found, run)
+    notes: list[str] = []
+    if selector != "last" and (best := _best_of(run)) is not None:
+        try:
+            read_sealed(best)
+            return Place(best, run)
+        except ModelError as error:
+            if selector == "best":
+                raise
+            notes.append(f"the best checkpoint is passed over: {error.message}")
+    newest, passed = Checkpoints(run, 1, {}).newest()
+    if selector == "best" or newest is None:
+        problem = "best checkpoint" if selector == "best" else "checkpoint that is whole"
+        raise ModelError(f"{run} has no {problem}", passed[0] if passed else "the run has not got that far")
+    return Place(newest, run, (*notes, *passed))
+
+
+def _best_of(run: Path) -> Path | None:
+    try:
+        name = (run / "best").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return run / "checkpoints" / name if re.fullmatch(r"step-\d+", name) else None
+
+
+def _read_run(place: Place, run: Path) -> Pretrained:
+    try:
+        saved = resolve(PretrainSettings, read_layer(run / RUN_FILE)).settings
+        settings = TransformerSettings(**saved.model.shape)
+    except ValidationError as error:
+        raise ModelError(f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}", "the file is damaged") from error
+    except SslError as error:
+        raise ModelError(f"{run / RUN_FILE} cannot be used: {error.message}", "the file is damaged, or of another version") from error
+    backbone, learnable = load_tensors(place.weights / BACKBONE), load_tensors(place.weights / LEARNABLE)
+    expected = {name.removeprefix("backbone."): shape for name, shape in expected_shapes(settings).items() if name.startswith("backbone.")}
+    if shapes_of(backbone) != expected:
+        raise ModelError(f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}", "the run folder is damaged")
+    head, pooled = _heads(learnable, settings)
+    return Pretrained(settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable))
+
+
+def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | None, State | None]:
+    """The heads of a known kind in a learnable's state, by their names; one that has other tensors is none of them."""
+    wanted = expected_shapes(settings)
+    head = {match[1]: value for name, value in learnable.items() if (match := _HEAD.fullmatch(name))}
+    pooled = {match[1]: value for name, value in learnable.items() if (match := _POOLED.fullmatch(name))}
+    names = {name.removeprefix("head."): shape for name, shape in wanted.items() if name.startswith("head.")}
+    if settings.tied:
+        names.pop("weight")
+    has_head = shapes_of(head) == names and (bool(head) or settings.architecture == "decoder")
+    has_pooled = shapes_of(pooled) == {name: wanted[name] for name in wanted if name.startswith(("pooler.", "classifier."))}
+    return head if has_head else None, pooled if has_pooled else None

@@ -1,0 +1,115 @@
+"""What is known of a pretrained model, wherever it was read from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.settings import TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import ModelError
+from sslcli.workflows.settings import PretrainSettings
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Of a run of ours: its folder, its settings, and everything its learnable was."""
+
+    folder: Path
+    settings: PretrainSettings
+    learnable: State
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Weights on the host, under our names.
+
+    `folder`: where the weights lie. `head`: state of a LanguageModelHead, None where there is none (a decoder's tied head
+    is there and empty). `pooled`: what there is of a PooledClassifier, the pooler alone perhaps. `notes`: sentences that
+    a user should read.
+    """
+
+    settings: TransformerSettings
+    folder: Path
+    backbone: State
+    head: State | None = None
+    pooled: State | None = None
+    tokenizer_folder: Path | None = None
+    notes: Sequence[str] = ()
+    trained: Trained | None = None
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """Which of "head", "pooler" and "classifier" there are."""
+        return frozenset(name.partition(".")[0] for name in self.pooled or {}) | ({"head"} if self.head is not None else set())
+
+    def tokenizer(self) -> Tokenizer:
+        """Raises ModelError where there is none, or where it has more tokens than the model."""
+        if self.tokenizer_folder is None:
+            raise ModelError(f"{self.folder} has no tokenizer.json", "save its tokenizer there: tokenizer.save_pretrained(folder)")
+        tokenizer = Tokenizer.load(self.tokenizer_folder)
+        if tokenizer.size > self.settings.vocabulary:
+            raise ModelError(
+                f"the tokenizer in {self.tokenizer_folder} has {tokenizer.size} tokens, and the model knows {self.settings.vocabulary}",
+                "they do not belong together; resize the model's embeddings, or give it its own tokenizer",
+            )
+        return tokenizer
+
+    def network(self) -> tuple[Transformer, LanguageModelHead | None]:
+        """Backbone and head with these weights, not in training."""
+        with torch.device("meta"):
+            backbone, head = Transformer(self.settings), LanguageModelHead(self.settings)
+        backbone.load_state_dict(dict(self.backbone), assign=True)
+        if self.head is None:
+            return backbone.eval(), None
+        head.load_state_dict(dict(self.head), assign=True)
+        return backbone.eval(), head.eval()
+
+    def load_into(self, backbone: Transformer, learnable: nn.Module) -> None:
+        """Copy the weights: the backbone's, and of the learnable all that it has in common with what was trained.
+
+        The learnable of a run goes on whole where names and shapes are the same; otherwise its heads of a known kind do.
+        """
+        backbone.load_state_dict(dict(self.backbone))
+        own = learnable.state_dict()
+        if self.trained is not None and shapes_of(own) == shapes_of(self.trained.learnable):
+            learnable.load_state_dict(dict(self.trained.learnable))
+            return
+        for module in learnable.modules():
+            if isinstance(module, LanguageModelHead) and self.head is not None:
+                module.load_state_dict(dict(self.head))
+            elif isinstance(module, PooledClassifier) and self.pooled:
+                fitting = {name: value for name, value in self.pooled.items() if value.shape == module.state_dict()[name].shape}
+                module.load_state_dict(fitting, strict=False)
+
+
+def shapes_of(state: State) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def expected_shapes(settings: TransformerSettings) -> dict[str, tuple[int, ...]]:
+    """Of a backbone and every known head, under the names that keys use; no memory is taken.
+
+    The head is given as if it were not tied: what a file says of that matrix is looked at, not believed.
+    """
+    untied = settings.model_copy(update={"tied": False})
+    with torch.device("meta"):
+        modules = {"backbone.": Transformer(settings), "head.": LanguageModelHead(untied), "": PooledClassifier(settings, 2)}
+    return {f"{prefix}{name}": shape for prefix, module in modules.items() for name, shape in shapes_of(module.state_dict()).items()}
+
+
+def part_of(state: State, prefix: str) -> dict[str, Tensor]:
+    """Tensors whose names begin with `prefix`, without it."""
+    return dict(_stripped(state, prefix))
+
+
+def _stripped(state: State, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    for name, value in state.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), value
