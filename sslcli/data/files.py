@@ -1,17 +1,19 @@
 """Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place."""
 
 import gzip
-import io
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import zstandard
-
 from sslcli.data.documents import Where
 from sslcli.errors import DataError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 STANDARD_INPUT = "-"
 LONGEST_LINE_BYTES = 1 << 26
@@ -39,10 +41,12 @@ def open_bytes(reference: str) -> BinaryIO:
         if path.suffix.lower() == ".gz":
             return gzip.open(path, "rb")  # type: ignore[return-value]
         if path.suffix.lower() == ".zst":
-            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True))
+            return zstd.open(path, "rb")
         return path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path} cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
+        ) from error
 
 
 def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") -> Iterator[tuple[int, str]]:
@@ -83,7 +87,7 @@ def _byte_lines(reference: str) -> Iterator[bytes]:
 def _next_block(file: BinaryIO, reference: str) -> bytes:
     try:
         return file.read(_BLOCK_BYTES)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
         raise DataError(
             f"{reference} cannot be read to its end: {error}", "the file is damaged, or is not packed as its name says"
         ) from error

@@ -5,6 +5,7 @@ Letters: T tokens of a text, V vocabulary.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,17 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
         encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        batch = [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        return [self._taken_apart(text) if self._spelled[ids].any() else ids for text, ids in zip(texts, batch, strict=True)]
+
+    def _taken_apart(self, text: str) -> np.ndarray:
+        """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words."""
+        names = sorted((name for name in self.pieces(np.flatnonzero(self._spelled)) if name), key=len, reverse=True)
+        cut = re.sub("|".join(map(re.escape, names)), lambda match: f"{match[0][0]}\0{match[0][1:]}", text)
+        return np.concatenate([self._library_ids(part) for part in cut.split("\0")])
+
+    def _library_ids(self, text: str) -> np.ndarray:
+        return np.asarray(self._library.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Text, special tokens included by their names."""
@@ -88,6 +99,14 @@ class Tokenizer:
         table_V[[token for token in (self.mask, self.classify, self.separate, self.pad, self.unknown, self.end) if token is not None]] = (
             True
         )
+        return table_V
+
+    @cached_property
+    def _spelled(self) -> np.ndarray:
+        """bool [V]: special tokens that no text may yield; the unknown one it may."""
+        table_V = self.specials.copy()
+        if self.unknown is not None:
+            table_V[self.unknown] = False
         return table_V
 
     @cached_property

@@ -1,0 +1,167 @@
+"""Readers and references: the same documents whatever the file is packed in, and every bad input named by its place."""
+
+import gzip
+import io
+import json
+
+import pytest
+
+from sslcli import registry
+from sslcli.data.files import read_lines, zstd
+from sslcli.data.settings import DataSettings
+from sslcli.errors import DataError, SslError
+from sslcli.workflows.sources import documents, expand
+
+LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
+
+
+def texts(*references, **options):
+    data = DataSettings(train=tuple(str(reference) for reference in references), reader_options=options)
+    return [document.text for document in documents(expand(data.train, None), data)]
+
+
+def packed(content):
+    return {"c.txt": content, "c.txt.gz": gzip.compress(content), "c.txt.zst": zstd.compress(content)}
+
+
+@pytest.mark.parametrize("name", ["c.txt", "c.txt.gz", "c.txt.zst"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_same_lines_however_they_are_packed(name, end, mark, tmp_path):
+    (tmp_path / name).write_bytes(packed(mark + end.join(LINES).encode())[name])
+    assert texts(tmp_path / name) == LINES
+    assert texts(tmp_path / name, documents_by="file") == ["\n".join(LINES)]
+
+
+def test_lines_longer_than_a_block_come_whole(tmp_path):
+    long = "ä" * 3_000_001
+    (tmp_path / "c.txt").write_text(f"short\n{long}\nshort again")
+    assert [line for _, line in read_lines(str(tmp_path / "c.txt"))] == ["short", long, "short again"]
+
+
+def test_blank_lines_part_documents_where_there_are_any(tmp_path):
+    (tmp_path / "c.txt").write_text("a\nb\n\n\nc\n  \nd\n\n")
+    assert texts(tmp_path / "c.txt") == ["a\nb", "c", "d"]
+    assert texts(tmp_path / "c.txt", documents_by="line") == ["a", "b", "c", "d"]
+
+
+def test_folders_globs_languages_and_limits(tmp_path):
+    for name in ("b.txt", "a.txt", "sub/c.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({"text": name}) if name.endswith("jsonl") else name)
+    (tmp_path / "ignored.bin").write_bytes(b"\0")
+    assert texts(tmp_path) == ["a.txt", "b.txt", "sub/c.jsonl"]
+    assert texts(tmp_path / "*.txt") == ["a.txt", "b.txt"]
+    data = DataSettings(train=(f"zh={tmp_path / 'a.txt'}", str(tmp_path / "b.txt")), limit=2)
+    assert [(d.text, d.language) for d in documents(expand(data.train, None), data)] == [("a.txt", "zh"), ("b.txt", "")]
+
+
+def test_standard_input_is_read(monkeypatch):
+    class Standard:
+        buffer = io.BytesIO(b"piped in\nand more")
+
+    monkeypatch.setattr("sys.stdin", Standard)
+    assert texts("-") == ["piped in", "and more"]
+
+
+def test_jsonl_takes_the_field_it_is_told(tmp_path):
+    (tmp_path / "c.jsonl").write_text('{"body": "x", "language": "fr"}\n\n{"body": "y"}\n')
+    assert texts(tmp_path / "c.jsonl", text_field="body") == ["x", "y"]
+
+
+BAD_FILES = {
+    "t.txt: not UTF-8": b"good\nbad \xff\xfe\n",
+    "t.txt: NUL": b"good\nb\0d\n",
+    "t.txt: UTF-16": "text".encode("utf-16"),
+    "t.txt.gz: not packed": b"plain text",
+    "t.txt.gz: cut": gzip.compress(b"some text\n" * 1000)[:-20],
+    "t.txt.gz: flipped": gzip.compress(b"some text\n" * 1000)[:40] + b"\xff" * 40,
+    "t.txt.zst: not packed": b"plain text",
+    "t.txt.zst: flipped": zstd.compress(b"some text\n" * 1000)[:9] + b"\xff" * 60,
+    "t.txt.zst: cut": zstd.compress("".join(f"line {n * n}\n" for n in range(5000)).encode())[:-30],
+    "t.jsonl: not JSON": b"{",
+    "t.jsonl: cut": b'{"text": "a"}\n{"text": "b',
+    "t.jsonl: list": b'["text"]',
+    "t.jsonl: number": b"3",
+    "t.jsonl: null": b"null",
+    "t.jsonl: text missing": b'{"texts": "a"}',
+    "t.jsonl: text is a number": b'{"text": 3}',
+    "t.jsonl: text is null": b'{"text": null}',
+    "t.jsonl: text is a list": b'{"text": ["a"]}',
+    "t.jsonl: deep": b"[" * 200_000,
+    "t.jsonl: not UTF-8": b'{"text": "\xff"}',
+    "t.jsonl: NUL": b'{"text": "\0"}',
+    "t.jsonl: single quotes": b"{'text': 'a'}",
+    "t.jsonl: two objects": b'{"text": "a"} {"text": "b"}',
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_content_is_an_error_that_names_the_file(case, tmp_path):
+    name = case.partition(":")[0]
+    (tmp_path / name).write_bytes(BAD_FILES[case])
+    with pytest.raises(DataError) as caught:
+        texts(tmp_path / name)
+    assert name in caught.value.message
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(("content", "record"), [(b"a\nb\n\xff", 3), (b"\0", 1), (b"a\n" * 500 + b"\xff", 501)])
+def test_the_record_is_named(content, record, tmp_path):
+    (tmp_path / "t.txt").write_bytes(content)
+    with pytest.raises(DataError, match=f"record {record}:"):
+        texts(tmp_path / "t.txt")
+
+
+def test_replacing_takes_what_is_not_utf8(tmp_path):
+    (tmp_path / "t.txt").write_bytes(b"bad \xff byte")
+    assert texts(tmp_path / "t.txt", errors="replace") == ["bad \ufffd byte"]
+
+
+BAD_REFERENCES = [
+    "nowhere.txt",
+    "nowhere/",
+    "*.nothing",
+    "ftp:thing",
+    "demo:moon",
+    "file.pdf",
+    "nosuffix",
+    "",
+    " ",
+    "zh=",
+    "zh=nowhere.txt",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("reference", BAD_REFERENCES)
+def test_bad_references_are_errors_with_a_hint(reference, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("file.pdf", "nosuffix"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(SslError) as caught:
+        texts(reference)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_an_empty_folder_and_a_folder_by_the_name_of_a_file(tmp_path):
+    (tmp_path / "d.txt").mkdir()
+    with pytest.raises(DataError, match="holds no file"):
+        texts(tmp_path)
+    with pytest.raises(DataError, match="is a folder"):
+        list(read_lines(str(tmp_path / "d.txt")))
+
+
+@pytest.mark.parametrize("kind", ["txt", "jsonl"])
+def test_unknown_options_are_named(kind, tmp_path):
+    (tmp_path / f"a.{kind}").write_text("{}")
+    with pytest.raises(SslError, match="documents_bye"):
+        texts(tmp_path / f"a.{kind}", documents_bye="line")
+
+
+def test_every_option_of_the_readers_is_described():
+    for name in registry.names("readers"):
+        for field in registry.load("readers", name).Options.model_fields.values():
+            assert field.description
