@@ -26,7 +26,7 @@ def passages_of(
         own = {place - start: role for place, role in (roles or {}).items() if start <= place < start + length}
         spans = spans_of(tokens_T[start : start + length], tokenizer, own)
         if answers:
-            spans.append(Span(f"  →  {answers[number]}", "target"))
+            spans += [Span("  →  "), Span(answers[number], "target")]
         passages.append(Passage(f"sample {number + 1}", spans))
         start += length
     return passages
@@ -47,7 +47,12 @@ def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] 
     for (role, is_special), group in groupby(range(len(tokens)), key=lambda place: (role_of(place), bool(special[place]))):
         places = list(group)
         text = " ".join(tokenizer.pieces(tokens[places])) if is_special else _decoded(tokens, places, tokenizer)
-        spans.append(Span(_spaced(spans, text, follows_special=is_special or (places[0] > 0 and special[places[0] - 1])), role))
+        if spans and (is_special or special[places[0] - 1]) and not text.startswith(" "):
+            text = f" {text}"
+        if role != "plain" and text.startswith(" "):  # a space belongs to nobody
+            spans.append(Span(" "))
+            text = text[1:]
+        spans.append(Span(text, role))
     return spans
 
 
@@ -59,7 +64,3 @@ def _decoded(tokens: np.ndarray, places: Sequence[int], tokenizer: Tokenizer) ->
     before = tokenizer.decode(tokens[first - 1 : first])
     both = tokenizer.decode(tokens[[first - 1, *places]])
     return both[len(before) :] if both.startswith(before) else tokenizer.decode(tokens[places])
-
-
-def _spaced(spans: Sequence[Span], text: str, follows_special: bool) -> str:
-    return f" {text}" if spans and follows_special and not text.startswith(" ") else text
