@@ -125,12 +125,30 @@ def _run(words: list[str]) -> int:
 def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
     from sslcli.cli.options import GLOBALS, Group, add_group, add_to, with_values
 
-    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(words[words.index(name) + 1 :])
+    built = built_command(name, words[words.index(name) + 1 :])
     if isinstance(built, Group):
         add_group(app, built, _finish)
         return words
     add_to(app, built, _finish)
     return with_values(words, [*built.flags, *GLOBALS])
+
+
+def built_command(name: str, words: Sequence[str]) -> Any:
+    """The Command or Group of one name, with all the flags that this line may have."""
+    from dataclasses import replace
+
+    from sslcli.cli.options import Group
+
+    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(words)
+    if isinstance(built, Group) or not built.more:
+        return built
+    return replace(built, flags=[*built.flags, *_imported(built.more)(words)])
+
+
+def _imported(function: str) -> Any:
+    """ "module:function"."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _finish(command: Any, given: Mapping[str, Any]) -> int:
@@ -139,8 +157,7 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
     screen = Screen(
         json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
     )
-    module, _, function = command.action.partition(":")
-    return getattr(importlib.import_module(module), function)(command, given, screen)
+    return _imported(command.action)(command, given, screen)
 
 
 def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version")) -> None:
@@ -174,7 +191,7 @@ def _known_flags(words: Sequence[str]) -> list[str]:
     name = next((word for word in words if word in COMMANDS), None)
     if name is None:
         return []
-    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(list(words)[list(words).index(name) + 1 :])
+    built = built_command(name, list(words)[list(words).index(name) + 1 :])
     commands = built.commands if isinstance(built, Group) else [built]
     return sorted(spellings([*(flag for command in commands for flag in command.flags), *GLOBALS]))
 

@@ -45,7 +45,8 @@ class Flag:
 class Command:
     """`action` ("module:function") is imported when the line is parsed, and not for --help.
 
-    It is called with the command, what stood on the line by key, and the screen, and returns an exit code.
+    It is called with the command, what stood on the line by key, and the screen, and returns an exit code. `more` is a
+    function that gives further flags for a line, where finding them out takes heavy imports.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Command:
     flags: Sequence[Flag]
     action: str
     examples: Sequence[str] = ()
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,10 @@ def flags_for(model: type[BaseModel]) -> list[Flag]:
     return [_flag(key, field, flags_of(field), _panel(field)) for key, field in leaves(model) if flags_of(field)]
 
 
-def plugin_flags(options: type[BaseModel], name: str, key: str, taken: Iterable[str], *, joined: bool = False) -> list[Flag]:
-    """All fields of a plugin's Options as flags of panel "NAME options", below the dotted `key`.
+def plugin_flags(
+    options: type[BaseModel], name: str, key: str, taken: Iterable[str], *, joined: bool = False, panel: str = ""
+) -> list[Flag]:
+    """All fields of a plugin's Options as flags of a panel ("NAME options"), below the dotted `key`.
 
     A name that is taken gives way to --NAME-FIELD; objectives that are `joined` have both. Both forms set the same key.
     """
@@ -96,7 +100,7 @@ def plugin_flags(options: type[BaseModel], name: str, key: str, taken: Iterable[
         own = tuple(_with_no(flag, field) for flag in flags_of(field) or (f"--{dashed}",))
         names = tuple(flag for flag in own if not set(_spellings(flag)) & taken)
         names = (*names, _with_no(long, field)) if joined or not names else names
-        flags.append(_flag(f"{key}.{field_key}", field, names, f"{name} options"))
+        flags.append(_flag(f"{key}.{field_key}", field, names, panel or f"{name} options"))
     return flags
 
 

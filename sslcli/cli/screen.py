@@ -46,10 +46,10 @@ class Screen:
     def say(self, text: str) -> None:
         """A remark, beside the result."""
         if not self.quiet:
-            self.err.print(Text(text))
+            self.err.print(Text(text), soft_wrap=True)
 
     def line(self, text: str = "") -> None:
-        self.out.print(Text(text))
+        self.out.print(Text(text), soft_wrap=True)
 
     def report(self, report: Report) -> None:
         if self.json:
@@ -64,7 +64,7 @@ class Screen:
         for curve in report.curves:
             self.out.print(drawn_curve(curve))
         for passage in report.passages:
-            self.out.print(drawn_passage(passage))
+            self.out.print(drawn_passage(passage), soft_wrap=True)
         for note in report.notes:
             self.line(note)
 

@@ -108,6 +108,31 @@ pretrain --resume --json
 pretrain --learning_rate 3
 pretrain --per_device_train_batch_size=8
 pretrain --output_dir x
+generate
+generate text
+generate text --model nobody
+generate text --model @latest
+generate text --model @best
+generate text --model /
+generate text --seed x
+generate text --seed -1
+generate text --nothing
+generate a b
+export
+export nobody
+export nobody somewhere
+export nobody somewhere --to onnx
+export / somewhere
+tokenize --data missing.txt
+tokenize --data nobody:world
+tokenize --tokenizer nobody
+tokenize --tokenizer-from missing
+tokenize --vocabulary 0
+tokenize --vocabulary many
+tokenize --seq-len 8
+tokenize -s tokenizer.options.nothing=1
+tokenize -s training.seed=1
+tokenize text
 runs nothing
 runs show nobody
 runs show @latest

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 
 import pytest
 from rich.console import Console
@@ -111,7 +112,7 @@ def test_on_a_terminal_a_table_grows_and_each_row_waits_for_its_tick():
         progress = TerminalProgress(live, "title")
         for event in EVENTS:
             progress(event)
-    out = stream.getvalue()
+    out = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
     assert out.count("eval loss") == 1
     row = next(line for line in out.splitlines() if "0.25" in line)
     assert row.split() == ["50", "3", "2.5", "0.25", "5,000", "✓", "best"]

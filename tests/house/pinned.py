@@ -3,11 +3,10 @@
 `python tests/house/pinned.py` writes both files anew; the diff is what a reviewer looks at.
 """
 
-import importlib
 from pathlib import Path
 
 from sslcli import api
-from sslcli.cli.app import COMMANDS
+from sslcli.cli.app import COMMANDS, built_command
 from sslcli.cli.options import GLOBALS, Group
 
 HERE = Path(__file__).parent
@@ -17,7 +16,7 @@ def flag_lines():
     """ "ssl pretrain --lr X" for every flag and argument."""
     lines = [f"ssl * {' '.join(flag.names)}" for flag in GLOBALS]
     for name in COMMANDS:
-        built = importlib.import_module(f"sslcli.cli.commands.{name}").build(["--help"])
+        built = built_command(name, ["--help"])
         commands = [(f"{name} {command.name}", command) for command in built.commands] if isinstance(built, Group) else [(name, built)]
         for title, command in commands:
             for flag in command.flags:

@@ -13,10 +13,13 @@ FORMAT = "hf"
 def run(command: Command, given: Given, screen: Screen) -> int:
     if given.get("to", FORMAT) != FORMAT:
         raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
-    folder = Path(given["folder"])
-    export(given["model"], folder, overwrite=bool(given.get("overwrite")), check=given.get("check", True))
-    if screen.json:
-        screen.document({"folder": str(folder)})
-    else:
-        screen.line(f"wrote {folder}")
+    report = export(
+        given["model"],
+        Path(given["folder"]),
+        overwrite=bool(given.get("overwrite")),
+        check=given.get("check", True),
+        transformers=bool(given.get("transformers")),
+        heads=given.get("heads", True),
+    )
+    screen.report(report)
     return 0

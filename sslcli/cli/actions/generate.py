@@ -3,22 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sslcli.cli.options import Command, Given
+from sslcli import registry
+from sslcli.cli.commands.generate import OWN
+from sslcli.cli.naming import text_at
+from sslcli.cli.options import GLOBALS, Command, Flag, Given, peek, plugin_flags, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts import Artifact
 from sslcli.errors import UsageError
 from sslcli.reports import Report, Table
+from sslcli.runfiles import read_layer
 from sslcli.workflows.generating import generate
+from sslcli.workflows.models import READERS, RUN_FILE, locate
 from sslcli.workflows.runs import LATEST
 
-OWN = {"model", "seed", "json", "quiet", "verbose", "debug", "no_color"}
+REQUEST = "request"
+
+
+def request_flags(words: Sequence[str]) -> list[Flag]:
+    """The flags of the objective that the model was trained with; of a foreign directory, of all that may read it."""
+    place = locate([LATEST, *peek(words, "--model", "-m")][-1])
+    said = text_at(read_layer(place.run / RUN_FILE).values, "objective") if place.run is not None else "+".join(READERS.values())
+    flags: dict[str, Flag] = {}
+    for name in said.split("+"):
+        request = getattr(registry.load("objectives", name), "Request", None)
+        if request is not None:
+            taken = spellings([*OWN, *GLOBALS])
+            flags |= {flag.key: flag for flag in plugin_flags(request, name, REQUEST, taken, panel="Request")}
+    return [flag for key, flag in flags.items() if key != f"{REQUEST}.text"]
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     seed = given.get("seed", "42")
-    if not (seed.isascii() and seed.isdigit()):
+    if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
         raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'")
-    request = {key: value for key, value in given.items() if key not in OWN}
+    request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
     artifacts = list(generate(given.get("model", LATEST), request, int(seed)))
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})

@@ -12,7 +12,7 @@ from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
 from sslcli.errors import Interrupted, Preempted
 from sslcli.runfiles import Layer, dotted_layer, read_layer
-from sslcli.workflows.preparing import recipe_for
+from sslcli.workflows.preparing import objective_classes, objective_options, recipe_for
 from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
 from sslcli.workflows.runs import find_run, resumable_run, runs_folder
 from sslcli.workflows.settings import PretrainSettings
@@ -23,6 +23,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
     resolved = _resolved([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
     settings = resolved.settings
+    objective_options(objective_classes(settings.objective), settings.options)  # mistakes there are told before a folder is made
     if screen.verbose:
         for key, place in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {place}")
