@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ from sslcli.folders import sealed
 from sslcli.reports import Report
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.settings import PretrainSettings
-from sslcli.workflows.tokenizing import cache_folder, shards_for
+from sslcli.workflows.tokenizing import Say, Tokenized, cache_folder, quiet, shards_for
+from sslcli.workflows.weights import Pretrained
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,22 @@ def recipe_for(settings: PretrainSettings) -> Mapping[str, Any]:
     return {}
 
 
-def prepare(settings: PretrainSettings) -> Prepared:
-    """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`."""
+def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = quiet) -> Prepared:
+    """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`.
+
+    `learnt`: the tokenizer of a run that goes on. `say` hears what takes its time.
+    """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
     architecture = architecture_for(classes)
     pretrained = load_pretrained(settings.model.source) if settings.model.source else None
     if pretrained is not None:
-        settings = _with(settings, "tokenizer", source=settings.tokenizer.source or settings.model.source)
+        if settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
+            settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
     if settings.tokenizer.kind is None:
         settings = _with(settings, "tokenizer", kind="bpe" if architecture == "decoder" else "wordpiece")
 
-    shards = shards_for(settings.data, settings.tokenizer, cache_folder())
+    shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
     tokenizer = shards.tokenizer
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture, tokenizer)
     if shape.architecture not in frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values())):
@@ -169,7 +175,7 @@ def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: To
         raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
 
 
-def _corpora(settings: PretrainSettings, shards: Any) -> tuple[Corpus, Corpus]:
+def _corpora(settings: PretrainSettings, shards: Tokenized) -> tuple[Corpus, Corpus]:
     data = settings.data
     corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
     if not data.evaluation:
@@ -199,7 +205,7 @@ def _source(objective: Objective, classes: Mapping[str, type[Objective]], option
     return Source(objective, corpus, values, lengths)
 
 
-def _learner(objective: Objective, shape: TransformerSettings, seed: int, pretrained: Any) -> Learner:
+def _learner(objective: Objective, shape: TransformerSettings, seed: int, pretrained: Pretrained | None) -> Learner:
     backbone = Transformer(shape)
     for purpose, module in (("backbone", backbone), ("learnable", objective)):
         generator = torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)

@@ -23,7 +23,7 @@ from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps
 from sslcli.workflows.preparing import prepare
-from sslcli.workflows.resuming import refuse_changes, refuse_other_data, restore, saved_settings
+from sslcli.workflows.resuming import continued_settings, refuse_other_data, restore
 from sslcli.workflows.runfolder import (
     Recorder,
     command_line,
@@ -55,7 +55,7 @@ def pretrain(
     """
     with stopper or Stopper(settings.training.max_time) as stopper:
         if resume is not None:
-            refuse_changes(saved_settings(resume), settings)
+            settings = continued_settings(resume, settings)
         folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
         with locked(folder):
             return _Run(settings, folder, resume is not None, stopper, observe).go()
@@ -83,7 +83,7 @@ class _Run:
     def __init__(self, settings: PretrainSettings, folder: Path, resuming: bool, stopper: Stopper, observe: Observer) -> None:
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.hardware = choose_hardware(settings.hardware)
-        self.prepared = prepare(settings)
+        self.prepared = prepare(settings, folder / "tokenizer" if resuming else None, lambda sentence: observe(Noted(sentence)))
         self.settings = self.prepared.settings
         self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
         self.learner = self.prepared.learner.to(self.hardware.device)

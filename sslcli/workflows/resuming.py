@@ -9,7 +9,7 @@ from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
-from sslcli.runfiles import read_layer
+from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.settings import PretrainSettings
 
@@ -25,13 +25,18 @@ def saved_settings(folder: Path) -> PretrainSettings:
     return resolve(PretrainSettings, read_layer(path)).settings
 
 
-def refuse_changes(saved: PretrainSettings, asked: PretrainSettings) -> None:
-    """Raises ConfigError naming everything that differs and would make another run of it."""
-    before, after = flat(saved.model_dump(mode="json")), flat(asked.model_dump(mode="json"))
-    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key) and not key.startswith(MAY_CHANGE))
+def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
+    """The settings of the run in `folder` with what `asked` says of the machine and the folder.
+
+    Raises ConfigError naming everything else that was asked for and differs: it would make another run of it.
+    """
+    before = flat(saved_settings(folder).model_dump(mode="json"))
+    said = flat(asked.model_dump(mode="json", exclude_unset=True))
+    changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
     if changed:
-        problems = [f"{key} was {before.get(key)!r} and would become {after.get(key)!r}" for key in changed]
+        problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
         raise ConfigError(problems, "resume with the settings of the run, or start a new one with --model RUN")
+    return resolve(PretrainSettings, dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

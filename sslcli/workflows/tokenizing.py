@@ -56,10 +56,12 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
     return _tokenize(expand(data.train, data.reader), data, settings, folder, say)
 
 
-def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, say: Say = quiet) -> Tokenized:
+def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
     """Shards from the cache where the same data was cut by the same tokenizer before, else new ones.
 
-    A single reference to a folder that `ssl tokenize` wrote is taken as it is.
+    A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is where the tokenizer stands that
+    was learnt from this data before: without it a run whose cache is gone could not be resumed, because the library's
+    Unigram training ends a little differently every time.
     """
     if len(data.train) == 1 and (Path(data.train[0]) / "index").is_dir():
         return opened(Path(data.train[0]))
@@ -79,6 +81,8 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, say
             return opened(folder)
         except (DataError, ModelError) as error:
             say(f"the cache is damaged and made anew: {error.message}")
+    if learnt is not None and settings.source is None:
+        settings = settings.model_copy(update={"source": str(learnt)})
     return _tokenize(sources, data, settings, folder, say)
 
 
