@@ -4,10 +4,12 @@ import re
 from collections import Counter
 
 import pytest
+from sslplugins.world.chance import Chance
+from sslplugins.world.events import Event
 from sslplugins.world.exercises import inferences, questions, reviews
 from sslplugins.world.generated import World
 from sslplugins.world.lexicon import LANGUAGES
-from sslplugins.world.truth import dictionary, senses, statements, tagged
+from sslplugins.world.truth import bare, dictionary, is_true, plain_clause, senses, statements, tagged, true_fillers, with_other_main
 
 SENTENCES = 1_500
 
@@ -109,6 +111,22 @@ def test_statements_are_true_where_they_say_so(world, language):
         assert any(filler in _truths(world, subject, filler.type) for filler in fillers) == statement.true, statement
         trues[statement.true] += 1
     assert 400 < trues[True] < 600
+
+
+def test_a_sentence_is_true_until_one_of_its_words_is_exchanged(world):
+    chance = Chance(0, "test")
+    for kind in world.kinds:
+        for subject in world.lexicon.types[kind.name]:
+            for phrase in kind.tells:
+                said = plain_clause(world, subject, phrase, chance)
+                wrong = with_other_main(world, said, true_fillers(world, subject, phrase), chance)
+                assert is_true(world, subject, Event(bare(kind, subject), (said,)))
+                assert not is_true(world, subject, Event(bare(kind, subject), (said, wrong)))
+
+
+def test_most_sentences_are_true_and_some_are_not(world):
+    true = [is_true(world, told.subject, sentence.event) for told in world.paragraphs("en", SENTENCES) for sentence in told.sentences]
+    assert 0.8 < sum(true) / len(true) < 0.95
 
 
 def _fits(text, concept, language):

@@ -46,6 +46,7 @@ class Facts:
         return self.of(owner, filler)[0]
 
     def agree(self, owner: Concept, filler: Concept) -> bool:
+        """Whether `filler` is among the owner's fillers of its type."""
         return filler in self.of(owner, filler.type)
 
 

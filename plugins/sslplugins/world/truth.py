@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sslplugins.world.chance import Chance
-from sslplugins.world.events import Event, Said
+from sslplugins.world.events import Event, Said, claims
 from sslplugins.world.generated import Part, World
 from sslplugins.world.grammar import Kind, Phrase
 from sslplugins.world.lexicon import Concept
@@ -85,6 +85,11 @@ def statements(world: World, language: str, count: int) -> Iterator[Statement]:
         if not true:
             said = with_other_main(world, said, true_fillers(world, subject, phrase), chance)
         yield Statement(language, text_of(renderer.words(Event(bare(kind, subject), (said,)))), true)
+
+
+def is_true(world: World, subject: Concept, event: Event) -> bool:
+    """Whether everything agrees with the facts that a sentence of a paragraph about `subject` says."""
+    return all(world.facts.agree(claim.owner, claim.filler) for claim in claims(event, subject, world.facts))
 
 
 def bare(kind: Kind, subject: Concept) -> Said:
