@@ -1,0 +1,71 @@
+"""Objectives joined with "+" hold to what single ones do, and each part sees what it would see alone."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from sslcli import registry
+from sslcli.api import Draws, UsageError
+from sslcli.engine.composite import Composite, build_objective
+from sslcli.testing import CHECKS, Bench, check_one, tiny_frame
+
+PAIRS = [("mlm", "nsp"), ("mlm", "sop"), ("nsp", "mlm")]
+
+
+@cache
+def joined(*names):
+    """A class of the usual shape for a Composite of these parts with their default options."""
+    classes = {name: registry.load("objectives", name) for name in names}
+
+    class Joined(Composite):
+        needs = frozenset({"encoder"})
+
+        def __init__(self, options, frame):
+            super().__init__(classes, {name: cls.Options() for name, cls in classes.items()}, frame)
+
+    return Joined
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check != "imports"])
+@pytest.mark.parametrize("names", PAIRS, ids="+".join)
+def test_joined_objectives_conform(names, check):
+    check_one(joined(*names), check)
+
+
+@pytest.mark.parametrize("names", PAIRS, ids="+".join)
+def test_each_term_is_that_of_its_part_alone(names):
+    """The corrupter's inputs are what the backbone reads; each part's loss is its own reading of them."""
+    bench = Bench.of(joined(*names), None, "encoder")
+    learner, views = bench.learner(), bench.views(range(6))
+    loss = learner(views)
+    hidden = learner.backbone(views.parts["mlm"].inputs)
+    for name, part in learner.learnable.parts.items():
+        own = part.read(hidden, views.parts[name], learner.backbone)
+        assert loss.sums[name].item() == own.sums[name].item()
+        assert f"{name}.accuracy" in loss.metrics
+        assert views.counts[name] == views.parts[name].counts[name]
+
+
+def test_masks_of_joined_objectives_spare_the_separators():
+    bench = Bench.of(joined("mlm", "nsp"), None, "encoder")
+    batch, views = bench.batch(range(8)), bench.views(range(8))
+    specials = bench.frame.tokenizer.specials[batch.tokens]
+    assert (views.inputs.tokens_T.numpy()[specials] == batch.tokens[specials]).all()
+    assert torch.equal(views.inputs.segments_T, torch.from_numpy(batch.segments))
+
+
+def test_parts_draw_apart():
+    """The strangers that nsp draws do not depend on what stands beside it."""
+    alone, together = Bench.of(registry.load("objectives", "nsp"), None, "encoder"), Bench.of(joined("mlm", "nsp"), None, "encoder")
+    assert np.array_equal(alone.batch(range(8)).tokens, together.batch(range(8)).tokens)
+    masks = together.twin().parts["mlm"].views(together.batch(range(8)), Draws(0, 0).of("mlm")).places_N
+    assert torch.equal(together.views(range(8)).parts["mlm"].places_N, masks)
+
+
+@pytest.mark.parametrize(("names", "what"), [(("nsp", "sop"), "arrange the data"), (("mlm", "clm", "nsp"), "arrange the data")])
+def test_two_arrangers_do_not_join(names, what):
+    classes = {name: registry.load("objectives", name) for name in names}
+    with pytest.raises(UsageError, match=what):
+        build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
