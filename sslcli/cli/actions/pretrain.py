@@ -22,8 +22,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     resume = _resumed_folder(given)
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
     resolved = _resolved([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
-    settings = resolved.settings
-    objective_options(objective_classes(settings.objective), settings.options)  # mistakes there are told before a folder is made
+    settings = _with_all_options(resolved.settings)
     if screen.verbose:
         for key, place in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {place}")
@@ -39,6 +38,13 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
         result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
     return _conclude(result, screen)
+
+
+def _with_all_options(settings: PretrainSettings) -> PretrainSettings:
+    """Options checked and filled up with their defaults, so that mistakes are told before a folder is made, and the run
+    file replays the run when a default has changed."""
+    options = objective_options(objective_classes(settings.objective), settings.options)
+    return settings.model_copy(update={"options": {name: part.model_dump(mode="json") for name, part in options.items()}})
 
 
 def _is_setting(key: str) -> bool:

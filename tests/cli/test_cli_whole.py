@@ -1,0 +1,139 @@
+"""The commands one after another, as a person types them, on a small text."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sslcli.cli.app import run
+
+SMALL = ["--arch", "tiny", "--vocabulary", "120", "--seq-len", "32", "--batch-size", "16", "--no-plot", "-s", "training.eval_samples=8"]
+SMALL += ["-s", "model.shape.width=32", "-s", "model.shape.heads=2", "-s", "model.shape.feedforward_width=64", "-s", "data.held_out=0.1"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, text_corpus, module_cache):
+    """A folder with one finished run, `runs/first`, and the run file it was made from."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SSLCLI_RUNS_DIR", "runs")
+        line = ["pretrain", "--objective", "mlm", "--data", str(text_corpus), *SMALL, "--mask-rate", "0.3", "--max-steps", "8"]
+        assert run([*line, "--name", "first", "-q"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("SSLCLI_RUNS_DIR", "runs")
+
+
+def test_the_run_file_holds_what_the_line_said(place, ssl):
+    text = (place / "runs" / "first" / "config.yaml").read_text()
+    assert "mask_rate: 0.3" in text
+    assert "whole_words: false" in text
+    assert "max_steps: 8" in text
+
+
+def test_the_run_file_replays_the_run_to_the_bit(ssl):
+    ended = ssl("pretrain", "-c", "runs/first/config.yaml", "--name", "again", "--json")
+    assert ended.code == 0, ended.err
+    compared = [json.loads(ssl("runs", "show", name, "--json").out)["evaluation"] for name in ("first", "again")]
+    assert compared[0] == compared[1]
+
+
+def test_events_are_json_lines_and_the_last_says_where(ssl, text_corpus):
+    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "2", "--name", "lines", "--json")
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert {line["schema"] for line in lines} == {"sslcli/1"}
+    assert (lines[0]["event"], lines[-1]["event"], lines[-1]["run"]) == ("started", "done", "runs/lines")
+    assert ended.err == ""
+
+
+def test_a_run_that_stands_is_not_overwritten_unasked(ssl, place):
+    before = (place / "runs" / "first" / "run.json").read_text()
+    ended = ssl("pretrain", "-c", "runs/first/config.yaml", "--name", "first")
+    assert (ended.code, "--resume" in ended.err) == (2, True)
+    assert (place / "runs" / "first" / "run.json").read_text() == before
+
+
+def test_out_of_time_exits_with_75_and_resume_finishes(ssl, text_corpus):
+    line = ["pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "6", "--name", "stopped"]
+    ended = ssl(*line, "--max-time", "0.001s")
+    assert ended.code == 75, ended.err
+    assert "stopped: " in ended.err
+    assert "--resume" in ended.err
+    assert json.loads(ssl("runs", "--json").out)["runs"][0]["status"] == "stopped"
+    assert ssl(*line, "--resume", "--max-time", "1h").code == 0
+    assert json.loads(ssl("runs", "show", "stopped", "--json").out)["facts"]["step"] == 6
+
+
+def test_resume_alone_begins_anew_where_the_name_is_new(ssl, text_corpus):
+    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "1", "--name", "requeued", "--resume", "-q")
+    assert (ended.code, ended.out.strip()) == (0, "runs/requeued")
+
+
+def test_resuming_with_other_settings_is_refused_by_key(ssl):
+    ended = ssl("pretrain", "--resume", "first", "--lr", "3")
+    assert (ended.code, "optimizer.rate" in ended.err) == (2, True)
+
+
+def test_resuming_with_the_same_settings_in_other_words_is_no_change(ssl):
+    assert ssl("pretrain", "--resume", "first", "--mask-rate", "3e-1", "--max-steps", "8.0", "-q").code == 0
+
+
+def test_a_resumed_line_knows_the_options_of_the_runs_objective(ssl):
+    assert "--mask-rate" in ssl("pretrain", "--resume", "first", "--help").out
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--show-batch"])
+def test_looking_writes_no_run(ssl, place, text_corpus, flag):
+    before = sorted(path.name for path in (place / "runs").iterdir())
+    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "2", flag)
+    assert ended.code == 0, ended.err
+    assert ("tokens per second" if flag == "--dry-run" else "sample 1") in ended.out
+    assert sorted(path.name for path in (place / "runs").iterdir()) == before
+
+
+def test_verbose_says_where_each_setting_is_from(ssl, text_corpus):
+    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--show-batch", "-v")
+    assert "data.train is from --data" in ended.err
+    assert "model.shape.width is from --set" in ended.err
+
+
+def test_generate_fills_the_blanks_as_asked(ssl):
+    ended = ssl("generate", "The cat sees the [MASK].", "--model", "first", "--top", "3", "--json")
+    artifacts = json.loads(ended.out)["artifacts"]
+    assert len(artifacts) == 3
+    assert [a["score"] for a in artifacts] == sorted((a["score"] for a in artifacts), reverse=True)
+    assert "--top" in ssl("generate", "--model", "first", "--help").out
+    assert ssl("generate", "no blank", "--model", "first").code == 2
+    assert ssl("generate", "a [MASK]", "--model", "first", "--top", "0").code == 2
+
+
+def test_export_writes_a_directory_that_generate_reads(ssl, place):
+    ended = ssl("export", "first", "--to", "hf", "exported")
+    assert ended.code == 0, ended.err
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in (place / "exported").iterdir()}
+    line = ["generate", "The cat sees the [MASK].", "--json", "--model"]
+    ours, theirs = (json.loads(ssl(*line, name).out)["artifacts"] for name in ("first", "exported"))
+    assert [a["text"] for a in ours] == [a["text"] for a in theirs]
+    assert ssl("export", "first", "exported").code == 2
+
+
+def test_tokenize_writes_shards_that_pretrain_takes(ssl, text_corpus):
+    ended = ssl("tokenize", "--data", str(text_corpus), "--vocabulary", "120", "--out", "shards", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["folder"] == "shards"
+    assert ssl("tokenize", "--data", str(text_corpus), "--out", "shards").code == 2
+    assert "pieces" in ssl("tokenize", "--tokenizer-from", "shards/tokenizer", "--show", "The cat").out
+    assert ssl("pretrain", "--data", "shards", *SMALL, "--max-steps", "1", "--name", "from-shards", "-q").code == 0
+
+
+def test_a_pipe_that_closes_early_is_no_error(place):
+    command = f"{sys.executable} -m sslcli runs show first | head -1"
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=place)
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout.startswith("first")
