@@ -198,7 +198,8 @@ def _cut(
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise ModelError(f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged") from error
     whole = whole.T if key.transposed else whole
-    if not torch.isfinite(whole).all():
+    # A sum is much faster than a look at every value, and is finite unless one of them is not, or all are huge.
+    if not whole.sum(dtype=torch.float64).isfinite() and not whole.isfinite().all():
         raise ModelError(f"{stored.path}: tensor '{name}' holds values that are no finite numbers", "the model was damaged in training")
     parts = whole.split(rows)
     return {ours: part.to(dtype, copy=True, memory_format=torch.contiguous_format) for ours, part in zip(shapes, parts, strict=True)}

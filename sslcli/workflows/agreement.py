@@ -66,7 +66,7 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
     if missing:
         raise CheckError(f"{kind} does not find {missing[0]} in the export", "this is a fault of ours: please report it")
     tokens_BP, visible_BP = _padded(inputs)
-    outputs = model.eval()(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True)
+    outputs = model.float().eval()(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True)
     return Numbers([layer[visible_BP] for layer in outputs.hidden_states], outputs.logits[visible_BP] if "logits" in outputs else None)
 
 

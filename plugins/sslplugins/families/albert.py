@@ -66,7 +66,6 @@ MODULES = {
     "predictions.dense": "head.dense",
     "predictions.LayerNorm": "head.norm",
     "predictions.decoder": "head",
-    "predictions": "head",
     "sop_classifier.classifier": "classifier",
 }
 
@@ -108,4 +107,5 @@ class Albert(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        return [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        return [*keys, Key("predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts

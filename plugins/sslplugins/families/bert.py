@@ -63,7 +63,6 @@ MODULES = {
     "cls.predictions.transform.dense": "head.dense",
     "cls.predictions.transform.LayerNorm": "head.norm",
     "cls.predictions.decoder": "head",
-    "cls.predictions": "head",
     "cls.seq_relationship": "classifier",
 }
 
@@ -96,4 +95,5 @@ class Bert(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        return [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        return [*keys, Key("cls.predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts

@@ -59,7 +59,6 @@ MODULES = {
     "lm_head.dense": "head.dense",
     "lm_head.layer_norm": "head.norm",
     "lm_head.decoder": "head",
-    "lm_head": "head",
 }
 
 
@@ -97,4 +96,5 @@ class Roberta(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        return [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        return [*keys, Key("lm_head.bias", ("head.bias",))]  # another name of the decoder's bias, which counts
