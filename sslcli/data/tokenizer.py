@@ -22,6 +22,12 @@ MOST_BYTES = 200_000_000
 MOST_PIECES = 5_000_000
 MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
 
+# What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write it, or a line's end.
+_WORD_BEGINS = ("\u2581", "\u0120", "\u010a")
+# Characters that are written without spaces; as byte-level pieces write them, the first of their bytes in UTF-8, E3 to E9.
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_UNSPACED_BYTES = re.compile("[\u00e3-\u00e9]")
+
 # The names under which a special token of a role is found, best first; model directories say theirs themselves.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "mask_token": ("[MASK]", "<mask>"),
@@ -45,7 +51,8 @@ class Tokenizer:
         self._library.no_padding()
         self._library.no_truncation()
         self._library.encode_special_tokens = True
-        self.size: int = library.get_vocab_size(with_added_tokens=True)
+        # One more than the highest id, not the number of pieces: a vocabulary may have holes, and an id is a row of the embedding.
+        self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
         ids = {role: self._find(role, named or {}) for role in ROLES}
         self.mask, self.classify, self.separate = ids["mask_token"], ids["cls_token"], ids["sep_token"]
         self.pad, self.unknown = ids["pad_token"], ids["unk_token"]
@@ -53,9 +60,16 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
-        """From a tokenizer.json or a folder that holds one. Raises ModelError where it is not there or not sound."""
+        """From a tokenizer.json, a folder that holds one, or one with such a folder `tokenizer` in it, as runs and shards have.
+
+        Raises ModelError where it is not there or not sound.
+        """
         path = Path(path)
-        folder, file = (path, path / FILE) if path.is_dir() else (path.parent, path)
+        if not path.is_dir():
+            folder, file = path.parent, path
+        else:
+            folder = path / "tokenizer" if (path / "tokenizer" / FILE).is_file() and not (path / FILE).is_file() else path
+            file = folder / FILE
         return cls(_read_library(file), _named_tokens(folder))
 
     def encode(self, text: str) -> np.ndarray:
@@ -63,7 +77,14 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
-        encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
+        """int64 [T] each, without special tokens. Raises ModelError where the tokenizer cannot cut a text, as where a pattern
+        of its own never ends."""
+        try:
+            encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # see _read_library
+            raise ModelError(f"the tokenizer fails on a text: {str(error)[:200]}", "use another tokenizer for this data") from error
         batch = [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
         return [self._taken_apart(text) if self._spelled[ids].any() else ids for text, ids in zip(texts, batch, strict=True)]
 
@@ -86,8 +107,9 @@ class Tokenizer:
 
     @cached_property
     def hash(self) -> str:
-        """BLAKE2b of the canonical description: equal tokenizers have equal hashes."""
-        canonical = json.dumps(json.loads(self._library.to_str()), sort_keys=True, ensure_ascii=False)
+        """BLAKE2b of all that decides how text is cut. What adds special tokens does not count: saving puts it there."""
+        description = json.loads(self._library.to_str())
+        canonical = json.dumps({**description, "post_processor": None}, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -111,15 +133,18 @@ class Tokenizer:
 
     @cached_property
     def continues(self) -> np.ndarray:
-        """bool [V]: pieces that go on with the word before them, as the kind of tokenizer marks it."""
+        """bool [V]: pieces that go on with the word before them, as the kind of tokenizer marks it.
+
+        A piece that begins with a Chinese or Japanese character begins a word, because no space ever would.
+        """
         pieces = self.pieces(range(self.size))
         description = json.loads(self._library.to_str())
-        kind, joiner = description["model"]["type"], description["model"].get("continuing_subword_prefix") or "##"
-        if kind in ("WordPiece", "WordLevel"):
+        model, unspaced = description["model"], _UNSPACED_BYTES if "ByteLevel" in json.dumps(description["pre_tokenizer"]) else _UNSPACED
+        if model["type"] in ("WordPiece", "WordLevel"):
+            joiner = model.get("continuing_subword_prefix") or "##"
             table = [piece.startswith(joiner) for piece in pieces]
         else:
-            begins = "\u2581" if kind == "Unigram" or "Metaspace" in json.dumps(description["pre_tokenizer"]) else "\u0120"
-            table = [not piece.startswith((begins, "\u010a")) for piece in pieces]
+            table = [not (piece.startswith(_WORD_BEGINS) or unspaced.match(piece)) for piece in pieces]
         return np.asarray(table, dtype=bool) & ~self.specials
 
     def save(self, folder: Path) -> None:
@@ -148,7 +173,8 @@ class Tokenizer:
         }  # fmt: skip
 
     def _find(self, role: str, named: Mapping[str, str]) -> int | None:
-        candidates = (named[role],) if role in named else ROLES[role]
+        """A directory that names its special tokens names all of them: the <s> of a decoder is not there to classify."""
+        candidates = (named[role],) if role in named else () if named else ROLES[role]
         return next((token for name in candidates if (token := self._library.token_to_id(name)) is not None), None)
 
 
@@ -194,6 +220,10 @@ def _unsound(description: Any) -> str:
             return "two pieces have one id"
     if not sound:
         return "its vocabulary is not a table of pieces"
+    if kind == "Unigram" and model.get("unk_id") is None:
+        return "it has no piece for what it does not know"
+    if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in vocabulary:
+        return f"its unknown token {model.get('unk_token', '[UNK]')!r:.40} is not in the vocabulary"
     ids |= {token["id"] for token in added}
     if not ids or max(ids) >= MOST_PIECES or min(ids) < 0:
         return f"its ids are not between 0 and {MOST_PIECES:,}"
@@ -201,8 +231,10 @@ def _unsound(description: Any) -> str:
 
 
 def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
-    prefix = model.get("continuing_subword_prefix") or ""
-    for number, merge in enumerate(model.get("merges") or []):
+    prefix, merges = model.get("continuing_subword_prefix") or "", model.get("merges") or []
+    if not isinstance(prefix, str) or not isinstance(merges, list):
+        return "its merges are not a list of pairs"
+    for number, merge in enumerate(merges):
         parts = merge.split(" ") if isinstance(merge, str) else merge
         if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
             return f"merge {number} is not a pair"

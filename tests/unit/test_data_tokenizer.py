@@ -17,9 +17,9 @@ TEXTS = [
 ] * 5
 
 
-def trained(kind, size=400, **options):
+def trained(kind, size=400, texts=TEXTS, **options):
     cls = registry.load("tokenizers", kind)
-    return Tokenizer(cls(cls.Options(**options)).train(TEXTS, size))
+    return Tokenizer(cls(cls.Options(**options)).train(texts, size))
 
 
 @pytest.fixture(scope="module", params=["wordpiece", "bpe", "unigram"])
@@ -87,6 +87,57 @@ def test_pieces_that_continue_a_word(kind):
     assert not tokenizer.continues[tokenizer.specials].any()
 
 
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "unigram"])
+def test_a_chinese_character_begins_a_word(kind):
+    tokenizer = trained(kind, 300, ["今天天气很好", "今天很好"] * 5)
+    ids = tokenizer.encode("天气很好")
+    begins = ~tokenizer.continues[ids]
+    for token, begin in zip(ids, begins, strict=True):
+        if tokenizer.decode([token])[:1] in tuple("今天气很好"):
+            assert begin
+    assert begins.sum() >= 2
+
+
+def test_characters_cut_into_bytes_begin_a_word_with_their_first_byte():
+    tokenizer = trained("bpe", 257, ["abc"])
+    ids = tokenizer.encode("b好é")
+    assert [len(tokenizer.encode(text)) for text in "b好é"] == [1, 3, 2]
+    assert tokenizer.continues[ids].tolist() == [True, False, True, True, True, True]
+
+
+def test_ids_above_a_hole_have_a_row(tmp_path):
+    description = sound(tmp_path)
+    vocabulary = description["model"]["vocab"]
+    vocabulary["far away"] = 2 * len(vocabulary)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(description))
+    assert Tokenizer.load(tmp_path).size == vocabulary["far away"] + 1
+
+
+def test_a_folder_with_a_tokenizer_in_it_will_do(tmp_path):
+    tokenizer = trained("wordpiece")
+    tokenizer.save(tmp_path / "run" / "tokenizer")
+    assert Tokenizer.load(tmp_path / "run").hash == tokenizer.hash
+
+
+def test_a_decoders_first_token_does_not_classify(tmp_path):
+    trained("unigram").save(tmp_path)
+    (tmp_path / "special_tokens_map.json").unlink()
+    assert Tokenizer.load(tmp_path).end is None
+    names = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "unk_token": "<unk>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(names))
+    tokenizer = Tokenizer.load(tmp_path)
+    assert (tokenizer.classify, tokenizer.separate, tokenizer.mask) == (None, None, None)
+    assert tokenizer.pieces([tokenizer.end, tokenizer.unknown]) == ["</s>", "<unk>"]
+
+
+def test_a_pattern_that_never_ends_is_an_error(tmp_path):
+    description = sound(tmp_path)
+    description["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(description))
+    with pytest.raises(ModelError, match="fails on a text"):
+        Tokenizer.load(tmp_path).encode("a" * 60 + "b")
+
+
 def sound(tmp_path):
     trained("bpe").save(tmp_path)
     return json.loads((tmp_path / "tokenizer.json").read_text())
@@ -105,6 +156,12 @@ UNSOUND = {
     "vocabulary is empty": lambda d: json.dumps({**d, "added_tokens": [], "model": {**d["model"], "vocab": {}, "merges": []}}),
     "two with one id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": 1, "b": 1}, "merges": []}}),
     "negative id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": -1}, "merges": []}}),
+    "merges are a number": lambda d: json.dumps({**d, "model": {**d["model"], "merges": 5}}),
+    "prefix is a number": lambda d: json.dumps({**d, "model": {**d["model"], "continuing_subword_prefix": 5}}),
+    "unknown piece is missing": lambda d: json.dumps({**d, "model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"}}),
+    "nothing for the unknown": lambda d: json.dumps({**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": None}}),
+    "unknown piece out of range": lambda d: json.dumps({**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": 9}}),
+    "pattern without an end": lambda d: json.dumps({**d, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}}}),
     "huge id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": 2**31}, "merges": []}}),
     "id is a text": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": "1"}, "merges": []}}),
     "added token without id": lambda d: json.dumps({**d, "added_tokens": [{"content": "x"}]}),
