@@ -68,6 +68,7 @@ EPILOG = """Examples:
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a check is not met,
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
+GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
@@ -110,6 +111,17 @@ def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:
     return app, words
 
 
+def globals_last(words: Sequence[str]) -> list[str]:
+    """`ssl --json runs -q show x` means what `ssl runs show x --json -q` means."""
+    before, moved = [], []
+    rest = list(words)
+    while rest and (rest[0] in GLOBAL_NAMES or not rest[0].startswith("-")):
+        word = rest.pop(0)
+        (moved if word in GLOBAL_NAMES else before).append(word)
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*before, *rest[:end], *moved, *rest[end:]]
+
+
 def _run(words: list[str]) -> int:
     if words in (["--version"], ["-V"]):
         from importlib.metadata import version
@@ -117,7 +129,7 @@ def _run(words: list[str]) -> int:
         print(f"ssl {version('sslcli')}")
         return 0
     completing = os.environ.get("_SSL_COMPLETE") or os.environ.get("_SSLCLI_COMPLETE")
-    app, words = build(os.environ.get("COMP_WORDS", "").split()[1:] if completing else words)
+    app, words = build(os.environ.get("COMP_WORDS", "").split()[1:] if completing else globals_last(words))
     result = app(args=words or ["--help"], prog_name="ssl", standalone_mode=False)
     return result if isinstance(result, int) else 0
 

@@ -53,7 +53,8 @@ def header_lines(started: Started) -> list[str]:
 
 
 class TerminalProgress:
-    """The line is redrawn below the rows that are done. A row waits for the checkpoint of its step, to show its tick."""
+    """The line is redrawn below the rows that are done. A row, and the examples under it, wait for the checkpoint of their
+    step, to show its tick."""
 
     def __init__(self, live: Live, title: str) -> None:
         self.live, self.title = live, title
@@ -63,9 +64,10 @@ class TerminalProgress:
         self.columns: tuple[str, ...] | None = None
         self.row: list[str] | None = None
         self.row_step = -1
+        self.examples: list[Text] = []
 
     def __call__(self, event: Event) -> None:
-        if self.row is not None and not (isinstance(event, Saved) and event.step == self.row_step):
+        if self.row is not None and not (isinstance(event, Saved | Sampled) and event.step == self.row_step):
             self._print_row()
         match event:
             case Started():
@@ -79,8 +81,7 @@ class TerminalProgress:
             case Saved():
                 self._note_saved(event)
             case Sampled():
-                for given, made in event.examples:
-                    self._print(Text.assemble("    ", given, ("  →  ", "dim"), (made, "green")))
+                self.examples = [Text.assemble("    ", given, ("  →  ", "dim"), (made, "green")) for given, made in event.examples]
             case Skipped():
                 self._print(Text(f"    {describe(event)}", style="yellow"))
             case Noted():
@@ -117,7 +118,9 @@ class TerminalProgress:
     def _print_row(self) -> None:
         *cells, saved = self.row or [""]
         self._print(Text.assemble("".join(cell.rjust(COLUMN_WIDTH) for cell in cells), ("  " + saved, "green")))
-        self.row = None
+        for example in self.examples:
+            self._print(example)
+        self.row, self.examples = None, []
 
     def _line(self, event: Stepped) -> Text:
         done = min(BAR_WIDTH, event.step * BAR_WIDTH // self.total)

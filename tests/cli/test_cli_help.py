@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from sslcli.cli.app import COMMANDS
+from sslcli.cli.app import COMMANDS, GLOBAL_NAMES
+from sslcli.cli.options import GLOBALS, spellings
 
 HEAVY = ("torch", "numpy", "sslplugins", "matplotlib", "sklearn", "tokenizers", "safetensors", "transformers")
 PROBE = """
@@ -57,6 +58,10 @@ def test_every_command_has_help_with_examples(ssl, command, flag):
 
 def test_no_words_print_the_help(ssl):
     assert ssl().out == ssl("--help").out
+
+
+def test_the_global_flags_are_the_same_on_both_sides_of_the_import():
+    assert spellings(GLOBALS) == GLOBAL_NAMES
 
 
 def test_python_dash_m_is_the_same_program():

@@ -115,3 +115,9 @@ def test_showing_says_how_to_go_on(make_run, ssl):
     out = ssl("runs", "show", "half").out
     assert "ssl pretrain --resume half" in out
     assert "ssl pretrain --lr 1" in out
+
+
+@pytest.mark.parametrize("line", ["--json runs show first", "runs --json show first", "runs show --json first", "runs show first --json"])
+def test_a_global_flag_stands_anywhere(make_run, ssl, line):
+    make_run("first")
+    assert json.loads(ssl(*line.split()).out)["name"] == "first"
