@@ -146,7 +146,7 @@ class _Named:
 
 
 class _Names:
-    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer one, or none.
+    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer one that ends so, or none.
 
     The first key must be one of the backbone; where its name is found says what the prefix is.
     """
@@ -163,6 +163,11 @@ class _Names:
         if len(prefixes) > 1:
             raise ModelError(f"{_where(stored)} holds {len(prefixes)} models: {', '.join(sorted(prefixes))}", "give each its own directory")
         self.inner = prefixes[0]
+        if self.inner and not f".{self.inner}".endswith(f".{self.family}."):
+            raise ModelError(
+                f"{_where(stored)} has its tensors under '{self.inner.rstrip('.')}', and not under '{self.family}' or bare",
+                "the weights are of another kind of model than config.json says",
+            )
         self.outer = self.inner.removesuffix(f"{self.family}.")
 
     def find(self, theirs: str) -> str | None:
