@@ -73,6 +73,8 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> NoReturn:
+    # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(sys.argv[1:]))
 
 
