@@ -20,6 +20,8 @@ from sslcli.workflows.preparing import Prepared
 
 EXAMPLES = 3
 PROMPT_TOKENS = 6
+AROUND_TOKENS = 10
+CANDIDATES = 3
 
 
 def generator_of(learner: Learner, what: str) -> Generates:
@@ -44,35 +46,45 @@ def generate(reference: str, request: Mapping[str, Any], seed: int) -> Iterator[
 def illustrations(prepared: Prepared) -> Illustrate:
     """A few held-out samples with one blank to fill (encoders) or to be continued (decoders), the same at every evaluation."""
     draws = Draws(prepared.settings.training.seed, 0, "illustration")
-    wanted = min(EXAMPLES, len(prepared.evaluation))
-    samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in range(wanted)]
-    texts = [text for sample in samples if sample.tokens is not None and (text := _prompt(sample.tokens, prepared.tokenizer))]
+    count = min(EXAMPLES, len(prepared.evaluation))
+    numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
+    samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
+    asked = [found for sample in samples if sample.tokens is not None and (found := _question(sample.tokens, prepared.tokenizer))]
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
         found = next(with_ability(learner.learnable, Generates), None)
         if found is None:
             return ()
         generator = found[1]
-        return [(text, _in_one_line(generator.generate(learner.backbone, generator.Request(text=text), draws))) for text in texts]
+        return [
+            (
+                f"{text} ({truth})" if truth else text,
+                _in_one_line(generator.generate(learner.backbone, generator.Request(text=text), draws)),
+            )
+            for text, truth in asked
+        ]
 
     return illustrate
 
 
-def _prompt(tokens_T: np.ndarray, tokenizer: Tokenizer) -> str:
-    """The text of a sample with its middle word blanked, or its beginning where the tokenizer has no mask."""
+def _question(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:
+    """The middle of a sample with one word blanked, and that word; its beginning, and nothing, where there is no mask."""
     plain_T = tokens_T[~tokenizer.specials[tokens_T]]
     if len(plain_T) < 3:
-        return ""
+        return None
     if tokenizer.mask is None:
-        return tokenizer.decode(plain_T[:PROMPT_TOKENS])
+        return tokenizer.decode(plain_T[:PROMPT_TOKENS]), ""
     middle = len(plain_T) // 2
-    mask = tokenizer.pieces(np.asarray([tokenizer.mask]))[0]
-    return f"{tokenizer.decode(plain_T[:middle])} {mask} {tokenizer.decode(plain_T[middle + 1 :])}".strip()
+    before_T, after_T = plain_T[max(0, middle - AROUND_TOKENS) : middle], plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]
+    (mask,) = tokenizer.pieces(np.asarray([tokenizer.mask]))
+    text = f"{tokenizer.decode(before_T)} {mask} {tokenizer.decode(after_T)}"
+    return text.strip(), tokenizer.decode(plain_T[middle : middle + 1]).strip()
 
 
 def _in_one_line(artifacts: Iterator[Artifact]) -> str:
-    """ "apple .41  orange .12" for candidates of one blank, the text for anything else."""
+    """ "apple .41  orange .12" for the best candidates of a blank, the text for anything else."""
     lines = []
     for _, group in groupby(artifacts, key=lambda artifact: artifact.details.get("blank")):
-        lines.append("  ".join(a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1) for a in group))
+        best = list(group)[:CANDIDATES]
+        lines.append("  ".join(a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1) for a in best))
     return " | ".join(lines)

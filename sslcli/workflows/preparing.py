@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import Frame, Objective
 from sslcli.core.initialize import initialize
@@ -32,6 +31,7 @@ from sslcli.errors import ConfigError, DataError, UsageError
 from sslcli.folders import sealed
 from sslcli.reports import Report
 from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Say, Tokenized, cache_folder, quiet, shards_for
 from sslcli.workflows.weights import Pretrained
@@ -84,46 +84,6 @@ class Prepared:
         )  # fmt: skip
 
 
-def objective_classes(expression: str) -> dict[str, type[Objective]]:
-    """The classes behind "mlm" or "mlm+nsp", by name. Raises PluginError or UsageError."""
-    names = [name.strip() for name in expression.split("+")]
-    if len(set(names)) != len(names) or not all(names):
-        raise UsageError(f"'{expression}' is not an objective", "join different objectives with one +, such as mlm+nsp")
-    return {name: registry.load("objectives", name) for name in names}
-
-
-def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
-    """Each part's Options. Raises ConfigError with every mistake at once."""
-    problems = [f"options.{name}: '{name}' is not part of the objective" for name in given if name not in classes]
-    options = {}
-    for name, cls in classes.items():
-        try:
-            options[name] = cls.Options(**given.get(name, {}))
-        except ValidationError as error:
-            problems += problems_of(error, cls.Options, prefix=f"options.{name}")
-    if problems:
-        raise ConfigError(problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options")
-    return options
-
-
-def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
-    """The kind of Transformer that all parts can use; an encoder where both would do."""
-    common = frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values()))
-    if not common:
-        raise UsageError(f"{' and '.join(classes)} need different kinds of Transformer", "train them one by one")
-    return "encoder" if "encoder" in common else "decoder"
-
-
-def recipe_for(settings: PretrainSettings) -> Mapping[str, Any]:
-    """Settings that the data's own reader found to work, for the first reference with a scheme ("demo:world")."""
-    for reference in settings.data.train:
-        scheme, colon, _ = reference.partition(":")
-        if colon and scheme in registry.names("readers"):
-            cls = registry.load("readers", scheme)
-            return cls(cls.Options(**settings.data.reader_options)).recipe(reference, settings.objective)
-    return {}
-
-
 def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = quiet) -> Prepared:
     """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`.
 
@@ -131,34 +91,42 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
-    architecture = architecture_for(classes)
     pretrained = load_pretrained(settings.model.source) if settings.model.source else None
-    if pretrained is not None:
-        if settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
-            settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
-    if settings.tokenizer.kind is None:
-        settings = _with(settings, "tokenizer", kind="bpe" if architecture == "decoder" else "wordpiece")
-
+    settings = _with_tokenizer(settings, classes, pretrained)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
-    tokenizer = shards.tokenizer
-    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture, tokenizer)
-    if shape.architecture not in frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values())):
-        raise UsageError(f"'{settings.objective}' cannot train a {shape.architecture}", "choose another --arch, --model or --objective")
-    if settings.data.sequence_tokens > shape.longest_tokens and shape.positions == "learned":
-        raise UsageError(
-            f"sequences of {settings.data.sequence_tokens} tokens are longer than the {shape.longest_tokens} positions of the model",
-            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={settings.data.sequence_tokens}",
-        )
-    settings = _with(settings, "model", shape=shape.model_dump())
+    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
+    _refuse_misfit(settings, classes, shape)
+    complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
+    settings = _with(settings, "model", shape=shape.model_dump()).model_copy(update=complete)
 
-    frame = Frame(shape, tokenizer)
+    frame = Frame(shape, shards.tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
-    train, evaluation = _corpora(settings, shards)
-    sources = [_source(twin, classes, options, corpus) for corpus in (train, evaluation)]
+    sources = [_source(twin, classes, options, corpus) for corpus in _corpora(settings, shards)]
     learner = _learner(build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, tokenizer, learner, twin, *sources, shards.fingerprint, shards.report, notes)
+    return Prepared(settings, shards.tokenizer, learner, twin, *sources, shards.fingerprint, shards.report, notes)
+
+
+def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
+    """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit its architecture."""
+    if pretrained is not None and settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
+        settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
+    if settings.tokenizer.kind is None:
+        settings = _with(settings, "tokenizer", kind="bpe" if architecture_for(classes) == "decoder" else "wordpiece")
+    return settings
+
+
+def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:
+    """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
+    if not all(shape.architecture in cls.needs for cls in classes.values()):
+        raise UsageError(f"'{settings.objective}' cannot train a {shape.architecture}", "choose another --arch, --model or --objective")
+    wanted = settings.data.sequence_tokens
+    if wanted > shape.longest_tokens and shape.positions == "learned":
+        raise UsageError(
+            f"sequences of {wanted} tokens are longer than the {shape.longest_tokens} positions of the model",
+            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
+        )
 
 
 def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:

@@ -13,16 +13,17 @@ from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.precision import choose_hardware
-from sslcli.engine.stopping import Stopper
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Outcome, Trainer
+from sslcli.errors import Interrupted, Preempted
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
 from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps
-from sslcli.workflows.preparing import prepare
+from sslcli.workflows.preparing import Prepared, prepare
 from sslcli.workflows.resuming import continued_settings, refuse_other_data, restore
 from sslcli.workflows.runfolder import (
     Recorder,
@@ -56,9 +57,25 @@ def pretrain(
     with stopper or Stopper(settings.training.max_time) as stopper:
         if resume is not None:
             settings = continued_settings(resume, settings)
+        hardware = choose_hardware(settings.hardware)
+        prepared = _prepared(settings, resume, stopper, observe)
         folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
         with locked(folder):
-            return _Run(settings, folder, resume is not None, stopper, observe).go()
+            return _Run(prepared, hardware, folder, resume is not None, stopper, observe).go()
+
+
+def _prepared(settings: PretrainSettings, resume: Path | None, stopper: Stopper, observe: Observer) -> Prepared:
+    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
+
+    def say(sentence: str) -> None:
+        stopper.poll()
+        observe(Noted(sentence))
+
+    try:
+        return prepare(settings, resume and resume / "tokenizer", say)
+    except Stopping as stop:
+        kind = Interrupted if stop.reason == "interrupted" else Preempted
+        raise kind(f"{stop.reason} while the data was prepared, before the first step", "the same command begins again") from stop
 
 
 def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
@@ -80,11 +97,9 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
 class _Run:
     """One start of a run: from settings to outcome, in the order in which `go` reads."""
 
-    def __init__(self, settings: PretrainSettings, folder: Path, resuming: bool, stopper: Stopper, observe: Observer) -> None:
+    def __init__(self, prepared: Prepared, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer) -> None:
+        self.prepared, self.hardware, self.settings = prepared, hardware, prepared.settings
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
-        self.hardware = choose_hardware(settings.hardware)
-        self.prepared = prepare(settings, folder / "tokenizer" if resuming else None, lambda sentence: observe(Noted(sentence)))
-        self.settings = self.prepared.settings
         self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
         self.learner = self.prepared.learner.to(self.hardware.device)
         self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer)

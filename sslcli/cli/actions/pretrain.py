@@ -12,7 +12,7 @@ from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
 from sslcli.errors import Interrupted, Preempted
 from sslcli.runfiles import Layer, dotted_layer, read_layer
-from sslcli.workflows.preparing import objective_classes, objective_options, recipe_for
+from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
 from sslcli.workflows.runs import find_run, resumable_run, runs_folder
 from sslcli.workflows.settings import PretrainSettings
@@ -22,7 +22,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     resume = _resumed_folder(given)
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
     resolved = _resolved([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
-    settings = _with_all_options(resolved.settings)
+    settings = resolved.settings
     if screen.verbose:
         for key, place in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {place}")
@@ -38,13 +38,6 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
         result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
     return _conclude(result, screen)
-
-
-def _with_all_options(settings: PretrainSettings) -> PretrainSettings:
-    """Options checked and filled up with their defaults, so that mistakes are told before a folder is made, and the run
-    file replays the run when a default has changed."""
-    options = objective_options(objective_classes(settings.objective), settings.options)
-    return settings.model_copy(update={"options": {name: part.model_dump(mode="json") for name, part in options.items()}})
 
 
 def _is_setting(key: str) -> bool:
