@@ -69,6 +69,14 @@ def test_jsonl_takes_the_field_it_is_told(tmp_path):
     assert texts(tmp_path / "c.jsonl", text_field="body") == ["x", "y"]
 
 
+def test_half_a_character_in_jsonl_is_named_or_replaced(tmp_path):
+    lines = (r'{"text": "whole \ud83d\ude42"}', r'{"text": "half \ud83d!"}')
+    (tmp_path / "c.jsonl").write_text("\n".join(lines))
+    assert texts(tmp_path / "c.jsonl", errors="replace") == ["whole 🙂", "half \ufffd!"]
+    with pytest.raises(DataError, match="record 2, field 'text': character 6"):
+        texts(tmp_path / "c.jsonl")
+
+
 BAD_FILES = {
     "t.txt: not UTF-8": b"good\nbad \xff\xfe\n",
     "t.txt: NUL": b"good\nb\0d\n",

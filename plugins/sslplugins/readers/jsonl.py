@@ -31,7 +31,21 @@ class JsonLinesReader(Reader):
                 raise DataError(f"{where} must be a text, not {type(text).__name__}", "every record needs a text")
             language = record.get(options.language_field)
             if text.strip():
+                text = _whole_characters(text, where, options.errors)
                 yield Document(where, text=text, language=language if isinstance(language, str) else options.language)
+
+
+def _whole_characters(text: str, where: Where, errors: str) -> str:
+    r"""JSON can spell half a character ("\ud800"), which no UTF-8 text holds and no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        if errors == "replace":
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        raise DataError(
+            f"{where}: character {error.start + 1} is half a surrogate pair", "mend the file, or --set data.reader_options.errors=replace"
+        ) from error
+    return text
 
 
 def _record(line: str, where: Where) -> dict[str, Any]:
