@@ -18,6 +18,7 @@ from sslcli.data.shards import map_tensor, read_manifest
 from sslcli.errors import DataError
 
 FEWEST_HELD_OUT_DOCUMENTS = 5
+FEWEST_DOCUMENTS_TO_DRAW_FROM = 4 * FEWEST_HELD_OUT_DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,17 @@ class Corpus:
         return float(np.diff([self._bytes_before(place) for place in (start, stop)])[0])
 
     def split(self, share: float, seed: int) -> tuple["Corpus", "Corpus"]:
-        """(training, held-out): whole documents, each drawn by its number. Where these are too few, the last `share` of
-        every document's sentences. Raises DataError where nothing can be held out."""
+        """(training, held-out): whole documents, each drawn by its number, and never fewer than five. Where there are too few
+        documents for that, the last `share` of every document's sentences. Raises DataError where nothing can be held out."""
         numbers = np.arange(len(self.spans))
-        held_out = unit(mix(seed, name_key("held-out"), numbers)) < share
+        drawn = unit(mix(seed, name_key("held-out"), numbers))
+        held_out = drawn < share
+        if held_out.sum() < FEWEST_HELD_OUT_DOCUMENTS and len(numbers) >= FEWEST_DOCUMENTS_TO_DRAW_FROM:
+            held_out = drawn <= np.sort(drawn)[FEWEST_HELD_OUT_DOCUMENTS - 1]
         if FEWEST_HELD_OUT_DOCUMENTS <= held_out.sum() < len(numbers):
             return self._with(self.spans[~held_out], "training"), self._with(self.spans[held_out], "held-out")
         document, first, stop = self.spans.T
-        cut = stop - np.ceil((stop - first) * share).astype(np.int64)
+        cut = stop - np.minimum(np.ceil((stop - first) * share).astype(np.int64), stop - first - 1)
         train, rest = (np.stack(columns, axis=1) for columns in ((document, first, cut), (document, cut, stop)))
         train, rest = (spans[spans[:, 2] > spans[:, 1]] for spans in (train, rest))
         if not len(train) or not len(rest):

@@ -2,15 +2,17 @@
 
     tokens-00000.safetensors    tokens [T] uint16 or uint32            rows-00000.safetensors   rows [R, ...] for arrays
     index/sentences.safetensors int64 [S+1], in tokens (or rows)       index/documents.safetensors   int64 [D+1], in sentences
-    index/bytes.safetensors     int64 [S+1], source bytes before each  index/languages.safetensors   int16 [D]
+    index/bytes.safetensors     int64 [S+1], source bytes before each  index/languages.safetensors   int32 [D]
     tokenizer/                  the tokenizer that made the tokens     manifest.json   sizes, hashes, counts, languages
 
 Offsets count through all shards. Nothing of the corpus's size is ever held in memory, neither in writing nor in reading.
 """
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -23,9 +25,10 @@ from sslcli.errors import DataError, ModelError
 from sslcli.folders import MANIFEST, read_sealed, sealed
 
 SHARD_NUMBERS = 1 << 25  # tokens in one file
-_TYPES = {"U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I16": np.int16, "I64": np.int64, "F32": np.float32}
+_TYPES = {"U16": np.uint16, "U32": np.uint32, "I32": np.int32, "I64": np.int64, "F32": np.float32}
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
-_INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "languages": np.int16}
+_INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "languages": np.int32}
+_EXPECTED = {"tokens": (np.uint16, np.uint32), "rows": (np.float32,), **{name: (kind,) for name, kind in _INDEX.items()}}
 
 
 class ShardWriter:
@@ -43,11 +46,14 @@ class ShardWriter:
         self._sealing = sealed(folder, self._manifest)
 
     def __enter__(self) -> Self:
-        self.folder = self._sealing.__enter__()
-        (self.folder / "index").mkdir()
-        self._raw: dict[str, BinaryIO] = {name: (self.folder / "index" / f"{name}.raw").open("w+b") for name in _INDEX}
-        for name in ("sentences", "documents", "bytes"):
-            self._append(name, [0])
+        with ExitStack() as stack:
+            self.folder = stack.enter_context(self._sealing)
+            (self.folder / "index").mkdir()
+            paths = {name: self.folder / "index" / f"{name}.raw" for name in _INDEX}
+            self._raw: dict[str, BinaryIO] = {name: stack.enter_context(path.open("w+b")) for name, path in paths.items()}
+            for name in ("sentences", "documents", "bytes"):
+                self._append(name, [0])
+            self._open = stack.pop_all()
         return self
 
     def add_text(self, sentences: Sequence[np.ndarray], sentence_bytes: Sequence[int], language: str) -> None:
@@ -57,21 +63,20 @@ class ShardWriter:
         self._add(tokens.astype(self._type), lengths, sentence_bytes, language)
 
     def add_array(self, rows: np.ndarray, language: str = "") -> None:
-        """One document of ready rows [t, ...], all documents alike but for t."""
+        """One document of ready rows [t, ...]. Raises DataError where documents are not alike but for t."""
+        if self._waiting and self._waiting[0].shape[1:] != rows.shape[1:]:
+            raise DataError(
+                f"document {self.counts['documents'] + 1} has rows of shape {rows.shape[1:]}, others {self._waiting[0].shape[1:]}",
+                "bring all documents to one shape",
+            )
         self._add(np.ascontiguousarray(rows, dtype=np.float32), [len(rows)], [rows.nbytes], language)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
-        try:
-            if kind is None:
-                self._finish()
-        except BaseException as failure:
-            if self._sealing.__exit__(type(failure), failure, failure.__traceback__):
-                return None
-            raise
-        finally:
-            for file in self._raw.values():
-                file.close()
-        return self._sealing.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Closing a file writes what waits in it, so that too may fail, and must do so before the folder is sealed.
+        with self._open:
+            if error is not None:
+                raise error
+            self._finish()
 
     def _add(self, numbers: np.ndarray, lengths: Sequence[int], sentence_bytes: Sequence[int], language: str) -> None:
         counts = self.counts
@@ -148,10 +153,12 @@ def map_tensor(path: Path, name: str) -> np.ndarray:
             size = int.from_bytes(file.read(8), "little")
             entry = json.loads(file.read(min(size, 1 << 20)))[name]
         kind, shape, (start, stop) = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"]
-        if stop - start != int(np.prod(shape)) * kind.itemsize or path.stat().st_size != 8 + size + stop:
+        if kind not in _EXPECTED[name]:
+            raise ValueError(f"its numbers are {kind}")
+        if start != 0 or min(shape) < 0 or stop != math.prod(shape) * kind.itemsize or path.stat().st_size != 8 + size + stop:
             raise ValueError("its header and its size do not agree")
-        if stop == start:
+        if stop == 0:
             return np.zeros(shape, dtype=kind)
-        return np.memmap(path, dtype=kind, mode="r", offset=8 + size + start, shape=shape)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return np.memmap(path, dtype=kind, mode="r", offset=8 + size, shape=shape)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}", "tokenize the data again") from error

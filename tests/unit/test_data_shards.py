@@ -7,7 +7,7 @@ import pytest
 
 from sslcli.data import shards as shards_module
 from sslcli.data.corpus import Corpus
-from sslcli.data.shards import ShardWriter, read_manifest
+from sslcli.data.shards import ShardWriter, map_tensor, read_manifest
 from sslcli.errors import DataError
 
 
@@ -76,6 +76,60 @@ def test_few_documents_give_up_their_last_sentences(tmp_path):
     train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.1, seed=0)
     assert train.spans.tolist() == [[0, 0, 9], [1, 10, 28]]
     assert held_out.spans.tolist() == [[0, 9, 10], [1, 28, 30]]
+
+
+@pytest.mark.parametrize("count", [20, 100, 300])
+def test_a_small_share_of_few_documents_is_still_whole_documents(count, tmp_path):
+    content = [[np.arange(4)] for _ in range(count)]
+    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.01, seed=0)
+    assert 5 <= len(held_out.spans) <= max(5, count // 50)
+    assert sorted([*train.spans[:, 0], *held_out.spans[:, 0]]) == list(range(count))
+
+
+def test_documents_of_one_sentence_stay_for_training_where_there_are_few(tmp_path):
+    content = [[np.arange(3)], [np.arange(3)] * 4]
+    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.01, seed=0)
+    assert train.spans.tolist() == [[0, 0, 1], [1, 1, 4]]
+    assert held_out.spans.tolist() == [[1, 4, 5]]
+
+
+def test_as_many_languages_as_documents(tmp_path):
+    with ShardWriter(tmp_path / "tongues", {}) as writer:
+        for number in range(40_000):
+            writer.add_text([np.arange(1)], [1], f"language-{number}")
+    corpus = Corpus.open(tmp_path / "tongues", sequence_tokens=8)
+    assert corpus.languages[corpus.language_of(39_999)] == "language-39999"
+
+
+def test_array_documents_of_other_shapes_are_an_error(tmp_path):
+    with ShardWriter(tmp_path / "arrays", {}, modality="images") as writer:
+        writer.add_array(np.zeros((4, 2)))
+        with pytest.raises(DataError, match=r"document 2 .*\(3,\)"):
+            writer.add_array(np.zeros((4, 3)))
+
+
+HEADERS = {
+    "not JSON": b"{",
+    "not a table": b"[1]",
+    "other name": b'{"rows":{"dtype":"U16","shape":[4],"data_offsets":[0,8]}}',
+    "other type": b'{"tokens":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+    "unknown type": b'{"tokens":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}}',
+    "beyond the end": b'{"tokens":{"dtype":"U16","shape":[400],"data_offsets":[0,800]}}',
+    "negative": b'{"tokens":{"dtype":"U16","shape":[-4],"data_offsets":[0,-8]}}',
+    "into the header": b'{"tokens":{"dtype":"U16","shape":[8],"data_offsets":[-8,8]}}',
+    "overflowing": b'{"tokens":{"dtype":"U16","shape":[4294967296,4294967296],"data_offsets":[0,0]}}',
+    "shape of text": b'{"tokens":{"dtype":"U16","shape":["4"],"data_offsets":[0,8]}}',
+    "no offsets": b'{"tokens":{"dtype":"U16","shape":[4],"data_offsets":[]}}',
+    "deep": b'{"tokens":' + b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_headers_that_lie_are_refused(case, tmp_path):
+    header = HEADERS[case]
+    (tmp_path / "t.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(DataError, match=r"t\.safetensors"):
+        map_tensor(tmp_path / "t.safetensors", "tokens")
 
 
 def test_too_little_data_to_hold_out_is_an_error(tmp_path):
