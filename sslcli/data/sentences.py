@@ -8,6 +8,7 @@ from sslcli.data.documents import Document
 
 _LOOKED_AT_CHARACTERS = 2_000
 _ENOUGH_HAN = 0.2
+LONGEST_CHARACTERS = 20_000  # of a sentence; what goes on longer is cut, so that no sentence takes memory without bound
 
 
 def guess_language(text: str) -> str:
@@ -21,7 +22,8 @@ def guess_language(text: str) -> str:
 def split_sentences(document: Document) -> list[str]:
     """Pieces of the text, by the document's own sentences or by `sentencex` for its language; a line end ends one too.
 
-    The white space between two sentences goes with the second, as byte-level BPE has it ("Ġword").
+    The white space between two sentences goes with the second, as byte-level BPE has it ("Ġword"); what ends the text,
+    with the last. A text of white space alone has no sentence.
     """
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]
@@ -31,16 +33,31 @@ def split_sentences(document: Document) -> list[str]:
 
 def _segments(text: str, language: str) -> Iterator[str]:
     for line in text.splitlines(keepends=True):
-        pieces = sentencex.segment(language, line)
-        yield from pieces if "".join(pieces) == line else [line]
+        for part in _parts(line):
+            pieces = sentencex.segment(language, part)
+            yield from pieces if "".join(pieces) == part else [part]
+
+
+def _parts(line: str) -> Iterator[str]:
+    """Parts of at most LONGEST_CHARACTERS, cut before a space where there is one."""
+    start = 0
+    while len(line) - start > LONGEST_CHARACTERS:
+        space = line.rfind(" ", start + 1, start + LONGEST_CHARACTERS)
+        stop = space if space > 0 else start + LONGEST_CHARACTERS
+        yield line[start:stop]
+        start = stop
+    yield line[start:]
 
 
 def _leading_space(pieces: Iterator[str]) -> Iterator[str]:
-    space = ""
+    held = space = ""
     for piece in pieces:
         body = piece.rstrip()
-        if body:
-            yield space + body
-            space = piece[len(body) :]
-        else:
+        if not body:
             space += piece
+            continue
+        if held:
+            yield held
+        held, space = space + body, piece[len(body) :]
+    if held:
+        yield held + space

@@ -1,10 +1,12 @@
 """What --data means: references become files and schemes, each with its reader and its language."""
 
+import atexit
 import glob
 import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,8 @@ from sslcli.contracts import Reader
 from sslcli.data.documents import Document
 from sslcli.data.files import STANDARD_INPUT, open_bytes, suffix_of
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, DataError, did_you_mean
+from sslcli.errors import ConfigError, DataError, RunError, did_you_mean
+from sslcli.folders import hash_file
 
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
@@ -29,11 +32,13 @@ _DOCUMENTS_LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to be read. `language` is empty where the reference does not say it."""
+    """One thing to be read. `language` is empty where the reference does not say it; `spooled`: a copy of what came through
+    a pipe, which is known by its content alone."""
 
     reference: str
     reader: str
     language: str
+    spooled: bool = False
 
 
 def expand(references: Sequence[str], reader: str | None) -> list[Source]:
@@ -45,8 +50,8 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
         scheme, colon, _ = path.partition(":")
         if colon and scheme in known:
             sources.append(Source(path, reader or scheme, language))
-        elif path == STANDARD_INPUT:
-            sources.append(Source(_spooled(), reader or "txt", language))
+        elif path == STANDARD_INPUT or _is_pipe(path):
+            sources.append(Source(_spooled(path), reader or "txt", language, spooled=True))
         else:
             sources += [Source(file, reader or _reader_for(file, known), language) for file in _files(path, known)]
     return sources
@@ -71,6 +76,8 @@ def fingerprint(source: Source, data: DataSettings) -> list[Any]:
     """What changes when the content does: of a file its path, size, time and both ends, of a scheme its first documents."""
     path = Path(source.reference)
     digest = hashlib.blake2b(digest_size=16)
+    if source.spooled:
+        return [source.reader, source.language, hash_file(path)]
     if not path.is_file():
         for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
             digest.update(repr((document.text, document.language)).encode())
@@ -124,8 +131,23 @@ def _reader_for(file: str, known: Sequence[str]) -> str:
     return suffix
 
 
-def _spooled() -> str:
-    """Standard input as a file, because it is read twice: to learn pieces, and to cut into them."""
-    with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, open_bytes(STANDARD_INPUT) as stream:
-        shutil.copyfileobj(stream, file)
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _spooled(pipe: str) -> str:
+    """A pipe or standard input as a file, because it is read twice: to learn pieces, and to cut into them.
+
+    The file is there until the process ends.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file:
+            atexit.register(Path(file.name).unlink, missing_ok=True)
+            with open_bytes(pipe) as stream:
+                shutil.copyfileobj(stream, file)
+    except OSError as error:
+        raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
     return file.name

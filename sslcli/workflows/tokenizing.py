@@ -3,24 +3,27 @@
 import hashlib
 import json
 import os
+import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document
-from sslcli.data.draws import mix, name_key, unit
 from sslcli.data.sentences import split_sentences
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, read_manifest
 from sslcli.data.statistics import Statistics
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.errors import ConfigError, DataError, ModelError
+from sslcli.errors import ConfigError, DataError, ModelError, SslError, UsageError
+from sslcli.folders import MANIFEST
 from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
@@ -28,7 +31,7 @@ LEARN_FROM_BYTES = 64_000_000  # of text, spread over the corpus
 PORTION_CHARACTERS = 2_000_000  # encoded at once
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
-FORMAT = 1  # of the cache; another one makes all shards anew
+FORMAT = 2  # of the cache; another one makes all shards anew
 Say = Callable[[str], None]
 
 
@@ -52,21 +55,30 @@ def cache_folder() -> Path:
 
 
 def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
-    """Learn or take a tokenizer and write the shards of all training data to `folder`, which appears whole or not at all."""
+    """Learn or take a tokenizer and write the shards of all training data to `folder`, which appears whole or not at all.
+
+    Shards that stand there are replaced. Raises UsageError where something else stands there.
+    """
+    if os.path.lexists(folder) and not _is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
     return _tokenize(expand(data.train, data.reader), data, settings, folder, say)
 
 
 def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
     """Shards from the cache where the same data was cut by the same tokenizer before, else new ones.
 
-    A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is where the tokenizer stands that
+    A single reference to a folder that `ssl tokenize` wrote is taken as it is. Of several writers of one corpus the first to
+    finish wins, and the others use what it wrote. `learnt` is where the tokenizer stands that
     was learnt from this data before: without it a run whose cache is gone could not be resumed, because the library's
     Unigram training ends a little differently every time.
     """
-    if len(data.train) == 1 and (Path(data.train[0]) / "index").is_dir():
-        return opened(Path(data.train[0]))
-    sources = expand(data.train, data.reader)
     taken = Tokenizer.load(settings.source).hash if settings.source else None
+    if len(data.train) == 1 and _is_shards(data.train[0]):
+        tokenized = opened(Path(data.train[0]))
+        if taken not in (None, tokenized.tokenizer.hash):
+            raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
+        return tokenized
+    sources = expand(data.train, data.reader)
     key = [
         FORMAT,
         [fingerprint(source, data) for source in sources],
@@ -76,14 +88,34 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
         taken,
     ]
     folder = cache / "shards" / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+    own = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
     if folder.is_dir():
         try:
             return opened(folder)
         except (DataError, ModelError) as error:
             say(f"the cache is damaged and made anew: {error.message}")
+            _discard(folder, own)
     if learnt is not None and settings.source is None:
         settings = settings.model_copy(update={"source": str(learnt)})
-    return _tokenize(sources, data, settings, folder, say)
+    _tokenize(sources, data, settings, own, say)
+    try:
+        own.rename(folder)
+    except OSError:  # another writer was faster
+        shutil.rmtree(own, ignore_errors=True)
+    return opened(folder)
+
+
+def _is_shards(folder: str | Path) -> bool:
+    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def _discard(folder: Path, aside: Path) -> None:
+    """Damaged shards; renamed first, so that no other process finds a half of them."""
+    try:
+        folder.rename(aside)
+    except OSError:  # another process was faster
+        return
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def opened(folder: Path) -> Tokenized:
@@ -114,12 +146,11 @@ def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = qu
 def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> Tokenized:
     tokenizer = Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
     statistics, facts = Statistics(), {}
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
         for portion in _portions(documents(sources, data)):
             _write(writer, portion, tokenizer, statistics)
             if statistics.documents == len(portion):
-                say(_prediction(statistics, sources, tokenizer))
+                say(_prediction(statistics, sources, tokenizer, data.limit))
             else:
                 say(f"{statistics.documents:,} documents, {statistics.tokens:,} tokens")
         if not statistics.tokens:
@@ -138,26 +169,32 @@ def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSet
             problems_of(error, cls.Options, prefix="tokenizer.options"), f"ssl plugins show {kind} lists the options"
         ) from error
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
-    tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data), settings.vocabulary))
+    try:
+        tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data), settings.vocabulary))
+    except SslError:
+        raise
+    except Exception as error:  # the library has no class of its own for what it cannot learn
+        raise DataError(f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}", "try a larger --vocabulary") from error
     if tokenizer.size - int(tokenizer.specials.sum()) < 1:
         raise DataError(f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data")
     return tokenizer
 
 
 def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings) -> Iterator[str]:
-    """Documents drawn by their number, so many that about LEARN_FROM_BYTES are read whatever the corpus weighs."""
-    share = min(1.0, LEARN_FROM_BYTES / max(source_bytes(sources), 1))
+    """Documents spread evenly over the corpus, so many that about LEARN_FROM_BYTES are read whatever it weighs."""
+    share = min(1.0, LEARN_FROM_BYTES / max(sum(_unfolded(source) for source in sources), 1))
     left = LEARN_FROM_BYTES
     for number, document in enumerate(documents(sources, data)):
         if document.text is None:
             raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")
-        if share < 1 and float(unit(mix(name_key("learn"), number))) >= share:
+        if int((number + 1) * share) == int(number * share):
             continue
         for start in range(0, len(document.text), PORTION_CHARACTERS):
-            yield document.text[start : start + PORTION_CHARACTERS]
-        left -= len(document.text)
-        if left < 0:
-            return
+            portion = document.text[start : start + PORTION_CHARACTERS]
+            yield portion
+            left -= len(portion.encode())
+            if left < 0:
+                return
 
 
 def _portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
@@ -175,7 +212,7 @@ def _portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
 
 def _write(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenizer, statistics: Statistics) -> None:
     split = [split_sentences(document) for document in portion]
-    encoded = iter(tokenizer.encode_batch([sentence for sentences in split for sentence in sentences]))
+    encoded = _encoded((sentence for sentences in split for sentence in sentences), tokenizer)
     for document, sentences in zip(portion, split, strict=True):
         pairs = [(tokens, len(text.encode("utf-8", "replace"))) for text in sentences if len(tokens := next(encoded))]
         for line in (document.text or "").splitlines():
@@ -187,9 +224,24 @@ def _write(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenize
             statistics.add(list(tokens), sum(sizes), document.language, tokenizer.unknown)
 
 
-def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer) -> str:
+def _encoded(sentences: Iterator[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
+    """Token ids of each sentence; the library is never given more than a portion, however long a document is."""
+    gathered: list[str] = []
+    size = 0
+    for sentence in sentences:
+        gathered.append(sentence)
+        size += len(sentence)
+        if size >= PORTION_CHARACTERS:
+            yield from tokenizer.encode_batch(gathered)
+            gathered, size = [], 0
+    yield from tokenizer.encode_batch(gathered)
+
+
+def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None) -> str:
     """What the shards will weigh, from the first portion: tokens per byte of the source, and the offsets beside them."""
     total = sum(_unfolded(source) for source in sources) or statistics.bytes
+    if limit is not None:
+        total = min(total, limit * statistics.bytes / max(statistics.documents, 1))
     per_byte = (statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16) / max(statistics.bytes, 1)
     return f"the shards will take about {total * per_byte / 2**20:,.1f} MiB on disk"
 
