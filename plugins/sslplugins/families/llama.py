@@ -116,10 +116,9 @@ class Llama(Family):
 
 def _base(reader: ConfigReader) -> float:
     """From rope_parameters, or from rope_theta beside rope_scaling, as it was written before 2026."""
-    theta = None
-    for name in ("rope_parameters", "rope_scaling"):
-        theta = theta or rotary_base(reader.group(name), name)
-    return ConfigReader({"rope_theta": theta or reader.given("rope_theta")}).number("rope_theta", 10_000.0)
+    bases = [rotary_base(reader.group(name), name) for name in ("rope_parameters", "rope_scaling")]
+    theta = next((base for base in [*bases, reader.given("rope_theta")] if base is not None), None)
+    return ConfigReader({"rope_theta": theta}).number("rope_theta", 10_000.0)
 
 
 def _window_tokens(reader: ConfigReader, depth: int) -> int | None:
