@@ -1,10 +1,10 @@
 # What CI runs and what a person runs are the same lines.
 PYTHON ?= python
 
-.PHONY: install test lint help-blocks
+.PHONY: install test lint documents
 
 install:
-	$(PYTHON) -m pip install -e '.[test]'
+	$(PYTHON) -m pip install 'torch==2.13.0' -e '.[test]' ./examples/third-party-plugin
 
 test: lint
 	OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest
@@ -12,3 +12,8 @@ test: lint
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+
+# Help texts inside documents, and the lists of flags and names that tests pin.
+documents:
+	$(PYTHON) tests/house/help_blocks.py
+	$(PYTHON) tests/house/pinned.py
