@@ -90,12 +90,9 @@ class Composite(Readout[CompositeViews]):
             part.after_step(backbone, own, draws.of(name))
 
     def show(self, views: CompositeViews) -> Report:
-        reports = [part.show(views.parts[name]) for name, part in self.parts.items()]
-        return Report(
-            title="+".join(self.parts),
-            passages=[passage for report in reports for passage in report.passages],
-            notes=[note for report in reports for note in report.notes],
-        )
+        reports = {name: part.show(views.parts[name]) for name, part in self.parts.items()}
+        passages = [replace(passage, title=f"{name}: {passage.title}") for name, report in reports.items() for passage in report.passages]
+        return Report("+".join(self.parts), passages=passages, notes=[note for report in reports.values() for note in report.notes])
 
 
 def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> Objective:

@@ -16,6 +16,8 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     """Front matter as the hub reads it, then a table of the shape, the training and its last held-out figures."""
     settings = pretrained.settings
     pipeline, loader = PIPELINES[settings.architecture] if pretrained.head is not None else ("feature-extraction", "AutoModel")
+    if pretrained.head is not None and "classifier" in pretrained.heads:
+        loader = "AutoModelForPreTraining"  # which alone reads both heads of one file
     front = {"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["self-supervised-learning", "sslcli"]}
     rows: list[tuple[str, Any]] = [
         ("architecture", settings.architecture),

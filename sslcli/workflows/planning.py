@@ -58,8 +58,11 @@ def described_options(prepared: Prepared) -> str:
 
 @dataclass(frozen=True)
 class Trial:
+    """`target_share`: tokens with a loss of the language-model head (or of whatever has most targets), of all tokens."""
+
     seconds_per_step: float
     tokens_per_step: float
+    target_share: float
     peak_bytes: int
 
 
@@ -68,7 +71,7 @@ def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
     settings = prepared.settings
     learner = prepared.learner.to(hardware.device)
     optimizer = Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
-    seconds, tokens = [], []
+    seconds, tokens, targets = [], [], []
     for step, work in enumerate(islice(prepared.loader(settings.training.micro_batch_size).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
@@ -82,7 +85,9 @@ def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
         tokens.append(work.tokens)
-    return Trial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / len(tokens), peak_memory_bytes(hardware))
+        targets.append(max(work.counts.values()))
+    mean_tokens = sum(tokens) / len(tokens)
+    return Trial(sum(seconds[1:]) / TRIAL_STEPS, mean_tokens, sum(targets) / sum(tokens), peak_memory_bytes(hardware))
 
 
 def peak_memory_bytes(hardware: Hardware) -> int:
@@ -100,9 +105,11 @@ def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:
     checkpoint_bytes = 3 * weight_bytes  # weights and AdamW's two moments
     milestones = plan.total_steps.bit_length() + 1 if plan.milestones else 0
     disk_bytes = (training.keep + 1) * checkpoint_bytes + milestones * weight_bytes
-    teraflops = flops_per_token(shape, training_tokens(prepared)) * trial.tokens_per_step / trial.seconds_per_step / 1e12
+    teraflops = (
+        flops_per_token(shape, attended_tokens(prepared), trial.target_share) * trial.tokens_per_step / trial.seconds_per_step / 1e12
+    )
     rows: Mapping[str, str] = {
-        "parameters": f"{parameters(shape):,}",
+        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(prepared):,} of the objective",
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
         "useful arithmetic": f"{teraflops:.3f} TFLOP/s",
@@ -113,10 +120,14 @@ def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:
     return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
 
 
-def training_tokens(prepared: Prepared) -> float:
+def attended_tokens(prepared: Prepared) -> float:
     """The sequence length that attention pays for per token: the sum of squares over the sum of lengths."""
     lengths = prepared.train.lengths[:100_000].astype(float)
     return float((lengths**2).sum() / lengths.sum())
+
+
+def learnable_parameters(prepared: Prepared) -> int:
+    return sum(parameter.numel() for parameter in prepared.learner.learnable.parameters())
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """The learning rate against torch's own schedulers and the properties each shape must have."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ def test_warmup_rises_to_the_peak_and_the_end_is_as_promised(name):
 def test_never_rises_after_warmup(name):
     settings = ScheduleSettings(name=name, warmup=0.1)
     factors = [rate_factor(settings, step, 200) for step in range(20, 201)]
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(factors, factors[1:], strict=False))
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(factors))
 
 
 def test_linear_and_cosine_equal_torch():

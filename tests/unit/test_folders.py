@@ -49,9 +49,13 @@ def test_every_damage_is_noticed(whole, damage):
 
 
 def test_an_error_while_writing_leaves_what_stood_there(whole):
-    with pytest.raises(ValueError, match="by hand"), sealed(whole, {"step": 4}) as folder:
-        (folder / "a.bin").write_bytes(b"half")
-        raise ValueError("by hand")
+    def write_half():
+        with sealed(whole, {"step": 4}) as folder:
+            (folder / "a.bin").write_bytes(b"half")
+            raise ValueError("by hand")
+
+    with pytest.raises(ValueError, match="by hand"):
+        write_half()
     assert read_sealed(whole)["step"] == 3
     assert [path.name for path in whole.parent.iterdir()] == ["done"]
 
