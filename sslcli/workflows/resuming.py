@@ -10,6 +10,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.runfiles import dotted_layer, read_layer
+from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.settings import PretrainSettings
 
@@ -30,8 +31,11 @@ def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSetting
 
     Raises ConfigError naming everything else that was asked for and differs: it would make another run of it.
     """
-    before = flat(saved_settings(folder).model_dump(mode="json"))
-    said = flat(asked.model_dump(mode="json", exclude_unset=True))
+    saved = saved_settings(folder)
+    before = flat(saved.model_dump(mode="json"))
+    options = objective_options(objective_classes(saved.objective), asked.options)  # "3e-1" is no change from 0.3
+    spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
+    said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": spoken})
     changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
     if changed:
         problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
