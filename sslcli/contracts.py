@@ -163,6 +163,7 @@ class PieceTrainer(ABC):
     class Options(Config): ...
 
     summary: ClassVar[str]
+    most_bytes: ClassVar[int] = 64_000_000  # of text to learn from, spread over the corpus: as many as fit into memory
 
     def __init__(self, options: Config) -> None:
         self.options = options

@@ -27,7 +27,6 @@ from sslcli.folders import MANIFEST
 from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
-LEARN_FROM_BYTES = 64_000_000  # of text, spread over the corpus
 PORTION_CHARACTERS = 2_000_000  # encoded at once
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
@@ -170,7 +169,7 @@ def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSet
         ) from error
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
     try:
-        tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data), settings.vocabulary))
+        tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data, cls.most_bytes), settings.vocabulary))
     except SslError:
         raise
     except Exception as error:  # the library has no class of its own for what it cannot learn
@@ -180,10 +179,10 @@ def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSet
     return tokenizer
 
 
-def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings) -> Iterator[str]:
-    """Documents spread evenly over the corpus, so many that about LEARN_FROM_BYTES are read whatever it weighs."""
-    share = min(1.0, LEARN_FROM_BYTES / max(sum(_unfolded(source) for source in sources), 1))
-    left = LEARN_FROM_BYTES
+def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_bytes: int) -> Iterator[str]:
+    """Documents spread evenly over the corpus, so many that about `most_bytes` are read whatever it weighs."""
+    share = min(1.0, most_bytes / max(sum(_unfolded(source) for source in sources), 1))
+    left = most_bytes
     for number, document in enumerate(documents(sources, data)):
         if document.text is None:
             raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")

@@ -196,11 +196,10 @@ def test_a_pipe_is_read_whole_though_it_comes_once(tmp_path):
     assert found[0].folder == found[1].folder  # known by its content, however often it comes
 
 
-def test_documents_are_learnt_from_all_over_a_large_corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(tokenizing, "LEARN_FROM_BYTES", 2_000)
+def test_documents_are_learnt_from_all_over_a_large_corpus(tmp_path):
     (tmp_path / "c.txt").write_text("".join(f"word{number:04d}\n" for number in range(1_000)))
     data = settings(tmp_path / "c.txt")
-    learnt = [int(text[4:]) for text in tokenizing._texts_to_learn_from(expand(data.train, None), data)]
+    learnt = [int(text[4:]) for text in tokenizing._texts_to_learn_from(expand(data.train, None), data, 2_000)]
     assert 200 <= len(learnt) <= 250
     assert max(np.diff([0, *learnt, 1_000])) <= 5
 

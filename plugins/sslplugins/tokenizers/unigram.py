@@ -15,6 +15,7 @@ _SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 class UnigramTrainer(PieceTrainer):
     summary = "Unigram, XLM-R's pieces; for many languages, with and without spaces"
+    most_bytes = 6_000_000  # the library's suffix array takes some seventy bytes of memory for each of text
 
     class Options(Config):
         lowercase: bool = setting(False, "write everything in lower case", "--lowercase/--no-lowercase")
