@@ -14,7 +14,7 @@ from sslcli.engine.trainer import one_pass
 from sslcli.workflows.preparing import Prepared
 
 MOST_TOKENS_COUNTED = 5_000_000
-MOST_TARGETS = 20_000
+MOST_TARGETS = 5_000
 
 
 @dataclass(frozen=True)
