@@ -16,7 +16,7 @@ else:
     from backports import zstd
 
 STANDARD_INPUT = "-"
-LONGEST_LINE_BYTES = 1 << 26
+LONGEST_LINE_BYTES = 1 << 24
 _BLOCK_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PACKED = (".gz", ".zst")

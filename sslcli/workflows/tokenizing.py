@@ -28,6 +28,7 @@ from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
 PORTION_CHARACTERS = 2_000_000  # encoded at once
+LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
 FORMAT = 2  # of the cache; another one makes all shards anew
@@ -188,8 +189,8 @@ def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_byt
             raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")
         if int((number + 1) * share) == int(number * share):
             continue
-        for start in range(0, len(document.text), PORTION_CHARACTERS):
-            portion = document.text[start : start + PORTION_CHARACTERS]
+        for start in range(0, len(document.text), LEARNT_AT_ONCE_CHARACTERS):
+            portion = document.text[start : start + LEARNT_AT_ONCE_CHARACTERS]
             yield portion
             left -= len(portion.encode())
             if left < 0:

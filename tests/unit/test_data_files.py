@@ -77,6 +77,14 @@ def test_half_a_character_in_jsonl_is_named_or_replaced(tmp_path):
         texts(tmp_path / "c.jsonl")
 
 
+@pytest.mark.parametrize("way", ["line", "file"])
+def test_what_does_not_fit_into_memory_is_refused(way, tmp_path):
+    (tmp_path / "c.txt").write_text(("a" * 99 + (" " if way == "line" else "\n")) * 180_000)
+    with pytest.raises(DataError, match=r"c\.txt.*more than 16 Mi") as caught:
+        texts(tmp_path / "c.txt", documents_by=way)
+    assert caught.value.hint
+
+
 BAD_FILES = {
     "t.txt: not UTF-8": b"good\nbad \xff\xfe\n",
     "t.txt: NUL": b"good\nb\0d\n",

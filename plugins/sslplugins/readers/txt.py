@@ -7,7 +7,7 @@ from typing import Literal
 from sslcli.api import Config, DataError, Document, Reader, Where, read_lines, setting
 
 _LINES_LOOKED_AT = 200
-_LONGEST_DOCUMENT_CHARACTERS = 1 << 27
+_LONGEST_DOCUMENT_CHARACTERS = 1 << 24  # a document is in memory several times while it is cut
 Lines = Iterator[tuple[int, str]]
 
 
