@@ -17,7 +17,7 @@ from typing import Any
 from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
-_UNFINISHED = ".unfinished-"
+_UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 
 
 def hash_file(path: Path) -> str:
@@ -53,22 +53,22 @@ def replaced(final: Path) -> Iterator[Path]:
     A folder that stands at `final` is replaced. Raises RunError where the disk refuses (full, read-only), leaving nothing
     behind and what stood at `final` as it was.
     """
-    aside = final.with_name(f"{_UNFINISHED}{final.name}-{uuid.uuid4().hex[:8]}")
+    mark = uuid.uuid4().hex[:8]
+    aside, old = final.with_name(f"{_UNFINISHED}{final.name}-{mark}"), final.with_name(f"{_REPLACED}{final.name}-{mark}")
     try:
         aside.mkdir(parents=True)
         yield aside
         for path in aside.rglob("*"):
             sync(path)
         sync(aside)
-        old = None
         if final.exists():
-            old = final.with_name(f"{_UNFINISHED}old-{final.name}-{uuid.uuid4().hex[:8]}")
             final.rename(old)
         aside.rename(final)
         sync(final.parent)
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
+        if old.exists() and not final.exists():
+            old.rename(final)
         raise RunError(
             f"cannot write {final}: {error.strerror or error}", "check the free space and the permissions of the disk"
         ) from error
@@ -111,6 +111,12 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
 
 
 def remove_unfinished(parent: Path) -> None:
-    """Delete what an interrupted writer left; call it only where no other writer can be at work."""
+    """Clear away what an interrupted writer left; call it only where no other writer can be at work.
+
+    What it had moved aside and not yet replaced gets its name back.
+    """
+    for path in parent.glob(f"{_REPLACED}*"):
+        final = path.with_name(path.name.removeprefix(_REPLACED).rpartition("-")[0])
+        shutil.rmtree(path, ignore_errors=True) if final.exists() else path.rename(final)
     for path in parent.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

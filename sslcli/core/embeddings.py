@@ -27,14 +27,15 @@ class Embeddings(nn.Module):
         self.project = nn.Linear(features, settings.width) if features != settings.width else None
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """[T, D]; where a model has segments and the inputs name none, all rows are in segment 0."""
+        """[T, D]; all rows are in segment 0 where the inputs name none, or where the model, like RoBERTa, has only one."""
         if inputs.rows_TD is not None:
             x_TE = inputs.rows_TD
         else:
             assert self.token is not None, "this backbone has no vocabulary: it reads ready rows"
             x_TE = self.token(inputs.tokens_T)
         if self.segment is not None:
-            x_TE = x_TE + (self.segment.weight[0] if inputs.segments_T is None else self.segment(inputs.segments_T))
+            told_apart = inputs.segments_T is not None and self.segment.num_embeddings > 1
+            x_TE = x_TE + (self.segment(inputs.segments_T) if told_apart else self.segment.weight[0])
         if self.position is not None:
             x_TE = x_TE + self.position(inputs.positions_T + self.position_offset)
         if self.norm is not None:

@@ -96,8 +96,8 @@ class Checkpoints:
             state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in optimizer.state().items()}
             save_tensors(state, folder / OPTIMIZER)
             (folder / STATE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        if progress.best_step == progress.step:
-            write_atomically(self.best_file, final.name)
+        if progress.best_step is not None:
+            write_atomically(self.best_file, step_name(progress.best_step))
         self._prune(progress)
         return final
 
@@ -133,7 +133,9 @@ class Checkpoints:
                 yield int(match[1]), path
 
     def _prune(self, progress: Progress) -> None:
-        """Only now that a newer one stands; never the best, never the newest."""
-        for step, path in sorted(self._all(), reverse=True)[self.keep :]:
+        """Only now that a newer one stands; never the best, never the newest. What lies beyond it was damaged, or of another try."""
+        found = sorted(self._all(), reverse=True)
+        past = [(step, path) for step, path in found if step <= progress.step]
+        for step, path in [*past[self.keep :], *(entry for entry in found if entry not in past)]:
             if step != progress.best_step:
                 shutil.rmtree(path, ignore_errors=True)

@@ -46,6 +46,7 @@ class Composite(Readout[CompositeViews]):
                     f"{' and '.join(names)} both {what}, so they cannot be joined", "join objectives that differ in kind, such as mlm+nsp"
                 )
         self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
+        self.couples = any(cls.couples for cls in classes.values())
         self.arranger = self.parts[(arrangers or list(classes))[0]]
         self.reads_from = (corrupters or arrangers or list(classes))[0]
 
@@ -92,7 +93,11 @@ class Composite(Readout[CompositeViews]):
     def show(self, views: CompositeViews) -> Report:
         reports = {name: part.show(views.parts[name]) for name, part in self.parts.items()}
         passages = [replace(passage, title=f"{name}: {passage.title}") for name, report in reports.items() for passage in report.passages]
-        return Report("+".join(self.parts), passages=passages, notes=[note for report in reports.values() for note in report.notes])
+        joined_fields = {
+            kind: [entry for report in reports.values() for entry in getattr(report, kind)]
+            for kind in ("scores", "tables", "curves", "notes")
+        }
+        return Report("+".join(self.parts), passages=passages, **joined_fields)
 
 
 def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> Objective:

@@ -1,4 +1,4 @@
-"""Sums and counts that add up over micro-batches and steps; read only when a line is due, so that no step waits."""
+"""Sums and counts that add up over micro-batches and steps; read only when a line is due."""
 
 import math
 from collections.abc import Mapping
@@ -33,11 +33,11 @@ class Tally:
         self.exponential |= other.exponential
 
     def read(self) -> tuple[float, dict[str, float], dict[str, float]]:
-        """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out."""
+        """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out, and a loss of nothing is no number."""
         terms = {name: float(total) / float(count) for name, (total, count) in self.terms.items() if float(count)}
         metrics = {name: float(total) / float(count) for name, (total, count) in self.metrics.items() if float(count)}
         shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
-        return sum(terms.values()), terms, shown
+        return (sum(terms.values()) if terms else math.nan), terms, shown
 
     def dump(self) -> dict[str, Any]:
         """As JSON; Python writes a float so that it reads back to the bit."""

@@ -1,14 +1,15 @@
 """The one training loop."""
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sslcli.contracts import Views
+from sslcli.contracts import Loss, Views
 from sslcli.core.inputs import to_device
 from sslcli.data.draws import Draws, mix
 from sslcli.engine.checkpoint import Checkpoints, Progress
@@ -116,11 +117,7 @@ class Trainer:
         for index, views in enumerate(work.views):
             self.stopper.poll()
             torch.manual_seed(int(mix(self.plan.seed, step, index)) >> 1)  # for dropout alone
-            with self.hardware.autocast():
-                loss = self.learner(to_device(views, self.hardware.device))
-            total = sum(value.float() / work.counts[term] for term, value in loss.sums.items() if work.counts[term])
-            if isinstance(total, Tensor):
-                total.backward()
+            loss = accumulate_gradients(self.learner, views, work.counts, self.hardware)
             tally.add(loss, views.counts)
             for name, value in loss.state.items():
                 state[name] = state[name] + value.detach() if name in state else value.detach()
@@ -151,12 +148,11 @@ class Trainer:
         """Both are tried again after a resume where a stop came between them and their step."""
         progress, plan = self.progress, self.plan
         at_end = progress.step == plan.total_steps
-        improved = False
-        if (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step:
-            improved = self._evaluate()
+        evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
+        improved = evaluates and self._evaluate()
         due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end or improved)
-        if due and progress.saved_step != progress.step:
-            self._save()
+        if due and (evaluates or progress.saved_step != progress.step):
+            self._save()  # also over a checkpoint that a stop left here before it was evaluated: it does not know the best
 
     def _evaluate(self) -> bool:
         tally = Tally()
@@ -171,7 +167,7 @@ class Trainer:
             self.learner.train()
         loss, terms, metrics = tally.read()
         progress = self.progress
-        best = progress.step > 0 and (progress.best_loss is None or loss < progress.best_loss)
+        best = progress.step > 0 and math.isfinite(loss) and (progress.best_loss is None or loss < progress.best_loss)
         if best:
             progress.best_loss, progress.best_step = loss, progress.step
         progress.evaluated_step = progress.step
@@ -188,6 +184,16 @@ class Trainer:
         if self.plan.milestones:
             step = self.progress.step
             self.observe(Saved(step, self.checkpoints.save_milestone(self.learner, step), "milestone"))
+
+
+def accumulate_gradients(learner: Learner, views: Views, counts: Mapping[str, int], hardware: Hardware) -> Loss:
+    """Add one micro-batch's share of the gradients; `counts` are those of the whole global batch."""
+    with hardware.autocast():
+        loss = learner(to_device(views, hardware.device))
+    total = sum(value.float() / counts[term] for term, value in loss.sums.items() if counts[term])
+    if isinstance(total, Tensor):
+        total.backward()
+    return loss
 
 
 def one_pass(loader: Loader) -> Iterator[Views]:

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from sslcli.contracts import PredictsTokens, TokenTargets, Views
-from sslcli.data.draws import Draws
+from sslcli.data.draws import Draws, name_key
 from sslcli.data.floors import count_neighbours, floors
+from sslcli.data.sampler import permuted
 from sslcli.engine.composite import CompositeViews, joined, with_ability
 from sslcli.engine.trainer import one_pass
 from sslcli.workflows.preparing import Prepared
 
 MOST_TOKENS_COUNTED = 5_000_000
 MOST_TARGETS = 5_000
+PORTION_SAMPLES = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ def floors_of(prepared: Prepared) -> Floors:
         return Floors()
     name, part = found
     targets = list(_targets(part, name, one_pass(prepared.evaluation_loader())))
-    tokens_N, left_N, right_N = (
-        np.concatenate([getattr(t, kind) for t in targets])[:MOST_TARGETS] for kind in ("tokens_N", "left_N", "right_N")
-    )
+    total = sum(len(t.tokens_N) for t in targets)
+    every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
+    tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
     counts = count_neighbours(_training_tokens(prepared), prepared.tokenizer.size, MOST_TOKENS_COUNTED)
     reached, left_out = floors(counts, tokens_N, left_N, right_N, ~prepared.tokenizer.specials)
     return Floors(
@@ -51,7 +53,10 @@ def floors_of(prepared: Prepared) -> Floors:
         accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
-        notes=[f"no {baseline} floor: {why}" for baseline, why in left_out.items()],
+        notes=[
+            *([f"the floors are computed on every {every}th of {total:,} held-out targets"] if every > 1 else []),
+            *(f"no {baseline} floor: {why}" for baseline, why in left_out.items()),
+        ],
     )
 
 
@@ -61,7 +66,8 @@ def _targets(part: PredictsTokens, name: str | None, passes: Iterator[Views]) ->
 
 
 def _training_tokens(prepared: Prepared) -> Iterator[np.ndarray]:
-    """Samples in file order; enough of them, for counting."""
-    draws = Draws(prepared.settings.training.seed, 0)
-    for number in range(len(prepared.train)):
-        yield prepared.train.sample(number, draws.sample(number)).tokens
+    """Samples from all over the data; enough of them, for counting."""
+    draws, size = Draws(prepared.settings.training.seed, 0), len(prepared.train)
+    for start in range(0, size, PORTION_SAMPLES):
+        for number in permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors")).tolist():
+            yield prepared.train.sample(number, draws.sample(number)).tokens

@@ -22,6 +22,7 @@ EXAMPLES = 3
 PROMPT_TOKENS = 6
 AROUND_TOKENS = 10
 CANDIDATES = 3
+NEW_TOKENS = 24
 
 
 def generator_of(learner: Learner, what: str) -> Generates:
@@ -44,35 +45,38 @@ def generate(reference: str, request: Mapping[str, Any], seed: int) -> Iterator[
 
 
 def illustrations(prepared: Prepared) -> Illustrate:
-    """A few held-out samples with one blank to fill (encoders) or to be continued (decoders), the same at every evaluation."""
+    """A few held-out samples with one blank to fill (encoders) or to be continued (decoders), the same at every evaluation.
+
+    Nothing where the learnable does not generate from a text.
+    """
+    part = next((part for _, part in with_ability(prepared.twin, Generates)), None)
+    if part is None or "text" not in part.Request.model_fields:
+        return lambda learner: ()
+    shape = prepared.learner.backbone.settings
     draws = Draws(prepared.settings.training.seed, 0, "illustration")
     count = min(EXAMPLES, len(prepared.evaluation))
     numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
     samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
-    asked = [found for sample in samples if sample.tokens is not None and (found := _question(sample.tokens, prepared.tokenizer))]
+    blanks = shape.architecture == "encoder"
+    asked = [found for sample in samples if sample.tokens is not None and (found := _question(sample.tokens, prepared.tokenizer, blanks))]
+    lengths = {"new_tokens": min(NEW_TOKENS, shape.longest_tokens - 2 * PROMPT_TOKENS)} if "new_tokens" in part.Request.model_fields else {}
+    if any(length < 1 for length in lengths.values()):
+        return lambda learner: ()
+    requests = [(f"{text} ({truth})" if truth else text, part.Request(text=text, **lengths)) for text, truth in asked]
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
-        found = next(with_ability(learner.learnable, Generates), None)
-        if found is None:
-            return ()
-        generator = found[1]
-        return [
-            (
-                f"{text} ({truth})" if truth else text,
-                _in_one_line(generator.generate(learner.backbone, generator.Request(text=text), draws)),
-            )
-            for text, truth in asked
-        ]
+        generator = generator_of(learner, "this model")
+        return [(shown, _in_one_line(generator.generate(learner.backbone, request, draws))) for shown, request in requests]
 
     return illustrate
 
 
-def _question(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:
+def _question(tokens_T: np.ndarray, tokenizer: Tokenizer, blanks: bool) -> tuple[str, str] | None:
     """The middle of a sample with one word blanked, and that word; its beginning, and nothing, where there is no mask."""
     plain_T = tokens_T[~tokenizer.specials[tokens_T]]
     if len(plain_T) < 3:
         return None
-    if tokenizer.mask is None:
+    if not blanks or tokenizer.mask is None:
         return tokenizer.decode(plain_T[:PROMPT_TOKENS]), ""
     middle = len(plain_T) // 2
     before_T, after_T = plain_T[max(0, middle - AROUND_TOKENS) : middle], plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]

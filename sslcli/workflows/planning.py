@@ -1,6 +1,8 @@
 """How long a run is, what it costs, and the lines that say so before it starts."""
 
 import math
+import resource
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +11,10 @@ from itertools import islice
 import torch
 
 from sslcli.core.arithmetic import flops_per_token, parameters
-from sslcli.core.inputs import to_device
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
 from sslcli.engine.schedule import rate_factor, warmup_steps
-from sslcli.engine.trainer import Plan
+from sslcli.engine.trainer import Plan, accumulate_gradients
 from sslcli.reports import Report, Table
 from sslcli.workflows.preparing import Prepared
 
@@ -21,10 +22,11 @@ TRIAL_STEPS = 3
 
 
 def plan_for(prepared: Prepared) -> Plan:
-    """Steps from `max_steps` or `epochs`; with batches in tokens an epoch's steps are the tokens over the batch, rounded up."""
+    """Steps from `max_steps` or `epochs`. An epoch has as many as its last, shorter batches make; with batches in tokens,
+    whose number differs from epoch to epoch, the tokens over the batch, rounded up."""
     training = prepared.settings.training
-    size = prepared.train.lengths.sum() if training.batch_unit == "tokens" else len(prepared.train)
-    steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * int(size) / training.batch_size))
+    size = int(prepared.train.lengths.sum()) if training.batch_unit == "tokens" else len(prepared.train)
+    steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * math.ceil(size / training.batch_size)))
     eval_every = training.eval_every or max(steps // 10, 1)
     return Plan(steps, training.log_every, eval_every, training.save_every or eval_every, training.milestones, training.seed)
 
@@ -75,9 +77,7 @@ def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
     for step, work in enumerate(islice(prepared.loader(settings.training.micro_batch_size).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
-            with hardware.autocast():
-                loss = learner(to_device(views, hardware.device))
-            sum(value.float() / max(work.counts[term], 1) for term, value in loss.sums.items()).backward()
+            accumulate_gradients(learner, views, work.counts, hardware)
         optimizer.clip()
         optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1))
         optimizer.zero()
@@ -94,8 +94,8 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     """The most memory so far: of the GPU where there is one, else of this process."""
     if hardware.device.type == "cuda":
         return torch.cuda.max_memory_allocated(hardware.device)
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:")), 0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
 def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:

@@ -3,8 +3,8 @@
 import inspect
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sslcli.data.arrangements import Arrangement
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import SampleDraws, mix, name_key
-from sslcli.data.sampler import Sampler
+from sslcli.data.sampler import Sampler, permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
@@ -35,6 +35,8 @@ from sslcli.workflows.objectives import architecture_for, objective_classes, obj
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Say, Tokenized, cache_folder, quiet, shards_for
 from sslcli.workflows.weights import Pretrained
+
+SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,7 @@ class Prepared:
 
     def evaluation_loader(self) -> Loader:
         training = self.settings.training
-        lengths = self.evaluation.lengths[: training.eval_samples]
-        sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False)
+        sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False)
         return Loader(
             self.evaluation.sample, self.twin, sampler,
             seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION,
@@ -96,16 +97,20 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
     _refuse_misfit(settings, classes, shape)
+    _refuse_strange_tokens(shards.tokenizer, shape)
     complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
-    settings = _with(settings, "model", shape=shape.model_dump()).model_copy(update=complete)
+    source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
 
     frame = Frame(shape, shards.tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
-    sources = [_source(twin, classes, options, corpus) for corpus in _corpora(settings, shards)]
-    learner = _learner(build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
+    train, evaluation = (_source(twin, classes, options, corpus) for corpus in _corpora(settings, shards))
+    fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
+    evaluation = _drawn(evaluation, settings.training.eval_samples)
+    learner = _learner(lambda: build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, shards.tokenizer, learner, twin, *sources, shards.fingerprint, shards.report, notes)
+    return Prepared(settings, shards.tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes)
 
 
 def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
@@ -129,6 +134,15 @@ def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Object
         )
 
 
+def _refuse_strange_tokens(tokenizer: Tokenizer, shape: TransformerSettings) -> None:
+    """Raises UsageError where the tokenizer has tokens that the model has no row for."""
+    if tokenizer.size > shape.vocabulary:
+        raise UsageError(
+            f"the tokenizer has {tokenizer.size:,} tokens, and the model knows {shape.vocabulary:,}",
+            "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
+        )
+
+
 def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:
     return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
 
@@ -147,7 +161,7 @@ def _corpora(settings: PretrainSettings, shards: Tokenized) -> tuple[Corpus, Cor
     data = settings.data
     corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
     if not data.evaluation:
-        return corpus.split(data.held_out, settings.training.seed)
+        return corpus.split(data.held_out, SPLIT_SEED)
     taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
     held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder())
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
@@ -173,7 +187,17 @@ def _source(objective: Objective, classes: Mapping[str, type[Objective]], option
     return Source(objective, corpus, values, lengths)
 
 
-def _learner(objective: Objective, shape: TransformerSettings, seed: int, pretrained: Pretrained | None) -> Learner:
+def _drawn(source: Source, count: int) -> Source:
+    """So many samples of all parts of the data, always the same ones, in their order."""
+    numbers = np.sort(permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation")))
+    return replace(source, rows=source.rows[numbers], lengths=source.lengths[numbers])
+
+
+def _learner(build: Callable[[], Objective], shape: TransformerSettings, seed: int, pretrained: Pretrained | None) -> Learner:
+    """Weights follow from the seed alone, also those that a plugin's own constructor draws."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
+        objective = build()
     backbone = Transformer(shape)
     for purpose, module in (("backbone", backbone), ("learnable", objective)):
         generator = torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)

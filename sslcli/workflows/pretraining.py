@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sslcli.config import write_yaml
 from sslcli.core.arithmetic import parameters
 from sslcli.data.batches import collate
@@ -130,7 +132,7 @@ class _Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
         self.prepared.tokenizer.save(self.folder / "tokenizer")
-        self.learner.learnable.begin(self.learner.backbone)
+        self._begin_learning()
         return Progress(), []
 
     def _resumed(self) -> tuple[Progress, list[str]]:
@@ -139,8 +141,12 @@ class _Run:
         remove_unfinished(self.checkpoints.milestone_folder)
         progress, notes = restore(self.checkpoints, self.learner, self.optimizer)
         if progress.step == 0 and progress.saved_step < 0:
-            self.learner.learnable.begin(self.learner.backbone)
+            self._begin_learning()
         return progress, notes
+
+    def _begin_learning(self) -> None:
+        with torch.no_grad():
+            self.learner.learnable.begin(self.learner.backbone)
 
     def _trainer(self, tell: Observer) -> Trainer:
         if self.hardware.compile:
@@ -193,7 +199,18 @@ class _Run:
         if last is None:
             return Report(notes=["nothing was evaluated"])
         count = len(self.prepared.evaluation)
-        scores = [Score("held-out loss", last["loss"], "nats", higher_is_better=False, count=count, baselines=self.floors.losses)]
+        terms = last["terms"]
+        scores = [
+            Score(
+                f"held-out loss of {term}" if len(terms) > 1 else "held-out loss",
+                value,
+                "nats",
+                higher_is_better=False,
+                count=count,
+                baselines=self.floors.losses if term == self.floors.term else {},
+            )
+            for term, value in terms.items()
+        ]
         scores += [self._score(name, value, count) for name, value in last["metrics"].items()]
         return Report(f"held-out data at step {last['step']}", scores=scores)
 

@@ -32,8 +32,11 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
     """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = Path(folder) if folder else runs_folder() / (name or f"{kind}-{stamp}-{uuid.uuid4().hex[:4]}")
-    if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())) and not overwrite:
-        raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
+    if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())):
+        if not overwrite:
+            raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
+        if not (path / "run.json").is_file():
+            raise UsageError(f"{path} holds something that is no run, which overwriting would delete", "choose another --out")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

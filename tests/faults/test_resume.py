@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from sslcli.engine.stopping import Stopper
-from sslcli.errors import ConfigError, DataError, ModelError
+from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.workflows.pretraining import pretrain
 from sslcli.workflows.settings import PretrainSettings
 
@@ -66,8 +66,17 @@ def final_tensors(folder):
     return newest.name, {file: load_file(newest / file) for file in FILES}
 
 
+def final_state(folder):
+    state = json.loads((folder / "checkpoints" / "step-000012" / "state.json").read_text())
+    return {key: value for key, value in state.items() if key != "seconds"}
+
+
 def assert_equal_runs(one, other):
     assert logged(one) == logged(other)
+    assert final_state(one) == final_state(other)
+    best = (other / "best").read_text()
+    assert best == (one / "best").read_text()
+    assert (other / "checkpoints" / best / "manifest.json").is_file()
     (name, tensors), (other_name, other_tensors) = final_tensors(one), final_tensors(other)
     assert name == other_name == "step-000012"
     for file in FILES:
@@ -141,3 +150,41 @@ def test_only_damaged_checkpoints_end_in_an_error(text_corpus, tmp_path, module_
         manifest.unlink()
     with pytest.raises(ModelError, match="no checkpoint"):
         pretrain(settings, resume=tmp_path, observe=ignore)
+
+
+def test_what_lies_beyond_a_resumed_step_does_not_push_out_the_new_checkpoint(text_corpus, tmp_path, module_cache):
+    settings = settings_for("mlm", text_corpus, tmp_path, keep=4)
+    pretrain(settings, observe=ignore)
+    for name in ("step-000009", "step-000012"):
+        for manifest in (tmp_path / "checkpoints" / name).glob("manifest.json"):
+            manifest.unlink()
+    stopped = pretrain(settings, resume=tmp_path, observe=ignore, stopper=StopAtPoll(5))
+    assert stopped.outcome.reason == "preempted"
+    step = stopped.outcome.progress.step
+    assert (tmp_path / "checkpoints" / f"step-{step:06d}" / "manifest.json").is_file()
+    assert pretrain(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
+
+
+def test_a_short_model_is_illustrated_within_its_length(text_corpus, tmp_path, module_cache):
+    settings = settings_for("clm", text_corpus, tmp_path, max_steps=2)
+    shape = {**settings.model.shape, "longest_tokens": 26}
+    short = settings.model_copy(update={"model": settings.model.model_copy(update={"shape": shape})})
+    assert pretrain(short, observe=ignore).outcome.reason == "done"
+
+
+@pytest.mark.parametrize("vocabulary", [0, 20])
+def test_a_vocabulary_smaller_than_the_tokenizer_is_refused(vocabulary, text_corpus, tmp_path, module_cache):
+    settings = settings_for("mlm", text_corpus, tmp_path / "run")
+    shape = {**settings.model.shape, "vocabulary": vocabulary}
+    small = settings.model_copy(update={"model": settings.model.model_copy(update={"shape": shape})})
+    with pytest.raises(UsageError, match="the model knows"):
+        pretrain(small, observe=ignore)
+    assert not (tmp_path / "run").exists()
+
+
+def test_overwriting_takes_runs_only(text_corpus, tmp_path, module_cache):
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "tokenizer" / "precious").write_text("mine")
+    with pytest.raises(UsageError, match="no run"):
+        pretrain(settings_for("mlm", text_corpus, tmp_path), overwrite=True, observe=ignore)
+    assert (tmp_path / "tokenizer" / "precious").read_text() == "mine"
