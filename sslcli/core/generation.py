@@ -70,16 +70,18 @@ def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: 
     `top_k` keeps so many of the likeliest (Fan et al. 2018); `top_p` the fewest that have so much of the probability
     (Holtzman et al. 2020), after top_k where both are given.
     """
-    ordered_BV, tokens_BV = (logits_BV.to(torch.float32) / temperature).sort(dim=-1, descending=True, stable=True)
+    device = logits_BV.device
+    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs no speed.
+    ordered_BV, tokens_BV = (logits_BV.to("cpu", torch.float32) / temperature).sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         ordered_BV, tokens_BV = ordered_BV[:, :top_k], tokens_BV[:, :top_k]
     probabilities_BV = ordered_BV.softmax(dim=-1)
     before_BV = probabilities_BV.cumsum(dim=-1) - probabilities_BV
     probabilities_BV = probabilities_BV * (before_BV < top_p)
     reached_BV = probabilities_BV.cumsum(dim=-1)
-    passed_B = (reached_BV <= uniforms_B[:, None] * reached_BV[:, -1:]).sum(dim=-1)
+    passed_B = (reached_BV <= uniforms_B.cpu()[:, None] * reached_BV[:, -1:]).sum(dim=-1)
     last_B = (probabilities_BV > 0).sum(dim=-1) - 1  # rounding must not carry a draw beyond what was kept
-    return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1)
+    return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1).to(device)
 
 
 def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, temperature: float, top_k: int | None, top_p: float) -> None:

@@ -1,7 +1,7 @@
 """What happens in a run, as immutable facts. Observers read them; nothing flows back into the loop."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,11 +32,14 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Evaluated:
+    """`counts`: by term and metric, over how many targets (or bytes) it is."""
+
     step: int
     loss: float
     terms: Mapping[str, float]
     metrics: Mapping[str, float]
     best: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Skipped:
-    """An update that was not applied, because the loss or a gradient was not finite."""
+    """An update that was not applied, because a gradient was not finite."""
 
     step: int
     in_a_row: int

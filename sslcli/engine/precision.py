@@ -1,5 +1,6 @@
 """Device and number format, chosen once and printed."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -42,5 +43,6 @@ def choose_hardware(settings: HardwareSettings) -> Hardware:
         settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it cuBLAS refuses
         torch.use_deterministic_algorithms(True)
     return Hardware(device, torch.bfloat16 if half else None, settings.compile)

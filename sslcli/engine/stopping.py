@@ -19,7 +19,7 @@ class Stopping(Exception):
 
 
 class Stopper:
-    """As a context, it takes over the signals; the second Ctrl-C stops at once, as if we were not there."""
+    """As a context, it takes over the signals; a Ctrl-C after any of them stops at once, as if we were not there."""
 
     def __init__(self, max_seconds: float | None = None) -> None:
         self.deadline = None if max_seconds is None else time.monotonic() + max_seconds
@@ -45,7 +45,7 @@ class Stopper:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
-            if self.asked == "interrupted":
+            if self.asked is not None:
                 raise KeyboardInterrupt
             self.asked = "interrupted"
         else:

@@ -39,6 +39,10 @@ class Tally:
         shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
         return (sum(terms.values()) if terms else math.nan), terms, shown
 
+    def counts(self) -> dict[str, int]:
+        """Over how much each term and each metric is."""
+        return {name: round(float(count)) for sums in (self.terms, self.metrics) for name, (_, count) in sums.items()}
+
     def dump(self) -> dict[str, Any]:
         """As JSON; Python writes a float so that it reads back to the bit."""
 

@@ -129,8 +129,8 @@ class Trainer:
         self.observe(Skipped(step, self.progress.skipped_in_row))
         if self.progress.skipped_in_row >= MOST_SKIPPED_IN_A_ROW:
             raise RunError(
-                f"the loss or its gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}",
-                "the last checkpoint is intact; resume it with a lower --lr",
+                f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}",
+                "start again with a lower --lr, or from the weights of a checkpoint: --model RUN --lr 1e-4",
             )
 
     def _log(self, norm: Tensor) -> None:
@@ -148,6 +148,8 @@ class Trainer:
         """Both are tried again after a resume where a stop came between them and their step."""
         progress, plan = self.progress, self.plan
         at_end = progress.step == plan.total_steps
+        if progress.skipped_in_row:
+            return  # a checkpoint from here would push out one from before the loss went wrong
         evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
         improved = evaluates and self._evaluate()
         due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end or improved)
@@ -167,11 +169,16 @@ class Trainer:
             self.learner.train()
         loss, terms, metrics = tally.read()
         progress = self.progress
+        if not math.isfinite(loss) and terms:
+            raise RunError(
+                f"the held-out loss at step {progress.step} is not a finite number",
+                "the checkpoints before it are kept; start again with a lower --lr, or from their weights: --model RUN --lr 1e-4",
+            )
         best = progress.step > 0 and math.isfinite(loss) and (progress.best_loss is None or loss < progress.best_loss)
         if best:
             progress.best_loss, progress.best_step = loss, progress.step
         progress.evaluated_step = progress.step
-        self.observe(Evaluated(progress.step, loss, terms, metrics, best))
+        self.observe(Evaluated(progress.step, loss, terms, metrics, best, tally.counts()))
         if examples:
             self.observe(Sampled(progress.step, examples))
         return best

@@ -17,9 +17,10 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
     `floors`: name -> cross entropy in nats per target of `term`, drawn as horizontal lines, so that a plateau explains
     itself. Where there are none, the whole loss is drawn.
     """
+    wanted = [line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None]
     curves = {
         split: [
-            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"]) for line in lines if line["split"] == split
+            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"]) for line in wanted if line["split"] == split
         ]
         for split in ("train", "eval")
     }

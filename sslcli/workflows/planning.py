@@ -19,6 +19,8 @@ from sslcli.reports import Report, Table
 from sslcli.workflows.preparing import Prepared
 
 TRIAL_STEPS = 3
+FEWEST_HELD_OUT_SAMPLES = 20
+FEWEST_STEPS_BETWEEN = 20  # two evaluations, where nothing else was said
 
 
 def plan_for(prepared: Prepared) -> Plan:
@@ -27,7 +29,7 @@ def plan_for(prepared: Prepared) -> Plan:
     training = prepared.settings.training
     size = int(prepared.train.lengths.sum()) if training.batch_unit == "tokens" else len(prepared.train)
     steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * math.ceil(size / training.batch_size)))
-    eval_every = training.eval_every or max(steps // 10, 1)
+    eval_every = training.eval_every or max(steps // 10, min(steps, FEWEST_STEPS_BETWEEN))
     return Plan(steps, training.log_every, eval_every, training.save_every or eval_every, training.milestones, training.seed)
 
 
@@ -48,6 +50,17 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware) -> dict[str, str]
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
         "device": hardware.describe(),
     }
+
+
+def warnings(prepared: Prepared, plan: Plan) -> list[str]:
+    """What a user should know before waiting for the end."""
+    warmup, held_out = warmup_steps(prepared.settings.schedule, plan.total_steps), len(prepared.evaluation)
+    found = []
+    if warmup >= plan.total_steps > 1:
+        found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
+    if held_out < FEWEST_HELD_OUT_SAMPLES:
+        found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
+    return found
 
 
 def described_options(prepared: Prepared) -> str:

@@ -24,7 +24,7 @@ from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
 from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
-from sslcli.workflows.planning import header, plan_for, prediction, try_steps
+from sslcli.workflows.planning import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.preparing import Prepared, prepare
 from sslcli.workflows.resuming import continued_settings, refuse_other_data, restore
 from sslcli.workflows.runfolder import (
@@ -119,7 +119,7 @@ class _Run:
             self.observe(event)
 
         tell(Started(self.folder, header(self.prepared, self.plan, self.hardware), progress.step, self.plan.total_steps))
-        for note in (*self.prepared.notes, *notes, *self.floors.notes):
+        for note in (*self.prepared.notes, *notes, *warnings(self.prepared, self.plan), *self.floors.notes):
             tell(Noted(note))
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
@@ -198,7 +198,7 @@ class _Run:
         last = next((line for line in reversed(read_metrics(self.folder)) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])
-        count = len(self.prepared.evaluation)
+        counts = last.get("counts", {})
         terms = last["terms"]
         scores = [
             Score(
@@ -206,12 +206,12 @@ class _Run:
                 value,
                 "nats",
                 higher_is_better=False,
-                count=count,
+                count=counts.get(term, 0),
                 baselines=self.floors.losses if term == self.floors.term else {},
             )
             for term, value in terms.items()
         ]
-        scores += [self._score(name, value, count) for name, value in last["metrics"].items()]
+        scores += [self._score(name, value, counts.get(name, 0)) for name, value in last["metrics"].items()]
         return Report(f"held-out data at step {last['step']}", scores=scores)
 
     def _score(self, name: str, value: float, count: int) -> Score:

@@ -8,6 +8,7 @@ runs/mlm-20261121-081203-a3f9/
 
 import fcntl
 import json
+import math
 import os
 import platform
 import socket
@@ -33,6 +34,8 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = Path(folder) if folder else runs_folder() / (name or f"{kind}-{stamp}-{uuid.uuid4().hex[:4]}")
     if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())):
+        if not path.is_dir():
+            raise UsageError(f"{path} is a file, not a folder", "choose another --out")
         if not overwrite:
             raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
         if not (path / "run.json").is_file():
@@ -92,11 +95,18 @@ class Recorder:
         try:
             if line is not None:
                 with self.metrics.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    file.write(json.dumps(_finite(line), ensure_ascii=False) + "\n")
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {describe(event)}\n")
         except OSError as error:
             raise RunError(f"cannot write {self.metrics}: {error.strerror}", "free some space and go on with --resume") from error
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON has no word for become null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _stands(line: Mapping[str, Any], progress: Progress) -> bool:
@@ -115,7 +125,15 @@ def metrics_line(event: Event) -> dict[str, Any] | None:
         }
         return {"step": event.step, "split": "train", "loss": event.loss, "terms": event.terms, "metrics": event.metrics, **rest}
     if isinstance(event, Evaluated):
-        return {"step": event.step, "split": "eval", "loss": event.loss, "terms": event.terms, "metrics": event.metrics, "best": event.best}
+        return {
+            "step": event.step,
+            "split": "eval",
+            "loss": event.loss,
+            "terms": event.terms,
+            "metrics": event.metrics,
+            "counts": event.counts,
+            "best": event.best,
+        }
     if isinstance(event, Sampled):
         return {"step": event.step, "split": "sample", "examples": list(event.examples)}
     return None
@@ -135,13 +153,18 @@ def describe(event: Event) -> str:
         case Saved():
             return f"{event.kind} {event.path}"
         case Sampled():
-            return "  ".join(f"{given} -> {made}" for given, made in event.examples)
+            return "".join(f"\n    {printable(given)} -> {printable(made)}" for given, made in event.examples)
         case Skipped():
             return f"step={event.step} skipped: loss or gradient not finite ({event.in_a_row} in a row)"
         case Noted():
             return event.text
         case Finished():
             return f"{event.reason} at step {event.step} after {event.seconds:.0f}s"
+
+
+def printable(text: str) -> str:
+    """Without line ends and control characters, which could break a log or command a terminal."""
+    return "".join(letter if letter.isprintable() else "\u23ce" if letter == "\n" else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:

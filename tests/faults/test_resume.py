@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from sslcli.engine.stopping import Stopper
-from sslcli.errors import ConfigError, DataError, ModelError, UsageError
+from sslcli.errors import ConfigError, DataError, ModelError, RunError, UsageError
 from sslcli.workflows.pretraining import pretrain
 from sslcli.workflows.settings import PretrainSettings
 
@@ -188,3 +188,16 @@ def test_overwriting_takes_runs_only(text_corpus, tmp_path, module_cache):
     with pytest.raises(UsageError, match="no run"):
         pretrain(settings_for("mlm", text_corpus, tmp_path), overwrite=True, observe=ignore)
     assert (tmp_path / "tokenizer" / "precious").read_text() == "mine"
+
+
+def test_divergence_keeps_the_last_good_checkpoint_and_says_what_works(text_corpus, tmp_path, module_cache):
+    settings = settings_for("mlm", text_corpus, tmp_path / "wild", max_steps=40)
+    wild = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update={"rate": 1e30, "clip": 0.0})})
+    with pytest.raises(RunError, match="finite") as caught:
+        pretrain(wild, observe=ignore)
+    assert "--model RUN" in caught.value.hint
+    for line in (tmp_path / "wild" / "metrics.jsonl").read_text().splitlines():
+        assert "NaN" not in line
+    for checkpoint in (tmp_path / "wild" / "checkpoints").glob("step-*"):
+        state = json.loads((checkpoint / "state.json").read_text())
+        assert state["best_loss"] is None or state["best_loss"] == state["best_loss"]
