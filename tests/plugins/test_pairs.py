@@ -57,22 +57,28 @@ def test_strangers_are_new_every_epoch():
     assert first != second
 
 
-def unrelated_sentences(**settings):
-    """400 documents whose sentences have lengths that say nothing of one another, and all end in one token."""
+def unrelated_sentences(documents=400, sentences=(2, 9), **settings):
+    """Documents whose sentences have lengths that say nothing of one another, and all end in one token."""
     random = np.random.default_rng(0)
 
     def sentence():
         return np.append(random.integers(10, TOKENIZER.size, random.integers(3, 14)), 9)
 
-    return corpus_in_memory([[sentence() for _ in range(random.integers(2, 9))] for _ in range(400)], **settings)
+    return corpus_in_memory([[sentence() for _ in range(random.integers(*sentences))] for _ in range(documents)], **settings)
 
 
 @pytest.mark.parametrize("cls", [NextSentence, SentenceOrder])
-@pytest.mark.parametrize(("unit", "sequence_tokens"), [("fill", 64), ("fill", 34), ("sentence", 64)])
-def test_lengths_and_last_tokens_do_not_give_the_label_away(cls, unit, sequence_tokens):
+@pytest.mark.parametrize(
+    ("unit", "sequence_tokens", "documents"),
+    [
+        ("fill", 64, {}), ("fill", 34, {}), ("sentence", 64, {}),
+        ("fill", 64, {"documents": 200, "sentences": (40, 41)}), ("fill", 128, {"documents": 300, "sentences": (40, 41)}),
+    ],
+)  # fmt: skip
+def test_lengths_and_last_tokens_do_not_give_the_label_away(cls, unit, sequence_tokens, documents):
     """A classifier that sees nothing else is not better than chance."""
     features, labels = [], []
-    data, objective = unrelated_sentences(unit=unit, sequence_tokens=sequence_tokens), Bench.of(cls, None, "encoder").twin()
+    data, objective = unrelated_sentences(unit=unit, sequence_tokens=sequence_tokens, **documents), Bench.of(cls, None, "encoder").twin()
     for number, row in enumerate(np.concatenate([rows.values for rows in objective.arrange(data)])):
         sample = objective.sample(data, row, Draws(0, 0).sample(number))
         cut = int((sample.segments == 0).sum())
@@ -114,9 +120,9 @@ def test_one_document_has_no_strangers():
 def test_a_stranger_is_cut_only_where_none_fits():
     objective, data = Bench.of(NextSentence, None, "encoder").twin(), tiny_corpus()
     for number in range(50):
-        start, stop = objective._stranger(data, 0, 2, 20, Draws(0, 0).sample(number))
+        start, stop = objective._stranger(data, 0, 2, 20, 20, Draws(0, 0).sample(number))
         assert {start, stop} <= set(data.sentences.tolist())
-        start, stop = objective._stranger(data, 0, 2, 4, Draws(0, 0).sample(number))
+        start, stop = objective._stranger(data, 0, 2, 4, 4, Draws(0, 0).sample(number))
         assert stop - start == 4
 
 

@@ -78,36 +78,40 @@ class NextSentence(Readout[PairViews]):
         document, start, middle, stop, sentences = row.tolist()
         if draws.uniform("stranger") >= self.options.stranger_rate:
             return replace(pair, fields={**pair.fields, "label": FOLLOWS})
-        specials = len(pair) - (stop - start)
-        found = self._stranger(corpus, document, sentences, corpus.sequence_tokens - specials - (middle - start), draws)
+        room = corpus.sequence_tokens - (len(pair) - (stop - start)) - (middle - start)
+        found = self._stranger(corpus, document, sentences, stop - middle, room, draws)
         if found is None:
             return replace(pair, fields={**pair.fields, "label": FOLLOWS})
         tokens, segments = join_pair(corpus.tokens(start, middle), corpus.tokens(*found), self.tokenizer)
         covered = corpus.bytes_between(start, middle) + corpus.bytes_between(*found)
         return replace(pair, tokens=tokens, segments=segments, fields={"bytes": covered, "label": STRANGER})
 
-    def _stranger(self, corpus: Corpus, document: int, sentences: int, room: int, draws: SampleDraws) -> tuple[int, int] | None:
+    def _stranger(
+        self, corpus: Corpus, document: int, sentences: int, wanted_tokens: int, room_tokens: int, draws: SampleDraws
+    ) -> tuple[int, int] | None:
         """First and last token of as many sentences as the true second part has, in another document of its language.
 
-        The first of some candidates that is whole and fits into `room` tokens, so that neither length nor end tells it
-        from a true one; where none does, as much of the first as fits.
+        Of some candidates that are whole and fit into the room, the one nearest to the true part's length: a true pair
+        fills its sequence, and whatever merely fits would be shorter and tell itself apart. Where none fits, as much of
+        the first as does; None where the language has no other document.
         """
-        language, cut, candidates = corpus.language_of(document), None, 0
-        for attempt in range(MOST_TRIES):
-            other, first, last = corpus.spans[draws.integer(f"span {attempt}", len(corpus.spans))].tolist()
+        generator = draws.generator("stranger part")
+        spans, places = generator.integers(len(corpus.spans), size=MOST_TRIES), generator.random(MOST_TRIES)
+        language, cut, fitting = corpus.language_of(document), None, []
+        for span, place in zip(spans.tolist(), places.tolist(), strict=True):
+            other, first, last = corpus.spans[span].tolist()
             if other == document or corpus.language_of(other) != language:
                 continue
-            begin = first + draws.integer(f"sentence {attempt}", max(last - first - sentences, 0) + 1)
+            begin = first + int(place * (max(last - first - sentences, 0) + 1))
             stop = min(begin + sentences, last)
             start_token, stop_token = int(corpus.sentences[begin]), int(corpus.sentences[stop])
-            if stop - begin == sentences and 0 < stop_token - start_token <= room:
-                return start_token, stop_token
+            if stop - begin == sentences and 0 < stop_token - start_token <= room_tokens:
+                fitting.append((start_token, stop_token))
+                if len(fitting) == MOST_CANDIDATES or stop_token - start_token == wanted_tokens:
+                    break
             if cut is None and stop_token > start_token:
-                cut = start_token, min(stop_token, start_token + room)
-            candidates += 1
-            if candidates == MOST_CANDIDATES:
-                break
-        return cut
+                cut = start_token, min(stop_token, start_token + room_tokens)
+        return min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens), default=cut)
 
     def views(self, batch: Batch, draws: Draws) -> PairViews:
         return PairViews(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
