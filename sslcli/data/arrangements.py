@@ -250,7 +250,8 @@ def _item_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
     """Rows (document,): one array document a sample."""
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
         documents = np.asarray(corpus.spans[begin : begin + PORTION_SENTENCES, 0], dtype=np.int64)
-        yield Rows(documents[:, None], np.asarray([len(corpus.array(int(document))) for document in documents], dtype=np.int64))
+        first, stop = (np.asarray(corpus.documents[documents + place]) for place in (0, 1))
+        yield Rows(documents[:, None], np.asarray(corpus.sentences[stop] - corpus.sentences[first], dtype=np.int64))
 
 
 def _item_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:

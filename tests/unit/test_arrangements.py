@@ -170,9 +170,15 @@ def test_blocks_of_a_part_of_the_corpus():
 
 def test_items_are_whole_documents():
     arrays = [np.full((length, 2), length, dtype=np.float32) for length in (3, 5, 4)]
-    corpus = SimpleNamespace(spans=np.asarray([[0, 0, 1], [2, 2, 3]]), array=arrays.__getitem__, language_of=lambda document: 0)
-    (rows,) = ARRANGEMENTS["items"].rows(corpus, None)
+    corpus = SimpleNamespace(
+        spans=np.asarray([[0, 0, 1], [2, 3, 4]]),
+        documents=np.asarray([0, 1, 3, 4]),  # the second is of two parts
+        sentences=np.asarray([0, 3, 5, 8, 12]),
+        language_of=lambda document: 0,
+    )
+    (rows,) = ARRANGEMENTS["items"].rows(corpus, None)  # which reads no array to learn its length
     assert rows.lengths.tolist() == [3, 4]
+    corpus.array = arrays.__getitem__
     assert ARRANGEMENTS["items"].sample(corpus, rows.values[1], None).rows is arrays[2]
 
 
