@@ -14,7 +14,7 @@ import numpy as np
 
 from sslcli.data.documents import Modality
 from sslcli.data.draws import mix, name_key, unit
-from sslcli.data.shards import map_tensor, read_manifest
+from sslcli.data.shards import map_shards
 from sslcli.errors import DataError
 
 FEWEST_HELD_OUT_DOCUMENTS = 5
@@ -43,23 +43,13 @@ class Corpus:
     @classmethod
     def open(cls, folder: Path, sequence_tokens: int, unit: Literal["fill", "sentence"] = "fill", verify: bool = False) -> Self:
         """All documents of the shards in `folder`. Raises DataError where they are damaged or empty."""
-        manifest = read_manifest(folder, verify)
-        index = {
-            name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in ("sentences", "documents", "bytes", "languages")
-        }
-        name = "tokens" if manifest["modality"] == "text" else "rows"
-        shards = tuple(map_tensor(folder / f"{name}-{number:05d}.safetensors", name) for number in range(manifest["shards"]))
+        shards = map_shards(folder, verify)
+        index, manifest = shards.index, shards.manifest
         documents = index["documents"]
-        if len(documents) < 2:
-            raise DataError(f"{folder} holds no documents", "check --data")
-        if int(index["sentences"][-1]) != sum(len(shard) for shard in shards) or int(documents[-1]) != len(index["sentences"]) - 1:
-            raise DataError(f"{folder}: the index and the shards are of different corpora", "tokenize the data again")
         spans = np.stack([np.arange(len(documents) - 1), documents[:-1], documents[1:]], axis=1)
-        hashes = "".join(entry["blake2b"] for _, entry in sorted(manifest["files"].items()))
-        fingerprint = hashlib.blake2b(hashes.encode(), digest_size=16).hexdigest()
         return cls(
-            folder, manifest["modality"], sequence_tokens, unit, tuple(manifest["languages"]), fingerprint,
-            index["sentences"], documents, spans, index["bytes"], index["languages"], shards,
+            folder, manifest["modality"], sequence_tokens, unit, tuple(manifest["languages"]), shards.fingerprint,
+            index["sentences"], documents, spans, index["bytes"], index["languages"], shards.numbers,
         )  # fmt: skip
 
     @cached_property

@@ -8,11 +8,13 @@
 Offsets count through all shards. Nothing of the corpus's size is ever held in memory, neither in writing nor in reading.
 """
 
+import hashlib
 import json
 import math
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -132,6 +134,31 @@ def _header(name: str, kind: np.dtype, shape: Sequence[int]) -> bytes:
     header = json.dumps({name: {"dtype": _NAMES[kind], "shape": list(shape), "data_offsets": [0, size]}}).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header
+
+
+@dataclass(frozen=True)
+class Shards:
+    """What stands in a folder, memory-mapped: `index` by name, `numbers` of every shard; `fingerprint` follows from all of it."""
+
+    manifest: Mapping[str, Any]
+    fingerprint: str
+    index: Mapping[str, np.ndarray]
+    numbers: tuple[np.ndarray, ...]
+
+
+def map_shards(folder: Path, verify: bool = False) -> Shards:
+    """Opens and checks everything, in memory that does not grow with it. Raises DataError where it is damaged or empty."""
+    manifest = read_manifest(folder, verify)
+    index = {name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in _INDEX}
+    name = "tokens" if manifest["modality"] == "text" else "rows"
+    numbers = tuple(map_tensor(folder / f"{name}-{number:05d}.safetensors", name) for number in range(manifest["shards"]))
+    if len(index["documents"]) < 2:
+        raise DataError(f"{folder} holds no documents", "check --data")
+    sentences, tokens = int(index["documents"][-1]), int(index["sentences"][-1])
+    if tokens != sum(len(shard) for shard in numbers) or sentences != len(index["sentences"]) - 1:
+        raise DataError(f"{folder}: the index and the shards are of different corpora", "tokenize the data again")
+    hashes = "".join(entry["blake2b"] for _, entry in sorted(manifest["files"].items()))
+    return Shards(manifest, hashlib.blake2b(hashes.encode(), digest_size=16).hexdigest(), index, numbers)
 
 
 def read_manifest(folder: Path, verify: bool = False) -> dict[str, Any]:

@@ -15,11 +15,10 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
-from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document
 from sslcli.data.sentences import split_sentences
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.shards import ShardWriter, read_manifest
+from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, SslError, UsageError
@@ -120,11 +119,10 @@ def _discard(folder: Path, aside: Path) -> None:
 
 def opened(folder: Path) -> Tokenized:
     """Shards that stand on disk. Raises DataError or ModelError where they are damaged."""
-    manifest = read_manifest(folder)
-    facts = manifest.get("statistics") or {}
-    corpus = Corpus.open(folder, sequence_tokens=1)
+    shards = map_shards(folder)
+    facts = shards.manifest.get("statistics") or {}
     tokenizer = Tokenizer.load(folder / "tokenizer")
-    return Tokenized(folder, tokenizer, corpus.fingerprint, _report(facts, folder), _notes(facts))
+    return Tokenized(folder, tokenizer, shards.fingerprint, _report(facts, folder), _notes(facts))
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:

@@ -1,13 +1,14 @@
 """Shards and the corpus over them, against the same documents held in plain lists; every damage is noticed."""
 
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from sslcli.data import shards as shards_module
 from sslcli.data.corpus import Corpus
-from sslcli.data.shards import ShardWriter, map_tensor, read_manifest
+from sslcli.data.shards import ShardWriter, map_shards, map_tensor, read_manifest
 from sslcli.errors import DataError
 
 
@@ -203,3 +204,16 @@ def test_nothing_is_left_when_writing_fails(tmp_path):
     with pytest.raises(RuntimeError, match="by hand"):
         write_half()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_are_opened_in_memory_that_does_not_grow_with_them(tmp_path):
+    peaks = []
+    for count in (1_000, 20_000):
+        folder = written(tmp_path / f"{count}", [[np.arange(2)]] * count, shard_numbers=1 << 20)
+        tracemalloc.start()
+        shards = map_shards(folder)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(shards.index["documents"]) == count + 1
+        assert shards.fingerprint == Corpus.open(folder, sequence_tokens=1).fingerprint
+    assert peaks[1] < peaks[0] + 20_000  # a single number of every document would be eight times that
