@@ -4,7 +4,8 @@ PYTHON ?= python
 .PHONY: install test lint documents
 
 install:
-	$(PYTHON) -m pip install 'torch==2.13.0' -e '.[test]' ./examples/third-party-plugin
+	$(PYTHON) -m pip install 'torch==2.13.0' -e '.[test]'
+	$(PYTHON) -m pip install ./examples/third-party-plugin
 
 test: lint
 	OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest
