@@ -1,7 +1,13 @@
 """What a workflow finds out, as plain data. The screen and the page decide how it is drawn."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+# Control characters, line and paragraph ends, and halves of characters, none of which a terminal shows as itself.
+_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
+# What turns the direction of all text behind it.
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,21 @@ class Report:
     curves: Sequence[Curve] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
+
+
+def printable(text: str) -> str:
+    """One line that commands no terminal: a line end as ⏎, other control characters as \\xNN or \\uNNNN."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+
+
+def printable_lines(text: str) -> str:
+    """`printable` line by line, for texts of ours that may have several."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _shown(letter: str) -> str:
+    if letter == "\n":
+        return "⏎"
+    if unicodedata.category(letter) in _UNPRINTABLE or unicodedata.bidirectional(letter) in _TURNING:
+        return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
+    return letter

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.errors import SslError, nearest
+from sslcli.reports import printable_lines
 
 COMMANDS = {
     "tokenize": "Learn a tokenizer and cut raw text into shards",
@@ -216,7 +217,7 @@ def _report(words: Sequence[str], message: str, hint: str, code: int) -> int:
         traceback.print_exc()
     if "--json" in words:
         print(json.dumps({"schema": "sslcli/1", "event": "error", "code": code, "message": message, "hint": hint}))
-    print(f"{'stopped' if code in (75, 130) else 'error'}: {message}", file=sys.stderr)
+    print(f"{'stopped' if code in (75, 130) else 'error'}: {printable_lines(message)}", file=sys.stderr)
     if hint:
-        print(f"hint:  {hint}", file=sys.stderr)
+        print(f"hint:  {printable_lines(hint)}", file=sys.stderr)
     return code

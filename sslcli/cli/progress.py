@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sslcli.cli.screen import Screen, number, sparkline
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Observer, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.reports import printable, printable_lines
 from sslcli.workflows.planning import duration
 from sslcli.workflows.runfolder import describe
 
@@ -42,6 +43,9 @@ def print_plain(screen: Screen, event: Event) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(event, Started):
         screen.say("\n".join(header_lines(event)))
+    elif isinstance(event, Sampled):
+        for given, made in event.examples:
+            screen.say(f"{stamp}     {printable(given)} -> {printable(made)}")
     elif not (isinstance(event, Saved) and event.kind == "milestone"):
         screen.say(f"{stamp} {describe(event)}")
 
@@ -81,11 +85,13 @@ class TerminalProgress:
             case Saved():
                 self._note_saved(event)
             case Sampled():
-                self.examples = [Text.assemble("    ", given, ("  →  ", "dim"), (made, "green")) for given, made in event.examples]
+                self.examples = [
+                    Text.assemble("    ", printable(given), ("  →  ", "dim"), (printable(made), "green")) for given, made in event.examples
+                ]
             case Skipped():
                 self._print(Text(f"    {describe(event)}", style="yellow"))
             case Noted():
-                self._print(Text(f"    {event.text}", style="dim"))
+                self._print(Text(f"    {printable_lines(event.text)}", style="dim"))
             case Finished():
                 self.live.update(Text(""))
 
@@ -96,7 +102,7 @@ class TerminalProgress:
         self.first, self.total = event.first_step, max(event.total_steps, 1)
         self._print(Text(self.title, style="bold"))
         for line in header_lines(event):
-            self._print(Text(line))
+            self._print(Text(printable(line)))
         self._print(Text(""))
 
     def _prepare_row(self, event: Evaluated) -> None:

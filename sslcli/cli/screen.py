@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from sslcli.reports import Curve, Passage, Report, Score, Table
+from sslcli.reports import Curve, Passage, Report, Score, Table, printable, printable_lines
 
 # Marks as well as colours: never colour alone.
 ROLES = {
@@ -46,17 +46,17 @@ class Screen:
     def say(self, text: str) -> None:
         """A remark, beside the result."""
         if not self.quiet:
-            self.err.print(Text(text), soft_wrap=True)
+            self.err.print(Text(printable_lines(text)), soft_wrap=True)
 
     def line(self, text: str = "") -> None:
-        self.out.print(Text(text), soft_wrap=True)
+        self.out.print(Text(printable_lines(text)), soft_wrap=True)
 
     def report(self, report: Report) -> None:
         if self.json:
             self.document(asdict(report))
             return
         if report.title:
-            self.out.print(Text(report.title, style="bold"))
+            self.out.print(Text(printable(report.title), style="bold"))
         if report.scores:
             self.out.print(drawn_scores(report.scores))
         for table in report.tables:
@@ -76,7 +76,7 @@ def drawn_table(table: Table) -> RichTable:
         numeric = all(isinstance(row[index], int | float | None) for row in table.rows)
         grid.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in table.rows:
-        grid.add_row(*(Text(number(cell)) for cell in row))
+        grid.add_row(*(Text(printable(number(cell))) for cell in row))
     return grid
 
 
@@ -84,28 +84,28 @@ def drawn_scores(scores: Sequence[Score]) -> RichTable:
     """Each figure beside what it must be compared with."""
     grid = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     names = list(dict.fromkeys(name for score in scores for name in score.baselines))
-    intervals = any(score.interval for score in scores)
-    for column in ("score", "value", *(["95 % interval"] if intervals else []), *names, "n", "better"):
+    intervals, counted = any(score.interval for score in scores), any(score.count for score in scores)
+    for column in ("score", "value", *(["95 % interval"] if intervals else []), *names, *(["n", "better"] if counted else [])):
         grid.add_column(column, justify="left" if column in ("score", "better") else "right")
     for score in scores:
         interval = [f"{number(score.interval[0])} to {number(score.interval[1])}" if score.interval else ""] if intervals else []
         baselines = [number(score.baselines[name]) if name in score.baselines else "" for name in names]
         value = Text(f"{number(score.value)} {score.unit}".strip(), style="bold")
-        grid.add_row(score.name, value, *interval, *baselines, f"{score.count:,}" if score.count else "", _direction(score))
+        grid.add_row(printable(score.name), value, *interval, *baselines, *([_count(score), _direction(score)] if counted else []))
     return grid
 
 
 def drawn_curve(curve: Curve) -> Text:
     if not curve.ys:
-        return Text(f"{curve.title}  (empty)")
-    return Text.assemble(curve.title, "  ", (sparkline(curve.ys), "cyan"), f"  {number(curve.ys[0])} to {number(curve.ys[-1])}")
+        return Text(f"{printable(curve.title)}  (empty)")
+    return Text.assemble(printable(curve.title), "  ", (sparkline(curve.ys), "cyan"), f"  {number(curve.ys[0])} to {number(curve.ys[-1])}")
 
 
 def drawn_passage(passage: Passage) -> Text:
-    text = Text.assemble((f"{passage.title}  " if passage.title else "", "bold"))
+    text = Text.assemble((f"{printable(passage.title)}  " if passage.title else "", "bold"))
     for span in passage.spans:
         style, before, after = ROLES[span.role]
-        text.append(f"{before}{span.text}{after}", style=style or None)
+        text.append(f"{before}{printable(span.text)}{after}", style=style or None)
     return text
 
 
@@ -129,8 +129,13 @@ def number(value: Any) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 and math.isfinite(value) else f"{value:.4g}"
 
 
+def _count(score: Score) -> str:
+    return f"{score.count:,}" if score.count else ""
+
+
 def _direction(score: Score) -> str:
-    return "higher" if score.higher_is_better else "lower"
+    """Nothing for a figure over nothing: a size is neither good nor bad."""
+    return ("higher" if score.higher_is_better else "lower") if score.count else ""
 
 
 def _console(stream: Any, color: bool) -> Console:

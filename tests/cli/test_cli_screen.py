@@ -16,7 +16,7 @@ from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 
 REPORT = Report(
     "held-out",
-    scores=[Score("accuracy", 0.5, count=1234, interval=(0.4, 0.6), baselines={"unigram": 0.1}), Score("loss", 2.0, "nats", False)],
+    scores=[Score("accuracy", 0.5, count=1234, interval=(0.4, 0.6), baselines={"unigram": 0.1}), Score("loss", 2.0, "nats", False, 7)],
     tables=[Table("table", ("name", "n"), [["[bold]x[/bold]", 12345], ["y", None]])],
     curves=[Curve("curve", [1, 2], [3.0, 1.0])],
     passages=[
@@ -53,6 +53,42 @@ def test_every_part_of_a_report_is_drawn_and_roles_have_marks(drawn):
         assert text in out
     assert "the ‹[MASK]›«cat»ok✓[SEP]" in out
     assert "\x1b" not in out
+
+
+HOSTILE = "red \x1b[31mink\nover\r\x9b1A\u202etxt\u2028 中文\u3000é"
+TAMED = "red \\x1b[31mink⏎over\\x0d\\x9b1A\\u202etxt\\u2028 中文\u3000é"
+
+
+def test_what_data_holds_cannot_command_the_terminal(drawn):
+    spans = [Span(HOSTILE), Span(HOSTILE, "target")]
+    out = drawn(Report(tables=[Table("t", ("text",), [[HOSTILE]])], passages=[Passage("p", spans)]))
+    assert out.count(TAMED) == 3
+    assert drawn(Report(notes=["two\nlines \x1b[1m"])) == "two\nlines \\x1b[1m\n"
+
+
+def test_samples_are_tamed_and_stand_one_a_line_off_a_terminal(capfd):
+    with watching(Screen(), "title") as observe:
+        observe(Sampled(50, [(HOSTILE, "a"), ("b", HOSTILE)]))
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.endswith(f"{TAMED} -> a")
+    assert second.endswith(f"b -> {TAMED}")
+
+
+def test_samples_are_tamed_on_a_terminal():
+    stream = io.StringIO()
+    with Live(console=Console(file=stream, force_terminal=True, width=200, color_system=None), auto_refresh=False) as live:
+        progress = TerminalProgress(live, "title")
+        for event in (Evaluated(50, 2.5, {}, {}, True), Sampled(50, [(HOSTILE, HOSTILE)]), Finished(50, "done", 50, 2.5, 1.0)):
+            progress(event)
+    assert f"{TAMED}  →  {TAMED}" in stream.getvalue()
+    assert "\x1b[31m" not in stream.getvalue()
+
+
+def test_a_figure_over_nothing_is_neither_good_nor_bad(drawn):
+    out = drawn(Report(scores=[Score("tokens", 12.0)]))
+    assert "tokens" in out
+    assert "higher" not in out
+    assert "better" not in out
 
 
 def test_json_is_one_document_and_has_no_infinities(drawn):

@@ -10,7 +10,7 @@ from sslcli.cli.options import GLOBALS, Command, Flag, Given, peek, plugin_flags
 from sslcli.cli.screen import Screen
 from sslcli.contracts import Artifact
 from sslcli.errors import UsageError
-from sslcli.reports import Report, Table
+from sslcli.reports import Report, Table, printable
 from sslcli.runfiles import read_layer
 from sslcli.workflows.generating import generate
 from sslcli.workflows.models import READERS, RUN_FILE, locate
@@ -42,7 +42,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
         for artifact in artifacts:
-            screen.line(artifact.text)
+            screen.line(printable(artifact.text))
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0

@@ -1,6 +1,6 @@
 """`ssl tokenize`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sslcli.cli.commands.tokenize import SHARDS
@@ -28,5 +28,5 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if screen.json:
         screen.document({"folder": str(folder), "fingerprint": result.fingerprint, "report": asdict(result.report)})
     else:
-        screen.report(result.report)
+        screen.report(replace(result.report, scores=()))  # the table says it too
     return 0
