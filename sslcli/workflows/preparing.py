@@ -1,8 +1,5 @@
 """Everything between the settings and the loop: data cut into samples, the model, the objective, its settings completed."""
 
-import inspect
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,24 +9,22 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from sslcli.config import Config, problems_of
+from sslcli.config import problems_of
 from sslcli.contracts import Frame, Objective
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
-from sslcli.data.arrangements import Arrangement
-from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.draws import SampleDraws, mix, name_key
+from sslcli.data.draws import mix, name_key
 from sslcli.data.sampler import Sampler, permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import EVALUATION, Loader
-from sslcli.errors import ConfigError, DataError, UsageError
-from sslcli.folders import sealed
+from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
+from sslcli.workflows.arranging import Source, arranged
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
@@ -37,22 +32,6 @@ from sslcli.workflows.tokenizing import Say, Tokenized, cache_folder, quiet, sha
 from sslcli.workflows.weights import Pretrained
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
-
-
-@dataclass(frozen=True)
-class Source:
-    """An arranged corpus: samples by number."""
-
-    objective: Objective
-    corpus: Corpus
-    rows: np.ndarray
-    lengths: np.ndarray
-
-    def sample(self, number: int, draws: SampleDraws) -> Sample:
-        return self.objective.sample(self.corpus, self.rows[number], draws)
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -105,7 +84,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     frame = Frame(shape, shards.tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
-    train, evaluation = (_source(twin, classes, options, corpus) for corpus in _corpora(settings, shards))
+    train, evaluation = (arranged(twin, classes, options, corpus) for corpus in _corpora(settings, shards))
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner = _learner(lambda: build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
@@ -165,26 +144,6 @@ def _corpora(settings: PretrainSettings, shards: Tokenized) -> tuple[Corpus, Cor
     taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
     held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder())
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
-
-
-def _source(objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus) -> Source:
-    """The rows of a corpus, arranged once and kept in the cache; read back memory-mapped.
-
-    The source text of whoever arranges is part of the key, so that an author who edits it gets new rows.
-    """
-    code = [inspect.getsource(sys.modules[cls.__module__]) for cls in (Arrangement, *classes.values())]
-    given = {name: part.model_dump(mode="json") for name, part in options.items()}
-    key = name_key(json.dumps([code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit], sort_keys=True))
-    folder = cache_folder() / "rows" / f"{key:016x}"
-    if not (folder / "values.npy").is_file():
-        chunks = list(objective.arrange(corpus))
-        if not sum(len(chunk.lengths) for chunk in chunks):
-            raise DataError("the data gives not a single sample", "it is too short, or --seq-len and the objective do not fit it")
-        with sealed(folder, {"objective": "+".join(classes)}) as aside:
-            np.save(aside / "values.npy", np.concatenate([chunk.values for chunk in chunks]))
-            np.save(aside / "lengths.npy", np.concatenate([chunk.lengths for chunk in chunks]))
-    values, lengths = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in ("values.npy", "lengths.npy"))
-    return Source(objective, corpus, values, lengths)
 
 
 def _drawn(source: Source, count: int) -> Source:

@@ -93,14 +93,11 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
             return opened(folder)
         except (DataError, ModelError) as error:
             say(f"the cache is damaged and made anew: {error.message}")
-            _discard(folder, own)
+            discard(folder, own)
     if learnt is not None and settings.source is None:
         settings = settings.model_copy(update={"source": str(learnt)})
     _tokenize(sources, data, settings, own, say)
-    try:
-        own.rename(folder)
-    except OSError:  # another writer was faster
-        shutil.rmtree(own, ignore_errors=True)
+    keep_first(own, folder)
     return opened(folder)
 
 
@@ -108,8 +105,16 @@ def _is_shards(folder: str | Path) -> bool:
     return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
 
 
-def _discard(folder: Path, aside: Path) -> None:
-    """Damaged shards; renamed first, so that no other process finds a half of them."""
+def keep_first(own: Path, folder: Path) -> None:
+    """Gives what stands in `own` its name in the cache, or removes it where another writer was faster."""
+    try:
+        own.rename(folder)
+    except OSError:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def discard(folder: Path, aside: Path) -> None:
+    """What is damaged in the cache; renamed first, so that no other process finds a half of it."""
     try:
         folder.rename(aside)
     except OSError:  # another process was faster

@@ -1,0 +1,102 @@
+"""A corpus cut into samples: the rows are made once, kept in the cache, and read back memory-mapped."""
+
+import inspect
+import json
+import sys
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from sslcli.config import Config
+from sslcli.contracts import Objective
+from sslcli.data.arrangements import Arrangement, Rows
+from sslcli.data.batches import Sample
+from sslcli.data.corpus import Corpus
+from sslcli.data.draws import SampleDraws, name_key
+from sslcli.errors import DataError, ModelError, PluginError
+from sslcli.folders import read_sealed, sealed
+from sslcli.workflows.tokenizing import cache_folder, discard, keep_first
+
+FORMAT = 2  # of the cached rows; another one makes all rows anew
+VALUES, LENGTHS = "values.int64", "lengths.int64"  # bare little-endian numbers: n rows of equal width, and n lengths
+_INTEGER = np.dtype("<i8")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An arranged corpus: samples by number. `rows` int64 [n, k], `lengths` int64 [n] in tokens or items."""
+
+    objective: Objective
+    corpus: Corpus
+    rows: np.ndarray
+    lengths: np.ndarray
+
+    def sample(self, number: int, draws: SampleDraws) -> Sample:
+        return self.objective.sample(self.corpus, self.rows[number], draws)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def arranged(objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus) -> Source:
+    """The rows of a corpus, from the cache where they are whole, else arranged in memory that does not grow with them.
+
+    The code of whoever arranges is part of the key, so that an author who edits it gets new rows. Of several makers of the
+    same rows the first to finish wins, and the others use what it wrote. Raises DataError where there is not one sample,
+    PluginError where the rows are not of one shape.
+    """
+    code = [_code_of(cls) for cls in (Arrangement, *classes.values())]
+    given = {name: part.model_dump(mode="json") for name, part in options.items()}
+    key = name_key(json.dumps([FORMAT, code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit], sort_keys=True))
+    folder = cache_folder() / "rows" / f"{key:016x}"
+    own = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
+    if folder.is_dir():
+        try:
+            return Source(objective, corpus, *_mapped(folder))
+        except ModelError:
+            discard(folder, own)
+    with sealed(own, {"objective": "+".join(classes)}) as aside:
+        _write(objective.arrange(corpus), aside)
+    keep_first(own, folder)
+    return Source(objective, corpus, *_mapped(folder))
+
+
+def _code_of(cls: type) -> str:
+    """The source text of the module that defines a class; where there is none (compiled, or typed in), its name and version."""
+    try:
+        return inspect.getsource(sys.modules[cls.__module__])
+    except (OSError, TypeError):
+        distributions = metadata.packages_distributions().get(cls.__module__.partition(".")[0], ())
+        versions = [f"{name} {metadata.version(name)}" for name in sorted(set(distributions))]
+        return " ".join([f"{cls.__module__}.{cls.__qualname__}", *versions])
+
+
+def _write(chunks: Iterable[Rows], folder: Path) -> None:
+    width = 0
+    with ExitStack() as stack:
+        values, lengths = (stack.enter_context((folder / name).open("wb")) for name in (VALUES, LENGTHS))
+        for chunk in chunks:
+            if not len(chunk.lengths):
+                continue
+            width = width or chunk.values.shape[-1]
+            if chunk.values.shape != (len(chunk.lengths), width) or not width:
+                raise PluginError(
+                    f"rows of shape {chunk.values.shape} came where {len(chunk.lengths)} rows of {width} numbers belong",
+                    "arrange() gives `values` [n, k] with one k, and `lengths` [n]",
+                )
+            values.write(np.ascontiguousarray(chunk.values, dtype=_INTEGER).data)
+            lengths.write(np.ascontiguousarray(chunk.lengths, dtype=_INTEGER).data)
+    if not width:
+        raise DataError("the data gives not a single sample", "it is too short, or --seq-len and the objective do not fit it")
+
+
+def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and lengths. Raises ModelError where the folder is not what was written."""
+    read_sealed(folder)
+    values, lengths = (np.memmap(folder / name, dtype=_INTEGER, mode="r") for name in (VALUES, LENGTHS))
+    return values.reshape(len(lengths), -1), lengths

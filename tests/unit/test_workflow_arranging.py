@@ -1,0 +1,149 @@
+"""Rows in the cache: found again, made anew where they are damaged, shared by makers at once, bounded in memory."""
+
+import sys
+import threading
+import tracemalloc
+import types
+
+import numpy as np
+import pytest
+
+from sslcli import registry
+from sslcli.api import DataError, Draws, PluginError, Rows
+from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_tokenizer
+from sslcli.workflows import arranging
+from sslcli.workflows.arranging import LENGTHS, VALUES, arranged
+
+CLASSES = {"sop": registry.load("objectives", "sop")}
+OPTIONS = {"sop": CLASSES["sop"].Options()}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLCLI_CACHE_DIR", str(tmp_path))
+    return tmp_path / "rows"
+
+
+@pytest.fixture
+def objective():
+    return Bench.of(CLASSES["sop"], None, "encoder").twin()
+
+
+def plain_rows(objective, corpus):
+    return [np.concatenate(parts) for parts in zip(*((rows.values, rows.lengths) for rows in objective.arrange(corpus)), strict=True)]
+
+
+def in_chunks(objective, chunks, monkeypatch):
+    """The objective, giving these chunks; the list grows by one each time that it is asked for them."""
+    asked = []
+
+    def arrange(corpus):
+        asked.append(corpus)
+        yield from chunks
+
+    monkeypatch.setattr(objective, "arrange", arrange)
+    return asked
+
+
+def test_rows_equal_those_of_the_objective_and_are_made_once(cache, objective, monkeypatch):
+    corpus = tiny_corpus()
+    values, lengths = plain_rows(objective, corpus)
+    asked = in_chunks(objective, [Rows(values[:0], lengths[:0]), Rows(values[:7], lengths[:7]), Rows(values[7:], lengths[7:])], monkeypatch)
+    for _ in range(2):
+        source = arranged(objective, CLASSES, OPTIONS, corpus)
+        assert np.array_equal(source.rows, values)
+        assert np.array_equal(source.lengths, lengths)
+        assert len(source) == len(values)
+        assert len(source.sample(3, Draws(0, 0).sample(3))) == lengths[3]
+    assert len(asked) == 1
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_other_data_and_another_length_give_other_rows(cache, objective):
+    for corpus in (tiny_corpus(), tiny_corpus(sequence_tokens=48), tiny_corpus(unit="sentence")):
+        arranged(objective, CLASSES, OPTIONS, corpus)
+    assert len(list(cache.iterdir())) == 3
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, lambda path: path.unlink()])
+@pytest.mark.parametrize("name", [VALUES, LENGTHS, "manifest.json"])
+def test_damaged_rows_are_made_anew(cache, objective, damage, name):
+    corpus = tiny_corpus()
+    values, lengths = plain_rows(objective, corpus)
+    arranged(objective, CLASSES, OPTIONS, corpus)
+    (folder,) = cache.iterdir()
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    damage(folder / name)
+    source = arranged(objective, CLASSES, OPTIONS, corpus)
+    assert np.array_equal(source.rows, values)
+    assert np.array_equal(source.lengths, lengths)
+    assert list(cache.iterdir()) == [folder]
+    if name != "manifest.json":  # of which not every byte matters
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
+def test_makers_at_once_share_what_the_first_wrote(cache, objective, monkeypatch):
+    corpus = tiny_corpus()
+    values, lengths = plain_rows(objective, corpus)
+    together, found = threading.Barrier(3, timeout=20), []
+
+    def arrange(corpus):
+        together.wait()  # all have found the cache empty
+        yield Rows(values, lengths)
+
+    monkeypatch.setattr(objective, "arrange", arrange)
+    makers = [threading.Thread(target=lambda: found.append(arranged(objective, CLASSES, OPTIONS, corpus))) for _ in range(3)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert len(found) == 3
+    assert all(np.array_equal(source.rows, values) for source in found)
+    assert len({source.lengths.filename for source in found}) == 1
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_data_without_a_sample_is_refused_and_leaves_nothing(cache, objective):
+    corpus = corpus_in_memory([[np.asarray([9, 9])] for _ in range(3)])  # a pair takes two sentences
+    with pytest.raises(DataError, match="the data gives not a single sample"):
+        arranged(objective, CLASSES, OPTIONS, corpus)
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize("second", [np.zeros((2, 4)), np.zeros((3, 5)), np.zeros(2)])
+def test_rows_of_another_shape_are_refused(cache, objective, monkeypatch, second):
+    in_chunks(objective, [Rows(np.zeros((2, 5)), np.ones(2)), Rows(second, np.ones(2))], monkeypatch)
+    with pytest.raises(PluginError, match="rows of shape"):
+        arranged(objective, CLASSES, OPTIONS, tiny_corpus())
+
+
+def test_memory_does_not_grow_with_the_rows(cache, objective, monkeypatch):
+    peaks, chunk = [], Rows(np.ones((10_000, 5), dtype=np.int64), np.ones(10_000, dtype=np.int64))
+    for number, count in enumerate((25, 25, 75)):  # the first warms up; all are more than is hashed at once
+        in_chunks(objective, [chunk] * count, monkeypatch)
+        corpus = tiny_corpus(sequence_tokens=32 + number)
+        tracemalloc.start()
+        assert len(arranged(objective, CLASSES, OPTIONS, corpus)) == 10_000 * count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + chunk.values.nbytes
+
+
+def test_a_class_without_source_is_known_by_its_name(cache, objective, monkeypatch):
+    module = types.ModuleType("compiled_plugin")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    names = [type(name, (CLASSES["sop"],), {"__module__": module.__name__}) for name in ("One", "Other")]
+    for cls in names:
+        assert len(arranged(objective, {"sop": cls}, OPTIONS, tiny_corpus()))
+    assert len(list(cache.iterdir())) == 2
+    assert arranging._code_of(type(tiny_tokenizer())) != arranging._code_of(CLASSES["sop"])
