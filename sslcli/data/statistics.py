@@ -64,7 +64,7 @@ class Statistics:
         self.sentences += len(tokens)
         self.tokens += count
         self.bytes += text_bytes
-        self.tokens_by_language[language or "unknown"] += count
+        self.tokens_by_language[language] += count
         if unknown is not None:
             self.unknown += sum(int((part == unknown).sum()) for part in tokens)
 

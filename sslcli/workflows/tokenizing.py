@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.config import problems_of
 from sslcli.data.documents import Document
-from sslcli.data.sentences import split_sentences
+from sslcli.data.sentences import guess_language, split_sentences
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
@@ -224,7 +224,8 @@ def _write(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenize
         if pairs:
             tokens, sizes = zip(*pairs, strict=True)
             writer.add_text(tokens, sizes, document.language)
-            statistics.add(list(tokens), sum(sizes), document.language, tokenizer.unknown)
+            language = document.language or f"not said, split as {guess_language(document.text or '')}"
+            statistics.add(list(tokens), sum(sizes), language, tokenizer.unknown)
 
 
 def _encoded(sentences: Iterator[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:

@@ -66,7 +66,7 @@ def test_the_report_says_what_was_counted(tmp_path):
     assert figures["documents"] == figures["sentences"] == "4"
     assert figures["tokens"] == str(sum(tokens))
     assert figures["duplicate lines"] == "25.00%"
-    assert figures["languages"] == f"unknown {sum(tokens[:3]) / sum(tokens):.1%}, zh {tokens[3] / sum(tokens):.1%}"
+    assert figures["languages"] == f"not said, split as en {sum(tokens[:3]) / sum(tokens):.1%}, zh {tokens[3] / sum(tokens):.1%}"
     assert figures["bytes per token"] == f"{36 / sum(tokens):.2f}"
 
 
