@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
 LATEST = "@latest"
+RUN_FILE = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def find_run(reference: str) -> Run:
         return fitting[0]
     if fitting:
         names = ", ".join(run.name for run in fitting[:4])
-        raise UsageError(f"'{reference}' is the beginning of {len(fitting)} runs: {names}", "give more of the name")
+        hint = "give more of the name, or @latest:OBJECTIVE for the newest run of an objective"
+        raise UsageError(f"'{reference}' is the beginning of {len(fitting)} runs: {names}", hint)
     hint = did_you_mean(reference, [run.name for run in everyone])
     raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
 
@@ -153,18 +156,26 @@ def table_of(runs: Sequence[Run]) -> Report:
 
 def show(run: Run) -> Report:
     """Its facts, every evaluation, and the shape of its training loss."""
-    facts = {"folder": str(run.folder), **run.facts, "status": run.status}
     lines = read_metrics(run.folder)
     evaluations = [line for line in lines if line["split"] == "eval"]
     names = list(dict.fromkeys(name for line in evaluations for name in _metrics_of(line)))
     rows = [[line["step"], line.get("loss"), *(_metrics_of(line).get(name) for name in names)] for line in evaluations]
-    tables = [Table("facts", ("what", "value"), [[key, _plain(value)] for key, value in facts.items()])]
+    tables = [Table("facts", ("what", "value"), _facts_of(run))]
     if rows:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
     train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
     next_line = [f"go on with: ssl pretrain --resume {run.name}"] if run.resumable and run.kind == "pretrain" else []
     return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=next_line)
+
+
+def unreadable_settings(run: Run) -> str:
+    """Why its config.yaml cannot be read, empty where it can."""
+    try:
+        read_layer(run.folder / RUN_FILE)
+    except SslError as error:
+        return error.message
+    return ""
 
 
 def compare(runs: Sequence[Run]) -> Report:
@@ -175,7 +186,7 @@ def compare(runs: Sequence[Run]) -> Report:
         ["held-out loss", *(run.evaluation.get("loss") for run in runs)],
         *([name, *(_metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
         ["parameters", *(run.facts.get("parameters") for run in runs)],
-        ["seconds", *(run.facts.get("seconds") for run in runs)],
+        ["time", *(_seconds(run) for run in runs)],
     ]
     settings = [_settings(run) for run in runs]
     keys = sorted(set().union(*settings))
@@ -193,7 +204,7 @@ def compare(runs: Sequence[Run]) -> Report:
 def _settings(run: Run) -> dict[str, str]:
     """Dotted key -> value as text, from config.yaml; empty where that cannot be read. Where it was written does not count."""
     try:
-        tree = read_layer(run.folder / "config.yaml").values
+        tree = read_layer(run.folder / RUN_FILE).values
     except SslError:
         return {}
     return {key: value for key, value in _leaves(tree) if not key.startswith("run.")}
@@ -204,6 +215,34 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in tree.items():
         found += _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", _plain(value))]
     return found
+
+
+def _facts_of(run: Run) -> list[tuple[str, str]]:
+    """What run.json says, as a person reads it: no JSON, no empty rows, the command as it would be typed."""
+    rows = []
+    for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():
+        if key == "command" and isinstance(value, list):
+            rows.append((key, shlex.join(["ssl", *map(str, value[1:])])))
+        elif key == "seconds":
+            rows.append(("time", _seconds(run)))
+        elif isinstance(value, Mapping) and any(isinstance(inner, Mapping) for inner in value.values()):
+            rows += [(f"{key}: {name}", text) for name, inner in value.items() if (text := _readable(inner))]
+        else:
+            rows.append((key, _readable(value)))
+    return [(key, text) for key, text in rows if text]
+
+
+def _readable(value: Any) -> str:
+    """A fact on one line; groups as "name value · name value"."""
+    if isinstance(value, Mapping):
+        return " · ".join(f"{name} {text}" for name, inner in value.items() if (text := _readable(inner)))
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_readable, value)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _plain(value: Any) -> str:

@@ -88,8 +88,9 @@ def test_references(make_run, tmp_path):
     assert find_run(str(folder)).name == "mlm-two"
     assert find_run("@latest").name == "clm-one"
     assert find_run("@latest:mlm").name == "mlm-two"
-    with pytest.raises(UsageError, match="beginning of 2 runs"):
+    with pytest.raises(UsageError, match="beginning of 2 runs") as caught:
         find_run("mlm")
+    assert "@latest:OBJECTIVE" in caught.value.hint
     with pytest.raises(UsageError, match="no run of nsp"):
         find_run("@latest:nsp")
     with pytest.raises(UsageError) as caught:
@@ -108,6 +109,28 @@ def test_comparing_shows_what_differs_and_only_that(make_run, ssl):
     assert "run.name" not in out
     assert "their data differ" in out
     assert ssl("runs", "compare", "a", "b").out == out
+
+
+def test_settings_that_cannot_be_read_are_not_passed_over_in_silence(make_run, ssl):
+    make_run("a")
+    (make_run("b") / "config.yaml").write_text("a: [\n")
+    ended = ssl("compare", "a", "b")
+    assert ended.code == 0
+    assert "the settings of b are left out" in ended.err
+    assert "the settings of a" not in ended.err
+
+
+def test_facts_are_shown_as_people_read_them(make_run, ssl):
+    command = ["__main__.py", "pretrain", "--data", "my text.txt"]
+    floors = {"term": "mlm", "losses": {"unigram": 2.5077494, "bigram": 1.25}}
+    make_run("first", command=command, packages={"torch": "2.13", "numpy": "2.4"}, floors=floors, parent=None, seconds=53.358)
+    out = ssl("runs", "show", "first").out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "command ssl pretrain --data 'my text.txt'" in lines
+    assert "packages torch 2.13 · numpy 2.4" in lines
+    assert "floors: losses unigram 2.508 · bigram 1.25" in lines
+    assert "time 53 s" in lines
+    assert not {"{", "null", "parent"} & set(out.split())
 
 
 def test_showing_says_how_to_go_on(make_run, ssl):

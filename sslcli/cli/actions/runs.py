@@ -3,7 +3,7 @@
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.errors import UsageError
-from sslcli.workflows.runs import LATEST, all_runs, compare, find_run, show, table_of
+from sslcli.workflows.runs import LATEST, all_runs, compare, find_run, show, table_of, unreadable_settings
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:
@@ -31,5 +31,8 @@ def compare_runs(command: Command, given: Given, screen: Screen) -> int:
     runs = [find_run(reference) for reference in given["runs"]]
     if len(runs) < 2:
         raise UsageError("one run alone cannot be compared", "name two or more: ssl runs compare A B")
+    for run in runs:
+        if problem := unreadable_settings(run):
+            screen.say(f"note: the settings of {run.name} are left out: {problem}")
     screen.report(compare(runs))
     return 0
