@@ -70,7 +70,7 @@ def read_layer(path: Path) -> Layer:
     try:
         tree, lines = reader(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError([f"{path}: {_yaml_sentence(error)}"]) from error
+        raise ConfigError([f"{path}: {_yaml_sentence(error)}"], "the file is damaged; mend that place, or take another file") from error
     if not isinstance(tree, dict):
         raise ConfigError([f"{path} holds {_kind(tree)} where settings by name belong"], "write 'training: {max_steps: 100}', for example")
     problems = [f"{path}: {problem}" for problem in _unusable(tree)]

@@ -191,13 +191,20 @@ def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str
     command = next((word for word in words if word in COMMANDS), "")
     help_line = f"ssl {command} --help lists the flags" if command else "ssl --help lists the commands"
     if option is None or "such option" not in message:
-        wanted = next((word for word in words if not word.startswith("-")), "")
-        near = nearest(wanted, COMMANDS) if "such command" in message else None
-        return message.partition(" Did you mean")[0].rstrip("."), f"did you mean 'ssl {near}'?" if near else help_line
+        hint = _nearest_command(command, words) if "such command" in message else ""
+        return message.partition(" Did you mean")[0].rstrip("."), hint or help_line
     ours = FOREIGN_FLAGS.get(option.replace("_", "-"))
     if ours is None:
         ours = nearest(option.replace("_", "-"), _known_flags(words))
     return f"no such option: {option}", f"use {ours}" if ours else help_line
+
+
+def _nearest_command(group: str, words: Sequence[str]) -> str:
+    """What may stand in the place of a word that is no command: below `group` all there is, else the nearest command."""
+    if group:
+        return f"ssl {group} has: {', '.join(command.name for command in built_command(group, []).commands)}"
+    near = nearest(next((word for word in words if not word.startswith("-")), ""), COMMANDS)
+    return f"did you mean 'ssl {near}'?" if near else ""
 
 
 def _known_flags(words: Sequence[str]) -> list[str]:

@@ -80,6 +80,8 @@ def describe_plugin(found: Found) -> Report:
 def objectives_of(reference: str) -> dict[str, type[Any]]:
     """The objective of a name, or all those of a package's folder, which need not be installed."""
     folder = Path(reference)
+    if "/" in reference and not folder.is_dir():
+        raise PluginError(f"there is no folder {reference}", "name an objective, or the folder of a package that has one")
     if not folder.is_dir():
         return {reference: registry.load("objectives", reference)}
     project = _project(folder / "pyproject.toml")
