@@ -17,6 +17,14 @@ from sslcli.runfiles import Layer, merged
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
+# What pydantic says by type of mistake, in words for people who do not know what parsing is.
+_WANTED = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be yes or no"),
+    "string_type": "must be a text",
+}
+
 
 class Config(BaseModel):
     """Base of every settings class: immutable; unknown keys are refused; numbers may come as strings (YAML's 1e-4)."""
@@ -84,7 +92,7 @@ def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
     problems: list[str] = []
     for layer in layers:
         values, flat = _grouped(model, layer.values)
-        problems += [f"{key} must be a group of settings, not one value{_said(key, layer.sources)}" for key in flat]
+        problems += [placed(f"{key} must be a group of settings, not one value", key, layer.sources) for key in flat]
         tree = merged(tree, values)
         sources.update(layer.sources)
     try:
@@ -101,8 +109,21 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
     problems = []
     for detail in error.errors(include_url=False):
         key = ".".join([*([prefix] if prefix else []), *(str(part) for part in detail["loc"])])
-        problems.append(_sentence(detail, key, model, prefix) + _said(key, sources or {}))
+        problems.append(placed(_sentence(detail, key, model, prefix), key, sources or {}))
     return problems
+
+
+def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
+    """A sentence with the place where its key was said: a flag, which is what was typed, in front, anything else behind."""
+    place = _source_of(key, sources)
+    if place.startswith("--") and place != "--set" and problem.startswith(key):
+        return f"{place} ({key}){problem.removeprefix(key)}" if "." in key else f"{place}{problem.removeprefix(key)}"
+    return f"{problem} ({place})" if place else problem
+
+
+def key_of(problem: str) -> str:
+    """The dotted key that a sentence of `problems_of` is about."""
+    return re.match(r"(?:there is no setting ')?([^\s:']*)", problem)[1]
 
 
 def write_yaml(settings: BaseModel) -> str:
@@ -171,11 +192,23 @@ def _sentence(detail: Mapping[str, Any], key: str, model: type[BaseModel], prefi
         return f"{key} must be a group of settings, not {_clipped(given)}"
     if detail["type"] == "missing":
         return f"{key} is needed"
-    sentence = f"{key} {message.replace('Input should be', 'must be', 1)}, not {_clipped(given)}"
+    wanted = _WANTED.get(detail["type"]) or message.replace("Input should be", "must be", 1)
+    if detail["type"] in ("float_parsing", "float_type") and _is_time(key, model, prefix):
+        return f"{key} must be a time, not {_clipped(given)}; write 2h or 30m"
+    sentence = f"{key} {wanted}, not {_clipped(given)}"
     if detail["type"] == "literal_error":
         near = nearest(str(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
         return sentence + (f"; did you mean '{near}'?" if near else "")
     return sentence + ("; quote it where a text is meant" if detail["type"] == "string_type" and isinstance(given, bool) else "")
+
+
+def _is_time(key: str, model: type[BaseModel], prefix: str) -> bool:
+    """Whether the field of a key is one of Seconds, or of Seconds or nothing."""
+    field = dict(leaves(model, f"{prefix}." if prefix else "")).get(key)
+    if field is None:
+        return False
+    inner = [mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ())]
+    return any(getattr(mark, "func", None) is _seconds for mark in (*field.metadata, *inner))
 
 
 def _nearest_key(key: str, model: type[BaseModel], prefix: str) -> str | None:
@@ -192,11 +225,11 @@ def _nearest_key(key: str, model: type[BaseModel], prefix: str) -> str | None:
     return near or ends.get(nearest(last, ends) or "")
 
 
-def _said(key: str, sources: Mapping[str, str]) -> str:
+def _source_of(key: str, sources: Mapping[str, str]) -> str:
     """Where a key, or the nearest branch above it that was said as a whole, comes from."""
     while key:
         if key in sources:
-            return f" ({sources[key]})"
+            return sources[key]
         key = key.rpartition(".")[0]
     return ""
 

@@ -1,6 +1,7 @@
 """What a line says of the plugins it wants, read before it is parsed, because it decides which flags there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel
 
 from sslcli import registry
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
+from sslcli.config import key_of, placed
+from sslcli.errors import ConfigError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
 
 FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}
@@ -55,6 +58,15 @@ def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
             for flag in plugin_flags(_options("objectives", name), name, f"options.{name}", taken, joined=len(names) > 1)
         ]
     )
+
+
+@contextmanager
+def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
+    """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError([placed(problem, key_of(problem), sources) for problem in error.problems], error.hint) from error
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:

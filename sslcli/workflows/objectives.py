@@ -11,6 +11,7 @@ from sslcli.contracts import Objective
 from sslcli.core.settings import Architecture
 from sslcli.errors import ConfigError, UsageError
 from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.sources import Source, reader_of
 
 
 def objective_classes(expression: str) -> dict[str, type[Objective]]:
@@ -48,6 +49,5 @@ def recipe_for(settings: PretrainSettings) -> Mapping[str, Any]:
     for reference in settings.data.train:
         scheme, colon, _ = reference.partition(":")
         if colon and scheme in registry.names("readers"):
-            cls = registry.load("readers", scheme)
-            return cls(cls.Options(**settings.data.reader_options)).recipe(reference, settings.objective)
+            return reader_of(Source(reference, scheme, ""), settings.data).recipe(reference, settings.objective)
     return {}

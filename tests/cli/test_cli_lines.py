@@ -94,6 +94,7 @@ pretrain -s optimizer.rate=[1]
 pretrain -s 'optimizer.rate=*a'
 pretrain -s 'optimizer.rate=!!python/name:os.system'
 pretrain -s options.mlm=3
+pretrain -s data.reader_options.nothing=1
 pretrain -s options=3
 pretrain -s options.mlm.nothing=1
 pretrain -s 'objective={a: b}'
@@ -105,6 +106,13 @@ pretrain --resume @latest
 pretrain --resume @latest:mlm
 pretrain --resume
 pretrain --resume --json
+pretrain --name ''
+pretrain --name .
+pretrain --name ..
+pretrain --name a/b
+pretrain --name "a\tb"
+pretrain --name ../a --resume
+pretrain -s run.name=a/b
 pretrain --learning_rate 3
 pretrain --per_device_train_batch_size=8
 pretrain --output_dir x
@@ -195,6 +203,10 @@ def test_there_are_more_than_a_hundred_of_them():
         ("pretrain --batchsize 3", "use --batch-size"),
         ("pretran", "did you mean 'ssl pretrain'?"),
         ("pretrain --objective mml", "did you mean 'mlm'?"),
+        ("pretrain --name a/b", "--out"),
+        (f"pretrain --name {'n' * 201}", "--out"),
+        ("runs frob", "ssl runs has: list, show, compare"),
+        ("plugins check /tmp/nowhere-at-all", "the folder of a package"),
         ("plugins list objective-s", "did you mean 'objectives'?"),
     ],
 )
@@ -205,9 +217,26 @@ def test_the_hint_names_what_was_probably_meant(ssl, line, hint):
 def test_all_mistakes_of_a_line_are_told_at_once(ssl):
     err = ssl("pretrain", "--lr", "x", "--max-steps", "-1", "-s", "optimizer.nam=3").err
     assert "3 mistakes" in err
-    assert "(--lr)" in err
-    assert "(--max-steps)" in err
+    assert "--lr (optimizer.rate) must be a number, not 'x'" in err
+    assert "--max-steps (training.max_steps) must be greater than 0" in err
     assert "did you mean 'optimizer.name'?" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--max-steps 1e3x", "--max-steps (training.max_steps) must be a whole number, not '1e3x'"),
+        ("--batch-size 1.5", "--batch-size (training.batch_size) must be a whole number, not '1.5'"),
+        ("--max-time 2y", "--max-time (training.max_time) must be a time, not '2y'; write 2h or 30m"),
+        ("--mask-rate x", "--mask-rate (options.mlm.mask_rate) must be a number, not 'x'"),
+        ("-s optimizer.rate=x", "optimizer.rate must be a number, not 'x' (--set)"),
+        ("-s options.mlm.nothing=1", "there is no setting 'options.mlm.nothing'"),
+    ],
+)
+def test_a_mistake_is_told_by_what_was_typed(ssl, line, words):
+    err = ssl("pretrain", *line.split()).err
+    assert words in err
+    assert "parse" not in err
 
 
 def test_an_error_is_a_document_with_json(ssl):

@@ -103,6 +103,28 @@ def test_verbose_says_where_each_setting_is_from(ssl, text_corpus):
     assert "model.shape.width is from --set" in ended.err
 
 
+def test_what_the_data_recommends_is_announced(ssl):
+    line = ["pretrain", "--show-batch", "--limit", "300", "--max-steps", "5", "--lr", "0.5"]
+    recipes = [text for text in ssl(*line).err.splitlines() if text.startswith("recipe ")]
+    assert len(recipes) == 1
+    assert "demo:world sets" in recipes[0]
+    assert "schedule.name linear" in recipes[0]
+    assert "optimizer.rate" not in recipes[0]
+    assert "recipe" not in ssl(*line, "--quiet").err
+
+
+def test_generate_says_which_model_answers_and_whether_it_fills_blanks(ssl, text_corpus):
+    named = ssl("generate", "The [MASK].", "--model", "first")
+    assert "model  runs/first\n" in named.err
+    assert "warning" not in named.err
+    line = ["pretrain", "--objective", "clm", "--data", str(text_corpus), *SMALL, "--max-steps", "1", "--name", "zero", "-q"]
+    assert ssl(*line).code == 0
+    latest = ssl("generate", "The [MASK]")
+    assert (latest.code, "model  runs/zero (latest; choose with --model)" in latest.err) == (0, True), latest.err
+    assert "--model @latest:mlm" in latest.err
+    assert len(latest.out.splitlines()) == 1
+
+
 def test_generate_fills_the_blanks_as_asked(ssl):
     ended = ssl("generate", "The cat sees the [MASK].", "--model", "first", "--top", "3", "--json")
     artifacts = json.loads(ended.out)["artifacts"]
@@ -110,7 +132,7 @@ def test_generate_fills_the_blanks_as_asked(ssl):
     assert [a["score"] for a in artifacts] == sorted((a["score"] for a in artifacts), reverse=True)
     assert "--top" in ssl("generate", "--model", "first", "--help").out
     assert ssl("generate", "no blank", "--model", "first").code == 2
-    assert ssl("generate", "a [MASK]", "--model", "first", "--top", "0").code == 2
+    assert "--top must be" in ssl("generate", "a [MASK]", "--model", "first", "--top", "0").err
 
 
 def test_export_writes_a_directory_that_generate_reads(ssl, place):

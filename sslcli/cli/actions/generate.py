@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sslcli import registry
 from sslcli.cli.commands.generate import OWN
-from sslcli.cli.naming import text_at
+from sslcli.cli.naming import flags_named, text_at
 from sslcli.cli.options import GLOBALS, Command, Flag, Given, peek, plugin_flags, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts import Artifact
@@ -13,10 +13,11 @@ from sslcli.errors import UsageError
 from sslcli.reports import Report, Table, printable
 from sslcli.runfiles import read_layer
 from sslcli.workflows.generating import generate
-from sslcli.workflows.models import READERS, RUN_FILE, locate
+from sslcli.workflows.models import READERS, RUN_FILE, Place, locate
 from sslcli.workflows.runs import LATEST
 
 REQUEST = "request"
+BLANK = "[MASK]"
 
 
 def request_flags(words: Sequence[str]) -> list[Flag]:
@@ -37,7 +38,15 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
         raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'")
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
-    artifacts = list(generate(given.get("model", LATEST), request, int(seed)))
+    place = locate(given.get("model", LATEST))
+    screen.say(f"model  {place.run or place.weights}{'' if 'model' in given else ' (latest; choose with --model)'}")
+    if BLANK in given.get("text", "") and _continues(place):
+        screen.say(f"warning: this model continues a text and fills no blanks, {BLANK} is plain text to it")
+        screen.say("hint:  choose one that fills them: --model @latest:mlm")
+    typed = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
+    with flags_named(sources):
+        artifacts = list(generate(given.get("model", LATEST), request, int(seed)))
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
@@ -46,6 +55,11 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def _continues(place: Place) -> bool:
+    """Whether a run of ours is a decoder; of a foreign directory, which was named on purpose, nobody asks."""
+    return place.run is not None and text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture") == "decoder"
 
 
 def _table(artifacts: Sequence[Artifact]) -> Table:

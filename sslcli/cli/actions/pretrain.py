@@ -2,30 +2,49 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 from sslcli.cli.commands.pretrain import AUTO
+from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
 from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
-from sslcli.errors import Interrupted, Preempted
+from sslcli.errors import Interrupted, Preempted, UsageError
+from sslcli.reports import printable
 from sslcli.runfiles import Layer, dotted_layer, read_layer
-from sslcli.workflows.objectives import recipe_for
+from sslcli.workflows.objectives import objective_classes, objective_options, recipe_for
 from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
 from sslcli.workflows.runs import find_run, resumable_run, runs_folder
 from sslcli.workflows.settings import PretrainSettings
 
+RECIPE = "the recipe of the data"
+LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
+
 
 def run(command: Command, given: Given, screen: Screen) -> int:
+    _refuse_strange_name(given.get("run.name"))
     resume = _resumed_folder(given)
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
     resolved = _resolved([read_layer(resume / "config.yaml"), *layers] if resume else layers, with_recipe=resume is None)
     settings = resolved.settings
+    if resume is None:
+        _refuse_strange_name(settings.run.name)
+    with flags_named(resolved.sources):
+        objective_options(objective_classes(settings.objective), settings.options)
+    if not screen.json and (recommended := _recommended(resolved)):
+        screen.say(f"recipe     {', '.join(settings.data.train)} sets {recommended} (flags and files win)")
     if screen.verbose:
         for key, place in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {place}")
+    with flags_named(resolved.sources):
+        return _started(settings, resume, given, screen)
+
+
+def _started(settings: PretrainSettings, resume: Path | None, given: Given, screen: Screen) -> int:
     if given.get("show_batch"):
         screen.report(show_batch(settings))
         return 0
@@ -42,6 +61,25 @@ def run(command: Command, given: Given, screen: Screen) -> int:
 
 def _is_setting(key: str) -> bool:
     return key.partition(".")[0] in PretrainSettings.model_fields
+
+
+def _refuse_strange_name(name: str | None) -> None:
+    """Raises UsageError for what cannot be the name of one folder below runs/."""
+    if name is None:
+        return
+    if name in ("", ".", "..") or "/" in name or printable(name) != name or len(name.encode()) > LONGEST_NAME_BYTES:
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise UsageError(
+            f"--name cannot be '{shown}': it is one name, of at most {LONGEST_NAME_BYTES} bytes, without '/' and control characters",
+            f"give a path with --out, or a plain name, which becomes a folder in {runs_folder()}",
+        )
+
+
+def _recommended(resolved: Resolved[PretrainSettings]) -> str:
+    """ "optimizer.rate 0.003, ...": what the data's recipe decided."""
+    values = resolved.settings.model_dump()
+    decided = {key: reduce(getitem, key.split("."), values) for key, source in resolved.sources.items() if source == RECIPE}
+    return ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in decided.items())
 
 
 def _resumed_folder(given: Given) -> Path | None:
@@ -62,7 +100,7 @@ def _resolved(layers: Sequence[Layer], with_recipe: bool) -> Resolved[PretrainSe
     said = resolve(PretrainSettings, *layers)
     recipe = recipe_for(said.settings) if with_recipe else {}
     kept = {key: value for key, value in recipe.items() if not _stands_against(key, said.settings)}
-    return resolve(PretrainSettings, dotted_layer(kept, "the recipe of the data"), *layers)
+    return resolve(PretrainSettings, dotted_layer(kept, RECIPE), *layers)
 
 
 def _stands_against(key: str, said: PretrainSettings) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sslcli.cli.commands.tokenize import SHARDS
+from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
@@ -15,7 +16,12 @@ from sslcli.workflows.tokenizing import show_pieces, tokenize, tokenizer_for
 def run(command: Command, given: Given, screen: Screen) -> int:
     fields = TokenizeSettings.model_fields
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
-    settings = resolve(TokenizeSettings, *layers_of(given, flags)).settings
+    resolved = resolve(TokenizeSettings, *layers_of(given, flags))
+    with flags_named(resolved.sources):
+        return _run(resolved.settings, given, screen)
+
+
+def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
     if "show" in given:
         screen.report(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)))
         return 0
