@@ -26,6 +26,7 @@ from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import write_atomically
+from sslcli.reports import printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
 
@@ -155,16 +156,11 @@ def describe(event: Event) -> str:
         case Sampled():
             return "".join(f"\n    {printable(given)} -> {printable(made)}" for given, made in event.examples)
         case Skipped():
-            return f"step={event.step} skipped: loss or gradient not finite ({event.in_a_row} in a row)"
+            return f"step={event.step} skipped: gradient not finite ({event.in_a_row} in a row)"
         case Noted():
             return event.text
         case Finished():
             return f"{event.reason} at step {event.step} after {event.seconds:.0f}s"
-
-
-def printable(text: str) -> str:
-    """Without line ends and control characters, which could break a log or command a terminal."""
-    return "".join(letter if letter.isprintable() else "\u23ce" if letter == "\n" else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:
@@ -176,4 +172,4 @@ def command_line() -> list[str]:
 
 
 def now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
