@@ -69,3 +69,11 @@ def test_two_arrangers_do_not_join(names, what):
     classes = {name: registry.load("objectives", name) for name in names}
     with pytest.raises(UsageError, match=what):
         build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+
+
+def test_a_part_that_couples_samples_couples_the_whole():
+    """Its batch is not split, or a contrastive part would learn another loss without a word."""
+    plain, coupled = registry.load("objectives", "mlm"), type("Coupled", (registry.load("objectives", "nsp"),), {"couples": True})
+    for classes, expected in (({"mlm": plain}, False), ({"mlm": plain, "coupled": coupled}, True)):
+        composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame("encoder"))
+        assert composite.couples is expected
