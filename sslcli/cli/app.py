@@ -199,10 +199,13 @@ def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str
     return f"no such option: {option}", f"use {ours}" if ours else help_line
 
 
-def _nearest_command(group: str, words: Sequence[str]) -> str:
-    """What may stand in the place of a word that is no command: below `group` all there is, else the nearest command."""
-    if group:
-        return f"ssl {group} has: {', '.join(command.name for command in built_command(group, []).commands)}"
+def _nearest_command(name: str, words: Sequence[str]) -> str:
+    """What may stand in the place of a word that is no command: below a group all that it has, else the nearest command."""
+    from sslcli.cli.options import Group
+
+    built = built_command(name, []) if name else None
+    if isinstance(built, Group):
+        return f"ssl {name} has: {', '.join(command.name for command in built.commands)}"
     near = nearest(next((word for word in words if not word.startswith("-")), ""), COMMANDS)
     return f"did you mean 'ssl {near}'?" if near else ""
 
