@@ -18,7 +18,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sslcli import registry
 from sslcli.config import problems_of, resolve
 from sslcli.contracts import Frame
 from sslcli.core.pretrained import CONFIG
@@ -27,10 +26,11 @@ from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, load_tensors, step_name
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
-from sslcli.errors import ModelError, SslError, UsageError
+from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import read_layer
 from sslcli.workflows.directories import read_directory
+from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.runs import all_runs, find_run
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
@@ -69,18 +69,17 @@ def learner_of(pretrained: Pretrained) -> Learner:
     trained = pretrained.trained
     if trained is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
-    names = [READERS[pretrained.settings.architecture]] if trained is None else trained.settings.objective.split("+")
-    given = {} if trained is None else trained.settings.options
-    classes = {name: registry.load("objectives", name) for name in names}
+    expression = READERS[pretrained.settings.architecture] if trained is None else trained.settings.objective
+    classes = objective_classes(expression)
     try:
-        options = {name: cls.Options(**given.get(name, {})) for name, cls in classes.items()}
-    except ValidationError as error:
+        options = objective_options(classes, {} if trained is None else trained.settings.options)
+    except ConfigError as error:
         raise ModelError(
-            f"{pretrained.folder} was trained with options that '{'+'.join(names)}' no longer has", "install the version that trained it"
+            f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
         ) from error
     objective = build_objective(classes, options, Frame(pretrained.settings, pretrained.tokenizer()))
     if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
-        raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{'+'.join(names)}'", "install the version that trained it")
+        raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")
     learner = Learner(Transformer(pretrained.settings), objective)
     pretrained.load_into(learner.backbone, objective)
     return learner
