@@ -1,7 +1,7 @@
 """Folders that are whole or not there: written aside, hashed, synced to disk, and only then given their name.
 
-A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file. What has no manifest, or
-another size or hash than its manifest says, is not read.
+A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file, and a hash of itself as its seal.
+What has no manifest, or another size or hash than its manifest says, is not read.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from typing import Any
 from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
+_SEAL = "seal"
 _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 
 
@@ -89,8 +90,15 @@ def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "blake2b": hash_file(path)}
-    manifest = folder / MANIFEST
-    manifest.write_text(json.dumps({"format": "sslcli/1", **facts, "files": files}, indent=1), encoding="utf-8")
+    manifest = {"format": "sslcli/1", **facts, "files": files}
+    text = json.dumps({**manifest, _SEAL: _seal_of(manifest)}, indent=1)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _seal_of(manifest: Mapping[str, Any]) -> str:
+    """A hash of all that a manifest says but its seal, whatever the spaces and the order it is written in."""
+    said = {key: value for key, value in manifest.items() if key != _SEAL}
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=32).hexdigest()
 
 
 def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
@@ -99,8 +107,11 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = {name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        seal = manifest[_SEAL]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is missing or damaged", "the folder was not written to its end") from error
+    if seal != _seal_of(manifest):
+        raise ModelError(f"{path} is not what was written: its seal differs", "the folder is damaged")
     for name, (size, digest) in files.items():
         part = folder / name
         if not part.is_file() or part.is_symlink() or part.stat().st_size != size:

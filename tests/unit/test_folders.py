@@ -28,6 +28,12 @@ def flip(path):
     path.write_bytes(bytes(data))
 
 
+def edit(folder, change):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    change(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
 DAMAGES = {
     "bit": lambda folder: flip(folder / "a.bin"),
     "short": lambda folder: (folder / "a.bin").write_bytes(b"x"),
@@ -36,6 +42,9 @@ DAMAGES = {
     "link": lambda folder: ((folder / "a.bin").rename(folder / "c"), (folder / "a.bin").symlink_to("c")),
     "no manifest": lambda folder: (folder / MANIFEST).unlink(),
     "torn manifest": lambda folder: (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:40]),
+    "a fact of the manifest": lambda folder: edit(folder, lambda manifest: manifest.update(step=4)),
+    "a file out of the manifest": lambda folder: (edit(folder, lambda manifest: manifest["files"].pop("a.bin")), flip(folder / "a.bin")),
+    "no seal": lambda folder: edit(folder, lambda manifest: manifest.pop("seal")),
     "manifest of another kind": lambda folder: (folder / MANIFEST).write_text(json.dumps([1, 2])),
     "manifest without files": lambda folder: (folder / MANIFEST).write_text(json.dumps({"files": {"a.bin": {}}})),
 }
@@ -46,6 +55,12 @@ def test_every_damage_is_noticed(whole, damage):
     DAMAGES[damage](whole)
     with pytest.raises(ModelError):
         read_sealed(whole)
+
+
+def test_spaces_and_order_are_no_damage(whole):
+    manifest = json.loads((whole / MANIFEST).read_text())
+    (whole / MANIFEST).write_text(json.dumps(dict(reversed(manifest.items()))))
+    assert read_sealed(whole)["step"] == 3
 
 
 def test_an_error_while_writing_leaves_what_stood_there(whole):
