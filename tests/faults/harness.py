@@ -1,0 +1,187 @@
+"""Tiny trainings in processes that may be killed, and whether what they leave equals what a whole run leaves.
+
+A fork server has torch loaded before it forks, so a training of 60 steps takes about a second from its first line to its last.
+The product is seen from outside only: its command line, its exit code, what it says, and its run folder.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sslcli.errors import ModelError
+from sslcli.folders import read_sealed
+
+SAVE_EVERY, STEPS = 5, 60
+PATIENCE_SECONDS = 120
+CLOCKS = ("seconds", "tokens_per_second")
+SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}
+_PRELOADED = ("sslcli.cli.actions.pretrain", "sslcli.cli.progress", "sslplugins.objectives.mlm", "sslplugins.readers.txt")
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload([*_PRELOADED, "sslplugins.tokenizers.wordpiece"])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """`code` is negative for a process that a signal ended. `seconds` from its start to its end."""
+
+    code: int
+    said: str
+    seconds: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        """It ended by itself, with a code of the table, a sentence and no traceback."""
+        ended_well = self.code in (0, 1, 2, 3, 75, 130) and "Traceback" not in self.said and "should not have happened" not in self.said
+        return ended_well and (self.code == 0 or "error:" in self.said or "stopped:" in self.said)
+
+
+@dataclass(frozen=True)
+class Child:
+    """One command of the product in a process of its own."""
+
+    process: Any
+    said_in: Path
+    started: float
+
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> Ended:
+        """Raises TimeoutError, after killing it, where it does not end in time."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.process.kill()
+            raise TimeoutError(f"still running after {seconds} s: {self.said_in.read_text(errors='replace')[-500:]}")
+        return Ended(self.process.exitcode, self.said_in.read_text(encoding="utf-8", errors="replace"), time.monotonic() - self.started)
+
+
+class Bench:
+    """A folder with a small corpus, a cache and the runs that are spoilt in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.corpus = folder, folder / "animals.txt"
+        self.environment = {"SSLCLI_CACHE_DIR": str(folder / "cache"), "SSLCLI_RUNS_DIR": str(folder / "runs")}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.corpus.write_text("\n\n".join(_paragraphs(120)) + "\n", encoding="utf-8")
+        self._count = 0
+
+    def words(self, run: Path, *more: str, **training: Any) -> list[str]:
+        """The command line of the tiny training in the folder `run`; said again with --resume, it goes on with it."""
+        trained = {"max_steps": STEPS, "save_every": SAVE_EVERY, "eval_every": 20, "log_every": 1, "batch_size": 8, "eval_samples": 8}
+        settings = {f"training.{key}": value for key, value in {**trained, **training}.items()}
+        settings |= {f"model.shape.{key}": value for key, value in SHAPE.items()}
+        settings |= {"data.held_out": 0.1, "data.sequence_tokens": 24, "tokenizer.vocabulary": 120, "optimizer.rate": 0.003}
+        line = ["pretrain", "--objective", "mlm", "--arch", "tiny", "--no-plot", "--data", str(self.corpus), "--out", str(run)]
+        return [*line, *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")), *more]
+
+    def start(self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str) -> Child:
+        """`fault` is called in the child before the command; it can be pickled."""
+        self._count += 1
+        said_in = self.folder / f"said-{os.getpid()}-{self._count:05d}.txt"
+        process = _SERVER.Process(target=_child, args=(list(words), {**self.environment, **environment}, str(said_in), fault))
+        started = time.monotonic()
+        process.start()
+        return Child(process, said_in, started)
+
+    def run(self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str) -> Ended:
+        child = self.start(words, fault, **environment)
+        ended = child.wait()
+        child.said_in.unlink(missing_ok=True)
+        return ended
+
+    def whole(self, name: str = "whole", **training: Any) -> Path:
+        """The folder of an uninterrupted run, which the others are compared with."""
+        folder = self.folder / name
+        if not (folder / "run.json").is_file():
+            ended = self.run(self.words(folder, **training))
+            assert ended.code == 0, ended.said
+        return folder
+
+    def copy(self, whole: Path, name: str) -> Path:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        return Path(shutil.copytree(whole, self.folder / name, symlinks=True))
+
+
+def _child(words: list[str], environment: dict[str, str], said_in: str, fault: Callable[[], None] | None) -> None:
+    os.environ.update(environment)
+    handle = os.open(said_in, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    # Here and not above: the fork server has them loaded, and a sweep's own process needs no torch.
+    import torch
+
+    from sslcli.cli.app import run
+
+    torch.set_num_threads(1)
+    if fault is not None:
+        fault()
+    code = run(words)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _paragraphs(count: int) -> list[str]:
+    """Small paragraphs in which what an animal does depends on what it is."""
+    animals, verbs, places = ["cat", "dog", "bird", "fish", "horse", "mouse"], ["sees", "likes", "follows"], ["garden", "house", "river"]
+
+    def sentence(animal: int, number: int) -> str:
+        other, place = animals[(animal + number) % 6], places[(animal + number) % 3]
+        return f"The {animals[animal]} {verbs[animal % 3]} the {other} in the {place}."
+
+    return [" ".join(sentence(number * 7 % 6, place + number) for place in range(3 + number * 5 % 4)) for number in range(count)]
+
+
+def whole_checkpoints(run: Path) -> list[int]:
+    """The steps of the checkpoints whose every file has the size and the hash of its manifest, in order."""
+    steps = []
+    for path in (run / "checkpoints").glob("step-*"):
+        try:
+            read_sealed(path)
+        except ModelError:
+            continue
+        steps.append(int(path.name.removeprefix("step-")))
+    return sorted(steps)
+
+
+def step_reached(run: Path) -> int:
+    """The last update that the run reported; 0 where it reported none."""
+    return max((line["step"] for line in metrics(run) if line["split"] == "train"), default=0)
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without what a clock decides; a last line that was cut off is left out."""
+    path, lines = run / "metrics.jsonl", []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            lines.append({key: value for key, value in json.loads(text).items() if key not in CLOCKS})
+        except ValueError:
+            continue
+    return lines
+
+
+def differences(whole: Path, other: Path) -> list[str]:
+    """What a run left otherwise than the uninterrupted one: weights, optimizer, position, logged numbers, files. Empty: equal bits."""
+    one, two = _contents(whole), _contents(other)
+    found = [f"{name} is only in one of them" for name in sorted(one.keys() ^ two.keys())]
+    return found + [f"{name} differs" for name in sorted(one.keys() & two.keys()) if one[name] != two[name]]
+
+
+def _contents(run: Path) -> dict[str, Any]:
+    """Every file that may not depend on a clock or a host, as a hash or as its values."""
+    contents: dict[str, Any] = {"metrics.jsonl": metrics(run)}
+    for path in sorted(run.rglob("*")):
+        name = path.relative_to(run).as_posix()
+        if path.name == "state.json":
+            contents[name] = _without_clocks(json.loads(path.read_text(encoding="utf-8")))
+        elif path.suffix == ".safetensors" or name == "best" or ".unfinished-" in name or ".replaced-" in name:
+            contents[name] = hashlib.blake2b(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+    return contents
+
+
+def _without_clocks(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in CLOCKS}
