@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -30,6 +30,7 @@ class Config(BaseModel):
     """Base of every settings class: immutable; unknown keys are refused; numbers may come as strings (YAML's 1e-4)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    largest: ClassVar[int] = 10**12  # no size, count, rate or time is beyond it, and what is computed of such numbers stays finite
 
     @field_validator("*", mode="before")
     @classmethod
@@ -39,6 +40,17 @@ class Config(BaseModel):
             types = _types(cls.model_fields[info.field_name].annotation)
             if types & {int, float} and bool not in types:
                 raise ValueError(f"must be a number, not {value}")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _within_reason(cls, value: Any) -> Any:
+        """Before anything is reserved, opened or multiplied by it."""
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, int | float) and abs(part) > cls.largest:
+                raise ValueError(f"must not be beyond {cls.largest:,}, as {_clipped(part)} is")
+            if isinstance(part, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in part):
+                raise ValueError(f"must be a text, and {_clipped(part)} has a NUL or half a character in it")
         return value
 
 
@@ -51,9 +63,15 @@ def _types(annotation: Any) -> set[Any]:
     return {get_origin(annotation) or annotation}
 
 
-def setting(default: Any, description: str, *flags: str, panel: str = "", **constraints: Any) -> Any:
-    """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them it is for --set."""
-    return Field(default, description=description, json_schema_extra={"flags": list(flags), "panel": panel}, **constraints)
+def setting(
+    default: Any, description: str, *flags: str, panel: str = "", part_of: type[BaseModel] | None = None, **constraints: Any
+) -> Any:
+    """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them it is for --set.
+
+    `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by one.
+    """
+    extra = {"flags": list(flags), "panel": panel}
+    return Field(default, description=description, json_schema_extra={**extra, "part_of": part_of} if part_of else extra, **constraints)
 
 
 def _count(value: Any) -> Any:
@@ -99,15 +117,38 @@ def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
         settings = model.model_validate(tree)
     except ValidationError as error:
         problems += problems_of(error, model, sources=sources)
+    problems += _problems_of_parts(model, tree, sources)
     if problems:
         raise ConfigError(problems)
     return Resolved(settings, sources)
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "", sources: Mapping[str, str] | None = None) -> list[str]:
-    """What pydantic found, as sentences: dotted key below `prefix`, where it was said, and the nearest name of `model`."""
+def _problems_of_parts(model: type[BaseModel], tree: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "") -> Iterator[str]:
+    """Mistakes in single fields of what is `part_of` a model; how they go together shows when the whole is known."""
+    for name, field in model.model_fields.items():
+        value, key, extra = tree.get(name), f"{prefix}{name}", field.json_schema_extra
+        if not isinstance(value, Mapping):
+            continue
+        if _is_group(field):
+            yield from _problems_of_parts(field.annotation, value, sources, f"{key}.")
+        elif isinstance(extra, dict) and (whole := extra.get("part_of")):
+            try:
+                whole.model_validate(value)
+            except ValidationError as error:
+                yield from problems_of(error, whole, key, sources, whole=False)
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], prefix: str = "", sources: Mapping[str, str] | None = None, *, whole: bool = True
+) -> list[str]:
+    """What pydantic found, as sentences: dotted key below `prefix`, where it was said, and the nearest name of `model`.
+
+    Without `whole` only what it found in single fields.
+    """
     problems = []
     for detail in error.errors(include_url=False):
+        if not (whole or detail["loc"]):
+            continue
         key = ".".join([*([prefix] if prefix else []), *(str(part) for part in detail["loc"])])
         problems.append(placed(_sentence(detail, key, model, prefix), key, sources or {}))
     return problems
@@ -197,7 +238,7 @@ def _sentence(detail: Mapping[str, Any], key: str, model: type[BaseModel], prefi
         return f"{key} must be a time, not {_clipped(given)}; write 2h or 30m"
     sentence = f"{key} {wanted}, not {_clipped(given)}"
     if detail["type"] == "literal_error":
-        near = nearest(str(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        near = nearest(_clipped(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
         return sentence + (f"; did you mean '{near}'?" if near else "")
     return sentence + ("; quote it where a text is meant" if detail["type"] == "string_type" and isinstance(given, bool) else "")
 
@@ -235,5 +276,8 @@ def _source_of(key: str, sources: Mapping[str, str]) -> str:
 
 
 def _clipped(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."

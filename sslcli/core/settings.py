@@ -15,10 +15,12 @@ class TransformerSettings(Config):
     Widths are in numbers of features, `longest_tokens` and windows in tokens.
     """
 
+    largest = 10**9
+
     architecture: Architecture = Field("encoder", description="encoder: every token sees all; decoder: only earlier ones")
     vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads ready rows only")
     width: int = Field(256, gt=0, description="features of a hidden state")
-    depth: int = Field(4, gt=0, description="number of layers")
+    depth: int = Field(4, gt=0, le=10_000, description="number of layers")
     heads: int = Field(4, gt=0, description="attention heads of the queries")
     key_value_heads: int | None = Field(None, gt=0, description="attention heads of keys and values; as many as heads when not given")
     head_width: int | None = Field(None, gt=0, description="features of one head; width / heads when not given")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sslcli.config import Config, setting
+from sslcli.core.settings import TransformerSettings
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings, TrainingSettings
 
@@ -12,7 +13,9 @@ class ModelSettings(Config):
         None, "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given", "--arch", panel="Model"
     )
     source: str | None = setting(None, "start from the weights of this run or model directory", "--model", "-m", panel="Model")
-    shape: dict[str, Any] = setting({}, "fields of the Transformer that differ from the preset (--set model.shape.depth=3)")
+    shape: dict[str, Any] = setting(
+        {}, "fields of the Transformer that differ from the preset (--set model.shape.depth=3)", part_of=TransformerSettings
+    )
 
 
 class RunSettings(Config):

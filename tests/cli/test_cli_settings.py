@@ -56,8 +56,11 @@ def test_what_is_written_reads_back_equal(tmp_path, suffix):
     assert resolve(PretrainSettings, read_layer(path)).settings == settings.settings
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
 @hypothesis_settings(deadline=None, max_examples=50)
-@given(st.text(), st.floats(min_value=1e-300, max_value=1e300), st.lists(st.text(), min_size=1))
+@given(TEXT, st.floats(min_value=1e-300, max_value=1e12), st.lists(TEXT, min_size=1))
 def test_any_text_and_any_number_survive_a_run_file(tmp_path_factory, name, rate, data):
     settings = PretrainSettings.model_validate({"run": {"name": name}, "optimizer": {"rate": rate}, "data": {"train": data}})
     path = tmp_path_factory.mktemp("any") / "run.yaml"
