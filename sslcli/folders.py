@@ -10,7 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
 _SEAL = "seal"
+_CHECK_DISK = "check the free space and the permissions of the disk"
 _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 
 
@@ -39,12 +40,17 @@ def sync(path: Path) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file so that a reader sees the old text or the new, never a part."""
+    """Replace a small file so that a reader sees the old text or the new, never a part. Raises RunError where the disk refuses."""
     aside = path.with_name(f"{_UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}")
-    aside.write_text(text, encoding="utf-8")
-    sync(aside)
-    aside.replace(path)
-    sync(path.parent)
+    try:
+        aside.write_text(text, encoding="utf-8")
+        sync(aside)
+        aside.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror or error}", _CHECK_DISK) from error
 
 
 @contextmanager
@@ -70,9 +76,7 @@ def replaced(final: Path) -> Iterator[Path]:
     except OSError as error:
         if old.exists() and not final.exists():
             old.rename(final)
-        raise RunError(
-            f"cannot write {final}: {error.strerror or error}", "check the free space and the permissions of the disk"
-        ) from error
+        raise RunError(f"cannot write {final}: {error.strerror or error}", _CHECK_DISK) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -110,8 +114,8 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
         seal = manifest[_SEAL]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is missing or damaged", "the folder was not written to its end") from error
-    if seal != _seal_of(manifest):
-        raise ModelError(f"{path} is not what was written: its seal differs", "the folder is damaged")
+    if path.is_symlink() or seal != _seal_of(manifest):
+        raise ModelError(f"{path} is not what was written: its seal differs, or it is a link", "the folder is damaged")
     for name, (size, digest) in files.items():
         part = folder / name
         if not part.is_file() or part.is_symlink() or part.stat().st_size != size:

@@ -40,6 +40,7 @@ DAMAGES = {
     "longer": lambda folder: (folder / "a.bin").write_bytes(bytes(range(256)) + b"x"),
     "gone": lambda folder: (folder / "sub" / "b.txt").unlink(),
     "link": lambda folder: ((folder / "a.bin").rename(folder / "c"), (folder / "a.bin").symlink_to("c")),
+    "linked manifest": lambda folder: ((folder / MANIFEST).rename(folder / "m"), (folder / MANIFEST).symlink_to("m")),
     "no manifest": lambda folder: (folder / MANIFEST).unlink(),
     "torn manifest": lambda folder: (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:40]),
     "a fact of the manifest": lambda folder: edit(folder, lambda manifest: manifest.update(step=4)),
@@ -87,6 +88,13 @@ def test_a_disk_that_refuses_is_an_error_of_the_run(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RunError, match="cannot write"), sealed(tmp_path / "file" / "below", {}):
         pass
+
+
+def test_a_small_file_that_cannot_be_replaced_is_an_error_of_the_run(tmp_path):
+    (tmp_path / "best").mkdir()
+    with pytest.raises(RunError, match="cannot write"):
+        write_atomically(tmp_path / "best", "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
 def test_leftovers_are_removed_and_small_files_replaced_whole(tmp_path):
