@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 import typer
 
-from sslcli.errors import SslError, nearest
+from sslcli.engine.place import place
+from sslcli.errors import RunError, SslError, nearest
 from sslcli.reports import printable_lines
 
 COMMANDS = {
@@ -69,6 +70,7 @@ EPILOG = """Examples:
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a check is not met,
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
+LAUNCHED = ("pretrain",)
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -76,6 +78,8 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 def main() -> NoReturn:
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if place()[1] > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
     sys.exit(run(sys.argv[1:]))
 
 
@@ -87,6 +91,8 @@ def run(words: Sequence[str]) -> int:
     try:
         return _run(list(words))
     except SslError as error:
+        if place()[0] > 0 and not isinstance(error, RunError):
+            return error.exit_code  # rank 0 meets the same and says it
         return _report(words, error.message, error.hint, error.exit_code)
     except typer.TyperException as error:
         return _report(words, *_usage_words(error, words), 2)
@@ -125,6 +131,12 @@ def globals_last(words: Sequence[str]) -> list[str]:
     return [*before, *rest[:end], *moved, *rest[end:]]
 
 
+def without_launcher_words(words: Sequence[str]) -> list[str]:
+    """What follows " -- " on a line that trains is for torchrun, which reads it itself."""
+    is_launched = next((word for word in words if not word.startswith("-")), "") in LAUNCHED
+    return list(words[: words.index("--")] if is_launched and "--" in words else words)
+
+
 def _run(words: list[str]) -> int:
     if words in (["--version"], ["-V"]):
         from importlib.metadata import version
@@ -133,7 +145,7 @@ def _run(words: list[str]) -> int:
         return 0
     completing = os.environ.get("_SSL_COMPLETE") or os.environ.get("_SSLCLI_COMPLETE")
     app, words = build(os.environ.get("COMP_WORDS", "").split()[1:] if completing else globals_last(words))
-    result = app(args=words or ["--help"], prog_name="ssl", standalone_mode=False)
+    result = app(args=without_launcher_words(words) or ["--help"], prog_name="ssl", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 

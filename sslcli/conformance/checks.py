@@ -216,8 +216,7 @@ def _train(bench: Bench, learner: Learner, views: Views, steps: int, fall: float
             break
         total.backward()
         optimizer.drop_idle_gradients(step)
-        optimizer.clip()
-        optimizer.step(1.0)
+        optimizer.step(1.0, optimizer.norm())
         with torch.no_grad():
             learner.learnable.after_step(learner.backbone, {k: v.detach() for k, v in loss.state.items()}, Draws(0, step))
         optimizer.zero()

@@ -62,16 +62,25 @@ class Hidden:
 
 def to_device(tree: Any, device: torch.device) -> Any:
     """Move every tensor inside dataclasses, mappings and tuples; what is already there is not copied."""
+    return _over_tensors(tree, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def in_pinned_memory(tree: Any) -> Any:
+    """The same tree in memory that a GPU reads by itself, so that moving it there does not hold up the host."""
+    return _over_tensors(tree, lambda tensor: tensor if tensor.is_pinned() else tensor.pin_memory())
+
+
+def _over_tensors(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """`tree` itself where nothing of it changed."""
     if isinstance(tree, Tensor):
-        return tree.to(device, non_blocking=True)
+        return change(tree)
     if is_dataclass(tree) and not isinstance(tree, type):
-        moved = {f.name: to_device(getattr(tree, f.name), device) for f in fields(tree) if f.init}
-        unchanged = all(moved[name] is getattr(tree, name) for name in moved)
-        return tree if unchanged else replace(tree, **moved)
+        changed = {f.name: _over_tensors(getattr(tree, f.name), change) for f in fields(tree) if f.init}
+        return tree if all(changed[name] is getattr(tree, name) for name in changed) else replace(tree, **changed)
     if isinstance(tree, Mapping):
-        moved = {key: to_device(value, device) for key, value in tree.items()}
-        return tree if all(moved[key] is tree[key] for key in moved) else moved
+        changed = {key: _over_tensors(value, change) for key, value in tree.items()}
+        return tree if all(changed[key] is tree[key] for key in changed) else changed
     if isinstance(tree, tuple) and not hasattr(tree, "_fields"):
-        moved = tuple(to_device(value, device) for value in tree)
-        return tree if all(a is b for a, b in zip(moved, tree, strict=True)) else moved
+        changed = tuple(_over_tensors(value, change) for value in tree)
+        return tree if all(a is b for a, b in zip(changed, tree, strict=True)) else changed
     return tree

@@ -1,23 +1,27 @@
 """Checkpoints: step-000200/ with weights, optimizer and position, whole or not there; milestones: weights only.
 
-Nothing but safetensors and JSON. The newest whole one counts; a damaged one is passed over, aloud.
+Nothing but safetensors and JSON. The newest whole one counts; a damaged one is passed over, aloud. The state is copied
+to the host, training goes on, and a thread writes the copy; one is in flight at a time.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from sslcli.engine.background import Background
+from sslcli.engine.events import Saved
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.sharding import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
+from sslcli.engine.world import ALONE, World
 from sslcli.errors import ModelError
 from sslcli.folders import read_sealed, sealed, write_atomically
 
@@ -27,7 +31,10 @@ _NAME = re.compile(r"step-(\d{6,})")
 
 @dataclass
 class Progress:
-    """Where a run stands. `position` counts the samples seen; `tally` is what was summed since the last log line."""
+    """Where a run stands. `position` counts the samples seen; `tally` is what was summed since the last log line.
+
+    `micro_batch_size` is what memory allowed, where that was less than the settings say.
+    """
 
     step: int = 0
     position: int = 0
@@ -38,6 +45,7 @@ class Progress:
     skipped_in_row: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    micro_batch_size: int | None = None
     tally: dict[str, Any] = field(default_factory=dict)
 
 
@@ -45,67 +53,37 @@ def step_name(step: int) -> str:
     return f"step-{step:06d}"
 
 
-def module_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """The state of a module on the host, each tensor with memory of its own."""
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in module.state_dict().items()}
-
-
-def save_weights(learner: Learner, folder: Path) -> None:
-    save_tensors(module_tensors(learner.backbone), folder / BACKBONE)
-    save_tensors(module_tensors(learner.learnable), folder / LEARNABLE)
-
-
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raises OSError where the disk refuses, which safetensors gives a name of its own."""
-    try:
-        save_file(dict(tensors), path, metadata={"format": "pt"})
-    except SafetensorError as error:
-        raise OSError(f"{path.name}: {error}") from error
-
-
-def load_weights(learner: Learner, folder: Path) -> None:
-    """Raises ModelError where names or shapes are others than the model's."""
-    for module, name in ((learner.backbone, BACKBONE), (learner.learnable, LEARNABLE)):
-        try:
-            module.load_state_dict(load_tensors(folder / name))
-        except RuntimeError as error:
-            raise ModelError(
-                f"{folder / name} does not fit the model: {str(error).splitlines()[-1].strip()}", "resume with the settings of the run"
-            ) from error
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read as safetensors: {error}", "the file is missing or damaged") from error
-
-
 class Checkpoints:
-    """The checkpoints and milestones of one run folder."""
+    """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
 
-    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any]) -> None:
+    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], world: World = ALONE) -> None:
         self.folder, self.milestone_folder = run_folder / "checkpoints", run_folder / "milestones"
         self.best_file = run_folder / "best"
-        self.keep, self.facts = keep, facts
+        self.keep, self.facts, self.world = keep, facts, world
+        self._writer: Background[Saved] = Background()
 
-    def save(self, learner: Learner, optimizer: Optimizer, progress: Progress) -> Path:
-        final = self.folder / step_name(progress.step)
-        with sealed(final, {"step": progress.step, "torch": torch.__version__, **self.facts}) as folder:
-            save_weights(learner, folder)
-            state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in optimizer.state().items()}
-            save_tensors(state, folder / OPTIMIZER)
-            (folder / STATE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        if progress.best_step is not None:
-            write_atomically(self.best_file, step_name(progress.best_step))
-        self._prune(progress)
-        return final
+    def save(self, learner: Learner, optimizer: Optimizer, progress: Progress) -> None:
+        """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed."""
+        state, best_step, step = json.dumps(asdict(progress)), progress.best_step, progress.step
 
-    def save_milestone(self, learner: Learner, step: int) -> Path:
-        final = self.milestone_folder / step_name(step)
-        with sealed(final, {"step": step, "torch": torch.__version__, **self.facts}) as folder:
-            save_weights(learner, folder)
-        return final
+        def conclude() -> None:
+            if best_step is not None:
+                write_atomically(self.best_file, step_name(best_step))
+            self._prune(step, best_step)
+
+        parts = {**_weights(learner), OPTIMIZER: optimizer.state()}
+        self._submit(Saved(step, self.folder / step_name(step), "checkpoint"), parts, state, conclude)
+
+    def save_milestone(self, learner: Learner, step: int) -> None:
+        self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
+
+    def finished(self) -> list[Saved]:
+        """What came whole onto the disk since the last call. Raises RunError where a disk refused."""
+        return self._writer.finished()
+
+    def wait(self) -> list[Saved]:
+        """The same, after the one in flight."""
+        return self._writer.wait()
 
     def newest(self) -> tuple[Path | None, list[str]]:
         """The newest whole checkpoint, and a sentence for each newer one that had to be passed over."""
@@ -120,22 +98,62 @@ class Checkpoints:
         return None, passed
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
-        load_weights(learner, path)
-        optimizer.load(load_tensors(path / OPTIMIZER))
+        """Raises ModelError where names or shapes are others than the model's."""
+        for name, tensors in _weights(learner).items():
+            fill(tensors, path / name)
+        state = optimizer.empty_state(shapes_in(path / OPTIMIZER))
+        fill(state, path / OPTIMIZER)
+        optimizer.load(state)
         try:
             return Progress(**json.loads((path / STATE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
+
+    def _submit(
+        self, event: Saved, parts: Mapping[str, Mapping[str, Tensor]], state: str | None = None, conclude: Callable[[], None] | None = None
+    ) -> None:
+        sharded = any(is_sharded(tensors) for tensors in parts.values())
+        if not (sharded or self.world.leads):
+            return
+        self._writer.join()  # before there is a second copy in memory
+        copies = {name: on_host(tensors) for name, tensors in parts.items()}
+
+        def write() -> Saved:
+            with self._folder_for(event, sharded) as folder:
+                for name, tensors in copies.items():
+                    if sharded:
+                        save_shards(tensors, folder / name, self.world.writing)
+                    else:
+                        save_tensors(tensors, folder / name)
+                if state is not None and self.world.leads:
+                    (folder / STATE).write_text(state, encoding="utf-8")
+            if conclude is not None and self.world.leads:
+                conclude()
+            return event
+
+        self._writer.submit(write)
+
+    @contextmanager
+    def _folder_for(self, event: Saved, sharded: bool) -> Iterator[Path]:
+        """Where to write: rank 0 makes it, tells the others, and seals it when all have written."""
+        with ExitStack() as stack:
+            facts = {"step": event.step, "torch": torch.__version__, **self.facts}
+            folder = str(stack.enter_context(sealed(event.path, facts))) if self.world.leads else None
+            yield Path(self.world.told(folder, self.world.writing) if sharded else folder or "")
 
     def _all(self) -> Iterator[tuple[int, Path]]:
         for path in self.folder.glob("step-*"):
             if match := _NAME.fullmatch(path.name):
                 yield int(match[1]), path
 
-    def _prune(self, progress: Progress) -> None:
+    def _prune(self, newest_step: int, best_step: int | None) -> None:
         """Only now that a newer one stands; never the best, never the newest. What lies beyond it was damaged, or of another try."""
         found = sorted(self._all(), reverse=True)
-        past = [(step, path) for step, path in found if step <= progress.step]
+        past = [(step, path) for step, path in found if step <= newest_step]
         for step, path in [*past[self.keep :], *(entry for entry in found if entry not in past)]:
-            if step != progress.best_step:
+            if step != best_step:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _weights(learner: Learner) -> dict[str, Mapping[str, Tensor]]:
+    return {BACKBONE: learner.backbone.state_dict(), LEARNABLE: learner.learnable.state_dict()}

@@ -117,3 +117,9 @@ def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | No
         yield from ((name, part) for name, part in learnable.parts.items() if isinstance(part, ability))
     elif isinstance(learnable, ability):
         yield None, learnable
+
+
+def acts_after_steps(learnable: Learnable) -> bool:
+    """Whether the learnable, or a part of it, has an `after_step` of its own, for which one must know how the step ended."""
+    parts = learnable.parts.values() if isinstance(learnable, Composite) else [learnable]
+    return any(type(part).after_step is not Learnable.after_step for part in parts)

@@ -1,30 +1,53 @@
 """From sample numbers to views: the random half of every step, made before its first backward."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sslcli.contracts import Learnable, Views
+from sslcli.core.inputs import in_pinned_memory
 from sslcli.data.batches import Sample, collate
 from sslcli.data.draws import Draws, SampleDraws
-from sslcli.data.sampler import Sampler
+from sslcli.data.sampler import Sampler, Selection
+from sslcli.engine.ahead import Ahead
+from sslcli.engine.world import ALONE, World
 
 EVALUATION = -1  # the epoch that evaluation draws from, so that every evaluation sees the same masks
+AHEAD_STEPS = 2
 
 
 @dataclass(frozen=True)
 class Work:
-    """One global batch: its micro-batches, each term's count over all of them, and the position after it."""
+    """One global batch as one rank does it: its micro-batches, and each term's count over all of them.
+
+    Only the first `counted` micro-batches count. Those after them are there because every rank has to call the network
+    equally often; their gradients are zero.
+    """
 
     views: Sequence[Views]
+    counted: int
     counts: Mapping[str, int]
     tokens: int
+    samples: Sequence[int]
     position: int
+
+    def row(self) -> list[float]:
+        """What the other ranks have to know of it."""
+        return [len(self.views), self.tokens, *(self.counts[term] for term in sorted(self.counts))]
+
+    def shared(self, rows: np.ndarray) -> "Work":
+        """With the counts of all ranks' `rows` [size, ...], and as many micro-batches as the rank that has most."""
+        counts = dict(zip(sorted(self.counts), rows[:, 2:].sum(axis=0).astype(int).tolist(), strict=True))
+        missing = int(rows[:, 0].max()) - len(self.views)
+        return replace(self, views=[*self.views, *[self.views[-1]] * missing], counts=counts, tokens=int(rows[:, 1].sum()))
 
 
 class Loader:
     """`sample(number, draws)` makes one sample; `twin` is the learnable on the meta device, whose views it calls.
 
-    `micro_batch_size` counts sequences or tokens as `unit` says; a learnable that couples its samples is never split.
+    `micro_batch_size` counts sequences or tokens as `unit` says; a learnable that couples its samples is never split. Of
+    every batch a rank takes each `size`-th sample, so that all ranks have samples of like length.
     """
 
     def __init__(
@@ -37,25 +60,46 @@ class Loader:
         unit: str,
         micro_batch_size: int | None,
         epoch: int | None = None,
+        world: World = ALONE,
+        pinned: bool = False,
     ) -> None:
         self.sample, self.twin, self.sampler = sample, twin, sampler
-        self.seed, self.epoch = seed, epoch
+        self.seed, self.epoch, self.world, self.pinned = seed, epoch, world, pinned
         self.by_tokens = unit == "tokens"
         self.micro_batch_size = None if twin.couples else micro_batch_size
+
+    def ahead(self, position: int) -> Ahead[Work]:
+        """The same as `steps`, made by a thread; close it."""
+        return Ahead(self.steps(position), AHEAD_STEPS)
 
     def steps(self, position: int) -> Iterator[Work]:
         """Without end, from `position` (samples seen since the start)."""
         for selection in self.sampler.batches(position):
-            draws = Draws(self.seed, selection.epoch if self.epoch is None else self.epoch)
-            samples = [self.sample(int(number), draws.sample(int(number))) for number in selection.numbers]
-            views, tokens, counts = [], 0, {}
-            for start, stop in self._micro_batches([len(sample) for sample in samples]):
-                batch = collate(selection.numbers[start:stop], samples[start:stop])
-                views.append(self.twin.views(batch, draws))
-                tokens += int(batch.starts[-1])
-                for term, count in views[-1].counts.items():
-                    counts[term] = counts.get(term, 0) + count
-            yield Work(views, counts, tokens, selection.position)
+            yield self._work(selection)
+
+    def one_pass(self) -> Iterator[Work]:
+        """All of the data, once."""
+        for work in self.steps(0):
+            yield work
+            if work.position >= len(self.sampler):
+                return
+
+    def _work(self, selection: Selection) -> Work:
+        draws = Draws(self.seed, selection.epoch if self.epoch is None else self.epoch)
+        mine = selection.numbers[self.world.rank :: self.world.size]
+        numbers = mine if len(mine) else selection.numbers[:1]
+        samples = [self.sample(int(number), draws.sample(int(number))) for number in numbers]
+        views, tokens, counts = [], 0, {}
+        for start, stop in self._micro_batches([len(sample) for sample in samples]):
+            batch = collate(numbers[start:stop], samples[start:stop])
+            made = self.twin.views(batch, draws)
+            views.append(in_pinned_memory(made) if self.pinned else made)
+            tokens += int(batch.starts[-1])
+            for term, count in made.counts.items():
+                counts[term] = counts.get(term, 0) + count
+        if not len(mine):
+            tokens, counts = 0, dict.fromkeys(counts, 0)
+        return Work(views, len(views) if len(mine) else 0, counts, tokens, [int(number) for number in mine], selection.position)
 
     def _micro_batches(self, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         start, size = 0, 0

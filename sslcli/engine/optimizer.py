@@ -1,15 +1,17 @@
 """AdamW and Muon behind one face: groups with their own rate and rhythm, state by parameter name."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from sslcli.contracts import Group
 from sslcli.engine.settings import OptimizerSettings
-from sslcli.errors import ModelError
+from sslcli.engine.sharding import like, local
+from sslcli.engine.world import ALONE, World
+from sslcli.errors import ModelError, UsageError
 
 
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
@@ -22,11 +24,17 @@ class Optimizer:
 
     AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, torch's fused kernel. Muon: Jordan 2024, torch's own, its rate
     matched to AdamW's root mean square (Liu et al. 2025, arXiv 2502.16982) so that one rate serves both. Weight decay
-    acts on matrices only, not on biases and norms.
+    acts on matrices only, not on biases and norms. Of a sharded parameter each rank updates its share.
+
+    Raises UsageError for Muon over sharded matrices.
     """
 
-    def __init__(self, parameters: dict[str, Tensor], groups: Sequence[Group], settings: OptimizerSettings) -> None:
-        self.parameters, self.settings = parameters, settings
+    def __init__(
+        self, parameters: Mapping[str, Tensor], groups: Sequence[Group], settings: OptimizerSettings, world: World = ALONE
+    ) -> None:
+        self.parameters, self.settings, self.world = parameters, settings, world
+        self._shares = {name: local(parameter) for name, parameter in parameters.items()}
+        self._is_sharded = any(self._shares[name] is not parameter for name, parameter in parameters.items())
         sorted_names: dict[tuple[Group, bool, bool], list[str]] = defaultdict(list)
         for name, parameter in parameters.items():
             group = next(group for group in groups if fnmatchcase(name, group.match))
@@ -36,7 +44,7 @@ class Optimizer:
         def torch_groups(muon: bool) -> list[dict]:
             return [
                 {
-                    "params": [parameters[name] for name in names],
+                    "params": [self._shares[name] for name in names],
                     "names": names,
                     "group": group,
                     "weight_decay": settings.weight_decay * decays,
@@ -45,69 +53,92 @@ class Optimizer:
                 if is_muon == muon
             ]
 
-        self._torch_optimizers: list[torch.optim.Optimizer] = []
+        self._adamw = self._muon = None
         if ordinary := torch_groups(muon=False):
             betas = (settings.beta1, settings.beta2)
-            self._torch_optimizers.append(torch.optim.AdamW(ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True))
+            self._adamw = torch.optim.AdamW(ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
         if matrices := torch_groups(muon=True):
-            self._torch_optimizers.append(
-                torch.optim.Muon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
-            )
-
-    def _groups(self) -> Iterator[dict]:
-        for optimizer in self._torch_optimizers:
-            yield from optimizer.param_groups
+            if self._is_sharded:
+                raise UsageError("Muon needs whole matrices, and FSDP shards them", "use --parallel ddp, or --optimizer adamw")
+            self._muon = torch.optim.Muon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
 
     def drop_idle_gradients(self, step: int) -> None:
-        """Groups whose turn it is not lose their gradients, so that neither clipping nor the update sees them."""
-        for torch_group in self._groups():
+        """Groups whose turn it is not lose their gradients, so that neither the norm nor the update sees them."""
+        for _, torch_group in self._groups():
             if step % torch_group["group"].every != torch_group["group"].phase:
-                for parameter in torch_group["params"]:
-                    parameter.grad = None
+                for name in torch_group["names"]:
+                    self.parameters[name].grad = None
 
-    def clip(self) -> Tensor:
-        """Scale all gradients to a global norm of at most `clip`; returns the norm before, a scalar on the device."""
-        gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if self.settings.clip:
-            torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), self.settings.clip, norm)
-        return norm
+    def norm(self) -> Tensor:
+        """The global norm of all gradients, a scalar on the device."""
+        norm = torch.nn.utils.get_total_norm(
+            [local(parameter.grad) for parameter in self.parameters.values() if parameter.grad is not None]
+        )
+        return self.world.sum(norm.square()).sqrt() if self._is_sharded else norm
 
-    def step(self, factor: float) -> None:
-        """One update at `factor` times the peak rate; parameters without a gradient stay as they are."""
-        for torch_group in self._groups():
+    def step(self, factor: float, norm: Tensor) -> None:
+        """One update at `factor` times the peak rate, with the gradients scaled down to a norm of at most `clip`.
+
+        Where `norm` is not finite nothing changes. Parameters without a gradient stay as they are. AdamW's kernel scales
+        and skips on the device, so that nobody waits for the norm.
+        """
+        # As torch's clip_grad_norm_ has it, with its 1e-6.
+        scale = ((norm + 1e-6) / self.settings.clip).clamp(min=1.0) if self.settings.clip else torch.ones_like(norm)
+        finite = torch.isfinite(norm)
+        for _, torch_group in self._groups():
             torch_group["lr"] = self.settings.rate * factor * torch_group["group"].rate
-        for optimizer in self._torch_optimizers:
-            optimizer.step()
+        if self._is_sharded:
+            for name, parameter in self.parameters.items():
+                self._shares[name].grad = None if parameter.grad is None else local(parameter.grad)
+        if self._adamw is not None:
+            self._adamw.grad_scale, self._adamw.found_inf = scale.float(), finite.logical_not().float()
+            self._adamw.step()
+        if self._muon is not None and finite:  # torch's Muon knows neither a scale nor a verdict: here the host waits
+            gradients = [parameter.grad for group in self._muon.param_groups for parameter in group["params"]]
+            torch._foreach_div_([gradient for gradient in gradients if gradient is not None], scale)
+            self._muon.step()
 
     def zero(self) -> None:
-        for parameter in self.parameters.values():
-            parameter.grad = None
+        for tensor in (*self.parameters.values(), *self._shares.values()):
+            tensor.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor of the state as "parameter name/key"."""
-        found = {}
-        for optimizer in self._torch_optimizers:
-            for torch_group in optimizer.param_groups:
-                for name, parameter in zip(torch_group["names"], torch_group["params"], strict=True):
-                    for key, value in optimizer.state.get(parameter, {}).items():
-                        found[f"{name}/{key}"] = value
-        return found
+        """Every tensor of the state as "parameter name/key", sharded where its parameter is."""
+        return {
+            f"{name}/{key}": like(value, self.parameters[name])
+            for name, states in self._states()
+            for key, value in states.get(self._shares[name], {}).items()
+        }
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` gave. Raises ModelError where it is of other parameters."""
-        unknown = {key.rsplit("/", 1)[0] for key in state} - set(self.parameters)
-        if unknown:
-            raise ModelError(
-                f"the optimizer state knows a parameter '{min(unknown)}' that this model has not", "resume with the settings of the run"
-            )
+    def empty_state(self, shapes: Mapping[str, Size]) -> dict[str, Tensor]:
+        """Room for a state of these names and shapes. Raises ModelError where it is of other parameters."""
+        room = {}
+        for key, shape in shapes.items():
+            name = key.rsplit("/", 1)[0]
+            parameter = self.parameters.get(name)
+            # AdamW's step counter is a scalar; everything else has the parameter's shape.
+            if parameter is None or shape not in (Size(), parameter.shape):
+                raise ModelError(f"the optimizer state knows a '{key}' that this model has not", "resume with the settings of the run")
+            share = self._shares[name]
+            room[key] = like(torch.empty_like(share), parameter) if shape else share.new_empty(())
+        return room
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
         by_name: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for key, value in state.items():
             name, kind = key.rsplit("/", 1)
-            by_name[name][kind] = value
-        for optimizer in self._torch_optimizers:
-            for torch_group in optimizer.param_groups:
-                for name, parameter in zip(torch_group["names"], torch_group["params"], strict=True):
-                    if name in by_name:
-                        # AdamW's step counter lives where the parameter lives; everything else has the parameter's shape.
-                        optimizer.state[parameter] = {kind: value.to(parameter.device) for kind, value in by_name[name].items()}
+            by_name[name][kind] = local(value).to(self._shares[name].device)
+        for name, states in self._states():
+            if name in by_name:
+                states[self._shares[name]] = by_name[name]
+
+    def _groups(self) -> Iterator[tuple[torch.optim.Optimizer, dict]]:
+        for optimizer in (self._adamw, self._muon):
+            if optimizer is not None:
+                yield from ((optimizer, torch_group) for torch_group in optimizer.param_groups)
+
+    def _states(self) -> Iterator[tuple[str, dict]]:
+        """Each parameter's name and the states of the torch optimizer that updates it."""
+        for optimizer, torch_group in self._groups():
+            yield from ((name, optimizer.state) for name in torch_group["names"])

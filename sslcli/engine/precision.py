@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sslcli.engine.place import place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
 
@@ -31,6 +32,9 @@ class Hardware:
 def choose_hardware(settings: HardwareSettings) -> Hardware:
     """Resolve "auto". Raises UsageError where the device is not there."""
     name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    _, processes, place_here = place()
+    if name == "cuda" and processes > 1:
+        name = f"cuda:{place_here}"
     try:
         device = torch.device(name)
     except RuntimeError as error:

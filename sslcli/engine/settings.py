@@ -66,3 +66,14 @@ class HardwareSettings(Config):
     deterministic: bool = setting(
         False, "only deterministic kernels, at some cost in speed", "--deterministic/--no-deterministic", panel="Hardware"
     )
+    gpus: str | None = setting(
+        None,
+        "so many processes, one a GPU ('all': as many as there are); with --device cpu each has its share of the cores",
+        "--gpus",
+        panel="Hardware",
+        pattern=r"^(all|[1-9][0-9]{0,3})$",
+    )
+    parallel: Literal["ddp", "fsdp"] = setting(
+        "ddp", "several processes: ddp: each has the whole model; fsdp: each has a share of it", "--parallel", panel="Hardware"
+    )
+    timeout: Seconds = setting(600, "how long a process waits for the others before the run ends", "--timeout", panel="Hardware", gt=0)

@@ -4,9 +4,10 @@ import signal
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 Reason = Literal["interrupted", "preempted", "out of time"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
 _PREEMPTIONS = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -28,10 +29,14 @@ class Stopper:
 
     def poll(self) -> None:
         """Raises Stopping where someone asked or the time is over."""
+        if (reason := self.wanted()) is not None:
+            raise Stopping(reason)
+
+    def wanted(self) -> Reason | None:
+        """Why to stop, if at all: for processes that have to agree before one of them does."""
         if self.asked is None and self.deadline is not None and time.monotonic() >= self.deadline:
             self.asked = "out of time"
-        if self.asked is not None:
-            raise Stopping(self.asked)
+        return self.asked
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts import Loss
+from sslcli.engine.world import World
 
 
 class Tally:
@@ -18,19 +19,34 @@ class Tally:
         self.metrics: dict[str, list[Tensor | float]] = {}
         self.exponential: set[str] = set()
 
-    def add(self, loss: Loss, counts: Mapping[str, int]) -> None:
+    def add(self, loss: Loss, counts: Mapping[str, int], counted: bool = True) -> None:
+        """A loss that is not counted leaves its names, with sums of nothing: all ranks must know the same ones."""
         for term, value in loss.sums.items():
-            _accumulate(self.terms, term, value, counts[term])
+            _accumulate(self.terms, term, *((value, counts[term]) if counted else (0.0, 0.0)))
         for name, ratio in loss.metrics.items():
-            _accumulate(self.metrics, name, ratio.sum, ratio.count)
+            _accumulate(self.metrics, name, *((ratio.sum, ratio.count) if counted else (0.0, 0.0)))
             if ratio.exponential:
                 self.exponential.add(name)
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "Tally", finite: Tensor) -> None:
+        """Add another one, or nothing of it where the scalar bool `finite`, on the device, is false."""
         for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
-            for name, (total, count) in theirs.items():
-                _accumulate(mine, name, total, count)
+            for name, pair in theirs.items():
+                _accumulate(mine, name, *(_where(finite, value) for value in pair))
         self.exponential |= other.exponential
+
+    def over(self, world: World) -> "Tally":
+        """The sums over all ranks, the same ones on each."""
+        if world.size == 1:
+            return self
+        whole = Tally()
+        entries = [(sums, name) for sums in (self.terms, self.metrics) for name in sorted(sums)]
+        rows = world.gather([float(value) for sums, name in entries for value in sums[name]])
+        totals = rows.sum(axis=0).tolist()
+        for place, (sums, name) in enumerate(entries):
+            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * place : 2 * place + 2]
+        whole.exponential = self.exponential
+        return whole
 
     def read(self) -> tuple[float, dict[str, float], dict[str, float]]:
         """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out, and a loss of nothing is no number."""
@@ -64,6 +80,10 @@ def _accumulate(sums: dict[str, list], name: str, total: Tensor | float, count: 
     pair = [value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value) for value in (total, count)]
     have = sums.get(name)
     sums[name] = pair if have is None else [have[0] + pair[0], have[1] + pair[1]]
+
+
+def _where(finite: Tensor, value: Tensor | float) -> Tensor:
+    return torch.where(finite, value, 0.0) if isinstance(value, Tensor) else finite.to(torch.float64) * value
 
 
 def _exponential(value: float) -> float:

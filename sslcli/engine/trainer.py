@@ -2,26 +2,31 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sslcli.contracts import Loss, Views
-from sslcli.core.inputs import to_device
-from sslcli.data.draws import Draws, mix
+from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
-from sslcli.engine.events import Evaluated, Observer, Sampled, Saved, Skipped, Stepped
+from sslcli.engine.composite import acts_after_steps
+from sslcli.engine.evaluation import evaluate
+from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
+from sslcli.engine.gradients import backward
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import Loader, Work
+from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
 from sslcli.engine.schedule import rate_factor
 from sslcli.engine.settings import ScheduleSettings
-from sslcli.engine.stopping import Reason, Stopper, Stopping
+from sslcli.engine.skipping import Verdicts
+from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping
 from sslcli.engine.tally import Tally
+from sslcli.engine.world import ALONE, World
 from sslcli.errors import RunError
 
 MOST_SKIPPED_IN_A_ROW = 10
@@ -47,11 +52,15 @@ class Outcome:
 
 
 class Trainer:
-    """Draws work, forms the loss, updates, and tells the observer; everything it needs is given to it."""
+    """Draws work, forms the loss, updates, and tells the observer; everything it needs is given to it.
+
+    Of several processes each runs this loop; they agree at the beginning of every step, and whatever decides the course
+    (to stop, to save, which loss is best) is the same on all of them.
+    """
 
     def __init__(
         self,
-        learner: Learner,
+        replica: Replica,
         optimizer: Optimizer,
         loader: Loader,
         evaluation: Loader,
@@ -63,107 +72,150 @@ class Trainer:
         stopper: Stopper,
         observe: Observer,
         illustrate: Illustrate,
+        world: World = ALONE,
     ) -> None:
-        self.learner, self.optimizer, self.loader, self.evaluation = learner, optimizer, loader, evaluation
+        self.replica, self.optimizer, self.loader, self.evaluation = replica, optimizer, loader, evaluation
+        self.learner = replica.learner
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
-        self.stopper, self.observe, self.illustrate = stopper, observe, illustrate
+        self.stopper, self.observe, self.illustrate, self.world = stopper, observe, illustrate, world
+        self.verdicts, self.acts_after_steps = Verdicts(hardware.device), acts_after_steps(self.learner.learnable)
 
     def run(self, progress: Progress) -> Outcome:
         """From `progress` to the end of the plan, or until someone asks to stop; what was done is saved either way."""
-        self.progress, self.tally = progress, Tally.restore(progress.tally)
-        self.tokens, self.since = 0, time.monotonic()
+        self.progress = progress
+        self.tally = Tally.restore(progress.tally) if self.world.leads else Tally()
+        self.tokens, self.since, self.busy_seconds = 0, time.monotonic(), 0.0
+        if progress.micro_batch_size is not None:
+            self.loader.micro_batch_size = progress.micro_batch_size
         self.learner.train()
         if progress.step == 0 and progress.evaluated_step < 0:
             self._keep_milestone()
-        work = self.loader.steps(progress.position)
+        self.work = self.loader.ahead(progress.position)
+        try:
+            reason = self._until_the_end()
+        except Exception:
+            self.checkpoints.wait()  # what is in flight is good; only a second Ctrl-C does not wait for it
+            raise
+        finally:
+            self.work.close()
+        self._tell_of(self.checkpoints.wait())
+        return Outcome(reason, progress)
+
+    def _until_the_end(self) -> Literal["done"] | Reason:
+        progress = self.progress
         try:
             while True:
                 self._evaluate_and_save()
                 if progress.step >= self.plan.total_steps:
-                    return Outcome("done", progress)
-                self._take_step(work)
+                    return "done"
+                self._take_step()
+                self._tell_of(self.checkpoints.finished())
         except Stopping as stop:
             self.optimizer.zero()  # a step that was begun is replayed whole by the resume
             if progress.saved_step != progress.step:
                 self._save()
-            return Outcome(stop.reason, progress)
+            return stop.reason
 
-    def _take_step(self, work: Iterator[Work]) -> None:
-        self.stopper.poll()
+    def _take_step(self) -> None:
+        began = time.monotonic()
         progress, step = self.progress, self.progress.step
-        current = next(work)
-        tally, state = self._backward(current, step)
+        work = self._agreed(next(self.work))
+        try:
+            tally, state = backward(self.replica, work, self.hardware, self.world, (self.plan.seed, step), self._poll)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._split_finer(work)
         self.optimizer.drop_idle_gradients(step)
-        norm = self.optimizer.clip()
-        if torch.isfinite(norm):
-            self.optimizer.step(rate_factor(self.schedule, step, self.plan.total_steps))
+        norm = self.optimizer.norm()
+        finite = torch.isfinite(norm)
+        self.optimizer.step(rate_factor(self.schedule, step, self.plan.total_steps), norm)
+        if self.acts_after_steps and finite:
             with torch.no_grad():
                 self.learner.learnable.after_step(self.learner.backbone, state, Draws(self.plan.seed, step, "after_step"))
-            self.tally.merge(tally)
-            progress.skipped_in_row = 0
-        else:
-            self._skip(step)
         self.optimizer.zero()
-        progress.step, progress.position = step + 1, current.position
-        self.tokens += current.tokens
+        self.tally.merge(tally, finite)
+        self.verdicts.add(step, finite)
+        self._judge()
+        progress.step, progress.position = step + 1, work.position
+        self.tokens += work.tokens
+        self.busy_seconds += time.monotonic() - began
         if progress.step % self.plan.log_every == 0 or progress.step == self.plan.total_steps:
             self._log(norm)
         if progress.step & (progress.step - 1) == 0:
             self._keep_milestone()
 
-    def _backward(self, work: Work, step: int) -> tuple[Tally, dict[str, Tensor]]:
-        """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch."""
-        tally, state = Tally(), {}
-        for index, views in enumerate(work.views):
+    def _agreed(self, work: Work) -> Work:
+        """This rank's work with what all ranks have to know, and an end to all of them where one was asked to stop."""
+        if self.world.size == 1:
             self.stopper.poll()
-            torch.manual_seed(int(mix(self.plan.seed, step, index)) >> 1)  # for dropout alone
-            loss = accumulate_gradients(self.learner, views, work.counts, self.hardware)
-            tally.add(loss, views.counts)
-            for name, value in loss.state.items():
-                state[name] = state[name] + value.detach() if name in state else value.detach()
-        return tally, state
+            return work
+        wanted = self.stopper.wanted()
+        rows = self.world.gather([0 if wanted is None else 1 + REASONS.index(wanted), *work.row()])
+        if asked := int(rows[:, 0].max()):
+            raise Stopping(REASONS[asked - 1])
+        return work.shared(rows[:, 1:])
 
-    def _skip(self, step: int) -> None:
-        self.progress.skipped += 1
-        self.progress.skipped_in_row += 1
-        self.observe(Skipped(step, self.progress.skipped_in_row))
-        if self.progress.skipped_in_row >= MOST_SKIPPED_IN_A_ROW:
-            raise RunError(
-                f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}",
-                "start again with a lower --lr, or from the weights of a checkpoint: --model RUN --lr 1e-4",
-            )
+    def _poll(self) -> None:
+        """Several processes stop between steps only, where they agree."""
+        if self.world.size == 1:
+            self.stopper.poll()
+
+    def _split_finer(self, work: Work) -> None:
+        """The same step again in smaller micro-batches. Raises RunError where they cannot be smaller."""
+        self.optimizer.zero()
+        smaller = self.progress.micro_batch_size = split_finer(self.loader, work.views)
+        self.observe(Noted(f"out of memory at step {self.progress.step}: micro-batches of {smaller} from now on, the batch stays as it is"))
+        self.work.close()
+        self.work = self.loader.ahead(self.progress.position)
+
+    def _judge(self, all_of_them: bool = False) -> None:
+        """Count the updates that were skipped, as soon as it is known. Raises RunError after too many in a row."""
+        progress = self.progress
+        for step, finite in self.verdicts.read(all_of_them):
+            progress.skipped_in_row = 0 if finite else progress.skipped_in_row + 1
+            if not finite:
+                progress.skipped += 1
+                self.observe(Skipped(step, progress.skipped_in_row))
+            if progress.skipped_in_row >= MOST_SKIPPED_IN_A_ROW:
+                raise RunError(
+                    f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}",
+                    "start again with a lower --lr, or from the weights of a checkpoint: --model RUN --lr 1e-4",
+                )
 
     def _log(self, norm: Tensor) -> None:
-        loss, terms, metrics = self.tally.read()
-        now = time.monotonic()
-        seconds, self.since = now - self.since, now
-        self.progress.seconds += seconds
+        self._judge(all_of_them=True)
+        loss, terms, metrics = self.tally.over(self.world).read()
+        self._count_seconds()
         rate = self.optimizer.settings.rate * rate_factor(self.schedule, self.progress.step - 1, self.plan.total_steps)
-        self.observe(
-            Stepped(self.progress.step, loss, terms, metrics, rate, float(norm), self.tokens / max(seconds, 1e-9), self.progress.seconds)
-        )
-        self.tally, self.tokens = Tally(), 0
+        speed = self.tokens / max(self.busy_seconds, 1e-9)
+        self.observe(Stepped(self.progress.step, loss, terms, metrics, rate, float(norm), speed, self.progress.seconds))
+        self.tally, self.tokens, self.busy_seconds = Tally(), 0, 0.0
+
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self.since
+        self.since = now
 
     def _evaluate_and_save(self) -> None:
         """Both are tried again after a resume where a stop came between them and their step."""
         progress, plan = self.progress, self.plan
         at_end = progress.step == plan.total_steps
+        evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
+        due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end)
+        if evaluates or due:
+            self._judge(all_of_them=True)
         if progress.skipped_in_row:
             return  # a checkpoint from here would push out one from before the loss went wrong
-        evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
         improved = evaluates and self._evaluate()
-        due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end or improved)
-        if due and (evaluates or progress.saved_step != progress.step):
+        if (due or (improved and progress.step > 0)) and (evaluates or progress.saved_step != progress.step):
             self._save()  # also over a checkpoint that a stop left here before it was evaluated: it does not know the best
 
     def _evaluate(self) -> bool:
-        tally = Tally()
         self.learner.eval()
         try:
-            with torch.no_grad(), self.hardware.autocast():
-                for views in one_pass(self.evaluation):
-                    self.stopper.poll()
-                    tally.add(self.learner(to_device(views, self.hardware.device)), views.counts)
+            tally = evaluate(self.learner, self.evaluation, self.hardware, self._agreed)
+            with torch.no_grad(), self.hardware.autocast(), self.replica.whole():
                 examples = self.illustrate(self.learner)
         finally:
             self.learner.train()
@@ -184,28 +236,14 @@ class Trainer:
         return best
 
     def _save(self) -> None:
-        self.progress.tally, self.progress.saved_step = self.tally.dump(), self.progress.step
-        self.observe(Saved(self.progress.step, self.checkpoints.save(self.learner, self.optimizer, self.progress), "checkpoint"))
+        self._count_seconds()
+        self.progress.tally, self.progress.saved_step = self.tally.over(self.world).dump(), self.progress.step
+        self.checkpoints.save(self.learner, self.optimizer, self.progress)
 
     def _keep_milestone(self) -> None:
         if self.plan.milestones:
-            step = self.progress.step
-            self.observe(Saved(step, self.checkpoints.save_milestone(self.learner, step), "milestone"))
+            self.checkpoints.save_milestone(self.learner, self.progress.step)
 
-
-def accumulate_gradients(learner: Learner, views: Views, counts: Mapping[str, int], hardware: Hardware) -> Loss:
-    """Add one micro-batch's share of the gradients; `counts` are those of the whole global batch."""
-    with hardware.autocast():
-        loss = learner(to_device(views, hardware.device))
-    total = sum(value.float() / counts[term] for term, value in loss.sums.items() if counts[term])
-    if isinstance(total, Tensor):
-        total.backward()
-    return loss
-
-
-def one_pass(loader: Loader) -> Iterator[Views]:
-    """All views of a loader's data, once."""
-    for work in loader.steps(0):
-        yield from work.views
-        if work.position >= len(loader.sampler):
-            return
+    def _tell_of(self, saved: Iterable[Saved]) -> None:
+        for event in saved:
+            self.observe(event)

@@ -11,7 +11,6 @@ from sslcli.data.draws import Draws, name_key
 from sslcli.data.floors import count_neighbours, floors
 from sslcli.data.sampler import permuted
 from sslcli.engine.composite import CompositeViews, joined, with_ability
-from sslcli.engine.trainer import one_pass
 from sslcli.workflows.preparing import Prepared
 
 MOST_TOKENS_COUNTED = 5_000_000
@@ -42,7 +41,7 @@ def floors_of(prepared: Prepared) -> Floors:
     if found is None:
         return Floors()
     name, part = found
-    targets = list(_targets(part, name, one_pass(prepared.evaluation_loader())))
+    targets = list(_targets(part, name, (views for work in prepared.evaluation_loader().one_pass() for views in work.views)))
     total = sum(len(t.tokens_N) for t in targets)
     every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
     tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))

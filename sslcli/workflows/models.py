@@ -23,9 +23,10 @@ from sslcli.contracts import Frame
 from sslcli.core.pretrained import CONFIG
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
-from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, load_tensors, step_name
+from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, step_name
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
+from sslcli.engine.sharding import load_tensors
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import read_layer

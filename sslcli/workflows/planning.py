@@ -11,10 +11,13 @@ from itertools import islice
 import torch
 
 from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
 from sslcli.engine.schedule import rate_factor, warmup_steps
-from sslcli.engine.trainer import Plan, accumulate_gradients
+from sslcli.engine.trainer import Plan
+from sslcli.engine.world import ALONE, World
 from sslcli.reports import Report, Table
 from sslcli.workflows.preparing import Prepared
 
@@ -33,7 +36,7 @@ def plan_for(prepared: Prepared) -> Plan:
     return Plan(steps, training.log_every, eval_every, training.save_every or eval_every, training.milestones, training.seed)
 
 
-def header(prepared: Prepared, plan: Plan, hardware: Hardware) -> dict[str, str]:
+def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = ALONE) -> dict[str, str]:
     """Title -> line: everything that was decided, in the order in which it is shown."""
     settings, shape = prepared.settings, prepared.learner.backbone.settings
     training, optimizer, schedule = settings.training, settings.optimizer, settings.schedule
@@ -48,7 +51,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware) -> dict[str, str]
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
         "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
-        "device": hardware.describe(),
+        "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
     }
 
 
@@ -85,14 +88,13 @@ def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
     """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
     settings = prepared.settings
     learner = prepared.learner.to(hardware.device)
-    optimizer = Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
+    replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
     seconds, tokens, targets = [], [], []
     for step, work in enumerate(islice(prepared.loader(settings.training.micro_batch_size).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
-            accumulate_gradients(learner, views, work.counts, hardware)
-        optimizer.clip()
-        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1))
+            accumulate_gradients(replica, views, work.counts, hardware)
+        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), optimizer.norm())
         optimizer.zero()
         if hardware.device.type == "cuda":
             torch.cuda.synchronize()

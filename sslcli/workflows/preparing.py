@@ -22,6 +22,7 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.engine.world import ALONE, World
 from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
 from sslcli.workflows.arranging import Source, arranged
@@ -48,19 +49,20 @@ class Prepared:
     data_report: Report
     notes: Sequence[str]
 
-    def loader(self, micro_batch_size: int | None) -> Loader:
+    def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
         training = self.settings.training
         sampler = Sampler(self.train.lengths, training.batch_size, training.batch_unit, training.seed)
         return Loader(
-            self.train.sample, self.twin, sampler, seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size
-        )
+            self.train.sample, self.twin, sampler,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned,
+        )  # fmt: skip
 
-    def evaluation_loader(self) -> Loader:
+    def evaluation_loader(self, world: World = ALONE) -> Loader:
         training = self.settings.training
         sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False)
         return Loader(
             self.evaluation.sample, self.twin, sampler,
-            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION, world=world,
         )  # fmt: skip
 
 

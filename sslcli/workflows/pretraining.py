@@ -1,7 +1,9 @@
 """`ssl pretrain`: labels out of raw data, one loop, a run folder that says everything."""
 
+import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Outcome, Trainer
+from sslcli.engine.world import World, joined
 from sslcli.errors import Interrupted, Preempted
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
@@ -26,7 +30,7 @@ from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.preparing import Prepared, prepare
-from sslcli.workflows.resuming import continued_settings, refuse_other_data, restore
+from sslcli.workflows.resuming import continued_settings, newest_whole, refuse_other_data
 from sslcli.workflows.runfolder import (
     Recorder,
     command_line,
@@ -56,14 +60,21 @@ def pretrain(
 
     How it ended is in the outcome; a stop is not an error here. `stopper` is for a caller with signals of its own.
     """
-    with stopper or Stopper(settings.training.max_time) as stopper:
+    with ExitStack() as stack:
+        stopper = stack.enter_context(stopper or Stopper(settings.training.max_time))
         if resume is not None:
             settings = continued_settings(resume, settings)
         hardware = choose_hardware(settings.hardware)
         prepared = _prepared(settings, resume, stopper, observe)
-        folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
-        with locked(folder):
-            return _Run(prepared, hardware, folder, resume is not None, stopper, observe).go()
+        world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
+
+        def claim() -> str:
+            folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
+            stack.enter_context(locked(folder))
+            return str(folder)
+
+        folder = Path(world.once(claim))
+        return _Run(prepared, hardware, folder, resume is not None, stopper, observe, world).go()
 
 
 def _prepared(settings: PretrainSettings, resume: Path | None, stopper: Stopper, observe: Observer) -> Prepared:
@@ -99,17 +110,61 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
 class _Run:
     """One start of a run: from settings to outcome, in the order in which `go` reads."""
 
-    def __init__(self, prepared: Prepared, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer) -> None:
-        self.prepared, self.hardware, self.settings = prepared, hardware, prepared.settings
+    def __init__(
+        self, prepared: Prepared, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer, world: World
+    ) -> None:
+        self.prepared, self.hardware, self.settings, self.world = prepared, hardware, prepared.settings, world
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
         self.learner = self.prepared.learner.to(self.hardware.device)
-        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer)
         identity = {"data": self.prepared.fingerprint, "tokenizer": self.prepared.tokenizer.hash}
-        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity, world)
 
     def go(self) -> Result:
-        progress, notes = self._resumed() if self.resuming else self._begun()
+        found = json.loads(self.world.once(self._folder_made_ready))
+        progress = self._learner_made_ready(found["checkpoint"])
+        tell, facts = self._recording(progress)
+        tell(Started(self.folder, header(self.prepared, self.plan, self.hardware, self.world), progress.step, self.plan.total_steps))
+        for note in (*self.prepared.notes, *found["notes"], *warnings(self.prepared, self.plan), *self.floors.notes):
+            tell(Noted(note))
+        outcome = self._trainer(tell).run(progress)
+        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
+        if self.world.leads:
+            self._conclude(facts, outcome)
+        return Result(self.folder, outcome, self._report())
+
+    def _folder_made_ready(self) -> str:
+        """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
+        path, notes = None, []
+        if self.resuming:
+            refuse_other_data(read_facts(self.folder), self.prepared)
+            remove_unfinished(self.checkpoints.folder)
+            remove_unfinished(self.checkpoints.milestone_folder)
+            path, notes = newest_whole(self.checkpoints)
+        else:
+            for name in OWN_FILES:
+                own = self.folder / name
+                shutil.rmtree(own) if own.is_dir() else own.unlink(missing_ok=True)
+            write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+            self.prepared.tokenizer.save(self.folder / "tokenizer")
+        return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
+
+    def _learner_made_ready(self, checkpoint: str | None) -> Progress:
+        """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
+        if checkpoint is None:
+            with torch.no_grad():
+                self.learner.learnable.begin(self.learner.backbone)
+        if self.hardware.compile:
+            for block in self.learner.backbone.blocks:
+                block.compile(dynamic=True)
+        self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
+        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
+        return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+
+    def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
+        """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
+        if not self.world.leads:
+            return lambda event: None, {}
         facts = self._facts()
         write_facts(self.folder, facts)
         record = Recorder(self.folder, progress)
@@ -118,45 +173,15 @@ class _Run:
             record(event)
             self.observe(event)
 
-        tell(Started(self.folder, header(self.prepared, self.plan, self.hardware), progress.step, self.plan.total_steps))
-        for note in (*self.prepared.notes, *notes, *warnings(self.prepared, self.plan), *self.floors.notes):
-            tell(Noted(note))
-        outcome = self._trainer(tell).run(progress)
-        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
-        self._conclude(facts, outcome)
-        return Result(self.folder, outcome, self._report())
-
-    def _begun(self) -> tuple[Progress, list[str]]:
-        for name in OWN_FILES:
-            path = self.folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
-        self.prepared.tokenizer.save(self.folder / "tokenizer")
-        self._begin_learning()
-        return Progress(), []
-
-    def _resumed(self) -> tuple[Progress, list[str]]:
-        refuse_other_data(read_facts(self.folder), self.prepared)
-        remove_unfinished(self.checkpoints.folder)
-        remove_unfinished(self.checkpoints.milestone_folder)
-        progress, notes = restore(self.checkpoints, self.learner, self.optimizer)
-        if progress.step == 0 and progress.saved_step < 0:
-            self._begin_learning()
-        return progress, notes
-
-    def _begin_learning(self) -> None:
-        with torch.no_grad():
-            self.learner.learnable.begin(self.learner.backbone)
+        return tell, facts
 
     def _trainer(self, tell: Observer) -> Trainer:
-        if self.hardware.compile:
-            for block in self.learner.backbone.blocks:
-                block.compile(dynamic=True)
+        on_gpu = self.hardware.device.type == "cuda"
         return Trainer(
-            self.learner,
+            self.replica,
             self.optimizer,
-            self.prepared.loader(self.settings.training.micro_batch_size),
-            self.prepared.evaluation_loader(),
+            self.prepared.loader(self.settings.training.micro_batch_size, self.world, pinned=on_gpu),
+            self.prepared.evaluation_loader(self.world),
             schedule=self.settings.schedule,
             plan=self.plan,
             hardware=self.hardware,
@@ -164,6 +189,7 @@ class _Run:
             stopper=self.stopper,
             observe=tell,
             illustrate=illustrations(self.prepared),
+            world=self.world,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -179,13 +205,15 @@ class _Run:
             "tokenizer": self.prepared.tokenizer.hash,
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
+            "processes": self.world.size,
             "floors": self.floors.facts(),
             "parent": self.settings.model.source,
         }
 
     def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> None:
         progress = outcome.progress
-        ended = {"status": "done" if outcome.reason == "done" else "stopped", "step": progress.step, "ended": now()}
+        status = "done" if outcome.reason == "done" else "stopped"
+        ended = {"status": status, "reason": outcome.reason, "step": progress.step, "ended": now()}
         write_facts(
             self.folder, {**facts, **ended, "best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
         )

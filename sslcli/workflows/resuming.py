@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.config import resolve
-from sslcli.engine.checkpoint import Checkpoints, Progress
-from sslcli.engine.learner import Learner
-from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.objectives import objective_classes, objective_options
@@ -61,14 +59,14 @@ def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
             )
 
 
-def restore(checkpoints: Checkpoints, learner: Learner, optimizer: Optimizer) -> tuple[Progress, list[str]]:
-    """Everything as it was at the newest whole checkpoint, and sentences about those passed over.
+def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
+    """The checkpoint to go on from, and sentences about those passed over. Raises ModelError where all are damaged.
 
-    Without any checkpoint the run begins anew, which it also says; where there are only damaged ones, ModelError.
+    Without any checkpoint the run begins anew, which it also says.
     """
     path, passed = checkpoints.newest()
     if path is None:
         if passed:
             raise ModelError(f"no checkpoint in {checkpoints.folder} is whole: {passed[0]}", "start a new run")
-        return Progress(), ["there is no checkpoint yet: the run begins at step 0"]
-    return checkpoints.load(path, learner, optimizer), [*passed, f"resumed from {path.name}"]
+        return None, ["there is no checkpoint yet: the run begins at step 0"]
+    return path, [*passed, f"resumed from {path.name}"]

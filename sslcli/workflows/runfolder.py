@@ -30,10 +30,13 @@ from sslcli.reports import printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
 
+def new_name(kind: str) -> str:
+    return f"{kind}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
+
+
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
     """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = Path(folder) if folder else runs_folder() / (name or f"{kind}-{stamp}-{uuid.uuid4().hex[:4]}")
+    path = Path(folder) if folder else runs_folder() / (name or new_name(kind))
     if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())):
         if not path.is_dir():
             raise UsageError(f"{path} is a file, not a folder", "choose another --out")

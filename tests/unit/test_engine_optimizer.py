@@ -41,8 +41,7 @@ def train(model, optimizer, steps, first=0):
     for step in range(first, first + steps):
         model.backbone(torch.tensor([[1, 2, 3], [4, 5, 6]])).backward()
         optimizer.drop_idle_gradients(step)
-        optimizer.clip()
-        optimizer.step(1.0 / (step + 1))
+        optimizer.step(1.0 / (step + 1), optimizer.norm())
         optimizer.zero()
 
 
@@ -114,5 +113,22 @@ def test_a_group_with_rate_zero_stays():
 def test_state_of_other_parameters_is_refused():
     model = Holder()
     optimizer = Optimizer(named(model), [Group("*")], OptimizerSettings())
-    with pytest.raises(ModelError, match="nobody"):
-        optimizer.load({"nobody.weight/exp_avg": torch.zeros(2)})
+    for strange in ({"nobody.weight/exp_avg": torch.Size([2])}, {"backbone.head.weight/exp_avg": torch.Size([3, 1, 4])}):
+        with pytest.raises(ModelError, match=next(iter(strange))):
+            optimizer.empty_state(strange)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_changes_nothing(name, poison):
+    model = Holder()
+    optimizer = Optimizer(named(model), [Group("*")], OptimizerSettings(name=name, rate=0.01))
+    train(model, optimizer, 2)
+    weights = copy.deepcopy(model.state_dict())
+    state = {key: value.clone() for key, value in optimizer.state().items()}
+    model.backbone(torch.tensor([[1, 2, 3], [4, 5, 6]])).backward()
+    model.backbone.blocks[0].weight.grad[0, 0] = poison
+    optimizer.step(1.0, optimizer.norm())
+    assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
+    assert state.keys() == optimizer.state().keys()
+    assert all(torch.equal(value, state[key]) for key, value in optimizer.state().items())

@@ -6,6 +6,7 @@ from functools import reduce
 from operator import getitem
 from pathlib import Path
 
+from sslcli.cli.actions.launching import launch, own_words, processes_to_start
 from sslcli.cli.commands.pretrain import AUTO
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
@@ -13,11 +14,13 @@ from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
 from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
+from sslcli.engine.place import is_restart, place, restarts_are_left
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import printable
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.objectives import objective_classes, objective_options, recipe_for
 from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
+from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.runs import find_run, resumable_run, runs_folder
 from sslcli.workflows.settings import PretrainSettings
 
@@ -26,6 +29,8 @@ LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
+    if place()[0] > 0:
+        screen.quiet, screen.json = True, False  # rank 0 speaks for all
     _refuse_strange_name(given.get("run.name"))
     resume = _resumed_folder(given)
     layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
@@ -38,13 +43,14 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if not screen.json and (recommended := _recommended(resolved)):
         screen.say(f"recipe     {', '.join(settings.data.train)} sets {recommended} (flags and files win)")
     if screen.verbose:
-        for key, place in sorted(resolved.sources.items()):
-            screen.say(f"{key} is from {place}")
+        for key, source in sorted(resolved.sources.items()):
+            screen.say(f"{key} is from {source}")
     with flags_named(resolved.sources):
         return _started(settings, resume, given, screen)
 
 
 def _started(settings: PretrainSettings, resume: Path | None, given: Given, screen: Screen) -> int:
+    """Raises what `launch` raises where this process only starts others."""
     if given.get("show_batch"):
         screen.report(show_batch(settings))
         return 0
@@ -54,9 +60,22 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
             screen.say(line)
         screen.report(report)
         return 0
+    if processes := processes_to_start(settings.hardware):
+        return _launched(processes, settings, resume, screen)
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
         result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
     return _conclude(result, screen)
+
+
+def _launched(processes: int, settings: PretrainSettings, resume: Path | None, screen: Screen) -> int:
+    """All processes, and those that take the place of a lost one, must know one folder by name."""
+    words, launcher_words = own_words()
+    named = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.objective))
+    folder = resume or named
+    if resume is None and not (settings.run.folder or settings.run.name):
+        words = [*words, "--name", folder.name]
+    screen.say(f"starting {processes} processes")
+    return launch(processes, folder, words, launcher_words, screen.verbose)
 
 
 def _is_setting(key: str) -> bool:
@@ -84,12 +103,16 @@ def _recommended(resolved: Resolved[PretrainSettings]) -> str:
 
 def _resumed_folder(given: Given) -> Path | None:
     """The folder to go on with. --resume alone begins anew where --name or --out say a folder that is not there yet."""
-    reference = given.get("resume")
+    reference = AUTO if given.get("resume") is None and is_restart() else given.get("resume")
     if reference is None:
         return None
     if reference != AUTO:
         return find_run(reference).folder
     named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
+    if named is None and is_restart():
+        raise UsageError(
+            "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
+        )
     if named is None:
         return resumable_run().folder
     return Path(named) if (Path(named) / "config.yaml").is_file() else None
@@ -115,7 +138,12 @@ def _conclude(result: Result, screen: Screen) -> int:
     reason, step = result.outcome.reason, result.outcome.progress.step
     if reason != "done":
         stopped = f"{reason} at step {step}; everything is saved in {result.folder}"
+        if restarts_are_left():  # any other code than 0 would start it again at once
+            screen.say(f"stopped: {stopped}")
+            return 0
         raise (Interrupted if reason == "interrupted" else Preempted)(stopped, f"go on with: ssl pretrain --resume {result.folder}")
+    if place()[0] > 0:
+        return 0
     if screen.json:
         screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})
     elif screen.quiet:

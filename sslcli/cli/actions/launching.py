@@ -1,0 +1,87 @@
+"""`--gpus N`: the same command line N times, under torchrun, and how it ended.
+
+torchrun is torch's own (torch.distributed.run): it starts the processes, watches them, ends all when one is lost, and
+with `-- --max-restarts N` starts them anew, upon which they go on from the newest checkpoint.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import get_args_parser, run
+
+from sslcli.engine.place import place
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import Interrupted, Preempted, RunError, UsageError
+from sslcli.workflows.runs import read_facts
+
+SECONDS_TO_SAVE = 600  # torchrun's own 30 may be too few for a checkpoint
+SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
+
+
+def processes_to_start(settings: HardwareSettings) -> int:
+    """How many this process has to start: 0 where it is alone, or was itself started by torchrun or srun.
+
+    Raises UsageError where there are fewer GPUs than were asked for.
+    """
+    if settings.gpus is None or place()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+        return 0
+    there = torch.cuda.device_count()
+    wanted = there if settings.gpus == "all" else int(settings.gpus)
+    if settings.device == "cpu" or (settings.device == "auto" and not there):
+        if settings.gpus == "all":
+            raise UsageError("--gpus all, and there is no GPU here", "give the number of processes, as in --gpus 2 --device cpu")
+        return wanted if wanted > 1 else 0
+    if wanted > there:
+        raise UsageError(f"--gpus {wanted}, and this machine has {there}", "ssl doctor lists the devices; --device cpu shares the cores")
+    return wanted if wanted > 1 else 0
+
+
+def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: Sequence[str], verbose: bool) -> int:
+    """Run `ssl WORDS` in so many processes; `folder` is the run folder they write in. The exit code, 0.
+
+    Raises Preempted or Interrupted where they saved and stopped, RunError where they failed, which they have said.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
+    if not verbose:
+        logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    given = [f"--nproc-per-node={processes}", *launcher_words]
+    if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in launcher_words):
+        given.append("--standalone")
+    parser = get_args_parser()
+    if any("--signals-to-handle" in action.option_strings for action in parser._actions):  # torch 2.11 has it not
+        given.append(f"--signals-to-handle={SIGNALS}")
+    try:
+        run(parser.parse_args([*given, "-m", "sslcli", *words]))
+        code = 0
+    except ChildFailedError as error:
+        code = error.get_first_failure()[1].exitcode
+    except SignalException:
+        code = Preempted.exit_code
+    return _concluded(folder, code)
+
+
+def _concluded(folder: Path, code: int) -> int:
+    """The processes have said what happened; here it only gets its exit code."""
+    if code in (1, 2, 3):
+        return code
+    facts, go_on = read_facts(folder), f"go on with: ssl pretrain --resume {folder}"
+    if facts.get("status") == "stopped":
+        kind = Interrupted if facts.get("reason") == "interrupted" else Preempted
+        raise kind(f"{facts['reason']} at step {facts['step']}; everything is saved in {folder}", go_on)
+    if code:
+        raise RunError("a process of the run was lost", f"what was saved before is kept; {go_on}")
+    return 0
+
+
+def own_words() -> tuple[list[str], list[str]]:
+    """The command line before and after " -- ": ours, and torchrun's."""
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end + 1 :]

@@ -1,0 +1,56 @@
+"""Work that is ready when it is needed: made by a thread while the device computes."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+LOOK_SECONDS = 0.1  # how long the thread may take to see that nobody wants more
+
+
+class Ahead(Generic[T]):
+    """Takes from an iterator up to `depth` items before they are asked for, in their order.
+
+    What the iterator raises is raised where its item would have come. The iterator must not draw from a global random
+    generator, for then its numbers would depend on how far ahead it is.
+    """
+
+    def __init__(self, items: Iterator[T], depth: int) -> None:
+        self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._fill, args=(items,), name="ahead", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        item, error = self._ready.get()
+        if error is not None:
+            self.close()
+            raise error
+        return item
+
+    def close(self) -> None:
+        """End the thread; what it had made is dropped."""
+        self._closed.set()
+        self._thread.join()
+
+    def _fill(self, items: Iterator[T]) -> None:
+        try:
+            for item in items:
+                if not self._put((item, None)):
+                    return
+            self._put((None, StopIteration()))
+        except BaseException as error:
+            self._put((None, error))
+
+    def _put(self, entry: tuple[T | None, BaseException | None]) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._ready.put(entry, timeout=LOOK_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False

@@ -1,0 +1,48 @@
+"""Forward and backward of one global batch."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from sslcli.contracts import Loss, Views
+from sslcli.core.inputs import to_device
+from sslcli.data.draws import mix
+from sslcli.engine.loading import Work
+from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
+from sslcli.engine.tally import Tally
+from sslcli.engine.world import World
+
+
+def accumulate_gradients(replica: Replica, views: Views, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:
+    """Add one micro-batch's share of the gradients, or zeros where it is not counted; `counts` are those of the global batch."""
+    with hardware.autocast():
+        loss = replica(to_device(views, hardware.device))
+    # A term without any target takes part with a gradient of zero: whether it takes part must not depend on the rank.
+    total = sum(value.float() / max(counts[term], 1) for term, value in loss.sums.items())
+    if isinstance(total, Tensor):
+        (total * (replica.gradient_factor * counted)).backward()
+    return loss
+
+
+def backward(
+    replica: Replica, work: Work, hardware: Hardware, world: World, keys: tuple[int, int], poll: Callable[[], None]
+) -> tuple[Tally, dict[str, Tensor]]:
+    """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch.
+
+    Returns what to log of this rank's part, and the learnable's state summed over all ranks. `keys` (the seed and the
+    step) and the number of the micro-batch are what dropout is seeded from. `poll` is called between micro-batches.
+    """
+    tally, state = Tally(), {}
+    for index, views in enumerate(work.views):
+        poll()
+        torch.manual_seed(int(mix(*keys, index * world.size + world.rank)) >> 1)  # for dropout alone
+        counted = index < work.counted
+        with replica.reducing(index == len(work.views) - 1):
+            loss = accumulate_gradients(replica, views, work.counts, hardware, counted)
+        tally.add(loss, views.counts, counted)
+        for name, value in loss.state.items():
+            share = value.detach() * counted
+            state[name] = state[name] + share if name in state else share
+    return tally, {name: world.sum(state[name]) for name in sorted(state)}

@@ -1,0 +1,44 @@
+"""Running out of memory: how it is told from other errors, and how the batches of a loader are cut finer."""
+
+from collections.abc import Sequence
+
+import torch
+
+from sslcli.contracts import Views
+from sslcli.engine.loading import Loader
+from sslcli.errors import RunError
+
+# What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its own.
+_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "could not create a memory")
+_HINT = "use a smaller --micro-batch-size, --seq-len or --arch, or --precision bf16"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+
+
+def split_finer(loader: Loader, views: Sequence[Views]) -> int:
+    """Halve the micro-batches of a loader whose work, `views`, was too large; returns their size from now on.
+
+    The global batches and their order stay as they are. Raises RunError where they cannot be split: one sequence is left,
+    the objective ties the samples of a batch together, or other ranks would wait for this one.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    packings = [part.inputs.packing for part in views]
+    largest = max(packing.total if loader.by_tokens else len(packing) for packing in packings)
+    size = largest if loader.micro_batch_size is None else min(loader.micro_batch_size, largest)
+    unit = "tokens" if loader.by_tokens else "sequences"
+    if loader.twin.couples:
+        raise RunError("out of memory, and the objective ties all samples of a batch together, so it cannot be split", _HINT)
+    if max(len(packing) for packing in packings) == 1:
+        raise RunError(f"out of memory with a single sequence of {packings[0].total} tokens", _HINT)
+    if loader.world.size > 1:
+        raise RunError(
+            f"rank {loader.world.rank} ran out of memory with {largest} {unit} at once",
+            f"use --micro-batch-size {size // 2}, or --parallel fsdp",
+        )
+    loader.micro_batch_size = size // 2
+    return size // 2

@@ -1,0 +1,100 @@
+"""The learner as one process holds it: whole and alone, whole beside others (DDP), or a shard of it (FSDP2).
+
+Gradients are sums over the ranks, never means: the counts that the loss was divided by are those of all ranks already.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from torch import nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from sslcli.contracts import Loss, Views
+from sslcli.core.transformer import Block
+from sslcli.engine.learner import Learner
+from sslcli.engine.precision import Hardware
+from sslcli.engine.settings import HardwareSettings
+from sslcli.engine.world import World
+
+
+class Replica:
+    """One process: nothing to reduce."""
+
+    gradient_factor = 1.0  # what the loss is multiplied with before backward
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def __call__(self, views: Views) -> Loss:
+        return self.learner(views)
+
+    def reducing(self, now: bool) -> AbstractContextManager:
+        """Around forward and backward of a micro-batch; only the last one of a step reduces the gradients."""
+        return nullcontext()
+
+    def whole(self) -> AbstractContextManager:
+        """Within it every parameter of backbone and learnable can be read as it is, on all ranks alike."""
+        return nullcontext()
+
+
+class DataParallel(Replica):
+    """torch's DistributedDataParallel: every rank has all parameters, gradients are reduced while backward runs."""
+
+    def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
+        super().__init__(learner)
+        self.gradient_factor = float(world.size)  # DDP divides by it
+        devices = [hardware.device] if hardware.device.type == "cuda" else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, which 2.11 has
+            # Looking for unused parameters serves learnables that leave some out of a step (a critic at rest). It also
+            # keeps DDP from rearranging its buckets after the first step, after which sums over more than two ranks
+            # would be rounded otherwise, and a resumed run would not be equal to the bit.
+            self._wrapped = DistributedDataParallel(
+                learner, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True, find_unused_parameters=True
+            )
+
+    def __call__(self, views: Views) -> Loss:
+        return self._wrapped(views)
+
+    def reducing(self, now: bool) -> AbstractContextManager:
+        return nullcontext() if now else self._wrapped.no_sync()
+
+
+class Sharded(Replica):
+    """torch's FSDP2: every rank keeps a share of each parameter, and gathers a block's when it computes that block.
+
+    Embeddings, final norm and heads form the outermost group, which is whole for all of a forward: so a tied head can
+    read the embedding.
+    """
+
+    def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
+        super().__init__(learner)
+        mesh = init_device_mesh(hardware.device.type, (world.size,))
+        blocks: list[nn.Module] = [module for module in learner.modules() if isinstance(module, Block)]
+        for module in [*blocks, learner]:
+            fully_shard(module, mesh=mesh)
+            assert isinstance(module, FSDPModule)
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum
+
+    def reducing(self, now: bool) -> AbstractContextManager:
+        self.learner.set_requires_gradient_sync(now)
+        return nullcontext()
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        self.learner.unshard()
+        try:
+            yield
+        finally:
+            self.learner.reshard()
+
+
+def replica_of(learner: Learner, world: World, hardware: Hardware, settings: HardwareSettings) -> Replica:
+    """The learner wrapped as `settings.parallel` says, where there is more than one process."""
+    if world.size == 1:
+        return Replica(learner)
+    return (Sharded if settings.parallel == "fsdp" else DataParallel)(learner, world, hardware)

@@ -1,0 +1,148 @@
+"""Tensors on disk: one safetensors file where a process has them whole, one a rank where they are sharded.
+
+Shards are torch.distributed.checkpoint's, in its safetensors format, in a folder of the file's name without its suffix.
+Either is read into either, whatever the number of ranks. Its other format keeps its index as a pickle, which is not read.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter, load, save
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from sslcli.errors import ModelError
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The memory of this rank: a tensor itself, or its share of a sharded one."""
+    return tensor.detach().to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def like(shard: Tensor, tensor: Tensor) -> Tensor:
+    """What belongs to `tensor` and has its shape, sharded as it is."""
+    if not isinstance(tensor, DTensor) or shard.ndim != tensor.ndim:
+        return shard
+    return DTensor.from_local(shard, tensor.device_mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride())
+
+
+def share_of(whole: Tensor, tensor: Tensor) -> Tensor:
+    """This rank's share of a whole value for `tensor`; nothing is sent."""
+    if not isinstance(tensor, DTensor) or whole.ndim != tensor.ndim:
+        return whole
+    return distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None).to_local()
+
+
+def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in host memory, each with memory of its own, sharded as they are."""
+    return {name: _copied(value) for name, value in tensors.items()}
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    share = local(tensor).detach().to("cpu", copy=True).contiguous()
+    if not isinstance(tensor, DTensor):
+        return share
+    mesh = _host_mesh(tensor.device_mesh.size())  # of a mesh of GPUs from_local would move the copy back to them
+    return DTensor.from_local(share, mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride())
+
+
+@cache
+def _host_mesh(size: int) -> DeviceMesh:
+    return init_device_mesh("cpu", (size,))
+
+
+def is_sharded(tensors: Mapping[str, Tensor]) -> bool:
+    return any(isinstance(value, DTensor) for value in tensors.values())
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """One file of whole tensors. Raises OSError where the disk refuses, which safetensors gives a name of its own."""
+    try:
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(f"{path.name}: {error}") from error
+
+
+def save_shards(tensors: Mapping[str, Tensor], path: Path, group: Any) -> None:
+    """Every rank of `group` calls it with its share. Raises OSError where the disk refuses."""
+    try:
+        save(dict(tensors), storage_writer=HuggingFaceStorageWriter(str(path.with_suffix("")), save_distributed=True), process_group=group)
+    except CheckpointException as error:
+        raise OSError(f"{path.stem}: {_first_failure(error)}") from error
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """All of them, whole, in memory. Raises ModelError where the file, or its shards, cannot be read."""
+    with _reading(path):
+        folder = path.with_suffix("")
+        if not folder.is_dir():
+            return load_file(path)
+        found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+    tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()}
+    fill(tensors, path)
+    return tensors
+
+
+def shapes_in(path: Path) -> dict[str, torch.Size]:
+    """Of every tensor, from the headers alone. Raises ModelError where they cannot be read."""
+    with _reading(path):
+        folder = path.with_suffix("")
+        if folder.is_dir():
+            found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+            return {name: entry.size for name, entry in found.items()}
+        with safe_open(path, framework="pt") as file:
+            return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+
+
+def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write into `tensors`, whole or sharded, what the file or the shards hold under the same names.
+
+    Raises ModelError where names or shapes are others.
+    """
+    found = shapes_in(path)
+    for name in sorted({*found, *tensors}):
+        here = tensors[name].shape if name in tensors else None
+        if found.get(name) != here:
+            raise ModelError(
+                f"{path} does not fit the model: {name} is {_described(found.get(name))} there and {_described(here)} here",
+                "resume with the settings of the run",
+            )
+    with _reading(path), torch.no_grad():
+        folder = path.with_suffix("")
+        if folder.is_dir():
+            load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=not is_sharded(tensors))
+            return
+        with safe_open(path, framework="pt") as file:
+            for name, tensor in tensors.items():
+                local(tensor).copy_(share_of(file.get_tensor(name), tensor))
+
+
+def _described(shape: torch.Size | None) -> str:
+    return "absent" if shape is None else str(list(shape))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """torch says in a warning that it loads in a single process, which is what was asked for."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*assuming the intent is to load in a single process.*")
+            yield
+    except (OSError, SafetensorError, CheckpointException, ValueError, KeyError) as error:
+        raise ModelError(f"{path} cannot be read as safetensors: {_first_failure(error)}", "the file is missing or damaged") from error
+
+
+def _first_failure(error: BaseException) -> str:
+    """What went wrong on the first rank where something did, of torch's report about all of them."""
+    if isinstance(error, CheckpointException) and error.failures:
+        error = next(iter(error.failures.values()))[0]
+    return " ".join(str(error).split())

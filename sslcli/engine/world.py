@@ -1,0 +1,127 @@
+"""The processes of one run: who we are among them, and what they tell one another.
+
+What is told here is small and lies on the host, so it goes over gloo also where the gradients go over NCCL, and no device waits.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+
+from sslcli.engine.place import place
+from sslcli.errors import RunError, SslError, UsageError
+
+T = TypeVar("T")
+SLURM_PORT = "29507"
+
+
+@dataclass(frozen=True)
+class World:
+    """`rank` of `size` processes. `writing` is a group of its own for the thread that writes checkpoints: two threads must
+    not speak in one group."""
+
+    rank: int = 0
+    size: int = 1
+    writing: Any = None
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def gather(self, row: Sequence[float]) -> np.ndarray:
+        """float64 [size, len(row)]: everyone's row, alike on all ranks; all rows have one length."""
+        mine = torch.tensor(row, dtype=torch.float64)
+        if self.size == 1:
+            return mine.numpy()[None]
+        rows = [torch.empty_like(mine) for _ in range(self.size)]
+        distributed.all_gather(rows, mine)
+        return torch.stack(rows).numpy()
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all ranks, on the device of `value`; nothing is waited for there."""
+        if self.size > 1:
+            distributed.all_reduce(value)
+        return value
+
+    def told(self, text: str | None, group: Any = None) -> str:
+        """What rank 0 says; the others give None."""
+        if self.size == 1:
+            return text or ""
+        said = (text or "").encode()
+        length = torch.tensor([len(said)])
+        distributed.broadcast(length, 0, group=group)
+        buffer = torch.tensor(list(said), dtype=torch.uint8) if self.leads else torch.empty(int(length), dtype=torch.uint8)
+        distributed.broadcast(buffer, 0, group=group)
+        return bytes(buffer.tolist()).decode()
+
+    def once(self, action: Callable[[], str]) -> str:
+        """The result of an action that rank 0 alone takes. Raises on every rank what it raised there."""
+        if self.size == 1:
+            return action()
+        try:
+            answer = {"result": action()} if self.leads else {}
+        except SslError as error:
+            self.told(json.dumps({"error": error.message}))
+            raise
+        heard = json.loads(self.told(json.dumps(answer) if self.leads else None))
+        if "error" in heard:
+            raise UsageError(f"rank 0 cannot go on: {heard['error']}")
+        return heard["result"]
+
+
+ALONE = World()
+
+
+@contextmanager
+def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
+    """Meet the other processes of this run, where there are any; a process group that the caller made is used as it is.
+
+    Raises RunError where they do not come in time.
+    """
+    rank, size, _ = place()
+    if size == 1:
+        yield ALONE
+        return
+    made_here = not distributed.is_initialized()
+    if made_here:
+        _meet(rank, size, device, timeout_seconds)
+    try:
+        yield World(rank, size, distributed.new_group(backend="gloo"))
+    finally:
+        if made_here:
+            distributed.destroy_process_group()
+
+
+def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) -> None:
+    if "MASTER_ADDR" not in os.environ:
+        os.environ.update(_meeting_place())
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=timeout_seconds))
+    except (RuntimeError, ValueError) as error:
+        raise RunError(
+            f"rank {rank} of {size} could not meet the others: {str(error).splitlines()[0]}",
+            "check that all of them were started, and MASTER_ADDR and MASTER_PORT",
+        ) from error
+
+
+def _meeting_place() -> dict[str, str]:
+    """Under srun: the first machine of the step. Raises UsageError where nothing tells it."""
+    nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
+    try:
+        named = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)
+        return {"MASTER_ADDR": named.stdout.split()[0], "MASTER_PORT": os.environ.get("MASTER_PORT", SLURM_PORT)}
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise UsageError(
+            "nothing says where the processes of this run meet", "set MASTER_ADDR and MASTER_PORT, or start them with torchrun"
+        ) from error
