@@ -1,8 +1,9 @@
 """Cross-entropy of a linear layer whose logits never exist all at once.
 
-Letters: N targets, C of them in a chunk, E width of the embeddings, V vocabulary.
+Letters: N targets, C of them in a chunk, R of those in a block, E width of the embeddings, V vocabulary.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_BYTES = 1 << 27  # of float32 logits
+CHUNK_BYTES = 1 << 27  # of float32 logits: how much exists at once, and is multiplied at once
+# Of float32 logits: what the five passes between the products read and write stays in a CPU's cache. A GPU is faster
+# with all of a chunk at once.
+CPU_BLOCK_BYTES = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ def linear_cross_entropy(hidden_NE: Tensor, weight_VE: Tensor, bias_V: Tensor | 
 
     The gradients of hidden, weight and bias are formed together with the loss, while a chunk's logits exist, so memory
     is that of one chunk and nothing is computed twice (as Hsu et al. 2024, "Liger Kernel", do inside one
-    kernel). Products run in autocast's type, sums in float32.
+    kernel). Products run in autocast's type, sums in float32. Its backward pass can run once.
     """
     nll_sum, correct = _LinearCrossEntropy.apply(hidden_NE, weight_VE, bias_V, targets_N, torch.is_grad_enabled())
     return TokenLoss(nll_sum, correct)
@@ -47,44 +51,73 @@ class _LinearCrossEntropy(torch.autograd.Function):
         correct = torch.zeros((), dtype=torch.int64, device=device)
         product_type = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else hidden_NE.dtype
         hidden, weight = hidden_NE.to(product_type), weight_VE.to(product_type)
-        rows = max(1, CHUNK_BYTES // (4 * len(weight_VE)))
         with torch.autocast(device.type, enabled=False):
-            for start in range(0, len(hidden_NE), rows):
-                chunk = slice(start, start + rows)
-                nll, hits, error_CV = _chunk_loss(hidden[chunk], weight, bias_V, targets_N[chunk])
+            for chunk in _slices(len(hidden_NE), CHUNK_BYTES, len(weight_VE)):
+                nll, hits, error_CV = _chunk_loss(hidden[chunk], weight, bias_V, targets_N[chunk], gradients[2])
                 nll_sum += nll
                 correct += hits
                 _add_gradients(gradients, chunk, error_CV, hidden[chunk], weight)
-        context.save_for_backward(*(None if g is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)))
+        context.gradients = [None if g is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)]
         context.mark_non_differentiable(correct)
         return nll_sum, correct
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, nll_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return *(None if g is None else g * nll_gradient for g in context.saved_tensors), None, None
+        # In place, and given away: a copy of the largest gradient there is would cost more than the multiplication.
+        gradients, context.gradients = context.gradients, None
+        return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None
 
 
-def _chunk_loss(hidden_CE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_C: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed loss, correct ones, and the gradient of the loss by the logits: probability minus truth."""
-    logits_CV = (hidden_CE @ weight_VE.T).to(torch.float32)
-    if bias_V is not None:
-        logits_CV += bias_V
-    rows_C = torch.arange(len(targets_C), device=targets_C.device)
-    hits = (logits_CV.argmax(dim=1) == targets_C).sum()
-    normalizer_C = logits_CV.logsumexp(dim=1)
-    nll = (normalizer_C - logits_CV[rows_C, targets_C]).sum()
-    error_CV = logits_CV.sub_(normalizer_C[:, None]).exp_()  # in place: the logits are not needed again
-    error_CV[rows_C, targets_C] -= 1.0
-    return nll, hits, error_CV
+def _slices(rows: int, most_bytes: int, vocabulary: int) -> Iterator[slice]:
+    """Of so many rows of float32 logits, each slice at most `most_bytes`, or one row."""
+    size = max(1, most_bytes // (4 * vocabulary))
+    return (slice(start, start + size) for start in range(0, rows, size))
+
+
+def _chunk_loss(
+    hidden_CE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_C: Tensor, bias_gradient_V: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Summed loss, correct ones, and the gradient of the loss by the logits: probability minus truth.
+
+    The logits lose their place to that gradient, block by block; its sum over the rows is added to `bias_gradient_V`.
+    """
+    logits_CV = hidden_CE @ weight_VE.T
+    added_V = None if bias_V is None else bias_V.to(torch.float32)
+    nll_sum, correct = (torch.zeros((), dtype=kind, device=targets_C.device) for kind in (torch.float32, torch.int64))
+    block_bytes = CPU_BLOCK_BYTES if hidden_CE.device.type == "cpu" else CHUNK_BYTES
+    for block in _slices(len(targets_C), block_bytes, len(weight_VE)):
+        logits_RV = logits_CV[block].to(torch.float32) if added_V is None else logits_CV[block] + added_V
+        targets_R1 = targets_C[block, None]
+        largest_R, wanted_R = logits_RV.amax(dim=1), logits_RV.gather(1, targets_R1).squeeze(1)
+        correct += _hits(logits_RV, targets_R1.squeeze(1), wanted_R == largest_R)
+        error_RV = logits_RV.softmax(dim=1)
+        # The largest probability is exp(largest - normalizer), and far from underflow, as that of the target may not be.
+        nll_sum += (largest_R - error_RV.amax(dim=1).log() - wanted_R).sum()
+        error_RV.scatter_add_(1, targets_R1, error_RV.new_full((1, 1), -1.0).expand_as(targets_R1))
+        if bias_gradient_V is not None:
+            bias_gradient_V += error_RV.sum(dim=0)
+        logits_CV[block] = error_RV
+    return nll_sum, correct, logits_CV
+
+
+def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tensor:
+    """How many targets are the largest logit, of equal ones the first.
+
+    Finding the place costs a CPU many times as much as finding the value: only rows that may count are searched.
+    """
+    if logits_RV.device.type == "cpu":
+        logits_RV, targets_R = logits_RV[among_largest_R], targets_R[among_largest_R]
+    return (logits_RV.argmax(dim=1) == targets_R).sum()
 
 
 def _add_gradients(gradients: list[Tensor | None], chunk: slice, error_CV: Tensor, hidden_CE: Tensor, weight_VE: Tensor) -> None:
-    hidden_gradient_NE, weight_gradient_VE, bias_gradient_V = gradients
-    if bias_gradient_V is not None:
-        bias_gradient_V += error_CV.sum(dim=0)
-    error_CV = error_CV.to(hidden_CE.dtype)
+    hidden_gradient_NE, weight_gradient_VE, _ = gradients
     if hidden_gradient_NE is not None:
         hidden_gradient_NE[chunk] = error_CV @ weight_VE
-    if weight_gradient_VE is not None:
+    if weight_gradient_VE is None:
+        return
+    if error_CV.dtype == weight_gradient_VE.dtype:
+        weight_gradient_VE.addmm_(error_CV.T, hidden_CE)
+    else:
         weight_gradient_VE += error_CV.T @ hidden_CE

@@ -25,8 +25,10 @@ def drawn(rows, width=6, classes=11, with_bias=True, dtype=torch.float32):
 
 
 @pytest.mark.parametrize(("rows", "with_bias", "chunk_rows"), [*product((1, 7, 20), (True, False), (1, 3, 1000)), (0, True, 3)])
-def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_bias, chunk_rows):
+@pytest.mark.parametrize("block_rows", [1, 2, 1000])
+def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_bias, chunk_rows, block_rows):
     monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * chunk_rows)
+    monkeypatch.setattr(losses, "CPU_BLOCK_BYTES", 4 * 11 * block_rows)
     inputs, targets_N = drawn(rows, with_bias=with_bias)
     loss = linear_cross_entropy(*inputs, targets_N)
     logits_NV = torch.nn.functional.linear(*inputs)
@@ -51,6 +53,19 @@ def test_no_more_logits_than_one_chunk_exist(monkeypatch):
     inputs, targets_N = drawn(23)
     linear_cross_entropy(*inputs, targets_N)
     assert seen == [5, 5, 5, 5, 3]
+
+
+def test_of_equally_likely_tokens_the_first_counts():
+    hidden_NE, weight_VE = torch.ones(4, 2), torch.tensor([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+    assert linear_cross_entropy(hidden_NE, weight_VE, None, torch.tensor([0, 1, 2, 1])).correct == 2
+
+
+def test_a_token_of_vanishing_probability_costs_its_full_loss():
+    hidden_NE, weight_VE = torch.ones(1, 1), torch.tensor([[300.0], [-200.0]], requires_grad=True)
+    loss = linear_cross_entropy(hidden_NE, weight_VE, None, torch.tensor([1]))
+    loss.nll_sum.backward()
+    assert loss.nll_sum == 500
+    assert weight_VE.grad.tolist() == [[1.0], [-1.0]]
 
 
 @pytest.mark.parametrize("frozen", range(3))
