@@ -17,14 +17,15 @@ from typing import Any, Literal
 import safetensors.torch
 from safetensors import SafetensorError
 
-Kind = Literal["count", "kill", "full", "broken"]
-ERRORS = {"full": errno.ENOSPC, "broken": errno.EIO}
+Kind = Literal["count", "kill", "full", "broken", "read-only", "terminate", "interrupt"]
+SIGNALS = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
+ERRORS = {"full": errno.ENOSPC, "broken": errno.EIO, "read-only": errno.EROFS}
 WRITES = ("open", "os.mkdir", "fsync", "half", "tensors")
 
 
 @dataclass(frozen=True)
 class FaultAt:
-    """At the `call`-th file-system call below `folder` (the first is 1): kill, or an error of the disk.
+    """At the `call`-th file-system call below `folder` (the first is 1): a signal, or an error of the disk.
 
     Calls count from the first one whose path holds `since` until one holds `until`. `lasting`: every write from there on fails too.
     `kind` count does nothing but note each call as a line in the file `noted`.
@@ -117,8 +118,9 @@ class _Hook:
         self.busy = False
 
     def _strike(self, path: Any, tensors: bool = False) -> None:
-        if self.fault.kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault.kind in SIGNALS:
+            os.kill(os.getpid(), SIGNALS[self.fault.kind])
+            return
         number = ERRORS[self.fault.kind]
         if tensors:
             raise SafetensorError(f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})")

@@ -79,7 +79,7 @@ def _judged(bench: Bench, whole: Path, run: Path, ended: Ended, before: set[int]
 def refusals(bench: Bench, whole: Path, every: int = 1) -> Iterator[Callable[[], Refusal]]:
     for window in WINDOWS:
         for call in range(1, calls_of(bench, window) + 1, every):
-            for kind in ERRORS:
+            for kind in ("full", "broken"):
                 yield partial(refuse_call, bench, whole, window, call, kind, lasting=False)
             yield partial(refuse_call, bench, whole, window, call, "full", lasting=True)
 
