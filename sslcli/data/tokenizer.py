@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from sslcli.data.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
 
 FILE = "tokenizer.json"
@@ -77,25 +79,45 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """int64 [T] each, without special tokens. Raises ModelError where the tokenizer cannot cut a text, as where a pattern
-        of its own never ends."""
+        """int64 [T] each, without special tokens. Raises ModelError as `encode_together` does."""
+        tokens, sizes = self.encode_together(texts)
+        return np.split(tokens.astype(np.int64), np.cumsum(sizes)[:-1])[: len(texts)]
+
+    def encode_together(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of all texts, uint32 [T], one text after the other, and how many each has, int64 [N].
+
+        Raises ModelError where the tokenizer cannot cut a text, as where a pattern of its own never ends.
+        """
+        found: list[bytes | None] = self._words.encode(texts) if self._words is not None else [None] * len(texts)
+        left = [place for place, pieces in enumerate(found) if pieces is None]
+        for place, ids in zip(left, self._library_ids([texts[place] for place in left]), strict=True):
+            found[place] = as_bytes(ids if self._spelled.isdisjoint(ids) else self._taken_apart(texts[place]))
+        sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found)) // PIECE.itemsize
+        return np.frombuffer(b"".join(found), dtype=PIECE), sizes
+
+    @cached_property
+    def _words(self) -> KnownWords | None:
+        """A word that spells a special token is cut with the text around it."""
+
+        def cut(words: Sequence[str]) -> list[list[int] | None]:
+            return [ids if self._spelled.isdisjoint(ids) else None for ids in self._library_ids(words)]
+
+        return KnownWords.of(json.loads(self._library.to_str()), cut)
+
+    def _library_ids(self, texts: Sequence[str]) -> list[list[int]]:
         try:
-            encodings = self._library.encode_batch_fast(list(texts), add_special_tokens=False)
-        except (KeyboardInterrupt, MemoryError):
-            raise
+            encodings = self._library.encode_batch_fast(texts, add_special_tokens=False)
         except BaseException as error:  # see _read_library
+            if type(error) is not Exception and type(error).__name__ != "PanicException":
+                raise  # Ctrl-C, or no memory
             raise ModelError(f"the tokenizer fails on a text: {str(error)[:200]}", "use another tokenizer for this data") from error
-        batch = [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
-        return [self._taken_apart(text) if self._spelled[ids].any() else ids for text, ids in zip(texts, batch, strict=True)]
+        return [encoding.ids for encoding in encodings]
 
-    def _taken_apart(self, text: str) -> np.ndarray:
+    def _taken_apart(self, text: str) -> list[int]:
         """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words."""
-        names = sorted((name for name in self.pieces(np.flatnonzero(self._spelled)) if name), key=len, reverse=True)
+        names = sorted((name for name in self.pieces(sorted(self._spelled)) if name), key=len, reverse=True)
         cut = re.sub("|".join(map(re.escape, names)), lambda match: f"{match[0][0]}\0{match[0][1:]}", text)
-        return np.concatenate([self._library_ids(part) for part in cut.split("\0")])
-
-    def _library_ids(self, text: str) -> np.ndarray:
-        return np.asarray(self._library.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+        return list(chain.from_iterable(self._library_ids(cut.split("\0"))))
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Text, special tokens included by their names."""
@@ -124,12 +146,9 @@ class Tokenizer:
         return table_V
 
     @cached_property
-    def _spelled(self) -> np.ndarray:
-        """bool [V]: special tokens that no text may yield; the unknown one it may."""
-        table_V = self.specials.copy()
-        if self.unknown is not None:
-            table_V[self.unknown] = False
-        return table_V
+    def _spelled(self) -> frozenset[int]:
+        """Special tokens that no text may yield; the unknown one it may."""
+        return frozenset(np.flatnonzero(self.specials).tolist()) - {self.unknown}
 
     @cached_property
     def continues(self) -> np.ndarray:
