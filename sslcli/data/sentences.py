@@ -1,5 +1,6 @@
 """A document's sentences: pieces that concatenate to its text, so that nothing is lost on the way to tokens."""
 
+import re
 from collections.abc import Iterator
 
 import sentencex
@@ -8,27 +9,28 @@ from sslcli.data.documents import Document
 
 _LOOKED_AT_CHARACTERS = 2_000
 _ENOUGH_HAN = 0.2
+_HAN, _KANA = re.compile("[\u4e00-\u9fff]"), re.compile("[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff]")
 LONGEST_CHARACTERS = 20_000  # of a sentence; what goes on longer is cut, so that no sentence takes memory without bound
 
 
 def guess_language(text: str) -> str:
     """ "zh" where a good part of the letters are Han characters without kana, else "en"; only good enough to split by."""
-    letters = [letter for letter in text[:_LOOKED_AT_CHARACTERS] if letter.isalpha()]
-    han = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
-    kana = sum("\u3040" <= letter <= "\u30ff" for letter in letters)
-    return "zh" if letters and han / len(letters) > _ENOUGH_HAN and not kana else "en"
+    start = text[:_LOOKED_AT_CHARACTERS]
+    if start.isascii() or _KANA.search(start) or not (han := len(_HAN.findall(start))):
+        return "en"
+    return "zh" if han / sum(map(str.isalpha, start)) > _ENOUGH_HAN else "en"
 
 
-def split_sentences(document: Document) -> list[str]:
+def split_sentences(document: Document, guessed: str = "") -> list[str]:
     """Pieces of the text, by the document's own sentences or by `sentencex` for its language; a line end ends one too.
 
     The white space between two sentences goes with the second, as byte-level BPE has it ("Ġword"); what ends the text,
-    with the last. A text of white space alone has no sentence.
+    with the last. A text of white space alone has no sentence. `guessed` is its language where the document says none.
     """
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]
     text = document.text or ""
-    return list(_leading_space(_segments(text, document.language or guess_language(text))))
+    return list(_leading_space(_segments(text, document.language or guessed or guess_language(text))))
 
 
 def _segments(text: str, language: str) -> Iterator[str]:

@@ -33,6 +33,18 @@ _INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "lang
 _EXPECTED = {"tokens": (np.uint16, np.uint32), "rows": (np.float32,), **{name: (kind,) for name, kind in _INDEX.items()}}
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Documents as token ids, one after the other: `tokens` [T]; of every sentence its tokens and bytes of source, [S]; of every
+    document how many sentences it has, [D], and its language."""
+
+    tokens: np.ndarray
+    sentence_tokens: np.ndarray
+    sentence_bytes: np.ndarray
+    document_sentences: np.ndarray
+    languages: Sequence[str]
+
+
 class ShardWriter:
     """Use as a context: the folder appears, sealed, when it is left without an error. Raises RunError where the disk refuses."""
 
@@ -58,11 +70,8 @@ class ShardWriter:
             self._open = stack.pop_all()
         return self
 
-    def add_text(self, sentences: Sequence[np.ndarray], sentence_bytes: Sequence[int], language: str) -> None:
-        """One document as token ids by sentence, and how many bytes of source each sentence had."""
-        lengths = [len(tokens) for tokens in sentences]
-        tokens = np.concatenate(sentences) if sentences else np.zeros(0)
-        self._add(tokens.astype(self._type), lengths, sentence_bytes, language)
+    def add_texts(self, texts: Texts) -> None:
+        self._add(texts.tokens.astype(self._type), texts.sentence_tokens, texts.sentence_bytes, texts.document_sentences, texts.languages)
 
     def add_array(self, rows: np.ndarray, language: str = "") -> None:
         """One document of ready rows [t, ...]. Raises DataError where documents are not alike but for t."""
@@ -71,7 +80,7 @@ class ShardWriter:
                 f"document {self.counts['documents'] + 1} has rows of shape {rows.shape[1:]}, others {self._waiting[0].shape[1:]}",
                 "bring all documents to one shape",
             )
-        self._add(np.ascontiguousarray(rows, dtype=np.float32), [len(rows)], [rows.nbytes], language)
+        self._add(np.ascontiguousarray(rows, dtype=np.float32), [len(rows)], [rows.nbytes], [1], [language])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         # Closing a file writes what waits in it, so that too may fail, and must do so before the folder is sealed.
@@ -80,16 +89,23 @@ class ShardWriter:
                 raise error
             self._finish()
 
-    def _add(self, numbers: np.ndarray, lengths: Sequence[int], sentence_bytes: Sequence[int], language: str) -> None:
+    def _add(
+        self,
+        numbers: np.ndarray,
+        sentence_tokens: Sequence[int] | np.ndarray,
+        sentence_bytes: Sequence[int] | np.ndarray,
+        document_sentences: Sequence[int] | np.ndarray,
+        languages: Sequence[str],
+    ) -> None:
         counts = self.counts
-        self._append("sentences", counts["tokens"] + np.cumsum(lengths))
+        self._append("sentences", counts["tokens"] + np.cumsum(sentence_tokens))
         self._append("bytes", counts["bytes"] + np.cumsum(sentence_bytes))
-        counts["documents"] += 1
-        counts["sentences"] += len(lengths)
+        self._append("documents", counts["sentences"] + np.cumsum(document_sentences))
+        self._append("languages", [self.languages.setdefault(language, len(self.languages)) for language in languages])
+        counts["documents"] += len(languages)
+        counts["sentences"] += len(sentence_tokens)
         counts["tokens"] += len(numbers)
-        counts["bytes"] += int(sum(sentence_bytes))
-        self._append("documents", [counts["sentences"]])
-        self._append("languages", [self.languages.setdefault(language, len(self.languages))])
+        counts["bytes"] += int(np.sum(sentence_bytes))
         self._waiting.append(numbers)
         self._waiting_numbers += numbers.size
         if self._waiting_numbers >= SHARD_NUMBERS:
@@ -100,10 +116,11 @@ class ShardWriter:
 
     def _flush(self) -> None:
         name = "tokens" if self.modality == "text" else "rows"
-        numbers = np.concatenate(self._waiting)
+        first, count = self._waiting[0], sum(map(len, self._waiting))
         with (self.folder / f"{name}-{self._shards:05d}.safetensors").open("wb") as file:
-            file.write(_header(name, numbers.dtype, numbers.shape))
-            numbers.tofile(file)
+            file.write(_header(name, first.dtype, (count, *first.shape[1:])))
+            for numbers in self._waiting:
+                numbers.tofile(file)
         self._waiting, self._waiting_numbers, self._shards = [], 0, self._shards + 1
 
     def _finish(self) -> None:

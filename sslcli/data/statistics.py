@@ -1,12 +1,14 @@
 """What is worth knowing of a corpus before a model learns from it, counted in bounded memory while it streams by."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sslcli.data.draws import name_key
+from sslcli.data.shards import Texts
 
 MOST_HASHES = 1 << 20
 
@@ -24,6 +26,12 @@ class DuplicateLines:
     lines: int = 0
     again: int = 0
     example: str = ""
+
+    def add_lines(self, text: str) -> None:
+        """Every line of a text that is not blank, without the white space around it."""
+        for line in text.splitlines():
+            if bare := line.strip():
+                self.add(bare)
 
     def add(self, line: str) -> None:
         key = name_key(line)
@@ -58,15 +66,17 @@ class Statistics:
     tokens_by_language: Counter[str] = field(default_factory=Counter)
     duplicates: DuplicateLines = field(default_factory=DuplicateLines)
 
-    def add(self, tokens: list[np.ndarray], text_bytes: int, language: str, unknown: int | None) -> None:
-        count = sum(len(part) for part in tokens)
-        self.documents += 1
-        self.sentences += len(tokens)
-        self.tokens += count
-        self.bytes += text_bytes
-        self.tokens_by_language[language] += count
+    def add(self, texts: Texts, languages: Sequence[str], unknown: int | None) -> None:
+        """`languages` as they are to be reported, by document."""
+        self.documents += len(texts.languages)
+        self.sentences += len(texts.sentence_tokens)
+        self.tokens += len(texts.tokens)
+        self.bytes += int(texts.sentence_bytes.sum())
+        ends = np.cumsum(texts.sentence_tokens)[np.cumsum(texts.document_sentences) - 1] if len(languages) else []
+        for language, tokens in zip(languages, np.diff(ends, prepend=0).tolist(), strict=True):
+            self.tokens_by_language[language] += tokens
         if unknown is not None:
-            self.unknown += sum(int((part == unknown).sum()) for part in tokens)
+            self.unknown += int((texts.tokens == unknown).sum())
 
     def facts(self) -> dict[str, Any]:
         """For the manifest."""

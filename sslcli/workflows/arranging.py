@@ -3,7 +3,6 @@
 import inspect
 import json
 import sys
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from sslcli.data.arrangements import Arrangement, Rows
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import SampleDraws, name_key
-from sslcli.errors import DataError, ModelError, PluginError
-from sslcli.folders import read_sealed, sealed
-from sslcli.workflows.tokenizing import cache_folder, discard, keep_first
+from sslcli.errors import DataError, PluginError
+from sslcli.folders import sealed
+from sslcli.workflows.caching import Say, cache_folder, cached, quiet, refuse_damaged
+from sslcli.workflows.interrupting import stopping_at_once
 
 FORMAT = 2  # of the cached rows; another one makes all rows anew
 VALUES, LENGTHS = "values.int64", "lengths.int64"  # bare little-endian numbers: n rows of equal width, and n lengths
@@ -43,27 +43,24 @@ class Source:
         return len(self.rows)
 
 
-def arranged(objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus) -> Source:
+def arranged(
+    objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus, say: Say = quiet
+) -> Source:
     """The rows of a corpus, from the cache where they are whole, else arranged in memory that does not grow with them.
 
-    The code of whoever arranges is part of the key, so that an author who edits it gets new rows. Of several makers of the
-    same rows the first to finish wins, and the others use what it wrote. Raises DataError where there is not one sample,
-    PluginError where the rows are not of one shape.
+    The code of whoever arranges is part of the key, so that an author who edits it gets new rows. Raises DataError where there
+    is not one sample, PluginError where the rows are not of one shape, Stopping where a signal asks to stop.
     """
     code = [_code_of(cls) for cls in (Arrangement, *classes.values())]
     given = {name: part.model_dump(mode="json") for name, part in options.items()}
     key = name_key(json.dumps([FORMAT, code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit], sort_keys=True))
-    folder = cache_folder() / "rows" / f"{key:016x}"
-    own = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
-    if folder.is_dir():
-        try:
-            return Source(objective, corpus, *_mapped(folder))
-        except ModelError:
-            discard(folder, own)
-    with sealed(own, {"objective": "+".join(classes)}) as aside:
-        _write(objective.arrange(corpus), aside)
-    keep_first(own, folder)
-    return Source(objective, corpus, *_mapped(folder))
+
+    def make(folder: Path) -> None:
+        with sealed(folder, {"objective": "+".join(classes)}) as aside:
+            _write(objective.arrange(corpus), aside)
+
+    with stopping_at_once():
+        return Source(objective, corpus, *cached(cache_folder() / "rows" / f"{key:016x}", make, _mapped, say))
 
 
 def _code_of(cls: type) -> str:
@@ -97,6 +94,6 @@ def _write(chunks: Iterable[Rows], folder: Path) -> None:
 
 def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows and lengths. Raises ModelError where the folder is not what was written."""
-    read_sealed(folder)
+    refuse_damaged(folder)
     values, lengths = (np.memmap(folder / name, dtype=_INTEGER, mode="r") for name in (VALUES, LENGTHS))
     return values.reshape(len(lengths), -1), lengths

@@ -3,35 +3,34 @@
 import hashlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
-from sslcli.data.documents import Document
-from sslcli.data.sentences import guess_language, split_sentences
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.errors import ConfigError, DataError, ModelError, SslError, UsageError
+from sslcli.engine.stopping import Stopping
+from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
 from sslcli.folders import MANIFEST
 from sslcli.reports import Passage, Report, Score, Span, Table
+from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
+from sslcli.workflows.caching import cache_folder as cache_folder
+from sslcli.workflows.cutting import portions, write_portion
+from sslcli.workflows.interrupting import in_thread, stopping_at_once
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
-PORTION_CHARACTERS = 2_000_000  # encoded at once
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
 FORMAT = 2  # of the cache; another one makes all shards anew
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -45,89 +44,48 @@ class Tokenized:
     notes: Sequence[str]
 
 
-def quiet(sentence: str) -> None:
-    """For callers that show no progress."""
-
-
-def cache_folder() -> Path:
-    return Path(os.environ.get("SSLCLI_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli")
-
-
 def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
     """Learn or take a tokenizer and write the shards of all training data to `folder`, which appears whole or not at all.
 
-    Shards that stand there are replaced. Raises UsageError where something else stands there.
+    Shards that stand there are replaced. Raises UsageError where something else stands there, StopRequest where a signal asks
+    to stop.
     """
     if os.path.lexists(folder) and not _is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
-    return _tokenize(expand(data.train, data.reader), data, settings, folder, say)
+    with _stopping_in_words():
+        _tokenize(expand(data.train, data.reader), data, settings, folder, say)
+        return opened(folder)
 
 
 def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
     """Shards from the cache where the same data was cut by the same tokenizer before, else new ones.
 
-    A single reference to a folder that `ssl tokenize` wrote is taken as it is. Of several writers of one corpus the first to
-    finish wins, and the others use what it wrote. `learnt` is where the tokenizer stands that
+    A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is where the tokenizer stands that
     was learnt from this data before: without it a run whose cache is gone could not be resumed, because the library's
-    Unigram training ends a little differently every time.
+    Unigram training ends a little differently every time. Raises Stopping where a signal asks to stop.
     """
-    taken = Tokenizer.load(settings.source).hash if settings.source else None
-    if len(data.train) == 1 and _is_shards(data.train[0]):
-        tokenized = opened(Path(data.train[0]))
-        if taken not in (None, tokenized.tokenizer.hash):
-            raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
-        return tokenized
-    sources = expand(data.train, data.reader)
-    key = [
-        FORMAT,
-        [fingerprint(source, data) for source in sources],
-        data.reader_options,
-        data.limit,
-        settings.model_dump(mode="json"),
-        taken,
-    ]
-    folder = cache / "shards" / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
-    own = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
-    if folder.is_dir():
-        try:
-            return opened(folder)
-        except (DataError, ModelError) as error:
-            say(f"the cache is damaged and made anew: {error.message}")
-            discard(folder, own)
-    if learnt is not None and settings.source is None:
-        settings = settings.model_copy(update={"source": str(learnt)})
-    _tokenize(sources, data, settings, own, say)
-    keep_first(own, folder)
-    return opened(folder)
-
-
-def _is_shards(folder: str | Path) -> bool:
-    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
-
-
-def keep_first(own: Path, folder: Path) -> None:
-    """Gives what stands in `own` its name in the cache, or removes it where another writer was faster."""
-    try:
-        own.rename(folder)
-    except OSError:
-        shutil.rmtree(own, ignore_errors=True)
-
-
-def discard(folder: Path, aside: Path) -> None:
-    """What is damaged in the cache; renamed first, so that no other process finds a half of it."""
-    try:
-        folder.rename(aside)
-    except OSError:  # another process was faster
-        return
-    shutil.rmtree(aside, ignore_errors=True)
+    with stopping_at_once():
+        taken = Tokenizer.load(settings.source).hash if settings.source else None
+        if len(data.train) == 1 and _is_shards(data.train[0]):
+            tokenized = opened(Path(data.train[0]))
+            if taken not in (None, tokenized.tokenizer.hash):
+                raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
+            return tokenized
+        sources = expand(data.train, data.reader)
+        learning = settings if learnt is None or settings.source else settings.model_copy(update={"source": str(learnt)})
+        folder = cache / "shards" / _key(sources, data, settings, taken)
+        return cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
 
 
 def opened(folder: Path) -> Tokenized:
-    """Shards that stand on disk. Raises DataError or ModelError where they are damaged."""
+    """Shards that stand on disk. Raises DataError or ModelError where they are not what was written."""
+    try:
+        refuse_damaged(folder)
+    except ModelError as error:
+        raise DataError(error.message, "tokenize the data again") from error
     shards = map_shards(folder)
     facts = shards.manifest.get("statistics") or {}
-    tokenizer = Tokenizer.load(folder / "tokenizer")
-    return Tokenized(folder, tokenizer, shards.fingerprint, _report(facts, folder), _notes(facts))
+    return Tokenized(folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts))
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
@@ -140,18 +98,41 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
 
 
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
-    """Taken from a directory where `settings.source` names one, else learnt from the data."""
+    """Taken from a directory where `settings.source` names one, else learnt from the data. Raises StopRequest as `tokenize` does."""
     if settings.source:
         return Tokenizer.load(settings.source)
-    return _learn(expand(data.train, data.reader), data, settings, say)
+    with _stopping_in_words():
+        return _learn(expand(data.train, data.reader), data, settings, say)
 
 
-def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> Tokenized:
+@contextmanager
+def _stopping_in_words() -> Iterator[None]:
+    try:
+        with stopping_at_once():
+            yield
+    except (Stopping, KeyboardInterrupt) as stop:
+        preempted = isinstance(stop, Stopping) and stop.reason == "preempted"
+        kind, what = (Preempted, "preempted") if preempted else (Interrupted, "interrupted")
+        raise kind(f"{what} while the data was cut, and nothing was written", "the same command begins again") from stop
+
+
+def _is_shards(folder: str | Path) -> bool:
+    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
+
+
+def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, taken: str | None) -> str:
+    """The name of shards in the cache: another one where the data, its reading or the tokenizer are others."""
+    found = [fingerprint(source, data) for source in sources]
+    key = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
+    return hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> None:
     tokenizer = Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
     statistics, facts = Statistics(), {}
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
-        for portion in _portions(documents(sources, data)):
-            _write(writer, portion, tokenizer, statistics)
+        for portion in portions(documents(sources, data)):
+            write_portion(writer, portion, tokenizer, statistics)
             if statistics.documents == len(portion):
                 say(_prediction(statistics, sources, tokenizer, data.limit))
             else:
@@ -159,7 +140,6 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
         if not statistics.tokens:
             raise DataError(f"there is no text in {', '.join(data.train)}", "check --data, and the field that holds the text")
         facts["statistics"] = statistics.facts()
-    return opened(folder)
 
 
 def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
@@ -172,15 +152,26 @@ def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSet
             problems_of(error, cls.Options, prefix="tokenizer.options"), f"ssl plugins show {kind} lists the options"
         ) from error
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
+
+    def learn(go_on: Callable[[], None]) -> Tokenizer:
+        texts = _texts_to_learn_from(sources, data, cls.most_bytes)
+        return Tokenizer(trainer.train(_watched(texts, go_on), settings.vocabulary))
+
     try:
-        tokenizer = Tokenizer(trainer.train(_texts_to_learn_from(sources, data, cls.most_bytes), settings.vocabulary))
-    except SslError:
+        tokenizer = in_thread(learn)
+    except (SslError, Stopping):
         raise
     except Exception as error:  # the library has no class of its own for what it cannot learn
         raise DataError(f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}", "try a larger --vocabulary") from error
     if tokenizer.size - int(tokenizer.specials.sum()) < 1:
         raise DataError(f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data")
     return tokenizer
+
+
+def _watched(texts: Iterator[str], go_on: Callable[[], None]) -> Iterator[str]:
+    for text in texts:
+        go_on()
+        yield text
 
 
 def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_bytes: int) -> Iterator[str]:
@@ -198,47 +189,6 @@ def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_byt
             left -= len(portion.encode())
             if left < 0:
                 return
-
-
-def _portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
-    gathered: list[Document] = []
-    size = 0
-    for document in stream:
-        gathered.append(document)
-        size += len(document.text or "")
-        if size >= PORTION_CHARACTERS:
-            yield gathered
-            gathered, size = [], 0
-    if gathered:
-        yield gathered
-
-
-def _write(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenizer, statistics: Statistics) -> None:
-    split = [split_sentences(document) for document in portion]
-    encoded = _encoded((sentence for sentences in split for sentence in sentences), tokenizer)
-    for document, sentences in zip(portion, split, strict=True):
-        pairs = [(tokens, len(text.encode("utf-8", "replace"))) for text in sentences if len(tokens := next(encoded))]
-        for line in (document.text or "").splitlines():
-            if line.strip():
-                statistics.duplicates.add(line.strip())
-        if pairs:
-            tokens, sizes = zip(*pairs, strict=True)
-            writer.add_text(tokens, sizes, document.language)
-            language = document.language or f"not said, split as {guess_language(document.text or '')}"
-            statistics.add(list(tokens), sum(sizes), language, tokenizer.unknown)
-
-
-def _encoded(sentences: Iterator[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
-    """Token ids of each sentence; the library is never given more than a portion, however long a document is."""
-    gathered: list[str] = []
-    size = 0
-    for sentence in sentences:
-        gathered.append(sentence)
-        size += len(sentence)
-        if size >= PORTION_CHARACTERS:
-            yield from tokenizer.encode_batch(gathered)
-            gathered, size = [], 0
-    yield from tokenizer.encode_batch(gathered)
 
 
 def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None) -> str:

@@ -147,7 +147,6 @@ BAD_REFERENCES = [
     " ",
     "zh=",
     "zh=nowhere.txt",
-    "\0",
 ]
 
 

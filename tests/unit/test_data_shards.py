@@ -8,7 +8,7 @@ import pytest
 
 from sslcli.data import shards as shards_module
 from sslcli.data.corpus import Corpus
-from sslcli.data.shards import ShardWriter, map_shards, map_tensor, read_manifest
+from sslcli.data.shards import ShardWriter, Texts, map_shards, map_tensor, read_manifest
 from sslcli.errors import DataError
 
 
@@ -17,12 +17,18 @@ def documents(count=40, seed=0):
     return [[random.integers(0, 70_000, int(random.integers(1, 9))) for _ in range(int(random.integers(1, 6)))] for _ in range(count)]
 
 
+def one_document(sentences, language):
+    """Ten bytes a token."""
+    sizes = np.asarray([len(sentence) for sentence in sentences])
+    return Texts(np.concatenate(sentences), sizes, 10 * sizes, np.asarray([len(sentences)]), [language])
+
+
 def written(folder, content, shard_numbers=50):
     original, shards_module.SHARD_NUMBERS = shards_module.SHARD_NUMBERS, shard_numbers
     try:
         with ShardWriter(folder, {"made": "here"}) as writer:
             for number, sentences in enumerate(content):
-                writer.add_text(sentences, [10 * len(s) for s in sentences], "zh" if number % 3 == 0 else "en")
+                writer.add_texts(one_document(sentences, "zh" if number % 3 == 0 else "en"))
     finally:
         shards_module.SHARD_NUMBERS = original
     return folder
@@ -97,7 +103,7 @@ def test_documents_of_one_sentence_stay_for_training_where_there_are_few(tmp_pat
 def test_as_many_languages_as_documents(tmp_path):
     with ShardWriter(tmp_path / "tongues", {}) as writer:
         for number in range(40_000):
-            writer.add_text([np.arange(1)], [1], f"language-{number}")
+            writer.add_texts(one_document([np.arange(1)], f"language-{number}"))
     corpus = Corpus.open(tmp_path / "tongues", sequence_tokens=8)
     assert corpus.languages[corpus.language_of(39_999)] == "language-39999"
 
@@ -198,7 +204,7 @@ def test_coarse_damage_is_found_without_hashing(damage, tmp_path):
 def test_nothing_is_left_when_writing_fails(tmp_path):
     def write_half():
         with ShardWriter(tmp_path / "half", {}) as writer:
-            writer.add_text([np.arange(5)], [5], "")
+            writer.add_texts(one_document([np.arange(5)], ""))
             raise RuntimeError("by hand")
 
     with pytest.raises(RuntimeError, match="by hand"):

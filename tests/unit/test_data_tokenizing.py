@@ -20,7 +20,7 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.statistics import DuplicateLines
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError, RunError, UsageError
-from sslcli.workflows import tokenizing
+from sslcli.workflows import cutting, tokenizing
 from sslcli.workflows.sources import documents, expand
 from sslcli.workflows.tokenizing import shards_for, show_pieces, tokenize, tokenizer_for
 
@@ -209,16 +209,16 @@ def test_a_large_document_is_encoded_in_portions(tmp_path, monkeypatch):
     (tmp_path / "c.txt").write_text(text)
     whole = tokenize(settings(tmp_path / "c.txt"), BYTE_PIECES, tmp_path / "whole")
     taken, largest = TokenizerSettings(source=str(whole.folder)), []
-    encode = Tokenizer.encode_batch
-    monkeypatch.setattr(Tokenizer, "encode_batch", lambda self, texts: largest.append(sum(map(len, texts))) or encode(self, texts))
-    monkeypatch.setattr(tokenizing, "PORTION_CHARACTERS", 1_000)
+    encode = Tokenizer.encode_together
+    monkeypatch.setattr(Tokenizer, "encode_together", lambda self, texts: largest.append(sum(map(len, texts))) or encode(self, texts))
+    monkeypatch.setattr(cutting, "PORTION_CHARACTERS", 1_000)
     portions = tokenize(settings(tmp_path / "c.txt"), taken, tmp_path / "portions")
     assert portions.fingerprint == whole.fingerprint
     assert max(largest) < 1_100 < len(text)
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(tokenizing, "PORTION_CHARACTERS", 10_000)
+    monkeypatch.setattr(cutting, "PORTION_CHARACTERS", 10_000)
     monkeypatch.setattr(files_module, "_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(shards_module, "SHARD_NUMBERS", 10_000)
     (tmp_path / "small.txt").write_text("The cat sees the dog in the garden.\n" * 500)

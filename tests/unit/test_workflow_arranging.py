@@ -84,7 +84,10 @@ def test_damaged_rows_are_made_anew(cache, objective, damage, name):
     (folder,) = cache.iterdir()
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     damage(folder / name)
-    source = arranged(objective, CLASSES, OPTIONS, corpus)
+    said = []
+    source = arranged(objective, CLASSES, OPTIONS, corpus, said.append)
+    assert "damaged" in said[0]
+    assert name in said[0]
     assert np.array_equal(source.rows, values)
     assert np.array_equal(source.lengths, lengths)
     assert list(cache.iterdir()) == [folder]
@@ -92,21 +95,29 @@ def test_damaged_rows_are_made_anew(cache, objective, damage, name):
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
 
-def test_makers_at_once_share_what_the_first_wrote(cache, objective, monkeypatch):
+def test_of_makers_at_once_one_makes_and_all_share(cache, objective, monkeypatch):
     corpus = tiny_corpus()
     values, lengths = plain_rows(objective, corpus)
-    together, found = threading.Barrier(3, timeout=20), []
+    waiting, found, asked, said = threading.Event(), [], [], []
 
     def arrange(corpus):
-        together.wait()  # all have found the cache empty
+        asked.append(corpus)
+        assert waiting.wait(timeout=20)  # two others have found the cache empty and wait
         yield Rows(values, lengths)
 
+    def say(sentence):
+        said.append(sentence)
+        if len(said) == 2:
+            waiting.set()
+
     monkeypatch.setattr(objective, "arrange", arrange)
-    makers = [threading.Thread(target=lambda: found.append(arranged(objective, CLASSES, OPTIONS, corpus))) for _ in range(3)]
+    makers = [threading.Thread(target=lambda: found.append(arranged(objective, CLASSES, OPTIONS, corpus, say))) for _ in range(3)]
     for maker in makers:
         maker.start()
     for maker in makers:
         maker.join()
+    assert len(asked) == 1
+    assert all(sentence.startswith("waiting for another process") for sentence in said)
     assert len(found) == 3
     assert all(np.array_equal(source.rows, values) for source in found)
     assert len({source.lengths.filename for source in found}) == 1

@@ -1,0 +1,131 @@
+"""What is made once and kept: one maker at a time, whole or not there, and hashed again whenever it may have changed.
+
+    cache/shards/KEY  cache/rows/KEY    sealed folders (sslcli/folders.py)
+    cache/locks/KEY                     held by who makes KEY; the system frees it when its holder dies, however that happens
+    cache/trusted/KEY                   how the files of a folder stood when they were last hashed and found whole
+
+To hash a large corpus takes longer than to begin to learn from it, so it is done only where the size, the times or the inode
+of a file are others than when it was hashed last. The time of the last change of an inode (ctime) is among them: writing,
+truncating, replacing and copying all move it, and no call sets it back. What is left is a disk that gives other bytes than
+were written without saying so; whoever suspects one deletes cache/trusted.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from sslcli.errors import DataError, ModelError, RunError
+from sslcli.folders import read_sealed, write_atomically
+
+CLOCK_TICK_SECONDS = 0.02  # within one, a file can change without a change of its times
+Say = Callable[[str], None]
+Found = TypeVar("Found")
+
+
+def quiet(sentence: str) -> None:
+    """For callers that show no progress."""
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("SSLCLI_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli")
+
+
+def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], Found], say: Say = quiet) -> Found:
+    """What `read` finds in a folder of the cache, which `make` writes, sealed, where it is missing or damaged.
+
+    Of several makers at once one makes, and the others wait and read. `read` raises DataError or ModelError where the folder
+    is damaged; that is said, and the folder made anew.
+    """
+    try:
+        if folder.is_dir():
+            return read(folder)
+    except (DataError, ModelError):
+        pass  # said below, by the one who makes it anew
+    with _only_maker(folder, say):
+        _clear_leftovers(folder)
+        try:
+            if folder.is_dir():
+                return read(folder)
+        except (DataError, ModelError) as error:
+            say(f"the cache is damaged and made anew: {error.message}")
+            shutil.rmtree(folder, ignore_errors=True)
+        make(folder)
+        return read(folder)
+
+
+def refuse_damaged(folder: Path) -> None:
+    """Raises ModelError where a sealed folder is not what was written, naming the file; cheap where nothing was touched since."""
+    record = cache_folder() / "trusted" / hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=12).hexdigest()
+    state = _state(folder)
+    if state and _recorded(record) == state:
+        return
+    read_sealed(folder)
+    with suppress(RunError, OSError):  # a cache that takes no more costs the hashing of next time, not this run
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, json.dumps(state))
+
+
+def _state(folder: Path) -> dict[str, list[int]]:
+    """Of every file what changes with it, taken when the clock has left the moment of the last change."""
+    found = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    newest = max((status.st_ctime for status in found.values()), default=0.0)
+    time.sleep(min(max(newest + CLOCK_TICK_SECONDS - time.time(), 0.0), CLOCK_TICK_SECONDS))
+    return {
+        path.relative_to(folder).as_posix(): [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
+        for path, status in found.items()
+    }
+
+
+def _recorded(record: Path) -> Any:
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def _only_maker(folder: Path, say: Say) -> Iterator[None]:
+    """Waits for another maker of the same folder. On a disk that knows no locks each makes its own, and the last one stays."""
+    with ExitStack() as stack:
+        lock = _lock_file(folder.parent, folder.name)
+        if lock is not None and not _taken(stack.enter_context(lock)):
+            say(f"waiting for another process, which is making {folder}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _lock_file(parent: Path, key: str) -> IO[str] | None:
+    path = parent.parent / "locks" / f"{parent.name}-{key}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError:
+        return None  # who writes the folder says what is wrong with the disk
+
+
+def _taken(lock: IO[str]) -> bool:
+    """Whether the lock is ours now; a disk that knows no locks keeps nobody waiting."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """What killed makers left, of this folder and of all that nobody is making now. They are named .WHY-KEY-MARK."""
+    for path in folder.parent.glob(".*-*-*"):
+        key = path.name.split("-")[1]
+        with ExitStack() as stack:
+            lock = _lock_file(folder.parent, key) if key != folder.name else None
+            if key == folder.name or (lock is not None and _taken(stack.enter_context(lock))):
+                shutil.rmtree(path, ignore_errors=True)

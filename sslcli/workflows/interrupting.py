@@ -1,0 +1,71 @@
+"""Ctrl-C and SIGTERM while data is prepared: what runs ends where it stands, because all of it is written aside."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from sslcli.engine.stopping import Stopping
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+PATIENCE_SECONDS = 1.0
+Made = TypeVar("Made")
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Inside it a signal raises Stopping or KeyboardInterrupt, after whoever listened before has heard it too.
+
+    Only for work that leaves nothing behind wherever it ends. Outside the main thread, which alone hears signals, it does nothing.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if callable(listener := before[number]):
+            listener(number, frame)
+        raise Stopping("interrupted" if number == signal.SIGINT else "preempted")
+
+    heard = [number for number, listener in before.items() if listener not in (signal.SIG_IGN, None)]
+    heard = heard if threading.current_thread() is threading.main_thread() else []
+    try:
+        for number in heard:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def in_thread(work: Callable[[Callable[[], None]], Made]) -> Made:
+    """What `work` gives or raises. A library that does not look at signals for minutes is called in a thread, and this one waits.
+
+    `work` is given a function to call wherever it is in Python's hands: it raises Stopping there once nobody waits any more.
+    A thread that is in the library's hands then is left to itself.
+    """
+    made: list[Made] = []
+    failed: list[BaseException] = []
+    left = threading.Event()
+
+    def go_on() -> None:
+        if left.is_set():
+            raise Stopping("interrupted")
+
+    def run() -> None:
+        try:
+            made.append(work(go_on))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        left.set()
+        thread.join(PATIENCE_SECONDS)
+        raise
+    if failed:
+        raise failed[0]
+    return made[0]
