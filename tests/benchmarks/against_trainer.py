@@ -1,256 +1,157 @@
-"""One training step here and in Hugging Face's Trainer: equal losses first, then interleaved seconds.
+"""One training step here and in Hugging Face's Trainer: equal losses first, then interleaved seconds, then memory.
 
-    python tests/benchmarks/against_trainer.py [mlm-128] [mlm-512] [clm-256] [--steps 12] [--rounds 3]
+    python tests/benchmarks/against_trainer.py [WORKLOAD ...] [--steps 12] [--rounds 5] [--bf16] [--compile]
 
-Both sides start from the same weights, read the same tokens with the same targets, and use AdamW, clipping at 1.0 and
-no dropout. Before anything is timed, 20 steps of both must give losses that differ by at most 1e-4; a pair that does
-not is reported and not timed. Lengths are lognormal (mean fill .47 of the longest), as in real text cut by document.
-The peer runs in float32, its default, and tuned in bf16; either way it gets our batches of like lengths, which are kinder
-to padding than its own random ones, with their masks ready-made. Ours makes them inside the timed step.
+Both start from the same weights, read the same sequences with the same targets, and use AdamW, clipping at 1.0 and no
+dropout. Before anything is timed, 20 steps on the same batches must give losses that differ by at most 1e-4; a pair that
+does not is reported and not timed. Lengths are lognormal (mean fill .47 of the longest), as in text cut by document.
+
+The peer stands in several rows: as it comes (float32, random batches, padded to the longest of each), then grouped (it gets
+our batches of like lengths, which its own group_by_length would give), then in bf16, then compiled. Its masks and padding
+are ready-made; ours are made within the timed steps. bf16 is measured where the processor multiplies it, or with --bf16.
 """
 
 import argparse
 import json
-import math
-import os
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
+from workloads import SETTLING_STEPS, WORKLOADS, Ours, Timed, Workload
 
-import numpy as np
+# isort: split
 import torch
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
-from transformers.utils import logging as transformers_logging
+from peers import Peer, peer_batches, peer_model, train_peer
 
-from sslcli import registry
-from sslcli.contracts import Frame
-from sslcli.data.batches import Sample
-from sslcli.data.draws import SampleDraws
-from sslcli.data.sampler import Sampler
-from sslcli.engine.checkpoint import Checkpoints, Progress
-from sslcli.engine.events import Event, Stepped
-from sslcli.engine.learner import Learner
-from sslcli.engine.loading import Loader
-from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.precision import choose_hardware
-from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings
-from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Plan
-from sslcli.engine.trainer import Trainer as OurTrainer
-from sslcli.workflows.models import load_pretrained
+from sslcli.engine.precision import Hardware
 
-IGNORED, PAD, MASK, SPECIALS = -100, 0, 4, 5
-RATE, SEED = 1e-4, 0
-SETTLING_STEPS = 3  # of every round, not timed
+CHECKED_STEPS, LARGEST_DIFFERENCE = 20, 1e-4
+PAIRS = (  # ours against what it is held to
+    ("ours fp32", "trainer fp32"),
+    ("ours fp32", "trainer fp32 grouped"),
+    ("ours bf16", "trainer fp32"),
+    ("ours bf16", "trainer bf16 grouped"),
+    ("ours fp32 compiled", "trainer fp32 compiled"),
+    ("ours bf16 compiled", "trainer bf16 grouped"),
+    ("ours bf16 compiled", "trainer bf16 compiled"),
+)
 
 
-@dataclass(frozen=True)
-class Workload:
-    """`longest` in tokens; `batch` in sequences."""
-
-    objective: str
-    longest: int
-    batch: int
-    vocabulary: int
+def hardware(bf16: bool = False, compile: bool = False) -> Hardware:
+    return Hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"), torch.bfloat16 if bf16 else None, compile)
 
 
-WORKLOADS = {
-    "mlm-128": Workload("mlm", 128, 32, 30_522),
-    "mlm-512": Workload("mlm", 512, 8, 30_522),
-    "clm-256": Workload("clm", 256, 4, 50_257),
-}
+def multiplies_bf16() -> bool:
+    return torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-class Words:
-    """What an objective needs to know of a tokenizer."""
-
-    def __init__(self, vocabulary: int) -> None:
-        self.size, self.mask = vocabulary, MASK
-        self.specials = np.arange(vocabulary) < SPECIALS
-        self.continues = np.zeros(vocabulary, dtype=bool)
-
-
-class Ours:
-    """Our loop on a workload, from the peer's weights."""
-
-    def __init__(self, workload: Workload, folder: Path, precision: str) -> None:
-        self.hardware, self.folder = choose_hardware(HardwareSettings(device="cpu", precision=precision)), folder
-        pretrained = load_pretrained(str(folder))
-        objective_class = registry.load("objectives", workload.objective)
-        frame = Frame(pretrained.settings, Words(workload.vocabulary))
-        with torch.device("meta"):
-            self.twin = objective_class(objective_class.Options(), frame)
-        backbone, head = pretrained.network()
-        learnable = objective_class(objective_class.Options(), frame)
-        learnable.head.load_state_dict(head.state_dict())
-        self.learner = Learner(backbone, learnable)
-        self.samples = sequences(workload)
-        self.workload = workload
-
-    def sample(self, number: int, draws: SampleDraws) -> Sample:
-        tokens = self.samples[number]
-        return Sample(tokens, fields={"bytes": float(len(tokens))})
-
-    def loader(self) -> Loader:
-        lengths = np.asarray([len(tokens) for tokens in self.samples])
-        sampler = Sampler(lengths, self.workload.batch, "sequences", SEED)
-        return Loader(self.sample, self.twin, sampler, seed=SEED, unit="sequences", micro_batch_size=None)
-
-    def peer_batches(self, count: int) -> Iterator[dict[str, torch.Tensor]]:
-        """The very batches of our loop, padded to their longest, with labels where we have targets."""
-        for _, work in zip(range(count), self.loader().steps(0), strict=False):
-            (views,) = work.views
-            lengths = views.inputs.packing.lengths
-            labels_T = torch.full_like(views.inputs.tokens_T, IGNORED)
-            if self.workload.objective == "mlm":
-                labels_T[views.places_N] = views.targets_N
-            else:
-                labels_T = views.inputs.tokens_T  # the peer shifts them itself
-            pad = torch.nn.utils.rnn.pad_sequence
-            tokens, labels = views.inputs.tokens_T.split(lengths), labels_T.split(lengths)
-            yield {
-                "input_ids": pad(tokens, batch_first=True, padding_value=PAD),
-                "attention_mask": pad([torch.ones(length, dtype=torch.int64) for length in lengths], batch_first=True),
-                "labels": pad(labels, batch_first=True, padding_value=IGNORED),
-            }
-
-    def train(self, steps: int) -> tuple[list[float], float]:
-        """Losses of all steps, and seconds of those after the first SETTLING_STEPS."""
-        seen: list[tuple[float, float]] = []
-
-        def observe(event: Event) -> None:
-            if isinstance(event, Stepped):
-                seen.append((event.loss, time.perf_counter()))
-
-        optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), OptimizerSettings(rate=RATE, beta2=0.999))
-        with tempfile.TemporaryDirectory() as folder:
-            one = Sampler(np.asarray([len(self.samples[0])]), 1, "sequences", SEED)
-            nothing = Loader(self.sample, self.twin, one, seed=SEED, unit="sequences", micro_batch_size=None)
-            OurTrainer(
-                self.learner, optimizer, self.loader(), nothing, schedule=ScheduleSettings(name="constant", warmup=0),
-                plan=Plan(steps, 1, steps, steps, False, SEED), hardware=self.hardware, checkpoints=Checkpoints(Path(folder), 1, {}),
-                stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
-            ).run(Progress(evaluated_step=0))  # fmt: skip
-        return [loss for loss, _ in seen], seen[-1][1] - seen[SETTLING_STEPS - 1][1]
+def loss_difference(workload: Workload, folder: Path, steps: int = CHECKED_STEPS) -> float:
+    """The largest difference between the losses of both, step by step, in float32 from the weights in `folder`."""
+    ours = Ours(workload, hardware(), folder)
+    peer = Peer(grouped=True)
+    batches = peer_batches(ours, steps, peer)
+    theirs = train_peer(type(peer_model(workload)).from_pretrained(folder), batches, peer)
+    return max(abs(a - b) for a, b in zip(ours.train(steps).losses, theirs.losses, strict=True))
 
 
-class Clock(TrainerCallback):
-    """The end of every step of the peer, by the same clock as ours."""
+def sides_of(workload: Workload, folder: Path, steps: int, bf16: bool, compile: bool) -> dict[str, Callable[[], Timed]]:
+    """Every row of the table as a function that trains `steps` steps from the weights in `folder`."""
+    model_class = type(peer_model(workload))
 
-    def __init__(self) -> None:
-        self.times: list[float] = []
+    def trainer(peer: Peer) -> Callable[[], Timed]:
+        return lambda: train_peer(model_class.from_pretrained(folder), peer_batches(Ours(workload, hardware(), folder), steps, peer), peer)
 
-    def on_step_end(self, *_: object, **__: object) -> None:
-        self.times.append(time.perf_counter())
+    def ours(bf16: bool = False, compile: bool = False) -> Callable[[], Timed]:
+        return lambda: Ours(workload, hardware(bf16, compile), folder).train(steps)
 
-
-class Ready(torch.utils.data.Dataset):
-    """Batches as items, so that the peer's loader has nothing left to do."""
-
-    def __init__(self, batches: list[dict[str, torch.Tensor]]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        return self.batches[index]
-
-
-def train_peer(model: torch.nn.Module, batches: list[dict[str, torch.Tensor]], tuned: bool) -> tuple[list[float], float]:
-    """Hugging Face's Trainer on ready-made batches in their order; `tuned`: bf16."""
-    clock, losses = Clock(), []
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder, per_device_train_batch_size=1, max_steps=len(batches), learning_rate=RATE, lr_scheduler_type="constant",
-            weight_decay=0.01, max_grad_norm=1.0, logging_steps=1, save_strategy="no", report_to="none", use_cpu=True,
-            bf16=tuned, disable_tqdm=True, seed=SEED, train_sampling_strategy="sequential",
-        )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=Ready(batches), data_collator=lambda items: items[0], callbacks=[clock])
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return losses, clock.times[-1] - clock.times[SETTLING_STEPS - 1]
+    grouped = not workload.causal  # rows of one length need no grouping
+    sides = {"trainer fp32": trainer(Peer())}
+    if grouped:
+        sides["trainer fp32 grouped"] = trainer(Peer(grouped=True))
+    sides["ours fp32"] = ours()
+    if compile:
+        sides |= {"trainer fp32 compiled": trainer(Peer(grouped=True, compile=True)), "ours fp32 compiled": ours(compile=True)}
+    if bf16:
+        sides |= {"trainer bf16 grouped": trainer(Peer(grouped=True, bf16=True)), "ours bf16": ours(bf16=True)}
+    if bf16 and compile:
+        sides |= {"trainer bf16 compiled": trainer(Peer(True, True, True)), "ours bf16 compiled": ours(bf16=True, compile=True)}
+    return sides
 
 
-def sequences(workload: Workload) -> list[np.ndarray]:
-    """Random tokens; lengths lognormal around .42 of the longest, blocks of a causal model all full."""
-    random = np.random.default_rng(SEED)
-    count = workload.batch * 64
-    lengths = np.full(count, workload.longest)
-    if workload.objective == "mlm":
-        lengths = np.clip(random.lognormal(math.log(0.42 * workload.longest), 0.6, count), 8, workload.longest).astype(int)
-    return [random.integers(SPECIALS, workload.vocabulary, length) for length in lengths]
-
-
-def peer_model(workload: Workload) -> torch.nn.Module:
-    torch.manual_seed(SEED)
-    if workload.objective == "mlm":
-        return BertForMaskedLM(
-            BertConfig(
-                vocab_size=workload.vocabulary, hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024,
-                hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=PAD,
-            )
-        )  # fmt: skip
-    sizes = {"vocab_size": workload.vocabulary, "n_embd": 256, "n_layer": 4, "n_head": 4, "n_positions": 512}
-    return GPT2LMHeadModel(GPT2Config(**sizes, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0))
-
-
-def compare(name: str, steps: int, rounds: int) -> dict[str, float | str]:
-    """Equal losses, then rounds of both peers and both of ours, each from the same weights."""
+def compare(name: str, given: argparse.Namespace) -> dict[str, object]:
+    """Equal losses, then rounds of all sides forth and back, then the peak memory of each in a process of its own."""
     workload = WORKLOADS[name]
     with tempfile.TemporaryDirectory() as folder:
-        start = peer_model(workload)
-        start.save_pretrained(folder)
-        ours_losses, _ = Ours(workload, Path(folder), "fp32").train(20)
-        batches = list(Ours(workload, Path(folder), "fp32").peer_batches(max(20, steps)))
-        peer_losses, _ = train_peer(type(start).from_pretrained(folder), batches[:20], tuned=False)
-        difference = max(abs(a - b) for a, b in zip(ours_losses, peer_losses, strict=True))
-        print(f"{name}: losses of 20 steps differ by at most {difference:.1e}", flush=True)
-        if difference > 1e-4:
+        peer_model(workload).save_pretrained(folder)
+        difference = loss_difference(workload, Path(folder))
+        print(f"{name}: losses of {CHECKED_STEPS} steps differ by at most {difference:.1e}", flush=True)
+        if difference > LARGEST_DIFFERENCE:
             return {"workload": name, "difference": difference}
-
-        sides: dict[str, Callable[[], float]] = {
-            "trainer fp32": lambda: train_peer(type(start).from_pretrained(folder), batches[:steps], tuned=False)[1],
-            "ours fp32": lambda: Ours(workload, Path(folder), "fp32").train(steps)[1],
-            "trainer bf16": lambda: train_peer(type(start).from_pretrained(folder), batches[:steps], tuned=True)[1],
-            "ours bf16": lambda: Ours(workload, Path(folder), "bf16").train(steps)[1],
-        }
+        sides = sides_of(workload, Path(folder), given.steps, given.bf16, given.compile)
         seconds: dict[str, list[float]] = {side: [] for side in sides}
-        for round_number in range(rounds):
+        settling = dict.fromkeys(sides, 0.0)
+        for round_number in range(given.rounds):
             for side in list(sides)[:: 1 if round_number % 2 == 0 else -1]:
-                seconds[side].append(sides[side]())
-    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches[SETTLING_STEPS:steps])
-    row: dict[str, float | str] = {"workload": name, "difference": difference}
+                taken = sides[side]()
+                seconds[side].append(taken.step_seconds)
+                settling[side] = max(settling[side], taken.settling_seconds)
+        memory = {side: peak_bytes(name, side, Path(folder), given.steps) for side in sides} if given.memory else {}
+        tokens = statistics.mean(Ours(workload, hardware(), Path(folder)).tokens(given.steps)[SETTLING_STEPS:])
+    ratios = print_table(seconds, settling, memory, tokens)
+    return {"workload": name, "difference": difference, "step_seconds": seconds, "ratios": ratios, "peak_bytes": memory}
+
+
+def print_table(
+    seconds: Mapping[str, list[float]], settling: Mapping[str, float], memory: Mapping[str, int], tokens: float
+) -> dict[str, list[float]]:
+    """Medians and ranges; returns the ratio of every round for each of PAIRS that was measured."""
+    print(f"  {'':24s}{'tokens/s':>9s}  {'range':>15s}  {'ms a step':>9s}  {'settling s':>10s}  {'peak MB':>7s}")
     for side, taken in seconds.items():
-        row[side] = tokens / statistics.median(taken)
-        print(f"  {side:14s} {row[side]:9,.0f} tokens/s   rounds {', '.join(f'{tokens / s:,.0f}' for s in taken)}", flush=True)
-    for precision in ("fp32", "bf16"):
-        ratios = [theirs / mine for theirs, mine in zip(seconds[f"trainer {precision}"], seconds[f"ours {precision}"], strict=True)]
-        row[f"ratio {precision}"] = statistics.median(ratios)
-        print(
-            f"  {precision}: {row[f'ratio {precision}']:.2f} times the Trainer's speed (rounds {', '.join(f'{r:.2f}' for r in ratios)})",
-            flush=True,
-        )
-    return row
+        spread = f"{tokens / max(taken):,.0f}-{tokens / min(taken):,.0f}"
+        middle = statistics.median(taken)
+        peak = f"{memory[side] / 1e6:,.0f}" if side in memory else "-"
+        print(f"  {side:24s}{tokens / middle:9,.0f}  {spread:>15s}  {1e3 * middle:9,.0f}  {settling[side]:10.1f}  {peak:>7s}", flush=True)
+    ratios = {}
+    for mine, theirs in PAIRS:
+        if mine in seconds and theirs in seconds:
+            rounds = [b / a for a, b in zip(seconds[mine], seconds[theirs], strict=True)]
+            ratios[f"{mine} / {theirs}"] = rounds
+            print(
+                f"  {mine} is {statistics.median(rounds):.2f} times {theirs} (rounds {', '.join(f'{r:.2f}' for r in rounds)})", flush=True
+            )
+    return ratios
+
+
+def peak_bytes(name: str, side: str, folder: Path, steps: int) -> int:
+    """The largest resident memory of a fresh process that trains one side, as Linux counts it (VmHWM)."""
+    words = [sys.executable, __file__, name, "--alone", side, "--folder", str(folder), "--steps", str(steps)]
+    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def train_alone(name: str, side: str, folder: Path, steps: int) -> None:
+    sides_of(WORKLOADS[name], folder, steps, "bf16" in side, "compiled" in side)[side]()
+    status = Path("/proc/self/status").read_text()
+    print(1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="WORKLOAD", help=", ".join(WORKLOADS))
-    parser.add_argument("--steps", type=int, default=12, help="steps of a round, the first three not timed")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=12, help=f"steps of a round, the first {SETTLING_STEPS} not timed")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=multiplies_bf16())
+    parser.add_argument("--compile", action="store_true", help="compiled rows too")
+    parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=sys.platform == "linux")
     parser.add_argument("--out", type=Path, help="write the rows as JSON")
+    parser.add_argument("--alone", metavar="SIDE", help="train one side and print its peak memory in bytes")
+    parser.add_argument("--folder", type=Path, help="where --alone finds the weights")
     given = parser.parse_args()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    rows = [compare(name, given.steps, given.rounds) for name in given.workloads]
+    if given.alone:
+        return train_alone(given.workloads[0], given.alone, given.folder, given.steps)
+    rows = [compare(name, given) for name in given.workloads]
     if given.out:
         given.out.write_text(json.dumps(rows, indent=1))
 

@@ -1,0 +1,178 @@
+"""What is timed: shapes, random sequences of lengths as in real text, and our own loop on them.
+
+Import it before torch: it says how waiting threads wait.
+"""
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
+
+import numpy as np
+import torch
+
+from sslcli import registry
+from sslcli.contracts import Frame
+from sslcli.core.initialize import initialize
+from sslcli.core.presets import BERT, GPT2
+from sslcli.core.settings import TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.data.batches import Sample
+from sslcli.data.draws import SampleDraws
+from sslcli.data.sampler import Sampler
+from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.engine.events import Event, Stepped
+from sslcli.engine.learner import Learner
+from sslcli.engine.loading import Loader
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
+from sslcli.engine.settings import OptimizerSettings, ScheduleSettings
+from sslcli.engine.stopping import Stopper
+from sslcli.engine.trainer import Plan, Trainer
+from sslcli.workflows.models import load_pretrained
+
+MASK, SPECIALS = 4, 5
+RATE, SEED = 1e-4, 0
+SETTLING_STEPS = 3  # of every round, not timed
+POOL_BATCHES = 64  # as many batches of different sequences there are
+MEDIAN_FILL, SPREAD, SHORTEST = 0.42, 0.6, 8  # lognormal lengths: their mean is .47 of the longest
+
+
+@dataclass(frozen=True)
+class Workload:
+    """`longest` in tokens; `batch` in sequences. Causal models read full rows, masked ones rows of mixed lengths."""
+
+    objective: str
+    longest: int
+    batch: int
+    vocabulary: int
+    depth: int = 4
+    width: int = 256
+    heads: int = 4
+
+    @property
+    def causal(self) -> bool:
+        return self.objective == "clm"
+
+    @property
+    def settings(self) -> TransformerSettings:
+        return TransformerSettings(
+            **{**(GPT2 if self.causal else BERT), "dropout": 0.0},
+            vocabulary=self.vocabulary, depth=self.depth, width=self.width, heads=self.heads,
+            feedforward_width=4 * self.width, longest_tokens=max(512, self.longest),
+        )  # fmt: skip
+
+
+WORKLOADS = {
+    "mlm-128-small": Workload("mlm", 128, 8, 30_522),
+    "mlm-128": Workload("mlm", 128, 32, 30_522),
+    "mlm-512": Workload("mlm", 512, 8, 30_522),
+    "clm-256": Workload("clm", 256, 4, 50_257),
+}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """`step_seconds`: of a step, those after the first SETTLING_STEPS, which took `settling_seconds` together."""
+
+    losses: Sequence[float]
+    step_seconds: float
+    settling_seconds: float
+
+
+class Words:
+    """What an objective needs to know of a tokenizer."""
+
+    def __init__(self, vocabulary: int) -> None:
+        self.size, self.mask = vocabulary, MASK
+        self.specials = np.arange(vocabulary) < SPECIALS
+        self.continues = np.zeros(vocabulary, dtype=bool)
+
+
+def sequences(workload: Workload) -> list[np.ndarray]:
+    random = np.random.default_rng(SEED)
+    count = workload.batch * POOL_BATCHES
+    lengths = np.full(count, workload.longest)
+    if not workload.causal:
+        drawn = random.lognormal(math.log(MEDIAN_FILL * workload.longest), SPREAD, count)
+        lengths = np.clip(drawn, min(SHORTEST, workload.longest), workload.longest).astype(int)
+    return [random.integers(SPECIALS, workload.vocabulary, length) for length in lengths]
+
+
+@dataclass
+class Ours:
+    """Our loop on a workload, from the weights in `folder`, or from fresh ones."""
+
+    workload: Workload
+    hardware: Hardware
+    folder: Path | None = None
+    samples: list[np.ndarray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        objective_class = registry.load("objectives", self.workload.objective)
+        pretrained = None if self.folder is None else load_pretrained(str(self.folder))
+        frame = Frame(self.workload.settings if pretrained is None else pretrained.settings, Words(self.workload.vocabulary))
+        with torch.device("meta"):
+            self.twin = objective_class(objective_class.Options(), frame)
+        learnable = objective_class(objective_class.Options(), frame)
+        if pretrained is None:
+            backbone = Transformer(frame.architecture)
+            initialize(backbone, torch.Generator().manual_seed(SEED))
+            initialize(learnable, torch.Generator().manual_seed(SEED))
+        else:
+            backbone, head = pretrained.network()
+            learnable.head.load_state_dict(head.state_dict())
+        self.learner = Learner(backbone, learnable).to(self.hardware.device)
+        if self.hardware.compile:
+            for block in backbone.blocks:
+                block.compile(dynamic=True)
+        self.samples = sequences(self.workload)
+
+    def sample(self, number: int, draws: SampleDraws) -> Sample:
+        tokens = self.samples[number]
+        return Sample(tokens, fields={"bytes": float(len(tokens))})
+
+    def loader(self) -> Loader:
+        lengths = np.asarray([len(tokens) for tokens in self.samples])
+        sampler = Sampler(lengths, self.workload.batch, "sequences", SEED)
+        return Loader(self.sample, self.twin, sampler, seed=SEED, unit="sequences", micro_batch_size=None)
+
+    def optimizer(self) -> Optimizer:
+        settings = OptimizerSettings(rate=RATE, beta2=0.999)
+        return Optimizer(self.learner.trained_parameters(), self.learner.groups(), settings)
+
+    def tokens(self, steps: int) -> list[int]:
+        """How many are read in each of the first `steps`."""
+        return [work.tokens for _, work in zip(range(steps), self.loader().steps(0), strict=False)]
+
+    def train(self, steps: int, log_every: int = 1) -> Timed:
+        """The product's own loop with clipping at 1.0; what is not a step (evaluation, a checkpoint) comes after the last."""
+        seen: list[tuple[int, float, float]] = []
+
+        def observe(event: Event) -> None:
+            if isinstance(event, Stepped):
+                seen.append((event.step, event.loss, time.perf_counter()))
+
+        with tempfile.TemporaryDirectory() as folder:
+            one = Sampler(np.asarray([len(self.samples[0])]), 1, "sequences", SEED)
+            nothing = Loader(self.sample, self.twin, one, seed=SEED, unit="sequences", micro_batch_size=None)
+            began = time.perf_counter()
+            Trainer(
+                Replica(self.learner), self.optimizer(), self.loader(), nothing, schedule=ScheduleSettings(name="constant", warmup=0),
+                plan=Plan(steps, log_every, steps, steps, False, SEED), hardware=self.hardware,
+                checkpoints=Checkpoints(Path(folder), 1, {}), stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
+            ).run(Progress(evaluated_step=0))  # fmt: skip
+        return timed(seen, began)
+
+
+def timed(seen: Sequence[tuple[int, float, float]], began: float) -> Timed:
+    """From (step, loss, end by the clock) of the steps that were logged; the first SETTLING_STEPS are apart."""
+    settled = next((entry for entry in seen if entry[0] >= SETTLING_STEPS), seen[-1])
+    steps = max(seen[-1][0] - settled[0], 1)
+    return Timed([loss for _, loss, _ in seen], (seen[-1][2] - settled[2]) / steps, settled[2] - began)
