@@ -6,6 +6,7 @@
 Only the command that stands on the line is imported; the others are a name and a sentence.
 """
 
+import errno
 import importlib
 import json
 import os
@@ -101,6 +102,11 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not write again
         return 1
+    except OSError as error:  # of a place that nobody looked at before: a name that no disk takes, a file that went away
+        code = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
+        return _report(
+            words, f"{str(error.filename)[:200]}: {error.strerror or error}", "check the path, its permissions and the disk", code
+        )
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(words, f"this should not have happened: {what}", "--debug shows where; please report it", 1)
