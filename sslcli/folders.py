@@ -125,6 +125,11 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
     return manifest
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether it is what an interrupted writer left."""
+    return path.name.startswith((_UNFINISHED, _REPLACED))
+
+
 def remove_unfinished(parent: Path) -> None:
     """Clear away what an interrupted writer left; call it only where no other writer can be at work.
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.place import place
-from sslcli.errors import RunError, SslError, nearest
+from sslcli.errors import Interrupted, RunError, SslError, nearest
 from sslcli.reports import printable_lines
 
 COMMANDS = {
@@ -190,7 +190,10 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
     screen = Screen(
         json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
     )
-    return _imported(command.action)(command, given, screen)
+    try:
+        return _imported(command.action)(command, given, screen)
+    except KeyboardInterrupt as error:  # which Typer would make an exit without a word
+        raise Interrupted("interrupted") from error
 
 
 def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version")) -> None:

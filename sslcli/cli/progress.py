@@ -58,7 +58,7 @@ def header_lines(started: Started) -> list[str]:
 
 class TerminalProgress:
     """The line is redrawn below the rows that are done. A row, and the examples under it, wait for the checkpoint of their
-    step, to show its tick."""
+    step, which is written meanwhile, to show its tick."""
 
     def __init__(self, live: Live, title: str) -> None:
         self.live, self.title = live, title
@@ -71,7 +71,7 @@ class TerminalProgress:
         self.examples: list[Text] = []
 
     def __call__(self, event: Event) -> None:
-        if self.row is not None and not (isinstance(event, Saved | Sampled) and event.step == self.row_step):
+        if self.row is not None and isinstance(event, Evaluated | Skipped | Noted | Finished):
             self._print_row()
         match event:
             case Started():
@@ -117,7 +117,7 @@ class TerminalProgress:
         self.row_step = event.step
 
     def _note_saved(self, event: Saved) -> None:
-        if self.row is not None and event.kind == "checkpoint":
+        if self.row is not None and event.kind == "checkpoint" and event.step == self.row_step:
             self.row[-1] = f"✓ {self.row[-1]}".rstrip()
             self._print_row()
 

@@ -88,13 +88,15 @@ class Checkpoints:
     def newest(self) -> tuple[Path | None, list[str]]:
         """The newest whole checkpoint, and a sentence for each newer one that had to be passed over."""
         passed = []
-        for _, path in sorted(self._all(), reverse=True):
+        for step, path in sorted(self._all(), reverse=True):
             try:
-                read_sealed(path)
+                manifest = read_sealed(path)
             except ModelError as error:
                 passed.append(f"{path.name} is passed over: {error.message}")
                 continue
-            return path, passed
+            if manifest.get("step") == step:
+                return path, passed
+            passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
         return None, passed
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:

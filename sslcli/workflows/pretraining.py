@@ -22,7 +22,7 @@ from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Outcome, Trainer
 from sslcli.engine.world import World, joined
-from sslcli.errors import Interrupted, Preempted
+from sslcli.errors import Interrupted, Preempted, RunError
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
@@ -30,7 +30,7 @@ from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.preparing import Prepared, prepare
-from sslcli.workflows.resuming import continued_settings, newest_whole, refuse_other_data
+from sslcli.workflows.resuming import continued_settings, identity, newest_whole, refuse_other_data, refuse_strange
 from sslcli.workflows.runfolder import (
     Recorder,
     command_line,
@@ -117,8 +117,7 @@ class _Run:
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
         self.learner = self.prepared.learner.to(self.hardware.device)
-        identity = {"data": self.prepared.fingerprint, "tokenizer": self.prepared.tokenizer.hash}
-        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity, world)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity(self.prepared), world)
 
     def go(self) -> Result:
         found = json.loads(self.world.once(self._folder_made_ready))
@@ -136,18 +135,29 @@ class _Run:
     def _folder_made_ready(self) -> str:
         """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
         path, notes = None, []
-        if self.resuming:
-            refuse_other_data(read_facts(self.folder), self.prepared)
-            remove_unfinished(self.checkpoints.folder)
-            remove_unfinished(self.checkpoints.milestone_folder)
-            path, notes = newest_whole(self.checkpoints)
-        else:
-            for name in OWN_FILES:
-                own = self.folder / name
-                shutil.rmtree(own) if own.is_dir() else own.unlink(missing_ok=True)
-            write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
-            self.prepared.tokenizer.save(self.folder / "tokenizer")
+        try:
+            for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
+                remove_unfinished(folder)
+            if self.resuming:
+                refuse_other_data(read_facts(self.folder), self.prepared)
+                path, notes = newest_whole(self.checkpoints)
+                if path is not None:
+                    refuse_strange(path, self.checkpoints.facts)
+            else:
+                self._clear()
+        except OSError as error:
+            raise RunError(
+                f"cannot write in {self.folder}: {error.strerror}", "check the free space and the permissions of the disk"
+            ) from error
         return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
+
+    def _clear(self) -> None:
+        """Nothing of a run that was there before, and the first files of this one."""
+        for name in OWN_FILES:
+            own = self.folder / name
+            shutil.rmtree(own) if own.is_dir() and not own.is_symlink() else own.unlink(missing_ok=True)
+        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+        self.prepared.tokenizer.save(self.folder / "tokenizer")
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
         """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""

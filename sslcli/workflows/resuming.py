@@ -1,5 +1,7 @@
 """Going on with a run: the same settings, the same data, the newest whole checkpoint."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from sslcli.config import resolve
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
+from sslcli.folders import read_sealed
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.preparing import Prepared
@@ -56,6 +59,25 @@ def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
             raise DataError(
                 f"the {what} changed since the run was started (fingerprint {facts[key]} then, {value} now)",
                 f"give back the {what} of the run, or start a new run",
+            )
+
+
+def identity(prepared: Prepared) -> dict[str, str]:
+    """What a checkpoint belongs to, as hashes that are written into it."""
+    settings = flat(prepared.settings.model_dump(mode="json"))
+    fixed = {key: value for key, value in settings.items() if not key.startswith(MAY_CHANGE)}
+    digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+    return {"data": prepared.fingerprint, "tokenizer": prepared.tokenizer.hash, "settings": digest}
+
+
+def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:
+    """Raises ModelError where the checkpoint is of other data, another tokenizer or other settings than this run."""
+    manifest = read_sealed(checkpoint, hashes=False)
+    for what, value in expected.items():
+        if manifest.get(what, value) != value:
+            raise ModelError(
+                f"{checkpoint} was made with other {what} than the run has now",
+                "give back config.yaml, the tokenizer and the data as they were, or start a new run with --model",
             )
 
 

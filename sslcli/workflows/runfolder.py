@@ -25,7 +25,7 @@ from typing import Any
 from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
-from sslcli.folders import write_atomically
+from sslcli.folders import is_unfinished, write_atomically
 from sslcli.reports import printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
@@ -37,7 +37,7 @@ def new_name(kind: str) -> str:
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
     """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
     path = Path(folder) if folder else runs_folder() / (name or new_name(kind))
-    if path.exists() and (not path.is_dir() or any(entry.name != "lock" for entry in path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_unfinished(entry) for entry in path.iterdir())):
         if not path.is_dir():
             raise UsageError(f"{path} is a file, not a folder", "choose another --out")
         if not overwrite:
@@ -80,10 +80,7 @@ def environment() -> dict[str, Any]:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    try:
-        write_atomically(folder / "run.json", json.dumps(facts, indent=1, ensure_ascii=False, default=str))
-    except OSError as error:
-        raise RunError(f"cannot write {folder / 'run.json'}: {error.strerror}", "check the free space of the disk") from error
+    write_atomically(folder / "run.json", json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
 
 class Recorder:

@@ -13,7 +13,6 @@ from several import run
 
 from sslcli.engine.sharding import load_tensors
 from sslcli.workflows.exporting import export
-from sslcli.workflows.models import load_pretrained
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp", "mlm+sop"]
 STEPS = 8
@@ -35,10 +34,9 @@ def settings_for(objective, corpus, folder, parallel="ddp", **training):
 
 
 def together(processes, jobs, folder):
-    """What each job answered, by rank; all jobs in one start of so many processes."""
-    folder.mkdir(exist_ok=True)
-    file = folder / f"jobs-{processes}-{len(list(folder.iterdir()))}.json"
-    file.write_text(json.dumps(jobs))
+    """{name: what each rank answered}, of all jobs in one start of so many processes."""
+    file = folder / f"jobs-{processes}.json"
+    file.write_text(json.dumps(list(jobs.values())))
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}
     done = subprocess.run(
@@ -46,7 +44,7 @@ def together(processes, jobs, folder):
     )
     assert done.returncode == 0, done.stderr[-4000:]
     ranks = [json.loads(Path(f"{file}.{rank}").read_text()) for rank in range(processes)]
-    return [list(answers) for answers in zip(*ranks, strict=True)]
+    return dict(zip(jobs, zip(*ranks, strict=True), strict=True))
 
 
 def logged(folder):
@@ -78,6 +76,12 @@ def samples_by_position(path, processes):
     return {position: sorted(numbers) for position, numbers in steps.items()}
 
 
+def assert_same_samples(one, several, processes):
+    expected, taken = samples_by_position(one, 1), samples_by_position(several, processes)
+    for position in sorted(expected)[:STEPS]:  # a loader may have been further ahead
+        assert taken[position] == expected[position]
+
+
 def tensors(folder, step=STEPS):
     return {part: load_tensors(folder / "checkpoints" / f"step-{step:06d}" / part) for part in PARTS}
 
@@ -89,89 +93,114 @@ def assert_equal_tensors(one, other):
         assert all(torch.equal(value, other[part][name]) for name, value in one[part].items())
 
 
+def training(objective, corpus, folder, parallel):
+    return {"settings": settings_for(objective, corpus, folder, parallel), "record": f"{folder}.samples"}
+
+
+def cut_and_whole(corpus, folder, parallel, last_rank):
+    """One run, and the same one stopped by its last rank and resumed, with dropout."""
+    jobs = {}
+    for name in ("whole", "cut"):
+        jobs[name] = {"settings": settings_for("mlm+sop", corpus, folder / f"{parallel}-{name}", parallel)}
+        jobs[name]["settings"]["model"]["shape"]["dropout"] = 0.1
+    jobs["resumed"] = {**jobs["cut"], "resume": str(folder / f"{parallel}-cut")}
+    jobs["cut"] = {**jobs["cut"], "stop_at": [last_rank, 7]}
+    return {f"{parallel}-{name}": jobs[name] for name in ("whole", "cut", "resumed")}
+
+
 @pytest.fixture(scope="module")
 def alone(text_corpus, tmp_path_factory, module_cache):
     """A folder with each objective trained by one process, and the samples it took."""
     folder = tmp_path_factory.mktemp("alone")
     for objective in OBJECTIVES:
-        job = {"settings": settings_for(objective, text_corpus, folder / objective), "record": str(folder / f"{objective}.samples")}
-        assert run(job) == {"reason": "done", "step": STEPS}
+        assert run(training(objective, text_corpus, folder / objective, "ddp")) == {"reason": "done", "step": STEPS}
     return folder
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_several_processes_train_what_one_does(alone, processes, text_corpus, tmp_path):
-    kinds = [(objective, parallel) for objective in OBJECTIVES for parallel in ("ddp", "fsdp")]
-    jobs = [
-        {
-            "settings": settings_for(objective, text_corpus, tmp_path / f"{objective}-{parallel}", parallel),
-            "record": str(tmp_path / f"{objective}-{parallel}.samples"),
+@pytest.fixture(scope="module")
+def two(alone, text_corpus, tmp_path_factory):
+    """Everything that two processes do here, in one start of them: (folder, answers)."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "taken").mkdir()
+    (folder / "taken" / "a file of somebody").write_text("")
+    jobs = {f"{objective}-ddp": training(objective, text_corpus, folder / f"{objective}-ddp", "ddp") for objective in OBJECTIVES}
+    jobs |= {
+        f"{objective}-fsdp": training(objective, text_corpus, folder / f"{objective}-fsdp", "fsdp") for objective in ("mlm", "mlm+nsp")
+    }
+    for parallel in ("ddp", "fsdp"):
+        # Evaluation asks as well, so this falls into the third step.
+        jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 6]}
+        jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
+    jobs["taken"] = training("mlm", text_corpus, folder / "taken", "ddp")
+    return folder, together(2, jobs, folder)
+
+
+@pytest.fixture(scope="module")
+def four(two, text_corpus, tmp_path_factory):
+    """What one process and then four do: (folder, what the one answered, what the four did)."""
+    relayed, folder = two[0], tmp_path_factory.mktemp("four")
+    jobs, middle = {"clm-ddp": training("clm", text_corpus, folder / "clm-ddp", "ddp")}, {}
+    for parallel in ("ddp", "fsdp"):
+        going_on = {
+            **training("mlm+nsp", text_corpus, relayed / f"relay-{parallel}", parallel),
+            "resume": str(relayed / f"relay-{parallel}"),
         }
-        for objective, parallel in kinds
-    ]
-    for answers in together(processes, jobs, tmp_path / "jobs"):
-        assert answers == [{"reason": "done", "step": STEPS}] * processes
-    for objective, parallel in kinds:
-        assert_same_course(alone / objective, tmp_path / f"{objective}-{parallel}")
-        taken = samples_by_position(tmp_path / f"{objective}-{parallel}.samples", processes)
-        expected = samples_by_position(alone / f"{objective}.samples", 1)
-        assert {position: taken[position] for position in list(expected)[:STEPS]} == {
-            position: expected[position] for position in list(expected)[:STEPS]
-        }
+        middle[parallel] = run({**going_on, "stop_at": [0, 12]})
+        jobs[f"relay-{parallel}"] = going_on
+        jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=3)
+    return folder, middle, together(4, jobs, folder)
+
+
+def test_two_processes_train_what_one_does(alone, two):
+    folder, answers = two
+    for name in [name for name in answers if name.rpartition("-")[0] in OBJECTIVES]:
+        assert answers[name] == ({"reason": "done", "step": STEPS},) * 2
+        objective = name.rpartition("-")[0]
+        assert_same_course(alone / objective, folder / name)
+        assert_same_samples(alone / f"{objective}.samples", folder / f"{name}.samples", 2)
+
+
+def test_four_processes_train_what_one_does(alone, four):
+    folder, _, answers = four
+    assert answers["clm-ddp"] == ({"reason": "done", "step": STEPS},) * 4
+    assert_same_course(alone / "clm", folder / "clm-ddp")
+    assert_same_samples(alone / "clm.samples", folder / "clm-ddp.samples", 4)
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_stop_and_one_goes_on_and_four_end_it(alone, parallel, text_corpus, tmp_path):
-    folder = tmp_path / "run"
-    settings = settings_for("mlm+nsp", text_corpus, folder, parallel)
-    # Evaluation asks as well, so the first stop falls into the third step, the second into the evaluation after the fourth.
-    first = {"settings": settings, "stop_at": [1, 6]}
-    for answer in together(2, [first], tmp_path / "jobs")[0]:
-        assert answer["reason"] == "preempted"
-        assert 0 < answer["step"] < STEPS
-    assert run({"settings": settings, "resume": str(folder), "stop_at": [0, 30]})["reason"] == "preempted"
-    assert together(4, [{"settings": settings, "resume": str(folder)}], tmp_path / "jobs") == [[{"reason": "done", "step": STEPS}] * 4]
-    assert_same_course(alone / "mlm+nsp", folder)
+def test_two_stop_and_one_goes_on_and_four_end_it(alone, two, four, parallel):
+    stops = [*two[1][f"relay-{parallel}"], four[1][parallel]]
+    assert [answer["reason"] for answer in stops] == ["preempted"] * 3
+    assert 0 < stops[0]["step"] == stops[1]["step"] < stops[2]["step"] < STEPS
+    assert four[2][f"relay-{parallel}"] == ({"reason": "done", "step": STEPS},) * 4
+    assert_same_course(alone / "mlm+nsp", two[0] / f"relay-{parallel}")
 
 
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 @pytest.mark.parametrize("processes", [2, 4])
-def test_the_same_number_of_processes_goes_on_to_the_bit(processes, text_corpus, tmp_path, module_cache):
-    jobs, folders = [], []
-    for parallel in ("ddp", "fsdp"):
-        whole, cut = tmp_path / f"{parallel}-whole", tmp_path / f"{parallel}-cut"
-        first, second = ({"settings": settings_for("mlm+sop", text_corpus, folder, parallel)} for folder in (whole, cut))
-        for job in (first, second):
-            job["settings"]["model"]["shape"]["dropout"] = 0.1
-        jobs += [first, {**second, "stop_at": [processes - 1, 7]}, {**second, "resume": str(cut)}]
-        folders.append((whole, cut))
-    reasons = [[answer["reason"] for answer in answers] for answers in together(processes, jobs, tmp_path / "jobs")]
-    assert reasons == [["done"] * processes, ["preempted"] * processes, ["done"] * processes] * 2
-    for whole, cut in folders:
-        assert logged(whole) == logged(cut)
-        assert_equal_tensors(tensors(whole), tensors(cut))
+def test_the_same_number_of_processes_goes_on_to_the_bit(two, four, processes, parallel):
+    folder, answers = (two[0], two[1]) if processes == 2 else (four[0], four[2])
+    reasons = [[answer["reason"] for answer in answers[f"{parallel}-{name}"]] for name in ("whole", "cut", "resumed")]
+    assert reasons == [["done"] * processes, ["preempted"] * processes, ["done"] * processes]
+    whole, cut = folder / f"{parallel}-whole", folder / f"{parallel}-cut"
+    assert logged(whole) == logged(cut)
+    assert_equal_tensors(tensors(whole), tensors(cut))
 
 
-def test_a_sharded_checkpoint_is_gathered_at_export(alone, text_corpus, tmp_path):
-    folder = tmp_path / "run"
-    together(2, [{"settings": settings_for("mlm", text_corpus, folder, "fsdp")}], tmp_path / "jobs")
+def test_a_sharded_checkpoint_is_gathered_at_export(alone, two, tmp_path):
+    folder = two[0] / "mlm-fsdp"
     assert len(list((folder / "checkpoints" / f"step-{STEPS:06d}" / "backbone").iterdir())) == 2
     gathered, expected = tensors(folder), tensors(alone / "mlm")
     for part in PARTS[:2]:
         assert gathered[part].keys() == expected[part].keys()
         for name, value in expected[part].items():
             torch.testing.assert_close(gathered[part][name], value, rtol=1e-4, atol=1e-6)
-    export(str(folder), tmp_path / "exported", "hf")
-    files = list((tmp_path / "exported").glob("*.safetensors"))
-    assert len(files) == 1
-    assert any(torch.equal(value, gathered[PARTS[0]]["inputs.token.weight"]) for value in load_file(files[0]).values())
-    assert load_pretrained(str(folder)).settings == load_pretrained(str(alone / "mlm")).settings
+    export(str(folder), tmp_path / "exported")
+    (exported,) = (tmp_path / "exported").glob("*.safetensors")
+    assert any(torch.equal(value, gathered[PARTS[0]]["inputs.token.weight"]) for value in load_file(exported).values())
 
 
-def test_what_rank_0_cannot_do_ends_all_of_them(text_corpus, tmp_path, module_cache):
-    folder = tmp_path / "taken"
-    folder.mkdir()
-    (folder / "a file of somebody").write_text("")
-    answers = together(2, [{"settings": settings_for("mlm", text_corpus, folder)}], tmp_path / "jobs")[0]
+def test_what_rank_0_cannot_do_ends_all_of_them(two):
+    answers = two[1]["taken"]
     assert [answer["error"] for answer in answers] == ["UsageError", "UsageError"]
-    assert "is not empty" in answers[0]["message"]
-    assert "is not empty" in answers[1]["message"]
+    assert all("is not empty" in answer["message"] for answer in answers)
