@@ -16,11 +16,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sslcli.config import Config
 from sslcli.errors import PluginError, nearest
 
 BUILT_IN = "sslcli"
@@ -114,18 +115,36 @@ def load_found(found: Found) -> type[Any]:
     who = f"{word} '{found.name}' of {found.distribution} {found.version}"
     entry = importlib.metadata.EntryPoint(found.name, found.value, f"sslcli.{found.kind}")
     try:
-        with redirect_stdout(sys.stderr):  # stdout belongs to the result
+        with _stdout_kept():
             loaded = entry.load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may do anything when imported, SystemExit included
-        cause = f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
         hint = f"repair or remove {found.distribution}; everything else works without it"
-        raise PluginError(f"{who} cannot be loaded: {cause}", hint) from error
+        raise PluginError(f"{who} cannot be loaded: {_cause(error)}", hint) from error
     wrong = _why_unfit(loaded, contract)
     if wrong:
         raise PluginError(f"{who} cannot be used: {wrong}", f"ssl plugins show {found.distribution}:{found.name} says where it stands")
     return loaded
+
+
+@contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code and from commands."""
+    try:
+        kept = os.dup(1)
+    except OSError:  # it is closed: nothing can be printed
+        yield
+        return
+    sys.stdout.flush()
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def locate(found: Found) -> Path | None:
@@ -213,6 +232,15 @@ def _why_not(kind: str, matching: Sequence[Found]) -> tuple[str, str]:
     return f"{word} '{first.name}' of {first.distribution} {first.version} cannot be used: {first.problem}", "ssl plugins list shows all"
 
 
+def _cause(error: BaseException) -> str:
+    """The first line of an error of a stranger, which may have no text or fail to give it."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}".rstrip(": \n").splitlines()[0]
+
+
 def _why_unfit(loaded: Any, contract: str) -> str:
     """Why an object that an entry point names is no plugin; the empty string where it is one."""
     if not isinstance(loaded, type):
@@ -221,4 +249,9 @@ def _why_unfit(loaded: Any, contract: str) -> str:
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
     if inspect.isabstract(loaded):
         return f"{loaded.__name__} has no {' and no '.join(sorted(loaded.__abstractmethods__))}"
+    options = getattr(loaded, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, Config)):
+        return f"{loaded.__name__}.Options is no subclass of sslcli.api.Config"
+    if options.model_rebuild(raise_errors=False) is False:
+        return f"{loaded.__name__}.Options has a field of a type that is not there"
     return ""
