@@ -8,6 +8,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.errors import ModelError
 
 LARGEST = 10**8  # no vocabulary, width or length of a model is beyond it, and products of two stay countable
+LARGEST_NUMBER = 10**12  # no rate, base or deviation is; JSON's whole numbers may be too large for a float
 T = TypeVar("T")
 
 
@@ -31,7 +32,7 @@ class ConfigReader:
     def number(self, name: str, default: float | None = None) -> float:
         """Any number that is not below 0. Without a default the key is needed."""
         value = self._or_default(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_NUMBER:
             raise ModelError(f"config.json: {name} must be a number that is not negative, not {value!r:.60}", "the file is damaged")
         return float(value)
 

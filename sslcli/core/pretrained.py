@@ -18,6 +18,7 @@ from sslcli.errors import ModelError, RunError
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 DTYPES = frozenset({"F64", "F32", "F16", "BF16"})  # others are quantised: their numbers mean nothing by themselves
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.gguf")
+ARCHIVES = ("*.zip", "*.7z", "*.tar", "*.tar.*", "*.tgz")
 # What libraries once wrote beside the weights, and can be computed from the settings.
 _BUFFERS = re.compile(r"(^|\.)(position_ids|masked_bias|rotary_emb\.inv_freq|h\.\d+\.attn\.bias)$")
 _OLD_NAMES = ((".weight", ".gamma"), (".bias", ".beta"))  # of norms, before 2019
@@ -34,7 +35,7 @@ class TensorKey(Protocol):
     def transposed(self) -> bool: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
     """Where a tensor lies and what the file says of it."""
 
@@ -248,4 +249,7 @@ def _weight_files(folder: Path) -> list[Path]:
             f"{folder} has its weights in {pickles[0]}, and only safetensors are read: other files may run code",
             "save the model again where you trust it: transformers' save_pretrained writes model.safetensors",
         )
+    archives = sorted(path.name for pattern in ARCHIVES for path in folder.glob(pattern))
+    if archives:
+        raise ModelError(f"{folder} has no {SINGLE}, and {archives[0]} is an archive", "unpack it by hand, where you trust it")
     raise ModelError(f"{folder} has no {SINGLE}", "a model directory has config.json and model.safetensors")

@@ -104,6 +104,8 @@ def locate(reference: str) -> Place:
         if selector is not None:
             raise UsageError(f"{path} is a model directory, which has no '{selector}'", "leave that out")
         return Place(path)
+    if path.is_file():
+        raise ModelError(f"{path} is a file", "give the folder of a run or of a model; unpack an archive by hand, where you trust it")
     if path.exists():
         raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {CONFIG}")
     return _checkpoint(_named_run(whole), selector, step)
