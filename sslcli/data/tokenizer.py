@@ -114,10 +114,17 @@ class Tokenizer:
         return [encoding.ids for encoding in encodings]
 
     def _taken_apart(self, text: str) -> list[int]:
-        """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words."""
+        """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words.
+
+        Raises ModelError where the text becomes one all the same, as where two pieces share an id.
+        """
         names = sorted((name for name in self.pieces(sorted(self._spelled)) if name), key=len, reverse=True)
         cut = re.sub("|".join(map(re.escape, names)), lambda match: f"{match[0][0]}\0{match[0][1:]}", text)
-        return list(chain.from_iterable(self._library_ids(cut.split("\0"))))
+        ids = list(chain.from_iterable(self._library_ids(cut.split("\0"))))
+        if strange := sorted(self._spelled.intersection(ids)):
+            named = self.pieces(strange[:1])[0]
+            raise ModelError(f"the tokenizer makes its special token '{named}' of plain text", "use another tokenizer: this one is damaged")
+        return ids
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Text, special tokens included by their names."""
@@ -239,6 +246,8 @@ def _unsound(description: Any) -> str:
             return "two pieces have one id"
     if not sound:
         return "its vocabulary is not a table of pieces"
+    if not isinstance(model.get("unk_token"), str | None):
+        return f"its unknown token is no text but {model['unk_token']!r:.40}"
     if kind == "Unigram" and model.get("unk_id") is None:
         return "it has no piece for what it does not know"
     if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in vocabulary:
