@@ -57,12 +57,12 @@ def edited(draw: random.Random, description: dict[str, Any]) -> str:
     if kind == 0:
         del holder[key]
     elif kind == 1 and isinstance(holder, dict):
-        holder[draw.choice(("", "x", "type", "[MASK]", "vocab", "merges"))] = holder[key]
+        holder[draw.choice(("", "x", "type", "[MASK]", "vocab", "merges"))] = copy.deepcopy(holder[key])
     elif kind == 2:
         other, other_key, _ = draw.choice(places)
         holder[key] = copy.deepcopy(other[other_key]) if other_key in other or isinstance(other, list) else None
     else:
-        holder[key] = draw.choice(JUNK)
+        holder[key] = copy.deepcopy(draw.choice(JUNK))  # a later edit may fall inside it
     return f"{path} {kind}"
 
 
