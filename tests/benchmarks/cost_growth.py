@@ -1,0 +1,144 @@
+"""How the time of a step grows with sequence length, batch and parameters, beside how the formula says it grows.
+
+    python tests/benchmarks/cost_growth.py [--rounds 5] [--processes]
+
+Of each series one size grows and the rest stays; all sizes of all series are timed in turn, several rounds. Slopes are of
+log(seconds) by log(size), least squares over medians; the formula's is that of core/arithmetic.py on the same batches.
+Exit code 1 where a measured slope is more than 0.10 above the formula's: some part then grows faster than its arithmetic.
+
+With --processes also one and two processes of one thread each, through the command line itself.
+"""
+
+import argparse
+import math
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workloads import Ours, Workload
+
+# isort: split
+import numpy as np
+import torch
+
+from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.inputs import to_device
+from sslcli.engine.gradients import accumulate_gradients
+from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
+
+ALLOWANCE = 0.10
+SMALL_VOCABULARY = 2_000  # the head and the optimizer of a large one would hide what grows
+PROCESS_STEPS = 40
+BASE = Workload("clm", 128, 4, SMALL_VOCABULARY)
+
+
+@dataclass(frozen=True)
+class Series:
+    """`workloads` by the size that grows."""
+
+    name: str
+    workloads: Mapping[int, Workload]
+
+
+SERIES = (
+    Series("sequence length", {tokens: replace(BASE, longest=tokens, batch=1) for tokens in (128, 256, 512, 1_024, 2_048)}),
+    Series("batch", {batch: replace(BASE, batch=batch) for batch in (2, 4, 8, 16)}),
+    Series("depth", {depth: replace(BASE, depth=depth) for depth in (2, 4, 8, 16)}),
+    Series("width", {width: replace(BASE, width=width) for width in (128, 256, 512, 768)}),
+)
+
+
+class Step:
+    """One training step of a workload, again and again on the same batch."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.hardware = Hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"), None, False)
+        ours = Ours(workload, self.hardware)
+        self.learner, self.optimizer, self.workload = ours.learner, ours.optimizer(), workload
+        self.views = to_device(next(ours.loader().steps(0)).views[0], self.hardware.device)
+
+    def seconds(self) -> float:
+        began = time.perf_counter()
+        accumulate_gradients(Replica(self.learner), self.views, self.views.counts, self.hardware)
+        self.optimizer.step(1.0, self.optimizer.norm())
+        self.optimizer.zero()
+        if self.hardware.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    def flops(self) -> float:
+        packing = self.views.inputs.packing
+        attended = sum(length**2 for length in packing.lengths) / packing.total
+        return packing.total * flops_per_token(self.workload.settings, attended, len(self.views.targets_N) / packing.total)
+
+
+def slope(sizes: list[float], costs: list[float]) -> float:
+    """Least squares of log(cost) by log(size)."""
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
+
+
+def measure(series: Series, rounds: int) -> tuple[float, float]:
+    """The measured slope and the formula's; of depth and width, by the number of parameters."""
+    steps = {size: Step(workload) for size, workload in series.workloads.items()}
+    taken: dict[int, list[float]] = {size: [] for size in steps}
+    for round_number in range(rounds + 1):
+        for size in list(steps)[:: 1 if round_number % 2 == 0 else -1]:
+            seconds = steps[size].seconds()
+            if round_number > 0:  # the first one settles
+                taken[size].append(seconds)
+    middle = {size: statistics.median(seconds) for size, seconds in taken.items()}
+    grows = series.name in ("depth", "width")
+    sizes = [float(parameters(step.workload.settings) if grows else size) for size, step in steps.items()]
+    print(f"{series.name}: " + ", ".join(f"{size:,}: {1e3 * seconds:,.1f} ms" for size, seconds in middle.items()), flush=True)
+    return slope(sizes, list(middle.values())), slope(sizes, [step.flops() for step in steps.values()])
+
+
+def tokens_per_second(processes: int, folder: Path) -> float:
+    """Of one run of the command line with as many processes, one thread each; as it reports itself."""
+    name = f"growth-{processes}"
+    words = [
+        sys.executable, "-m", "sslcli", "pretrain", "--objective", "mlm", "--arch", "mini", "--device", "cpu", "--gpus", str(processes),
+        "--max-steps", str(PROCESS_STEPS), "--log-every", str(PROCESS_STEPS), "--name", name, "--no-milestones",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "SSLCLI_RUNS_DIR": str(folder)}
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    metrics = (folder / name / "metrics.jsonl").read_text()
+    return float(re.findall(r'"tokens_per_second": ?([0-9.e+]+)', metrics)[-1])
+
+
+def compare_processes(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ratios = []
+        for round_number in range(rounds):
+            one = tokens_per_second(1, Path(folder) / f"{round_number}-one")
+            ratios.append(tokens_per_second(2, Path(folder) / f"{round_number}-two") / one)
+    print(f"two processes of one thread: {statistics.median(ratios):.2f} times one (rounds {', '.join(f'{r:.2f}' for r in ratios)})")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--processes", action="store_true")
+    given = parser.parse_args()
+    found = {series.name: measure(series, given.rounds) for series in SERIES}
+    print(f"  {'':18s}{'slope':>7s}{'formula':>9s}")
+    failed = False
+    for name, (measured, formula) in found.items():
+        above = not math.isfinite(measured) or measured > formula + ALLOWANCE
+        failed = failed or above
+        print(f"  {name:18s}{measured:7.2f}{formula:9.2f}{'   too steep' if above else ''}", flush=True)
+    if given.processes:
+        compare_processes(given.rounds)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
