@@ -11,6 +11,7 @@ from sslcli.core.feedforward import ACTIVATIONS
 from sslcli.core.inputs import Hidden
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.norms import build_norm
+from sslcli.core.rounding import pays, with_spare_rows
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 
@@ -42,6 +43,8 @@ class LanguageModelHead(nn.Module):
 
     def loss(self, hidden_ND: Tensor, targets_N: Tensor, backbone: Transformer) -> TokenLoss:
         """Summed loss of the targets (int64) in nats, with gradients, and how many are the most likely token."""
+        if pays(hidden_ND.device):
+            hidden_ND = with_spare_rows(hidden_ND)
         return linear_cross_entropy(self.transform(hidden_ND), self._matrix(backbone), self.bias, targets_N)
 
     def _matrix(self, backbone: Transformer) -> Tensor:

@@ -26,7 +26,7 @@ class TokenLoss:
 
 
 def linear_cross_entropy(hidden_NE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_N: Tensor) -> TokenLoss:
-    """Loss of the logits hidden @ weight.T + bias; N may be 0.
+    """Loss of the logits hidden @ weight.T + bias; N may be 0, and rows of hidden after the last target are spare.
 
     The gradients of hidden, weight and bias are formed together with the loss, while a chunk's logits exist, so memory
     is that of one chunk and nothing is computed twice (as Hsu et al. 2024, "Liger Kernel", do inside one
@@ -82,7 +82,9 @@ def _chunk_loss(
 
     The logits lose their place to that gradient, block by block; its sum over the rows is added to `bias_gradient_V`.
     """
-    logits_CV = hidden_CE @ weight_VE.T
+    product_CV = hidden_CE @ weight_VE.T
+    product_CV[len(targets_C) :] = 0  # a spare row has no gradient
+    logits_CV = product_CV[: len(targets_C)]
     added_V = None if bias_V is None else bias_V.to(torch.float32)
     nll_sum, correct = (torch.zeros((), dtype=kind, device=targets_C.device) for kind in (torch.float32, torch.int64))
     block_bytes = CPU_BLOCK_BYTES if hidden_CE.device.type == "cpu" else CHUNK_BYTES
@@ -98,7 +100,7 @@ def _chunk_loss(
         if bias_gradient_V is not None:
             bias_gradient_V += error_RV.sum(dim=0)
         logits_CV[block] = error_RV
-    return nll_sum, correct, logits_CV
+    return nll_sum, correct, product_CV
 
 
 def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
+from sslcli.core.rounding import pays, with_spare_sequence
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import DataError, UsageError
 
@@ -93,7 +94,9 @@ class Transformer(nn.Module):
         self._check(inputs.packing, {*keep, *(edit or {})}, cache)
         if cache is not None:
             cache.admit(inputs.packing)
-        kept: dict[int, Tensor] = {}
+        given, kept = inputs.packing, {}
+        if edit is None and cache is None and pays(inputs.positions_T.device):
+            inputs = with_spare_sequence(inputs)
         rotaries = self._rotaries(inputs.positions_T)
         x_TD = dropout(self.inputs(inputs), self.settings.dropout, self.training)
         for layer in range(self.settings.depth + 1):
@@ -112,8 +115,8 @@ class Transformer(nn.Module):
             if edit is not None and layer in edit:
                 x_TD = edit[layer](x_TD, inputs.packing)
             if layer in keep:
-                kept[layer] = x_TD
-        return Hidden(x_TD, inputs.packing, kept)
+                kept[layer] = x_TD[: given.total]
+        return Hidden(x_TD[: given.total], given, kept)
 
     def _rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
         """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""

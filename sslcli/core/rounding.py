@@ -1,0 +1,49 @@
+"""Numbers of rows that come again, where a kernel is kept for every number that was met.
+
+oneDNN, which multiplies bf16 on a CPU, makes a kernel for each new shape and keeps up to 1,024 of them. Packed batches have
+another number of rows at every step: its memory grew by gigabytes, and kernels were made as often as used. Sixteen numbers
+an octave bound both, for three rows in a hundred more on average.
+
+Letters: T rows of all sequences end to end, N rows of any kind.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from sslcli.core.inputs import Inputs
+from sslcli.core.packing import Packing
+
+STEPS_AN_OCTAVE_BITS = 4
+
+
+def rounded(rows: int) -> int:
+    """`rows` or the next larger number that has no more than five leading bits."""
+    step = 1 << max(rows.bit_length() - 1 - STEPS_AN_OCTAVE_BITS, 0)
+    return -(-rows // step) * step
+
+
+def pays(device: torch.device) -> bool:
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+def with_spare_sequence(inputs: Inputs) -> Inputs:
+    """One more sequence at the end, which no other one sees, so that T is a rounded number."""
+    spare = rounded(inputs.packing.total) - inputs.packing.total
+    if not spare:
+        return inputs
+    return replace(
+        inputs,
+        packing=Packing.of((*inputs.packing.lengths, spare)),
+        positions_T=pad(inputs.positions_T, (0, spare)),
+        tokens_T=None if inputs.tokens_T is None else pad(inputs.tokens_T, (0, spare)),
+        rows_TD=None if inputs.rows_TD is None else pad(inputs.rows_TD, (0, 0, 0, spare)),
+        segments_T=None if inputs.segments_T is None else pad(inputs.segments_T, (0, spare)),
+    )
+
+
+def with_spare_rows(x_ND: Tensor) -> Tensor:
+    """Rows of zeros at the end, so that N is a rounded number."""
+    return pad(x_ND, (0, 0, 0, rounded(len(x_ND)) - len(x_ND)))
