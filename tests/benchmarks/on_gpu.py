@@ -117,7 +117,7 @@ def decode(given: argparse.Namespace) -> None:
     for batch in DECODING_BATCHES:
         prompts = torch.randint(SPECIALS, workload.vocabulary, (batch, prompt_tokens), generator=generator).to(given.device)
         sides = {
-            "ours": lambda prompts=prompts: torch.stack(generate_tokens(backbone, head, list(prompts), new_tokens=new_tokens, temperature=0)),
+            "ours": lambda prompts=prompts: torch.stack(generate_tokens(backbone, head, list(prompts), new_tokens=new_tokens)),
             "generate": lambda prompts=prompts: model.generate(
                 prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False,
                 pad_token_id=0,
