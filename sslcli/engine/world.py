@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, distributed
+from torch.distributed.rendezvous import rendezvous
 
 from sslcli.engine.place import place
 from sslcli.errors import RunError, SslError, UsageError
 
 T = TypeVar("T")
 SLURM_PORT = "29507"
+LOST = ("gloo", "Gloo", "NCCL", "Connection closed by", "Socket Timeout", "wait timeout")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ ALONE = World()
 def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
     """Meet the other processes of this run, where there are any; a process group that the caller made is used as it is.
 
-    Raises RunError where they do not come in time.
+    Raises RunError where they do not come in time, also later, inside the context.
     """
     rank, size, _ = place()
     if size == 1:
@@ -95,6 +97,13 @@ def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
         _meet(rank, size, device, timeout_seconds)
     try:
         yield World(rank, size, distributed.new_group(backend="gloo"))
+    except RuntimeError as error:
+        if not any(word in str(error) for word in LOST):
+            raise
+        raise RunError(
+            f"rank {rank} lost the others: {' '.join(str(error).split())[:160]}",
+            "one of them ended, or did not answer within --timeout; go on with --resume, or let torchrun do so with -- --max-restarts 3",
+        ) from error
     finally:
         if made_here:
             distributed.destroy_process_group()
@@ -106,8 +115,13 @@ def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) ->
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    timeout = timedelta(seconds=timeout_seconds)
     try:
-        distributed.init_process_group(backend, rank=rank, world_size=size, timeout=timedelta(seconds=timeout_seconds))
+        store, rank, size = next(rendezvous("env://", rank, size, timeout=timeout))
+        if os.environ.get("LOCAL_WORLD_SIZE") == str(size):
+            # torchrun may keep its store when it starts the ranks anew, and in it where the lost ones could be reached.
+            store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, ValueError) as error:
         raise RunError(
             f"rank {rank} of {size} could not meet the others: {str(error).splitlines()[0]}",

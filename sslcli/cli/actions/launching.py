@@ -43,12 +43,13 @@ def processes_to_start(settings: HardwareSettings) -> int:
 
 
 def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: Sequence[str], verbose: bool) -> int:
-    """Run `ssl WORDS` in so many processes; `folder` is the run folder they write in. The exit code, 0.
+    """Run `ssl WORDS` in so many processes; `folder` is the run folder they write in. Returns the exit code of what they said.
 
-    Raises Preempted or Interrupted where they saved and stopped, RunError where they failed, which they have said.
+    Raises RunError where one was lost without a word.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
     if not verbose:
         logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     given = [f"--nproc-per-node={processes}", *launcher_words]
@@ -71,12 +72,11 @@ def _concluded(folder: Path, code: int) -> int:
     """The processes have said what happened; here it only gets its exit code."""
     if code in (1, 2, 3):
         return code
-    facts, go_on = read_facts(folder), f"go on with: ssl pretrain --resume {folder}"
+    facts = read_facts(folder)
     if facts.get("status") == "stopped":
-        kind = Interrupted if facts.get("reason") == "interrupted" else Preempted
-        raise kind(f"{facts['reason']} at step {facts['step']}; everything is saved in {folder}", go_on)
+        return (Interrupted if facts.get("reason") == "interrupted" else Preempted).exit_code
     if code:
-        raise RunError("a process of the run was lost", f"what was saved before is kept; {go_on}")
+        raise RunError("a process of the run was lost", f"what was saved before is kept; go on with: ssl pretrain --resume {folder}")
     return 0
 
 
