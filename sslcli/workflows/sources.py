@@ -8,11 +8,13 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
@@ -28,6 +30,7 @@ from sslcli.folders import hash_file
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
 _DOCUMENTS_LOOKED_AT = 64
+PATIENCE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,20 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
     known = registry.names("readers")
     sources = []
     for reference in references:
-        language, path = match.groups() if (match := _LANGUAGE.fullmatch(reference)) else ("", reference)
+        language, path = split_language(reference)
         scheme, colon, _ = path.partition(":")
         if colon and scheme in known:
             sources.append(Source(path, reader or scheme, language))
-        elif path == STANDARD_INPUT or _is_pipe(path):
+        elif is_read_once(path):
             sources.append(Source(_spooled(path), reader or "txt", language, spooled=True))
         else:
             sources += [Source(file, reader or _reader_for(file, known), language) for file in _files(path, known)]
     return sources
+
+
+def split_language(reference: str) -> tuple[str, str]:
+    """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said."""
+    return match.groups() if (match := _LANGUAGE.fullmatch(reference)) else ("", reference)  # type: ignore[return-value]
 
 
 def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
@@ -131,9 +139,10 @@ def _reader_for(file: str, known: Sequence[str]) -> str:
     return suffix
 
 
-def _is_pipe(path: str) -> bool:
+def is_read_once(path: str) -> bool:
+    """Standard input or a pipe: what comes through is gone when it was read."""
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
+        return path == STANDARD_INPUT or stat.S_ISFIFO(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
 
@@ -144,10 +153,28 @@ def _spooled(pipe: str) -> str:
     The file is there until the process ends.
     """
     try:
-        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, ExitStack() as stack:
             atexit.register(Path(file.name).unlink, missing_ok=True)
-            with open_bytes(pipe) as stream:
-                shutil.copyfileobj(stream, file)
+            if pipe == STANDARD_INPUT:
+                stream = stack.enter_context(open_bytes(pipe))
+            else:
+                stream = stack.enter_context(os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0))
+                file.write(_first_bytes(stream, pipe))
+            shutil.copyfileobj(stream, file)
     except OSError as error:
         raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
     return file.name
+
+
+def _first_bytes(stream: BinaryIO, pipe: str) -> bytes:
+    """What has come through a pipe when somebody is at its other end; to open one as a file would wait for that for ever.
+
+    Raises DataError where nobody is there within PATIENCE_SECONDS.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (first := stream.read(_ENDS_BYTES)) == b"":  # None would be a writer who has written nothing yet
+        if time.monotonic() > deadline:
+            raise DataError(f"nobody writes into the pipe {pipe}", "start what writes into it first")
+        time.sleep(0.05)
+    os.set_blocking(stream.fileno(), True)
+    return first or b""

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 
 import pytest
 
@@ -10,6 +11,7 @@ from sslcli import registry
 from sslcli.data.files import read_lines, zstd
 from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, SslError
+from sslcli.workflows import sources
 from sslcli.workflows.sources import documents, expand
 
 LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
@@ -75,6 +77,20 @@ def test_half_a_character_in_jsonl_is_named_or_replaced(tmp_path):
     assert texts(tmp_path / "c.jsonl", errors="replace") == ["whole 🙂", "half \ufffd!"]
     with pytest.raises(DataError, match="record 2, field 'text': character 6"):
         texts(tmp_path / "c.jsonl")
+
+
+def test_half_a_character_in_a_language_is_named_too(tmp_path):
+    (tmp_path / "c.jsonl").write_text(r'{"text": "whole", "language": "\ud800"}')
+    with pytest.raises(DataError, match="record 1, field 'language': character 1"):
+        texts(tmp_path / "c.jsonl")
+
+
+def test_a_pipe_that_nobody_writes_into_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="nobody writes into the pipe") as caught:
+        texts(tmp_path / "pipe")
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("way", ["line", "file"])

@@ -32,7 +32,9 @@ class JsonLinesReader(Reader):
             language = record.get(options.language_field)
             if text.strip():
                 text = _whole_characters(text, where, options.errors)
-                yield Document(where, text=text, language=language if isinstance(language, str) else options.language)
+                language = language if isinstance(language, str) else options.language
+                language = _whole_characters(language, Where(reference, number, options.language_field), options.errors)
+                yield Document(where, text=text, language=language)
 
 
 def _whole_characters(text: str, where: Where, errors: str) -> str:
