@@ -1,4 +1,4 @@
-"""Named damages of a run folder that was killed at step 15 of 20, with whole checkpoints of the steps 5, 10 and 15.
+"""Named damages of a run folder that was killed at step 15 of 16, with whole checkpoints of the steps 5, 10 and 15.
 
 `CUTS` are what a crash or a full disk leaves of the newest checkpoint; `SPOILT` what a bad disk, a careless copy or a hasty hand makes of
 any file. A case of `heard` damage has to be said aloud; the others only may not change what the run learns.
@@ -201,7 +201,7 @@ def _spoilt_folders() -> Iterator[Damage]:
     yield Damage("the older checkpoint under the newest name", _older_as_newest, heard=True)
     yield Damage("a checkpoint under a name beyond the end", lambda run: (run / NEWEST).rename(run / "checkpoints/step-000030"), heard=True)
     yield Damage(
-        "an unfinished folder left", lambda run: shutil.copytree(run / NEWEST, run / "checkpoints/.unfinished-step-000020-ab12cd34")
+        "an unfinished folder left", lambda run: shutil.copytree(run / NEWEST, run / "checkpoints/.unfinished-step-000016-ab12cd34")
     )
     yield Damage("every checkpoint spoilt", _every_checkpoint_spoilt, heard=True)
 
@@ -222,7 +222,7 @@ def _spoilt_settings() -> Iterator[Damage]:
         for what, change in {**FILE_CHANGES, "empty": _empty, "noise": _noise}.items():
             yield Damage(f"{file} {what}", partial(_changed, file, change))
     replacements = {"rate: 0.003": "rate: 0.005", "seed: 42": "seed: 43", "batch_size: 8": "batch_size: 4", "dropout: 0.1": "dropout: 0.2"}
-    replacements |= {"max_steps: 20": "max_steps: 25", "weight_decay: 0.01": "weight_decay: 0.1", "mask_rate: 0.15": "mask_rate: 0.4"}
+    replacements |= {"max_steps: 16": "max_steps: 25", "weight_decay: 0.01": "weight_decay: 0.1", "mask_rate: 0.15": "mask_rate: 0.4"}
     for before, after in replacements.items():
         yield Damage(f"config.yaml with {after}", partial(_replaced, "config.yaml", before, after))
     yield Damage("run.json with other data", partial(_edited, "run.json", partial(_set, "data", "0" * 32)))
@@ -247,9 +247,11 @@ def _pieces_exchanged(run: Path) -> None:
 
 def _spoilt_records() -> Iterator[Damage]:
     """What a run tells of itself; the weights do not depend on it."""
-    for file in ("metrics.jsonl", "log.txt", "lock", "best"):
-        for what, change in {**FILE_CHANGES, "noise": _noise, "a folder": _folder}.items():
+    for file in ("metrics.jsonl", "best"):
+        for what, change in {**FILE_CHANGES, "noise": _noise}.items():
             yield Damage(f"{file} {what}", partial(_changed, file, change))
+    for file in ("metrics.jsonl", "best", "log.txt", "lock"):
+        yield Damage(f"{file} a folder", partial(_changed, file, _folder))
     yield Damage("best names what is not there", partial(_written, "best", "step-000003"))
     yield Damage("best climbs", partial(_written, "best", "../../../etc"))
     yield Damage("milestones are gone", lambda run: shutil.rmtree(run / "milestones"))

@@ -88,6 +88,7 @@ class Bench:
         """`fault` is called in the child before the command; it can be pickled."""
         self._count += 1
         said_in = self.folder / f"said-{os.getpid()}-{self._count:05d}.txt"
+        said_in.touch()  # a child may be killed before it writes a word
         process = _SERVER.Process(target=_child, args=(list(words), {**self.environment, **environment}, str(said_in), fault))
         started = time.monotonic()
         process.start()
@@ -115,9 +116,9 @@ class Bench:
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         return Ended(code, said.getvalue(), time.monotonic() - started)
 
-    def whole(self, name: str = "whole", **training: Any) -> Path:
-        """The folder of an uninterrupted run, which the others are compared with."""
-        folder = self.folder / name
+    def whole(self, **training: Any) -> Path:
+        """The folder of the uninterrupted run with these settings, which others are compared with; made once."""
+        folder = self.folder / "-".join(["whole", *(f"{key}={value}" for key, value in sorted(training.items()))])
         if not (folder / "run.json").is_file():
             ended = self.run(self.words(folder, **training))
             assert ended.code == 0, ended.said

@@ -14,7 +14,7 @@ from damages import Damage, cuts, random_flips, spoilt
 from harness import Bench, Ended, differences
 from hooks import FaultAt
 
-LENGTH = {"max_steps": 20, "keep": 3, "eval_every": 10}
+LENGTH = {"max_steps": 16, "keep": 3, "eval_every": 10}
 NOTICED = ("passed over", "error:")
 
 
@@ -55,10 +55,11 @@ class DamageTally:
 
 
 def stopped_run(bench: Bench) -> tuple[Path, Path]:
-    """A whole run of 20 steps, and one that was killed just before it wrote the checkpoint of its last step."""
+    """A whole run of 16 steps, and one that was killed just before it wrote the checkpoint of its last step."""
     stopped = bench.folder / "stopped"
-    bench.run(bench.words(stopped, **LENGTH), FaultAt(str(stopped), 1, "kill", since="checkpoints/.unfinished-step-000020"))
-    return bench.whole("whole-20", **LENGTH), stopped
+    if not stopped.is_dir():
+        bench.run(bench.words(stopped, **LENGTH), FaultAt(str(stopped), 1, "kill", since="checkpoints/.unfinished-step-000016"))
+    return bench.whole(**LENGTH), stopped
 
 
 def judge(damage: Damage, ended: Ended, found: list[str]) -> Outcome:
@@ -77,7 +78,7 @@ def try_damage(bench: Bench, whole: Path, stopped: Path, damage: Damage) -> Outc
     run = bench.copy(stopped, "damaged")
     damage.apply(run)
     ended = bench.here(["pretrain", "--resume", str(run)])
-    return judge(damage, ended, differences(whole, run, "checkpoints/step-000020") if ended.code == 0 else [])
+    return judge(damage, ended, differences(whole, run, "checkpoints/step-000016") if ended.code == 0 else [])
 
 
 def sweep(bench: Bench, name: str, damages: Iterable[Damage], say: Callable[[str], None] = lambda line: None) -> DamageTally:

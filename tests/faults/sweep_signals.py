@@ -46,7 +46,7 @@ class Stop:
 
 def at_call(bench: Bench, phase: str, call: int, kind: str) -> Stop:
     """The signal comes from the process itself, right before the given call of a phase."""
-    whole, run = bench.whole("whole-20", max_steps=20), bench.folder / f"{phase}-{call}-{kind}"
+    whole, run = bench.whole(max_steps=20), bench.folder / f"{phase}-{call}-{kind}"
     since, until = CALLS[phase]
     ended = bench.run(bench.words(run, max_steps=20), FaultAt(str(run), call, kind, since, until))
     return _judged(bench, whole, run, ended, kind, 0.0, max_steps=20)
@@ -54,7 +54,7 @@ def at_call(bench: Bench, phase: str, call: int, kind: str) -> Stop:
 
 def while_tokenizing(bench: Bench, call: int, kind: str) -> Stop:
     """At a call of the file system below a cache of its own, before there is a run folder."""
-    whole, run, cache = bench.whole("whole-20", max_steps=20), bench.folder / f"tokenizing-{call}-{kind}", bench.folder / "own-cache"
+    whole, run, cache = bench.whole(max_steps=20), bench.folder / f"tokenizing-{call}-{kind}", bench.folder / "own-cache"
     shutil.rmtree(cache, ignore_errors=True)
     ended = bench.run(bench.words(run, max_steps=20), FaultAt(str(cache), call, kind), SSLCLI_CACHE_DIR=str(cache))
     stop = _judged(bench, whole, run, ended, kind, 0.0, max_steps=20)
@@ -64,7 +64,7 @@ def while_tokenizing(bench: Bench, call: int, kind: str) -> Stop:
 
 def at_time(bench: Bench, shape: str, seconds: float, kind: str, twice: bool = False) -> Stop:
     """The signal comes from outside after so many seconds; `twice`: and again a moment later, which may lose steps and nothing else."""
-    whole = bench.whole(f"whole-{shape}", **SHAPES[shape])
+    whole = bench.whole(**SHAPES[shape])
     run = bench.folder / f"{shape}-{seconds:.3f}-{kind}{'-twice' if twice else ''}"
     child = bench.start(bench.words(run, **SHAPES[shape]))
     child.process.join(seconds)

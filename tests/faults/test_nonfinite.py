@@ -45,7 +45,7 @@ def test_whatever_was_not_finite_the_same_updates_are_left_out(bench, skipping, 
 
 def test_the_updates_left_out_are_missing_and_no_other(bench, skipping):
     """The run that skips has the losses of the undisturbed one up to the first skip, and others after it."""
-    whole = bench.whole("whole-nonfinite", **LENGTH)
+    whole = bench.whole(**LENGTH)
     losses, skipped = ({line["step"]: line["loss"] for line in metrics(run) if line["split"] == "train"} for run in (whole, skipping))
     first = min(STRUCK)
     assert [losses[step] for step in range(1, first + 1)] == [skipped[step] for step in range(1, first + 1)]

@@ -1,0 +1,28 @@
+"""A disk that is full or broken: a sentence, the good checkpoints stay, and the resume ends as if nothing had been."""
+
+import pytest
+from sweep_disk import refusals, refuse_call, refuse_large_files
+
+
+@pytest.mark.parametrize(
+    ("window", "call", "kind", "lasting"),
+    [("save", 3, "full", True), ("save", 22, "broken", False), ("start", 19, "full", True)],
+)
+def test_a_refused_call_costs_nothing(bench, whole, window, call, kind, lasting):
+    refusal = refuse_call(bench, whole, window, call, kind, lasting)
+    assert not refusal.fault
+    assert refusal.code == 1
+
+
+def test_files_that_may_not_grow(bench, whole):
+    largest_file = max(path.stat().st_size for path in whole.rglob("optimizer.safetensors"))
+    refusal = refuse_large_files(bench, whole, largest_file // 2)
+    assert not refusal.fault
+    assert refusal.code == 1
+
+
+@pytest.mark.slow
+def test_every_refused_call(bench, whole):
+    found = [trial() for trial in refusals(bench, whole)]
+    assert len(found) > 150
+    assert not [f"{refusal.name}: {refusal.fault}" for refusal in found if refusal.fault]

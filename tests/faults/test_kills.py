@@ -1,0 +1,29 @@
+"""A training that is killed at a moment, and resumed by the same line, equals the one that was not; `sweep_kills.py` has hundreds."""
+
+import pytest
+from sweep_kills import WINDOWS, kills_at_calls, random_kills, sweep
+
+# A save may be on its way while the next one falls due.
+MOST_LOST_STEPS = 10
+
+
+def assert_recovered(tally, fewest):
+    assert tally.tried >= fewest
+    assert not tally.faults
+    assert tally.most_lost_steps <= MOST_LOST_STEPS
+
+
+@pytest.mark.parametrize(("window", "every"), [("save", 23), ("start", 37)])
+def test_killed_at_calls_of_the_file_system(bench, whole, window, every):
+    assert_recovered(sweep(kills_at_calls(bench, whole, window, every)), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", WINDOWS)
+def test_killed_at_every_call(bench, whole, window):
+    assert_recovered(sweep(kills_at_calls(bench, whole, window)), 40)
+
+
+@pytest.mark.slow
+def test_killed_at_random_times(bench, whole):
+    assert_recovered(sweep(random_kills(bench, whole, 200, seed=1)), 190)
