@@ -12,7 +12,7 @@ from sslcli.data.statistics import Statistics
 from sslcli.data.tokenizer import Tokenizer
 
 # Read, split and encoded at once. Whoever wants to stop waits for the library to give a portion back, so it is a second's work.
-PORTION_CHARACTERS = 500_000
+PORTION_CHARACTERS = 200_000
 
 
 def portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
