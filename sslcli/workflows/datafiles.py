@@ -40,7 +40,9 @@ def _change(file: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str
         return ""
     grown = now["bytes"] - before["bytes"]
     if grown > 0:
-        return f"{file} is {grown:,} bytes longer" + ("" if now["head"] == before["head"] else ", and its beginning is another")
+        return f"{file} is {grown:,} bytes longer" + (
+            "" if now["head"] == before["head"] or before["bytes"] < _ENDS_BYTES else ", and its beginning is another"
+        )
     return f"{file} is {-grown:,} bytes shorter" if grown else f"{file} was edited"
 
 

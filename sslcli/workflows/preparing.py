@@ -1,5 +1,6 @@
 """Everything between the settings and the loop: data cut into samples, the model, the objective, its settings completed."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from sslcli.config import problems_of
 from sslcli.contracts import Frame, Objective
+from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
@@ -26,12 +28,14 @@ from sslcli.engine.world import ALONE, World
 from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
 from sslcli.workflows.arranging import Source, arranged
+from sslcli.workflows.caching import Say, cache_folder, quiet
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
-from sslcli.workflows.tokenizing import Say, Tokenized, cache_folder, quiet, shards_for
+from sslcli.workflows.tokenizing import Tokenized, shards_for
 from sslcli.workflows.weights import Pretrained
 
+FLOAT_BYTES = 4
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
 
 
@@ -79,6 +83,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
     _refuse_misfit(settings, classes, shape)
     _refuse_strange_tokens(shards.tokenizer, shape)
+    _refuse_giant(shape, settings.hardware.device)
     complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
     source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
     settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
@@ -86,7 +91,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     frame = Frame(shape, shards.tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
-    train, evaluation = (arranged(twin, classes, options, corpus) for corpus in _corpora(settings, shards))
+    train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in _corpora(settings, shards, say))
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner = _learner(lambda: build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
@@ -124,6 +129,18 @@ def _refuse_strange_tokens(tokenizer: Tokenizer, shape: TransformerSettings) -> 
         )
 
 
+def _refuse_giant(shape: TransformerSettings, device: str) -> None:
+    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that training keeps of it."""
+    trains_here = device == "cpu" or not torch.cuda.is_available()
+    needed = training_bytes(shape) if trains_here else FLOAT_BYTES * parameters(shape)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UsageError(
+            f"a model of {parameters(shape):,} parameters needs {needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}",
+            "choose a smaller --arch, or smaller model.shape settings",
+        )
+
+
 def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:
     return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
 
@@ -138,13 +155,13 @@ def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: To
         raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
 
 
-def _corpora(settings: PretrainSettings, shards: Tokenized) -> tuple[Corpus, Corpus]:
+def _corpora(settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
     data = settings.data
     corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
     if not data.evaluation:
         return corpus.split(data.held_out, SPLIT_SEED)
     taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
-    held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder())
+    held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say)
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
 
 

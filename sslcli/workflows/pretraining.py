@@ -26,6 +26,7 @@ from sslcli.errors import Interrupted, Preempted, RunError
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
+from sslcli.workflows.datafiles import file_facts
 from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps, warnings
@@ -212,6 +213,7 @@ class _Run:
             "started": now(),
             "status": "running",
             "data": self.prepared.fingerprint,
+            "files": file_facts(self.settings.data),
             "tokenizer": self.prepared.tokenizer.hash,
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,

@@ -11,6 +11,7 @@ from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import dotted_layer, read_layer
+from sslcli.workflows.datafiles import file_facts, what_changed
 from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.settings import PretrainSettings
@@ -53,11 +54,12 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
-    """Raises DataError where the data or the tokenizer are not those the run was started with."""
+    """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with."""
+    changes = "; ".join(what_changed(facts.get("files") or {}, file_facts(prepared.settings.data)))
     for what, key, value in (("data", "data", prepared.fingerprint), ("tokenizer", "tokenizer", prepared.tokenizer.hash)):
         if facts.get(key) not in (None, value):
             raise DataError(
-                f"the {what} changed since the run was started (fingerprint {facts[key]} then, {value} now)",
+                f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[key]} and is {value}'}",
                 f"give back the {what} of the run, or start a new run",
             )
 

@@ -60,16 +60,22 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
             screen.say(line)
         screen.report(report)
         return 0
+    words, launcher_words = own_words()
     if processes := processes_to_start(settings.hardware):
-        return _launched(processes, settings, resume, screen)
+        return _launched(processes, settings, resume, screen, words, launcher_words)
+    if launcher_words:
+        raise UsageError(
+            f"'{launcher_words[0]}' follows -- and is for torchrun, which is not started here", "give --gpus 2 or more, or leave it out"
+        )
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
         result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
     return _conclude(result, screen)
 
 
-def _launched(processes: int, settings: PretrainSettings, resume: Path | None, screen: Screen) -> int:
+def _launched(
+    processes: int, settings: PretrainSettings, resume: Path | None, screen: Screen, words: Sequence[str], launcher_words: Sequence[str]
+) -> int:
     """All processes, and those that take the place of a lost one, must know one folder by name."""
-    words, launcher_words = own_words()
     named = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.objective))
     folder = resume or named
     if resume is None and not (settings.run.folder or settings.run.name):

@@ -1,0 +1,92 @@
+"""`--gpus N` from a command line: how it ends, and that a lost rank does not end it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sslcli.engine.checkpoint import Checkpoints
+
+LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
+PATIENCE_SECONDS = 240
+
+
+class Started:
+    """A command in a process of its own, whose stderr is read line by line."""
+
+    def __init__(self, folder, corpus, *words):
+        command = [sys.executable, "-m", "sslcli", *LINE.split(), "--device", "cpu", "--gpus", "2"]
+        # In a session of its own, so that a signal to it alone is what is tried.
+        self.process = subprocess.Popen(
+            [*command, "--data", str(corpus), "--out", str(folder), "--no-milestones", *words],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True,
+            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
+        )  # fmt: skip
+        self.folder, self.said = folder, []
+
+    def until(self, pattern):
+        for line in self.process.stderr:
+            self.said.append(line)
+            if re.search(pattern, line):
+                return
+        raise AssertionError("".join(self.said))
+
+    def ranks(self):
+        """Process ids of the ranks, which have a variable that the launcher has not."""
+        found = []
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    variables = file.read()
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    command = file.read()
+            except OSError:
+                continue
+            if b"\0LOCAL_RANK=" in variables and str(self.folder).encode() in command:
+                found.append(int(entry))
+        return sorted(found)
+
+    def end(self):
+        _, rest = self.process.communicate(timeout=PATIENCE_SECONDS)
+        self.said.append(rest)
+        return self.process.returncode, "".join(self.said)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(number, code, text_corpus, tmp_path, module_cache):
+    started = Started(tmp_path / "run", text_corpus, "--max-steps", "100000")
+    started.until(r"step=5 ")
+    started.process.send_signal(number)
+    found, said = started.end()
+    assert found == code, said
+    assert said.count("everything is saved in") == 1
+    assert "Traceback" not in said
+    step = int(re.search(r"at step (\d+); everything is saved", said)[1])
+    assert Checkpoints(tmp_path / "run", 1, {}).newest()[0].name == f"step-{step:06d}"
+    assert started.ranks() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_rank_is_started_anew_and_the_run_comes_to_its_end(number, text_corpus, tmp_path, module_cache):
+    words = ["--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2"]
+    started = Started(tmp_path / "run", text_corpus, *words)
+    started.until(r"checkpoint .*step-000010")
+    os.kill(started.ranks()[-1], number)
+    code, said = started.end()
+    assert code == 0, said
+    assert re.search(r"resumed from step-0000[1-5]0", said)
+    assert "Traceback" not in said
+    assert Checkpoints(tmp_path / "run", 1, {}).newest()[0].name == "step-000060"
+    time.sleep(0.1)
+    assert started.ranks() == []
+
+
+def test_the_settings_of_a_line_that_cannot_run_are_refused_once(text_corpus, tmp_path, module_cache):
+    started = Started(tmp_path / "run", text_corpus, "--max-steps", "5", "--optimizer", "muon", "--parallel", "fsdp")
+    code, said = started.end()
+    assert code == 2, said
+    assert said.count("Muon needs whole matrices") == 1
