@@ -105,8 +105,9 @@ def tokens_per_second(processes: int, folder: Path) -> float:
     """Of one run of the command line with as many processes, one thread each; as it reports itself."""
     name = f"growth-{processes}"
     words = [
-        sys.executable, "-m", "sslcli", "pretrain", "--objective", "mlm", "--arch", "mini", "--device", "cpu", "--gpus", str(processes),
+        sys.executable, "-m", "sslcli", "pretrain", "--objective", "mlm", "--arch", "tiny", "--device", "cpu", "--gpus", str(processes),
         "--max-steps", str(PROCESS_STEPS), "--log-every", str(PROCESS_STEPS), "--name", name, "--no-milestones",
+        "--set", "training.eval_samples=64",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "SSLCLI_RUNS_DIR": str(folder)}
     subprocess.run(words, env=environment, check=True, capture_output=True)
