@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def loss_difference(workload: Workload, folder: Path, steps: int = CHECKED_STEPS
     return max(abs(a - b) for a, b in zip(ours.train(steps).losses, theirs.losses, strict=True))
 
 
-def sides_of(workload: Workload, folder: Path, steps: int, bf16: bool, compile: bool) -> dict[str, Callable[[], Timed]]:
+def sides_of(
+    workload: Workload, folder: Path, steps: int, bf16: bool, compile: bool, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, Callable[[], Timed]]:
     """Every row of the table as a function that trains `steps` steps from the weights in `folder`."""
     model_class = type(peer_model(workload))
 
@@ -65,7 +68,7 @@ def sides_of(workload: Workload, folder: Path, steps: int, bf16: bool, compile: 
         return lambda: train_peer(model_class.from_pretrained(folder), peer_batches(Ours(workload, hardware(), folder), steps, peer), peer)
 
     def ours(bf16: bool = False, compile: bool = False) -> Callable[[], Timed]:
-        return lambda: Ours(workload, hardware(bf16, compile), folder).train(steps)
+        return lambda: Ours(workload, hardware(bf16, compile), folder).train(steps, clock=clock)
 
     grouped = not workload.causal  # rows of one length need no grouping
     sides = {"trainer fp32": trainer(Peer())}
@@ -90,7 +93,8 @@ def compare(name: str, given: argparse.Namespace) -> dict[str, object]:
         print(f"{name}: losses of {CHECKED_STEPS} steps differ by at most {difference:.1e}", flush=True)
         if difference > LARGEST_DIFFERENCE:
             return {"workload": name, "difference": difference}
-        sides = sides_of(workload, Path(folder), given.steps, given.bf16, given.compile)
+        clock = time.process_time if given.processor_seconds else time.perf_counter
+        sides = sides_of(workload, Path(folder), given.steps, given.bf16, given.compile, clock)
         seconds: dict[str, list[float]] = {side: [] for side in sides}
         settling = dict.fromkeys(sides, 0.0)
         for round_number in range(given.rounds):
@@ -98,6 +102,7 @@ def compare(name: str, given: argparse.Namespace) -> dict[str, object]:
                 taken = sides[side]()
                 seconds[side].append(taken.step_seconds)
                 settling[side] = max(settling[side], taken.settling_seconds)
+                print(f"  round {round_number + 1}: {side} {1e3 * taken.step_seconds:,.0f} ms a step", flush=True)
         memory = {side: peak_bytes(name, side, Path(folder), given.steps) for side in sides} if given.memory else {}
         tokens = statistics.mean(Ours(workload, hardware(), Path(folder)).tokens(given.steps)[SETTLING_STEPS:])
     ratios = print_table(seconds, settling, memory, tokens)
@@ -144,6 +149,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=multiplies_bf16())
     parser.add_argument("--compile", action="store_true", help="compiled rows too")
+    parser.add_argument("--processor-seconds", action="store_true", help="of all threads, not by the clock: where others compute beside")
     parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=sys.platform == "linux")
     parser.add_argument("--out", type=Path, help="write the rows as JSON")
     parser.add_argument("--alone", metavar="SIDE", help="train one side and print its peak memory in bytes")

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,15 +30,16 @@ class Peer:
     compile: bool = False
 
 
-class Clock(TrainerCallback):
+class Watch(TrainerCallback):
     """The end of every step that is logged, by the same clock as ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.seen: list[tuple[int, float, float]] = []
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: object) -> None:
         if logs is not None and "loss" in logs:
-            self.seen.append((state.global_step, logs["loss"], time.perf_counter()))
+            self.seen.append((state.global_step, logs["loss"], self.clock()))
 
 
 class Ready(torch.utils.data.Dataset):
@@ -93,20 +94,26 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
     return [_padded(rows[stop - size : stop]) for size, stop in zip(sizes, stops, strict=True)]
 
 
-def train_peer(model: torch.nn.Module, batches: Sequence[dict[str, Tensor]], peer: Peer, log_every: int = 1) -> Timed:
+def train_peer(
+    model: torch.nn.Module,
+    batches: Sequence[dict[str, Tensor]],
+    peer: Peer,
+    log_every: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timed:
     """The Trainer on these batches in their order: AdamW (fused, its default), clipping at 1.0."""
-    clock, on_cpu = Clock(), not torch.cuda.is_available()
-    began = time.perf_counter()
+    watch, on_cpu = Watch(clock), not torch.cuda.is_available()
+    began = clock()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=1, max_steps=len(batches), learning_rate=RATE, lr_scheduler_type="constant",
             weight_decay=0.01, max_grad_norm=1.0, logging_steps=log_every, save_strategy="no", report_to="none", use_cpu=on_cpu,
             bf16=peer.bf16, torch_compile=peer.compile, disable_tqdm=True, seed=SEED, train_sampling_strategy="sequential",
         )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=Ready(batches), data_collator=lambda items: items[0], callbacks=[clock])
+        trainer = Trainer(model, arguments, train_dataset=Ready(batches), data_collator=lambda items: items[0], callbacks=[watch])
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return timed(clock.seen, began)
+    return timed(watch.seen, began)
 
 
 def _padded(rows: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,18 +151,18 @@ class Ours:
         """How many are read in each of the first `steps`."""
         return [work.tokens for _, work in zip(range(steps), self.loader().steps(0), strict=False)]
 
-    def train(self, steps: int, log_every: int = 1) -> Timed:
+    def train(self, steps: int, log_every: int = 1, clock: Callable[[], float] = time.perf_counter) -> Timed:
         """The product's own loop with clipping at 1.0; what is not a step (evaluation, a checkpoint) comes after the last."""
         seen: list[tuple[int, float, float]] = []
 
         def observe(event: Event) -> None:
             if isinstance(event, Stepped):
-                seen.append((event.step, event.loss, time.perf_counter()))
+                seen.append((event.step, event.loss, clock()))
 
         with tempfile.TemporaryDirectory() as folder:
             one = Sampler(np.asarray([len(self.samples[0])]), 1, "sequences", SEED)
             nothing = Loader(self.sample, self.twin, one, seed=SEED, unit="sequences", micro_batch_size=None)
-            began = time.perf_counter()
+            began = clock()
             Trainer(
                 Replica(self.learner), self.optimizer(), self.loader(), nothing, schedule=ScheduleSettings(name="constant", warmup=0),
                 plan=Plan(steps, log_every, steps, steps, False, SEED), hardware=self.hardware,
