@@ -20,6 +20,7 @@ from pathlib import Path
 from harness import Bench, Ended, differences, step_reached, whole_checkpoints
 from hooks import FaultAt
 
+SOONER = 0.8
 # A save that prunes, in the middle of the run; and everything before the first update.
 WINDOWS = {"save": ("step-000040", "step-000045"), "start": ("", "step-000001")}
 
@@ -67,14 +68,15 @@ def kill_at_call(bench: Bench, whole: Path, window: str, call: int) -> Kill:
 
 
 def kill_at_time(bench: Bench, whole: Path, number: int, seconds: float) -> Kill:
-    """SIGKILL so long after the start, wherever the run then is."""
+    """SIGKILL so long after the start, wherever the run then is. One that was over by then is begun again and killed earlier."""
     run = bench.folder / f"killed-time-{number}"
     child = bench.start(bench.words(run))
     child.process.join(seconds)
     child.process.kill()
     ended = child.wait()
     child.said_in.unlink(missing_ok=True)
-    return _resumed(bench, whole, run, ended)
+    kill = _resumed(bench, whole, run, ended)
+    return kill if kill.killed else kill_at_time(bench, whole, number, SOONER * seconds)
 
 
 def _resumed(bench: Bench, whole: Path, run: Path, ended: Ended) -> Kill:
