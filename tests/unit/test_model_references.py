@@ -100,7 +100,7 @@ WRONG = {
     "hf:bert-base-uncased": "no run or folder",
     "google/bert": "no run or folder",
     "runs": "neither a run nor a model directory",
-    "hf/config.json": "neither a run nor a model directory",
+    "hf/config.json": "is a file",
     "hf:best": "is a model directory",
     "first:step-77": "no step-000077",
     "@best": "do not compare",
