@@ -24,6 +24,10 @@ class Hardware:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.autocast_type)
 
+    def emulates_bf16(self) -> bool:
+        """Whether products in bf16 run on a processor that has none, which torch computes far slower than float32."""
+        return self.autocast_type is not None and self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
     def describe(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{torch.get_num_threads()} threads"
         return f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} · compile {'on' if self.compile else 'off'}"

@@ -55,7 +55,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
     }
 
 
-def warnings(prepared: Prepared, plan: Plan) -> list[str]:
+def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
     """What a user should know before waiting for the end."""
     warmup, held_out = warmup_steps(prepared.settings.schedule, plan.total_steps), len(prepared.evaluation)
     found = []
@@ -63,6 +63,8 @@ def warnings(prepared: Prepared, plan: Plan) -> list[str]:
         found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
     if held_out < FEWEST_HELD_OUT_SAMPLES:
         found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
+    if hardware.emulates_bf16():
+        found.append("this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here")
     return found
 
 

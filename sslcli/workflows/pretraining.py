@@ -125,7 +125,7 @@ class _Run:
         progress = self._learner_made_ready(found["checkpoint"])
         tell, facts = self._recording(progress)
         tell(Started(self.folder, header(self.prepared, self.plan, self.hardware, self.world), progress.step, self.plan.total_steps))
-        for note in (*self.prepared.notes, *found["notes"], *warnings(self.prepared, self.plan), *self.floors.notes):
+        for note in (*self.prepared.notes, *found["notes"], *warnings(self.prepared, self.plan, self.hardware), *self.floors.notes):
             tell(Noted(note))
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
