@@ -20,7 +20,7 @@ from pathlib import Path
 
 from harness import Bench, Ended, differences, metrics, step_reached
 
-PROCESSES, LENGTH = 2, {"max_steps": 400, "save_every": 10, "eval_every": 200, "keep": 1}
+PROCESSES, LENGTH = 2, {"max_steps": 120, "save_every": 10, "eval_every": 60, "keep": 1}
 TIMEOUT_SECONDS, PATIENCE_SECONDS = 30, 400
 # A stopped process does not answer to SIGTERM either; torchrun kills it after this time.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "5"}
