@@ -26,6 +26,8 @@ class Ahead(Generic[T]):
         return self
 
     def __next__(self) -> T:
+        if self._closed.is_set():
+            raise StopIteration
         item, error = self._ready.get()
         if error is not None:
             self.close()

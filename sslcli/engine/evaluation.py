@@ -26,6 +26,6 @@ def evaluate(learner: Learner, loader: Loader, hardware: Hardware, agreed: Calla
                         tally.add(learner(to_device(part, hardware.device)), part.counts, index < work.counted)
             return tally.over(loader.world)
         except Exception as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or not views:
                 raise
         split_finer(loader, views)

@@ -68,6 +68,11 @@ class Loader:
         self.by_tokens = unit == "tokens"
         self.micro_batch_size = None if twin.couples else micro_batch_size
 
+    def shrink(self, micro_batch_size: int | None) -> None:
+        """Micro-batches of at most this size from now on; None changes nothing."""
+        sizes = [size for size in (self.micro_batch_size, micro_batch_size) if size is not None]
+        self.micro_batch_size = min(sizes, default=None)
+
     def ahead(self, position: int) -> Ahead[Work]:
         """The same as `steps`, made by a thread; close it."""
         return Ahead(self.steps(position), AHEAD_STEPS)

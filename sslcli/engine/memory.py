@@ -1,6 +1,7 @@
 """Running out of memory: how it is told from other errors, and how the batches of a loader are cut finer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -9,7 +10,7 @@ from sslcli.engine.loading import Loader
 from sslcli.errors import RunError
 
 # What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its own.
-_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "could not create a memory")
+_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "could not create a memory", "could not create a primitive")
 _HINT = "use a smaller --micro-batch-size, --seq-len or --arch, or --precision bf16"
 
 
@@ -17,6 +18,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+
+
+@contextmanager
+def told_in_words() -> Iterator[None]:
+    """Raises RunError for whatever inside it found no memory, where nothing is left to be split."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error) and "can't start new thread" not in str(error):
+            raise
+        raise RunError(f"out of memory: {' '.join(str(error).split())[:120] or type(error).__name__}", _HINT) from error
 
 
 def split_finer(loader: Loader, views: Sequence[Views]) -> int:
@@ -33,8 +45,8 @@ def split_finer(loader: Loader, views: Sequence[Views]) -> int:
     unit = "tokens" if loader.by_tokens else "sequences"
     if loader.twin.couples:
         raise RunError("out of memory, and the objective ties all samples of a batch together, so it cannot be split", _HINT)
-    if max(len(packing) for packing in packings) == 1:
-        raise RunError(f"out of memory with a single sequence of {packings[0].total} tokens", _HINT)
+    if size <= 1 or max(len(packing) for packing in packings) == 1:
+        raise RunError(f"out of memory with a micro-batch of {packings[0].total} tokens that cannot be smaller", _HINT)
     if loader.world.size > 1:
         raise RunError(
             f"rank {loader.world.rank} ran out of memory with {largest} {unit} at once",

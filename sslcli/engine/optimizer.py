@@ -74,7 +74,7 @@ class Optimizer:
         norm = torch.nn.utils.get_total_norm(
             [local(parameter.grad) for parameter in self.parameters.values() if parameter.grad is not None]
         )
-        return self.world.sum(norm.square()).sqrt() if self._is_sharded else norm
+        return self.world.sum(norm.double().square()).sqrt().to(norm.dtype) if self._is_sharded else norm
 
     def step(self, factor: float, norm: Tensor) -> None:
         """One update at `factor` times the peak rate, with the gradients scaled down to a norm of at most `clip`.

@@ -21,6 +21,11 @@ def is_restart() -> bool:
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
+def launch_name() -> str | None:
+    """What torchrun calls this launch, the same one through all its restarts."""
+    return os.environ.get("TORCHELASTIC_RUN_ID")
+
+
 def restarts_are_left() -> bool:
     """Whether torchrun would start this process anew if it ended with anything but 0."""
     return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))

@@ -38,7 +38,7 @@ def choose_hardware(settings: HardwareSettings) -> Hardware:
     name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     _, processes, place_here = place()
     if name == "cuda" and processes > 1:
-        name = f"cuda:{place_here}"
+        name = f"cuda:{place_here if torch.cuda.device_count() > 1 else 0}"  # Slurm may show each task its own GPU alone
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -7,17 +7,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import torch
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from sslcli.contracts import Loss, Views
 from sslcli.core.transformer import Block
+from sslcli.engine.composite import acts_after_steps
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.engine.world import World
+from sslcli.errors import UsageError
 
 
 class Replica:
@@ -36,7 +39,7 @@ class Replica:
         return nullcontext()
 
     def whole(self) -> AbstractContextManager:
-        """Within it every parameter of backbone and learnable can be read as it is, on all ranks alike."""
+        """Within it embeddings and heads can be read, and blocks be called, outside of the learner's own forward."""
         return nullcontext()
 
 
@@ -72,10 +75,14 @@ class Sharded(Replica):
 
     def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
         super().__init__(learner)
+        if acts_after_steps(learner.learnable):
+            raise UsageError("the objective changes parameters by itself, and FSDP shards them", "use --parallel ddp")
         mesh = init_device_mesh(hardware.device.type, (world.size,))
+        # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
+        policy = MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
         blocks: list[nn.Module] = [module for module in learner.modules() if isinstance(module, Block)]
         for module in [*blocks, learner]:
-            fully_shard(module, mesh=mesh)
+            fully_shard(module, mesh=mesh, mp_policy=MixedPrecisionPolicy() if module is learner else policy)
             assert isinstance(module, FSDPModule)
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum

@@ -7,7 +7,6 @@ Either is read into either, whatever the number of ranks. Its other format keeps
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +43,16 @@ def share_of(whole: Tensor, tensor: Tensor) -> Tensor:
 
 def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies in host memory, each with memory of its own, sharded as they are."""
-    return {name: _copied(value) for name, value in tensors.items()}
+    ranks = next((value.device_mesh.size() for value in tensors.values() if isinstance(value, DTensor)), None)
+    mesh = None if ranks is None else init_device_mesh("cpu", (ranks,))  # on a mesh of GPUs the copies would move back to them
+    return {name: _copied(value, mesh) for name, value in tensors.items()}
 
 
-def _copied(tensor: Tensor) -> Tensor:
+def _copied(tensor: Tensor, mesh: DeviceMesh | None) -> Tensor:
     share = local(tensor).detach().to("cpu", copy=True).contiguous()
     if not isinstance(tensor, DTensor):
         return share
-    mesh = _host_mesh(tensor.device_mesh.size())  # of a mesh of GPUs from_local would move the copy back to them
     return DTensor.from_local(share, mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride())
-
-
-@cache
-def _host_mesh(size: int) -> DeviceMesh:
-    return init_device_mesh("cpu", (size,))
 
 
 def is_sharded(tensors: Mapping[str, Tensor]) -> bool:

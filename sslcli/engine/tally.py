@@ -68,10 +68,13 @@ class Tally:
         return {"terms": numbers(self.terms), "metrics": numbers(self.metrics), "exponential": sorted(self.exponential)}
 
     @classmethod
-    def restore(cls, dumped: Mapping[str, Any]) -> "Tally":
+    def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "Tally":
+        """What `dump` gave; not counted, its names alone: the numbers are those of all ranks, and one of them takes them."""
         tally = cls()
         if dumped:
-            tally.terms, tally.metrics = dict(dumped["terms"]), dict(dumped["metrics"])
+            tally.terms, tally.metrics = (
+                {name: list(pair) if counted else [0.0, 0.0] for name, pair in dumped[kind].items()} for kind in ("terms", "metrics")
+            )
             tally.exponential = set(dumped["exponential"])
         return tally
 

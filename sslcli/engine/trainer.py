@@ -83,10 +83,9 @@ class Trainer:
     def run(self, progress: Progress) -> Outcome:
         """From `progress` to the end of the plan, or until someone asks to stop; what was done is saved either way."""
         self.progress = progress
-        self.tally = Tally.restore(progress.tally) if self.world.leads else Tally()
+        self.tally = Tally.restore(progress.tally, counted=self.world.leads)
         self.tokens, self.since, self.busy_seconds = 0, time.monotonic(), 0.0
-        if progress.micro_batch_size is not None:
-            self.loader.micro_batch_size = progress.micro_batch_size
+        self.loader.shrink(progress.micro_batch_size)
         self.learner.train()
         if progress.step == 0 and progress.evaluated_step < 0:
             self._keep_milestone()
@@ -112,6 +111,7 @@ class Trainer:
                 self._tell_of(self.checkpoints.finished())
         except Stopping as stop:
             self.optimizer.zero()  # a step that was begun is replayed whole by the resume
+            self._judge(all_of_them=True)
             if progress.saved_step != progress.step:
                 self._save()
             return stop.reason
@@ -125,6 +125,8 @@ class Trainer:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            tally = None
+        if tally is None:  # outside of the handler, whose traceback would keep the graph of the step in memory
             return self._split_finer(work)
         self.optimizer.drop_idle_gradients(step)
         norm = self.optimizer.norm()
@@ -136,11 +138,12 @@ class Trainer:
         self.optimizer.zero()
         self.tally.merge(tally, finite)
         self.verdicts.add(step, finite)
-        self._judge()
         progress.step, progress.position = step + 1, work.position
+        logs = progress.step % self.plan.log_every == 0 or progress.step == self.plan.total_steps
+        self._judge(all_of_them=logs)
         self.tokens += work.tokens
         self.busy_seconds += time.monotonic() - began
-        if progress.step % self.plan.log_every == 0 or progress.step == self.plan.total_steps:
+        if logs:
             self._log(norm)
         if progress.step & (progress.step - 1) == 0:
             self._keep_milestone()
@@ -184,7 +187,6 @@ class Trainer:
                 )
 
     def _log(self, norm: Tensor) -> None:
-        self._judge(all_of_them=True)
         loss, terms, metrics = self.tally.over(self.world).read()
         self._count_seconds()
         rate = self.optimizer.settings.rate * rate_factor(self.schedule, self.progress.step - 1, self.plan.total_steps)

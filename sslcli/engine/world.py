@@ -3,6 +3,7 @@
 What is told here is small and lies on the host, so it goes over gloo also where the gradients go over NCCL, and no device waits.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
 from sslcli.engine.place import place
-from sslcli.errors import RunError, SslError, UsageError
+from sslcli.errors import DataError, RunError, SslError, UsageError
 
 T = TypeVar("T")
 SLURM_PORT = "29507"
@@ -53,6 +54,12 @@ class World:
             distributed.all_reduce(value)
         return value
 
+    def refuse_differences(self, what: str, hint: str) -> None:
+        """Raises DataError on every rank where the text `what` is not the same one on all of them."""
+        digest = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=6).digest(), "big")  # 48 bits, which a float64 holds
+        if len(set(self.gather([digest])[:, 0].tolist())) > 1:
+            raise DataError("the processes of this run have different data, tokenizers, settings or versions of ssl", hint)
+
     def told(self, text: str | None, group: Any = None) -> str:
         """What rank 0 says; the others give None."""
         if self.size == 1:
@@ -71,11 +78,11 @@ class World:
         try:
             answer = {"result": action()} if self.leads else {}
         except SslError as error:
-            self.told(json.dumps({"error": error.message}))
+            self.told(json.dumps({"error": error.message, "failed": isinstance(error, RunError)}))
             raise
         heard = json.loads(self.told(json.dumps(answer) if self.leads else None))
         if "error" in heard:
-            raise UsageError(f"rank 0 cannot go on: {heard['error']}")
+            raise (RunError if heard["failed"] else UsageError)(f"rank 0 cannot go on: {heard['error']}")
         return heard["result"]
 
 
@@ -96,7 +103,7 @@ def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
     if made_here:
         _meet(rank, size, device, timeout_seconds)
     try:
-        yield World(rank, size, distributed.new_group(backend="gloo"))
+        yield World(rank, size, distributed.new_group(backend="gloo", timeout=timedelta(seconds=timeout_seconds)))
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise

@@ -48,8 +48,9 @@ def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], 
             return read(folder)
     except (DataError, ModelError):
         pass  # said below, by the one who makes it anew
-    with _only_maker(folder, say):
-        _clear_leftovers(folder)
+    with _only_maker(folder, say) as alone:
+        if alone:
+            _clear_leftovers(folder)
         try:
             if folder.is_dir():
                 return read(folder)
@@ -91,14 +92,16 @@ def _recorded(record: Path) -> Any:
 
 
 @contextmanager
-def _only_maker(folder: Path, say: Say) -> Iterator[None]:
-    """Waits for another maker of the same folder. On a disk that knows no locks each makes its own, and the last one stays."""
+def _only_maker(folder: Path, say: Say) -> Iterator[bool]:
+    """Waits for another maker of the same folder, and gives whether there is none. On a disk that knows no locks nobody can
+    say: there each makes its own, and the last one stays."""
     with ExitStack() as stack:
         lock = _lock_file(folder.parent, folder.name)
-        if lock is not None and not _taken(stack.enter_context(lock)):
+        taken = None if lock is None else _taken(stack.enter_context(lock))
+        if taken is False:
             say(f"waiting for another process, which is making {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield taken is not None
 
 
 def _lock_file(parent: Path, key: str) -> IO[str] | None:
@@ -110,14 +113,14 @@ def _lock_file(parent: Path, key: str) -> IO[str] | None:
         return None  # who writes the folder says what is wrong with the disk
 
 
-def _taken(lock: IO[str]) -> bool:
-    """Whether the lock is ours now; a disk that knows no locks keeps nobody waiting."""
+def _taken(lock: IO[str]) -> bool | None:
+    """Whether the lock is ours now; None on a disk that knows no locks."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        pass
+        return None
     return True
 
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from sslcli.data.batches import collate
 from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
+from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.place import launch_name
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Outcome, Trainer
 from sslcli.engine.world import World, joined
-from sslcli.errors import Interrupted, Preempted, RunError
+from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
@@ -62,12 +65,16 @@ def pretrain(
     How it ended is in the outcome; a stop is not an error here. `stopper` is for a caller with signals of its own.
     """
     with ExitStack() as stack:
+        stack.enter_context(told_in_words())
         stopper = stack.enter_context(stopper or Stopper(settings.training.max_time))
         if resume is not None:
             settings = continued_settings(resume, settings)
         hardware = choose_hardware(settings.hardware)
         prepared = _prepared(settings, resume, stopper, observe)
         world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
+        world.refuse_differences(
+            json.dumps([identity(prepared), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
+        )
 
         def claim() -> str:
             folder = resume or new_run_folder(settings.run.name, settings.run.folder, settings.objective, overwrite)
@@ -117,7 +124,9 @@ class _Run:
         self.prepared, self.hardware, self.settings, self.world = prepared, hardware, prepared.settings, world
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
-        self.learner = self.prepared.learner.to(self.hardware.device)
+        # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
+        sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
+        self.learner = self.prepared.learner if sharded else self.prepared.learner.to(hardware.device)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity(self.prepared), world)
 
     def go(self) -> Result:
@@ -131,7 +140,8 @@ class _Run:
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
         if self.world.leads:
             self._conclude(facts, outcome)
-        return Result(self.folder, outcome, self._report())
+        self.world.gather([0.0])  # a rank that ended before would make torchrun and srun end the one that still writes
+        return Result(self.folder, outcome, self._report() if self.world.leads else Report())
 
     def _folder_made_ready(self) -> str:
         """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
@@ -165,6 +175,8 @@ class _Run:
         if checkpoint is None:
             with torch.no_grad():
                 self.learner.learnable.begin(self.learner.backbone)
+        if self.world.size > 1 and self.prepared.twin.couples:
+            raise UsageError("the objective ties all samples of a batch together, so several processes cannot share it", "leave out --gpus")
         if self.hardware.compile:
             for block in self.learner.backbone.blocks:
                 block.compile(dynamic=True)
@@ -218,6 +230,7 @@ class _Run:
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
             "processes": self.world.size,
+            "launch": launch_name(),
             "floors": self.floors.facts(),
             "parent": self.settings.model.source,
         }

@@ -17,7 +17,7 @@ from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.settings import PretrainSettings
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
-MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep")
+MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
 
 
 def saved_settings(folder: Path) -> PretrainSettings:
@@ -66,7 +66,7 @@ def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
 
 def identity(prepared: Prepared) -> dict[str, str]:
     """What a checkpoint belongs to, as hashes that are written into it."""
-    settings = flat(prepared.settings.model_dump(mode="json"))
+    settings = flat(prepared.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith(MAY_CHANGE)}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
     return {"data": prepared.fingerprint, "tokenizer": prepared.tokenizer.hash, "settings": digest}

@@ -20,7 +20,7 @@ PARTS = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors
 
 
 def settings_for(objective, corpus, folder, parallel="ddp", **training):
-    trained = {"max_steps": STEPS, "batch_size": 22, "micro_batch_size": 5, "log_every": 1, "eval_every": 4, "eval_samples": 21, "keep": 9}
+    trained = {"max_steps": STEPS, "batch_size": 22, "micro_batch_size": 5, "log_every": 3, "eval_every": 4, "eval_samples": 21, "keep": 9}
     shape = {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0}
     return {
         "objective": objective,
@@ -128,8 +128,8 @@ def two(alone, text_corpus, tmp_path_factory):
         f"{objective}-fsdp": training(objective, text_corpus, folder / f"{objective}-fsdp", "fsdp") for objective in ("mlm", "mlm+nsp")
     }
     for parallel in ("ddp", "fsdp"):
-        # Evaluation asks as well, so this falls into the third step.
-        jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 6]}
+        # Evaluation asks as well, so this falls into the evaluation after the fourth step, with a tally of one step open.
+        jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 5]}
         jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
     jobs["taken"] = training("mlm", text_corpus, folder / "taken", "ddp")
     return folder, together(2, jobs, folder)

@@ -6,6 +6,7 @@ with `-- --max-restarts N` starts them anew, upon which they go on from the newe
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,8 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.workflows.runs import read_facts
 
-SECONDS_TO_SAVE = 600  # torchrun's own 30 may be too few for a checkpoint
-SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
+SECONDS_TO_SAVE = 180  # torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
+SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
 
 
 def processes_to_start(settings: HardwareSettings) -> int:
@@ -31,6 +32,10 @@ def processes_to_start(settings: HardwareSettings) -> int:
     """
     if settings.gpus is None or place()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         return 0
+    if settings.device.startswith("cuda:"):
+        raise UsageError(
+            f"--device {settings.device} is one GPU, and --gpus gives each process its own", "use --device cuda, or leave it out"
+        )
     there = torch.cuda.device_count()
     wanted = there if settings.gpus == "all" else int(settings.gpus)
     if settings.device == "cpu" or (settings.device == "auto" and not there):
@@ -47,7 +52,7 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
 
     Raises RunError where one was lost without a word.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
     if not verbose:
@@ -63,21 +68,21 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
         code = 0
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
-    except SignalException:
-        code = Preempted.exit_code
+    except SignalException as signalled:
+        code = (Interrupted if signalled.sigval == signal.SIGINT else Preempted).exit_code
     return _concluded(folder, code)
 
 
 def _concluded(folder: Path, code: int) -> int:
     """The processes have said what happened; here it only gets its exit code."""
-    if code in (1, 2, 3):
-        return code
     facts = read_facts(folder)
-    if facts.get("status") == "stopped":
+    if facts.get("status") == "done" and code in (0, 75, 130):
+        return 0
+    if code == 0 and facts.get("status") == "stopped":
         return (Interrupted if facts.get("reason") == "interrupted" else Preempted).exit_code
-    if code:
+    if code not in (0, 1, 2, 3, 75, 130):
         raise RunError("a process of the run was lost", f"what was saved before is kept; go on with: ssl pretrain --resume {folder}")
-    return 0
+    return code
 
 
 def own_words() -> tuple[list[str], list[str]]:

@@ -14,14 +14,14 @@ from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
 from sslcli.config import Resolved, resolve
 from sslcli.engine.events import Started
-from sslcli.engine.place import is_restart, place, restarts_are_left
+from sslcli.engine.place import is_restart, launch_name, place, restarts_are_left
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import printable
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.objectives import objective_classes, objective_options, recipe_for
 from sslcli.workflows.pretraining import Result, dry_run, pretrain, show_batch
 from sslcli.workflows.runfolder import new_name
-from sslcli.workflows.runs import find_run, resumable_run, runs_folder
+from sslcli.workflows.runs import find_run, read_facts, resumable_run, runs_folder
 from sslcli.workflows.settings import PretrainSettings
 
 RECIPE = "the recipe of the data"
@@ -78,10 +78,22 @@ def _launched(
     """All processes, and those that take the place of a lost one, must know one folder by name."""
     named = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.objective))
     folder = resume or named
-    if resume is None and not (settings.run.folder or settings.run.name):
+    if resume is not None:
+        words = [*_without_resume(words), "--resume", str(folder)]
+    elif not (settings.run.folder or settings.run.name):
         words = [*words, "--name", folder.name]
     screen.say(f"starting {processes} processes")
     return launch(processes, folder, words, launcher_words, screen.verbose)
+
+
+def _without_resume(words: Sequence[str]) -> list[str]:
+    """The line without --resume and its value: which run that means is decided once."""
+    kept = [word for word in words if not word.startswith("--resume=")]
+    if "--resume" in kept:
+        place_of = kept.index("--resume")
+        is_alone = place_of + 1 == len(kept) or kept[place_of + 1].startswith("-")
+        del kept[place_of : place_of + (1 if is_alone else 2)]
+    return kept
 
 
 def _is_setting(key: str) -> bool:
@@ -109,19 +121,25 @@ def _recommended(resolved: Resolved[PretrainSettings]) -> str:
 
 def _resumed_folder(given: Given) -> Path | None:
     """The folder to go on with. --resume alone begins anew where --name or --out say a folder that is not there yet."""
-    reference = AUTO if given.get("resume") is None and is_restart() else given.get("resume")
+    reference = given.get("resume")
     if reference is None:
-        return None
+        return _restarted_folder(given) if is_restart() else None
     if reference != AUTO:
         return find_run(reference).folder
     named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
-    if named is None and is_restart():
-        raise UsageError(
-            "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
-        )
     if named is None:
         return resumable_run().folder
     return Path(named) if (Path(named) / "config.yaml").is_file() else None
+
+
+def _restarted_folder(given: Given) -> Path | None:
+    """The run that this launch began before it lost a rank, if it came that far; never a run that lay there before."""
+    named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
+    if named is None:
+        raise UsageError(
+            "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
+        )
+    return Path(named) if read_facts(Path(named)).get("launch") == launch_name() else None
 
 
 def _resolved(layers: Sequence[Layer], with_recipe: bool) -> Resolved[PretrainSettings]:
