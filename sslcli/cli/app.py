@@ -10,15 +10,17 @@ import errno
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 
 from sslcli.engine.place import place
-from sslcli.errors import Interrupted, RunError, SslError, nearest
+from sslcli.errors import Interrupted, Preempted, RunError, SslError, nearest
 from sslcli.reports import printable_lines
 
 COMMANDS = {
@@ -81,7 +83,15 @@ def main() -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if place()[1] > 1:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
-    sys.exit(run(sys.argv[1:]))
+    words = sys.argv[1:]
+    if words[:1] == ["pretrain"]:
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, _stop_before_the_start)  # until the run listens itself: imports alone take seconds
+    sys.exit(run(words))
+
+
+def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
+    raise Preempted("preempted before anything was begun", "the same command begins again")
 
 
 def run(words: Sequence[str]) -> int:

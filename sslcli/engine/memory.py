@@ -1,5 +1,7 @@
 """Running out of memory: how it is told from other errors, and how the batches of a loader are cut finer."""
 
+import ctypes
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,6 +13,7 @@ from sslcli.errors import RunError
 
 # What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its own.
 _WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "could not create a memory", "could not create a primitive")
+_C_LIBRARY = ctypes.CDLL(None)
 _HINT = "use a smaller --micro-batch-size, --seq-len or --arch, or --precision bf16"
 
 
@@ -31,14 +34,22 @@ def told_in_words() -> Iterator[None]:
         raise RunError(f"out of memory: {' '.join(str(error).split())[:120] or type(error).__name__}", _HINT) from error
 
 
+def _give_back() -> None:
+    """What the failed attempt held, to the system: its pieces may be too small for what comes next."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if hasattr(_C_LIBRARY, "malloc_trim"):  # glibc alone has it
+        _C_LIBRARY.malloc_trim(0)
+
+
 def split_finer(loader: Loader, views: Sequence[Views]) -> int:
     """Halve the micro-batches of a loader whose work, `views`, was too large; returns their size from now on.
 
     The global batches and their order stay as they are. Raises RunError where they cannot be split: one sequence is left,
     the objective ties the samples of a batch together, or other ranks would wait for this one.
     """
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    _give_back()
     packings = [part.inputs.packing for part in views]
     largest = max(packing.total if loader.by_tokens else len(packing) for packing in packings)
     size = largest if loader.micro_batch_size is None else min(loader.micro_batch_size, largest)

@@ -21,6 +21,11 @@ def is_restart() -> bool:
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
+def restart_of() -> str:
+    """ "1 of 3"."""
+    return f"{os.environ.get('TORCHELASTIC_RESTART_COUNT')} of {os.environ.get('TORCHELASTIC_MAX_RESTARTS')}"
+
+
 def launch_name() -> str | None:
     """What torchrun calls this launch, the same one through all its restarts."""
     return os.environ.get("TORCHELASTIC_RUN_ID")

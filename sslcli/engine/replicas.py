@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -80,9 +79,10 @@ class Sharded(Replica):
         mesh = init_device_mesh(hardware.device.type, (world.size,))
         # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
         policy = MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
-        blocks: list[nn.Module] = [module for module in learner.modules() if isinstance(module, Block)]
-        for module in [*blocks, learner]:
-            fully_shard(module, mesh=mesh, mp_policy=MixedPrecisionPolicy() if module is learner else policy)
+        blocks = [module for module in learner.modules() if isinstance(module, Block)]
+        linears = [part for block in blocks for part in (block.attention, block.feedforward)]  # norms stay in float32
+        for module in [*linears, *blocks, learner]:
+            fully_shard(module, mesh=mesh, mp_policy=policy if module in linears else MixedPrecisionPolicy())
             assert isinstance(module, FSDPModule)
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum

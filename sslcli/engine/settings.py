@@ -1,8 +1,9 @@
 """How the one loop trains, without torch. Steps are optimizer updates; batch sizes are global."""
 
+import re
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from sslcli.config import Config, Count, Seconds, setting
 
@@ -71,9 +72,15 @@ class HardwareSettings(Config):
         "so many processes, one a GPU ('all': as many as there are); with --device cpu each has its share of the cores",
         "--gpus",
         panel="Hardware",
-        pattern=r"^(all|[1-9][0-9]{0,3})$",
     )
     parallel: Literal["ddp", "fsdp"] = setting(
         "ddp", "several processes: ddp: each has the whole model; fsdp: each has a share of it", "--parallel", panel="Hardware"
     )
     timeout: Seconds = setting(600, "how long a process waits for the others before the run ends", "--timeout", panel="Hardware", gt=0)
+
+    @field_validator("gpus")
+    @classmethod
+    def _number_or_all(cls, value: str | None) -> str | None:
+        if value not in (None, "all") and not re.fullmatch(r"[1-9][0-9]{0,3}", value):
+            raise ValueError("must be a number from 1, or 'all'")
+        return value

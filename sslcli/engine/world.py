@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
-from sslcli.engine.place import place
+from sslcli.engine.place import place, restarts_are_left
 from sslcli.errors import DataError, RunError, SslError, UsageError
 
 T = TypeVar("T")
@@ -107,10 +107,11 @@ def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise
-        raise RunError(
-            f"rank {rank} lost the others: {' '.join(str(error).split())[:160]}",
-            "one of them ended, or did not answer within --timeout; go on with --resume, or let torchrun do so with -- --max-restarts 3",
-        ) from error
+        how = "one of them did not answer within --timeout" if "imed out" in str(error) else "one of them ended"
+        hint = (
+            "torchrun starts all of them again" if restarts_are_left() else "go on with --resume; -- --max-restarts 3 would do so by itself"
+        )
+        raise RunError(f"rank {rank} lost the others: {how}", hint) from error
     finally:
         if made_here:
             distributed.destroy_process_group()

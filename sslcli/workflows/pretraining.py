@@ -19,7 +19,7 @@ from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
 from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.place import launch_name
+from sslcli.engine.place import is_restart, launch_name, restart_of
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
@@ -134,7 +134,8 @@ class _Run:
         progress = self._learner_made_ready(found["checkpoint"])
         tell, facts = self._recording(progress)
         tell(Started(self.folder, header(self.prepared, self.plan, self.hardware, self.world), progress.step, self.plan.total_steps))
-        for note in (*self.prepared.notes, *found["notes"], *warnings(self.prepared, self.plan, self.hardware), *self.floors.notes):
+        lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
+        for note in (*lost, *self.prepared.notes, *found["notes"], *warnings(self.prepared, self.plan, self.hardware), *self.floors.notes):
             tell(Noted(note))
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))

@@ -14,10 +14,12 @@ from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.datafiles import file_facts, what_changed
 from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.preparing import Prepared
+from sslcli.workflows.runs import read_facts
 from sslcli.workflows.settings import PretrainSettings
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
+NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
 
 def saved_settings(folder: Path) -> PretrainSettings:
@@ -34,6 +36,8 @@ def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSetting
     Raises ConfigError naming everything else that was asked for and differs: it would make another run of it.
     """
     saved = saved_settings(folder)
+    if "objective" in asked.model_fields_set and asked.objective != saved.objective:
+        raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
     before = flat(saved.model_dump(mode="json"))
     options = objective_options(objective_classes(saved.objective), asked.options)  # "3e-1" is no change from 0.3
     spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
@@ -41,7 +45,7 @@ def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSetting
     changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
     if changed:
         problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
-        raise ConfigError(problems, "resume with the settings of the run, or start a new one with --model RUN")
+        raise ConfigError(problems, NEW_RUN)
     return resolve(PretrainSettings, dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
 
 
@@ -92,5 +96,9 @@ def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
     if path is None:
         if passed:
             raise ModelError(f"no checkpoint in {checkpoints.folder} is whole: {passed[0]}", "start a new run")
+        if step := read_facts(checkpoints.folder.parent).get("step"):
+            raise ModelError(
+                f"the checkpoints of this run are gone: it had reached step {step}", "start a new run; milestones hold weights for --model"
+            )
         return None, ["there is no checkpoint yet: the run begins at step 0"]
     return path, [*passed, f"resumed from {path.name}"]

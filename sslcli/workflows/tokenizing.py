@@ -22,7 +22,6 @@ from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preem
 from sslcli.folders import MANIFEST
 from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
-from sslcli.workflows.caching import cache_folder as cache_folder
 from sslcli.workflows.cutting import portions, write_portion
 from sslcli.workflows.interrupting import in_thread, stopping_at_once
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes

@@ -4,11 +4,14 @@ torchrun is torch's own (torch.distributed.run): it starts the processes, watche
 with `-- --max-restarts N` starts them anew, upon which they go on from the newest checkpoint.
 """
 
+import argparse
+import io
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import torch
@@ -56,21 +59,33 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
     if not verbose:
-        logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+        logging.disable(logging.CRITICAL)  # in this process, which only waits; its children say what happens to them
     given = [f"--nproc-per-node={processes}", *launcher_words]
     if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in launcher_words):
         given.append("--standalone")
-    parser = get_args_parser()
-    if any("--signals-to-handle" in action.option_strings for action in parser._actions):  # torch 2.11 has it not
-        given.append(f"--signals-to-handle={SIGNALS}")
     try:
-        run(parser.parse_args([*given, "-m", "sslcli", *words]))
+        run(_launcher_settings([*given, "-m", "sslcli", *words]))
         code = 0
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
     except SignalException as signalled:
         code = (Interrupted if signalled.sigval == signal.SIGINT else Preempted).exit_code
     return _concluded(folder, code)
+
+
+def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
+    """Raises UsageError for words that torchrun does not know, which it would answer with a page of its own."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            if "--signals-to-handle" in get_args_parser().format_help():  # torch 2.11 has it not
+                words = [f"--signals-to-handle={SIGNALS}", *words]
+            return get_args_parser().parse_args(words)
+    except SystemExit as error:
+        reason = said.getvalue().strip().rpartition("error: ")[2]
+        raise UsageError(
+            f"torchrun does not take what follows --: {reason}", "python -m torch.distributed.run --help lists its options"
+        ) from error
 
 
 def _concluded(folder: Path, code: int) -> int:

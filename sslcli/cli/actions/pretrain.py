@@ -38,8 +38,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     settings = resolved.settings
     if resume is None:
         _refuse_strange_name(settings.run.name)
-    with flags_named(resolved.sources):
-        objective_options(objective_classes(settings.objective), settings.options)
+        with flags_named(resolved.sources):
+            objective_options(objective_classes(settings.objective), settings.options)
     if not screen.json and (recommended := _recommended(resolved)):
         screen.say(f"recipe     {', '.join(settings.data.train)} sets {recommended} (flags and files win)")
     if screen.verbose:
