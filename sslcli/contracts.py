@@ -55,7 +55,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Loss:
-    """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch)."""
+    """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch).
+
+    Which names there are must not depend on the data: all ranks add up the same ones.
+    """
 
     sums: Mapping[str, Tensor]
     metrics: Mapping[str, Ratio] = field(default_factory=dict)

@@ -54,6 +54,16 @@ class World:
             distributed.all_reduce(value)
         return value
 
+    def refuse_failures(self, failure: SslError | None) -> None:
+        """Raises on every rank where one could not make ready. What rank 0 could not either, rank 0 says for all."""
+        failed = self.gather([float(failure is not None)])[:, 0]
+        if failure is not None and failed[0]:
+            raise failure
+        if failure is not None:
+            raise RunError(f"rank {self.rank}: {failure.message}", failure.hint) from failure
+        if failed.any():
+            raise UsageError(f"rank {int(failed.argmax())} cannot begin", "it says why")
+
     def refuse_differences(self, what: str, hint: str) -> None:
         """Raises DataError on every rank where the text `what` is not the same one on all of them."""
         digest = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=6).digest(), "big")  # 48 bits, which a float64 holds

@@ -25,7 +25,7 @@ from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Outcome, Trainer
 from sslcli.engine.world import World, joined
-from sslcli.errors import Interrupted, Preempted, RunError, UsageError
+from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import floors_of
@@ -70,8 +70,13 @@ def pretrain(
         if resume is not None:
             settings = continued_settings(resume, settings)
         hardware = choose_hardware(settings.hardware)
-        prepared = _prepared(settings, resume, stopper, observe)
+        prepared, failure = None, None
+        try:
+            prepared = _prepared(settings, resume, stopper, observe)
+        except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
+            failure = error
         world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
+        world.refuse_failures(failure)
         world.refuse_differences(
             json.dumps([identity(prepared), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
         )

@@ -1,7 +1,8 @@
 """Runs trainings one after the other as one rank of several: `several.py JOBS.json`, under torchrun.
 
-Every job is {"settings", "resume", "stop_at", "record"}: `stop_at` [rank, step] asks that rank alone to stop when it comes
-to that step; `record` is a file to which each rank adds the samples that it takes, one line a step.
+Every job is {"settings", "resume", "stop_at", "record", "own"}: `stop_at` [rank, step] asks that rank alone to stop when it
+comes to that step; `record` is a file to which each rank adds the samples that it takes, one line a step; `own` is
+{rank: other data for that rank alone}.
 """
 
 import json
@@ -51,9 +52,12 @@ def run(job):
     original = Loader._work
     if job.get("record"):
         Loader._work = recording(job["record"])
+    settings = job["settings"]
+    if str(RANK) in job.get("own", {}):
+        settings = {**settings, "data": {**settings["data"], "train": [job["own"][str(RANK)]]}}
     try:
         resume = Path(job["resume"]) if job.get("resume") else None
-        result = pretrain(PretrainSettings.model_validate(job["settings"]), resume=resume, observe=lambda event: None, stopper=stopper)
+        result = pretrain(PretrainSettings.model_validate(settings), resume=resume, observe=lambda event: None, stopper=stopper)
         return {"reason": result.outcome.reason, "step": result.outcome.progress.step}
     except SslError as error:
         return {"error": type(error).__name__, "message": error.message}

@@ -131,6 +131,9 @@ def two(alone, text_corpus, tmp_path_factory):
         # Evaluation asks as well, so this falls into the evaluation after the fourth step, with a tally of one step open.
         jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 5]}
         jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
+    (folder / "other.txt").write_text(text_corpus.read_text() * 2)
+    jobs["missing"] = {**training("mlm", text_corpus, folder / "missing", "ddp"), "own": {"1": str(folder / "nowhere.txt")}}
+    jobs["other"] = {**training("mlm", text_corpus, folder / "other", "ddp"), "own": {"1": str(folder / "other.txt")}}
     jobs["taken"] = training("mlm", text_corpus, folder / "taken", "ddp")
     return folder, together(2, jobs, folder)
 
@@ -198,6 +201,20 @@ def test_a_sharded_checkpoint_is_gathered_at_export(alone, two, tmp_path):
     export(str(folder), tmp_path / "exported")
     (exported,) = (tmp_path / "exported").glob("*.safetensors")
     assert any(torch.equal(value, gathered[PARTS[0]]["inputs.token.weight"]) for value in load_file(exported).values())
+
+
+def test_a_rank_that_cannot_begin_says_so_and_ends_all_of_them(two):
+    folder, answers = two
+    assert [answer["error"] for answer in answers["missing"]] == ["UsageError", "RunError"]
+    assert "rank 1 cannot begin" in answers["missing"][0]["message"]
+    assert "nowhere.txt" in answers["missing"][1]["message"]
+    assert not (folder / "missing").exists()
+
+
+def test_ranks_with_other_data_are_refused(two):
+    folder, answers = two
+    assert [answer["error"] for answer in answers["other"]] == ["DataError", "DataError"]
+    assert not (folder / "other").exists()
 
 
 def test_what_rank_0_cannot_do_ends_all_of_them(two):

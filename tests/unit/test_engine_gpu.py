@@ -1,4 +1,5 @@
-"""On a GPU: the loop waits for the device where it logs and nowhere else, and memory that does not suffice splits the batch."""
+"""On a GPU: no step synchronises with the device (it may wait for the end of the step before the last), and memory that does not
+suffice splits the batch."""
 
 import json
 import os
