@@ -82,7 +82,8 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
         (views,) = work.views
         tokens_T, labels_T = views.inputs.tokens_T, torch.full_like(views.inputs.tokens_T, IGNORED)
         if ours.workload.causal:
-            labels_T = tokens_T  # the peer shifts them itself
+            labels_T = tokens_T.clone()  # the peer shifts them itself,
+            labels_T[views.inputs.packing.starts_B1[:-1].long()] = IGNORED  # but counts the first of each row, which nothing predicts
         else:
             labels_T[views.places_N] = views.targets_N
         lengths = views.inputs.packing.lengths
