@@ -28,7 +28,7 @@ from sslcli.engine.world import World, joined
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report, Score
-from sslcli.workflows.baselines import floors_of
+from sslcli.workflows.baselines import Floors, floors_of
 from sslcli.workflows.datafiles import file_facts
 from sslcli.workflows.figures import loss_curve
 from sslcli.workflows.generating import illustrations
@@ -128,7 +128,7 @@ class _Run:
     ) -> None:
         self.prepared, self.hardware, self.settings, self.world = prepared, hardware, prepared.settings, world
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
-        self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared)
+        self.plan, self.floors = plan_for(self.prepared), floors_of(self.prepared) if world.leads else Floors()  # rank 0 alone shows them
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
         sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
         self.learner = self.prepared.learner if sharded else self.prepared.learner.to(hardware.device)

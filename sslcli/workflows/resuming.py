@@ -59,9 +59,9 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
     """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with."""
-    changes = "; ".join(what_changed(facts.get("files") or {}, file_facts(prepared.settings.data)))
     for what, key, value in (("data", "data", prepared.fingerprint), ("tokenizer", "tokenizer", prepared.tokenizer.hash)):
         if facts.get(key) not in (None, value):
+            changes = "; ".join(what_changed(facts.get("files") or {}, file_facts(prepared.settings.data)))
             raise DataError(
                 f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[key]} and is {value}'}",
                 f"give back the {what} of the run, or start a new run",

@@ -126,20 +126,27 @@ def _resumed_folder(given: Given) -> Path | None:
         return _restarted_folder(given) if is_restart() else None
     if reference != AUTO:
         return find_run(reference).folder
-    named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
+    named = _said_folder(given)
     if named is None:
         return resumable_run().folder
-    return Path(named) if (Path(named) / "config.yaml").is_file() else None
+    return named if (named / "config.yaml").is_file() else None
 
 
 def _restarted_folder(given: Given) -> Path | None:
     """The run that this launch began before it lost a rank, if it came that far; never a run that lay there before."""
-    named = given.get("run.folder") or (runs_folder() / given["run.name"] if "run.name" in given else None)
+    named = _said_folder(given)
     if named is None:
         raise UsageError(
             "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
         )
-    return Path(named) if read_facts(Path(named)).get("launch") == launch_name() else None
+    return named if read_facts(named).get("launch") == launch_name() else None
+
+
+def _said_folder(given: Given) -> Path | None:
+    """The run folder that --out or --name say, None where neither does."""
+    if folder := given.get("run.folder"):
+        return Path(folder)
+    return runs_folder() / given["run.name"] if "run.name" in given else None
 
 
 def _resolved(layers: Sequence[Layer], with_recipe: bool) -> Resolved[PretrainSettings]:
