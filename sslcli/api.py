@@ -30,7 +30,7 @@ from sslcli.core.foreign import (
     write_fields,
 )
 from sslcli.core.generation import generate_tokens
-from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.packing import Packing
@@ -43,8 +43,10 @@ from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.passages import passages_of, spans_of
+from sslcli.data.records import Record, read_records
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
+from sslcli.labelled import Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 
 __all__ = [
@@ -63,9 +65,12 @@ __all__ = [
     "Document",
     "Draws",
     "Edit",
+    "Encoded",
+    "Example",
     "Family",
     "Frame",
     "Generates",
+    "GivesRecords",
     "Group",
     "Hidden",
     "Inputs",
@@ -81,11 +86,15 @@ __all__ = [
     "PieceTrainer",
     "PluginError",
     "PooledClassifier",
+    "Prediction",
     "PredictsTokens",
     "Ratio",
     "Reader",
     "Readout",
+    "ReadoutTask",
+    "Record",
     "Report",
+    "RowClassifier",
     "Rows",
     "RunError",
     "Sample",
@@ -93,8 +102,12 @@ __all__ = [
     "Score",
     "Seconds",
     "Span",
+    "Split",
     "SslError",
+    "Suite",
+    "SuitePart",
     "Table",
+    "Task",
     "TokenLoss",
     "TokenTargets",
     "Tokenizer",
@@ -114,6 +127,7 @@ __all__ = [
     "passages_of",
     "read_fields",
     "read_lines",
+    "read_records",
     "rotary_base",
     "setting",
     "spans_of",

@@ -28,12 +28,14 @@ BUILT_IN = "sslcli"
 KINDS = {  # kind -> the word for one of them, and the contract that its classes implement
     "objectives": ("objective", "Objective"),
     "tasks": ("task", "Task"),
+    "suites": ("suite", "Suite"),
     "probes": ("probe", "Probe"),
     "shifts": ("shift", "Shift"),
     "readers": ("reader", "Reader"),
     "families": ("family", "Family"),
     "tokenizers": ("tokenizer", "PieceTrainer"),
 }
+CONTRACTS = ("sslcli.contracts", "sslcli.labelled")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
 
@@ -245,7 +247,7 @@ def _why_unfit(loaded: Any, contract: str) -> str:
     """Why an object that an entry point names is no plugin; the empty string where it is one."""
     if not isinstance(loaded, type):
         return f"the entry point must name a class, not {type(loaded).__name__} {loaded!r:.60}"
-    if not any(base.__module__ == "sslcli.contracts" and base.__name__ == contract for base in loaded.__mro__):
+    if not any(base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__):
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
     if inspect.isabstract(loaded):
         return f"{loaded.__name__} has no {' and no '.join(sorted(loaded.__abstractmethods__))}"

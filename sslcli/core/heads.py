@@ -5,7 +5,7 @@ Letters: N rows to be read, B sequences, D width, E width of the embeddings, V v
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import dropout, linear
 
 from sslcli.core.feedforward import ACTIVATIONS
 from sslcli.core.inputs import Hidden
@@ -54,13 +54,27 @@ class LanguageModelHead(nn.Module):
 class PooledClassifier(nn.Module):
     """Classes of whole sequences, read from each one's first row through BERT's pooler: classifier(tanh(pooler(x)))."""
 
-    def __init__(self, settings: TransformerSettings, classes: int) -> None:
+    def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.dropout = settings, dropout
         self.pooler = nn.Linear(settings.width, settings.width)
         self.classifier = nn.Linear(settings.width, classes)
 
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
         first_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[:-1])
-        return self.classifier(self.pooler(first_BD).tanh())
+        pooled_BD = dropout(self.pooler(first_BD).tanh(), self.dropout, self.training)
+        return self.classifier(pooled_BD)
+
+
+class RowClassifier(nn.Module):
+    """Classes of single rows, one linear layer: parts of speech; or, of a start and an end, two (`classes`) inner products."""
+
+    def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.settings, self.dropout = settings, dropout
+        self.classifier = nn.Linear(settings.width, classes)
+
+    def forward(self, rows_ND: Tensor) -> Tensor:
+        """Logits [N, C]"""
+        return self.classifier(dropout(rows_ND, self.dropout, self.training))

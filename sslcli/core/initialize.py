@@ -5,7 +5,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.transformer import Transformer
 
 DEVIATION = 0.02  # of layers that no settings speak for (BERT, GPT-2)
@@ -20,7 +20,7 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
     al. 2019, section 2.3). Numbers are drawn on the generator's device: the same on every accelerator. Modules of other
     kinds keep what their constructor gave them; a module of core built on the meta device needs only `to_empty` before.
     """
-    if isinstance(module, Transformer | LanguageModelHead | PooledClassifier):
+    if isinstance(module, Transformer | LanguageModelHead | PooledClassifier | RowClassifier):
         deviation = module.settings.initial_deviation
     for child in module.children():
         initialize(child, generator, deviation)

@@ -14,7 +14,7 @@ class Sample:
     """One training example before corruption. `tokens` [t] or `rows` [t, F]; special tokens are already in place.
 
     `fields` are numbers of this sample (a label, a count of bytes) or arrays of a fixed shape; all samples of one
-    objective have the same fields.
+    objective have the same fields. `per_token` are arrays [t] with one number for each token.
     """
 
     tokens: np.ndarray | None = None
@@ -22,6 +22,7 @@ class Sample:
     segments: np.ndarray | None = None
     language: int = 0
     fields: Mapping[str, int | float | np.ndarray] = field(default_factory=dict)
+    per_token: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tokens) if self.tokens is not None else len(self.rows)
@@ -29,7 +30,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by."""
+    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by; `per_token` [T] each."""
 
     numbers: np.ndarray
     starts: np.ndarray
@@ -38,6 +39,7 @@ class Batch:
     segments: np.ndarray | None
     languages: np.ndarray
     fields: Mapping[str, np.ndarray]
+    per_token: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -70,4 +72,5 @@ def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> B
         segments=None if first.segments is None else np.concatenate([sample.segments for sample in samples]).astype(np.int64),
         languages=np.asarray([sample.language for sample in samples], dtype=np.int64),
         fields={name: np.stack([np.asarray(sample.fields[name]) for sample in samples]) for name in first.fields},
+        per_token={name: np.concatenate([sample.per_token[name] for sample in samples]) for name in first.per_token},
     )

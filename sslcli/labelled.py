@@ -1,0 +1,210 @@
+"""The extension surface for labelled data: tasks that a pretrained model is fine-tuned for, and suites of them.
+
+Everything here is also in sslcli.api. Letters: B samples of a micro-batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, final, runtime_checkable
+
+from sslcli.config import Config, Count, setting
+from sslcli.contracts import Learnable, Loss, Views
+from sslcli.core.inputs import Hidden
+from sslcli.core.transformer import Transformer
+from sslcli.data.batches import Sample
+from sslcli.data.documents import Where
+from sslcli.data.records import Record, read_records
+from sslcli.reports import Report, Score
+
+Split = Literal["train", "test"]
+V = TypeVar("V", bound=Views)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer."""
+
+    id: str
+    where: Where
+    data: Any
+    gold: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What an example becomes: several samples where windows multiply, none where there is nothing to learn from.
+
+    `whole_tokens`: before anything was cut off. `lost`: what of the gold answer was cut off, in words. `places`: whatever
+    `merge` needs to find back from tokens to the text.
+    """
+
+    samples: Sequence[Sample]
+    whole_tokens: int
+    lost: str = ""
+    places: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An answer as JSON can hold it. `confidence`: its probability, where there is one."""
+
+    value: Any
+    confidence: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Task(Learnable[V]):
+    """Labels read from a file. The head starts at random; it and the backbone are trained together."""
+
+    class Options(Config):
+        sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)
+
+    needs = frozenset({"encoder"})
+    records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, options: Config, record: Record) -> Example:
+        """One flat record of JSON lines, of a table or of a generated source. Raises DataError naming its place and field."""
+
+    @classmethod
+    def read(cls, options: Config, reference: str) -> Iterator[Example]:
+        """All examples of one file. Override it for formats that are no list of flat records. Raises DataError."""
+        for record in read_records(reference):
+            yield cls.parse(options, record)
+
+    @classmethod
+    def labels(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
+        """The answers that there are, which size the head and are saved with the model; of the training examples."""
+        return ()
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
+        """One for each example, in order. Raises DataError for a gold answer that training did not know."""
+
+    @abstractmethod
+    def predict(self, backbone: Transformer, views: V) -> Sequence[Any]:
+        """One part a sample [B], on the host; without gradients, not in training. May generate."""
+
+    def examine(self, backbone: Transformer, views: V) -> tuple[Loss, Sequence[Any]]:
+        """Loss and parts of the same views."""
+        return self(backbone, views), self.predict(backbone, views)
+
+    @abstractmethod
+    def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
+        """The parts of an example's samples -> one answer."""
+
+    @classmethod
+    @abstractmethod
+    def score(
+        cls, options: Config, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
+        """Over the whole set, whose examples all have a gold answer. The first one decides which checkpoint is best."""
+
+    @classmethod
+    def baselines(
+        cls, options: Config, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
+        """What answers without a model would be: "majority", "chance", ..."""
+        return {}
+
+    @classmethod
+    def findings(cls, options: Config, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+        """Tables and passages beside the scores: confusions, scores by class, the worst errors as text."""
+        return Report()
+
+    @classmethod
+    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
+        """How often each answer is given (--check); empty where answers are free."""
+        return {}
+
+    @classmethod
+    def key(cls, example: Example) -> str:
+        """What makes two examples the same one, labels apart: of train and test no two may share it."""
+        return repr(example.data)
+
+    @classmethod
+    def group(cls, example: Example) -> str:
+        """Examples of one group are never torn apart when some are held out: questions about one passage."""
+        return example.id
+
+    @classmethod
+    def shown(cls, example: Example, prediction: Prediction) -> Report:
+        """One answer for a terminal (ssl predict)."""
+        return Report(notes=[f"{prediction.value}"])
+
+    @classmethod
+    def written(cls, options: Config, predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
+        """File name -> content of what an official scorer or a course takes, by example id; {} where there is none."""
+        return {}
+
+
+class ReadoutTask(Task[V]):
+    """One pass of the backbone, then a reading."""
+
+    @abstractmethod
+    def loss(self, hidden: Hidden, views: V) -> Loss: ...
+
+    @abstractmethod
+    def answers(self, hidden: Hidden, views: V) -> Sequence[Any]:
+        """One part a sample [B], on the host."""
+
+    @final
+    def forward(self, backbone: Transformer, views: V) -> Loss:
+        return self.loss(backbone(views.inputs), views)
+
+    @final
+    def predict(self, backbone: Transformer, views: V) -> Sequence[Any]:
+        return self.answers(backbone(views.inputs), views)
+
+    @final
+    def examine(self, backbone: Transformer, views: V) -> tuple[Loss, Sequence[Any]]:
+        hidden = backbone(views.inputs)
+        return self.loss(hidden, views), self.answers(hidden, views)
+
+
+@runtime_checkable
+class GivesRecords(Protocol):
+    """A reader that has labelled material of a kind (`Task.records`). Raises DataError for a kind that it has not."""
+
+    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]: ...
+
+
+@dataclass(frozen=True)
+class SuitePart:
+    """One task of a suite. `evaluations` and `tests`: names of the splits to score and to write answers for."""
+
+    name: str
+    task: str
+    options: Mapping[str, Any]
+    best_by: str
+    evaluations: Sequence[str]
+    tests: Sequence[str] = ()
+
+
+class Suite(ABC):
+    """Several tasks with one table. Its data are referred to as SUITE:PART/SPLIT:FOLDER ("glue:cola/train:glue_data")."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def parts(self, folder: Path) -> Sequence[SuitePart]:
+        """Those whose files are there. Raises DataError where none is."""
+
+    @abstractmethod
+    def records(self, folder: Path, part: str, split: str) -> Iterator[Record]: ...
+
+    @abstractmethod
+    def summarise(self, scores: Mapping[str, Mapping[str, Sequence[Score]]]) -> Report:
+        """One table with its average, out of part -> evaluation -> scores."""
+
+    def submission(self, part: str, split: str, predictions: Sequence[Prediction]) -> Mapping[str, str]:
+        """File name -> content, as the leaderboard takes it, for a split of SuitePart.tests in the order of its records."""
+        return {}
