@@ -16,6 +16,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
 from sslcli.data.records import Record, read_records
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.reports import Report, Score
 
 Split = Literal["train", "test"]
@@ -74,6 +75,14 @@ class Task(Learnable[V]):
         """All examples of one file. Override it for formats that are no list of flat records. Raises DataError."""
         for record in read_records(reference):
             yield cls.parse(options, record)
+
+    @classmethod
+    def settle(cls, options: Config, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+        """The options with all that they leave to the training examples filled in, before anything else is asked of them.
+
+        They are saved with the model and hold for every later example. Settling what is settled changes nothing.
+        """
+        return options
 
     @classmethod
     def labels(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
