@@ -1,4 +1,4 @@
-"""Initial weights, out of one generator."""
+"""Initial weights, out of one generator; and weights that lost what they knew."""
 
 from math import sqrt
 
@@ -39,6 +39,17 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
         for block in module.blocks:
             for layer in (block.attention.output, block.feedforward.down):
                 layer.weight.mul_(1 / sqrt(2 * module.settings.depth))
+
+
+@torch.no_grad()
+def shuffle(module: nn.Module, generator: torch.Generator) -> None:
+    """Permute the entries within every parameter: their scale stays, and what they know is lost.
+
+    What such weights can still do is the scale's doing, and no pretraining's. Orders are drawn on the generator's device.
+    """
+    for parameter in module.parameters():
+        order = torch.randperm(parameter.numel(), generator=generator, device=generator.device)
+        parameter.copy_(parameter.flatten()[order.to(parameter.device)].view_as(parameter))
 
 
 def _draw(weight: Tensor, generator: torch.Generator, deviation: float) -> None:

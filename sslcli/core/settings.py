@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from sslcli.config import Config
+from sslcli.config import Config, Count, setting
 
 Architecture = Literal["encoder", "decoder"]  # "encoder_decoder" takes its place here with its first objective
 
@@ -73,3 +73,20 @@ class TransformerSettings(Config):
         """Width in tokens of block `layer`'s local attention (0 is the first block), None where it sees everything."""
         sees_all = self.global_every > 0 and layer % self.global_every == 0
         return None if self.window_tokens is None or sees_all else self.window_tokens
+
+
+class AdapterSettings(Config):
+    """Matrices of low rank beside frozen ones (LoRA); with rank 0 there are none, and everything is trained."""
+
+    rank: Count = setting(
+        0, "train LoRA adapters of this rank and freeze the rest; 0: train everything", "--lora-rank", panel="Model", ge=0
+    )
+    alpha: float = setting(16.0, "weight of the adapters, divided by their rank", "--lora-alpha", panel="Model", gt=0)
+    targets: list[Literal["all", "query", "key", "value", "output", "up", "gate", "down"]] = setting(
+        ["query", "value"],
+        "layers that are adapted: all, or some of query, key, value, output, up, gate, down",
+        "--lora-targets",
+        panel="Model",
+        min_length=1,
+    )
+    dropout: float = setting(0.0, "probability of dropping a feature before an adapter", "--lora-dropout", panel="Model", ge=0, lt=1)
