@@ -33,6 +33,7 @@ _NAME = re.compile(r"step-(\d{6,})")
 class Progress:
     """Where a run stands. `position` counts the samples seen; `tally` is what was summed since the last log line.
 
+    `best_cost` is what decided the best (see Judgement), `worse_in_row` how many evaluations since were no better.
     `micro_batch_size` is what memory allowed, where that was less than the settings say.
     """
 
@@ -40,8 +41,10 @@ class Progress:
     position: int = 0
     evaluated_step: int = -1
     saved_step: int = -1
+    best_cost: float | None = None
     best_loss: float | None = None
     best_step: int | None = None
+    worse_in_row: int = 0
     skipped_in_row: int = 0
     skipped: int = 0
     seconds: float = 0.0

@@ -1,30 +1,95 @@
-"""The loss and the metrics of held-out data."""
+"""How good the learner is by now: what the loop asks whenever an evaluation is due."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from sslcli.core.inputs import to_device
-from sslcli.engine.learner import Learner
 from sslcli.engine.loading import Loader, Work
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
 from sslcli.engine.tally import Tally
+from sslcli.labelled import Task
+
+Agree = Callable[[Work], Work]
 
 
-def evaluate(learner: Learner, loader: Loader, hardware: Hardware, agreed: Callable[[Work], Work]) -> Tally:
-    """All of the loader's data, summed over all ranks. Where memory does not suffice, once more in finer micro-batches:
-    those of the training have nothing to do with it. `agreed` is called for every batch, and may raise Stopping."""
+@dataclass(frozen=True)
+class Judgement:
+    """`cost` decides which checkpoint is best, the lower the better: the loss itself, or what a score makes of it.
+
+    `counts`: by term and metric, over how many targets it is.
+    """
+
+    loss: float
+    terms: Mapping[str, float]
+    metrics: Mapping[str, float]
+    cost: float
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+# Called with the replica, not in training, and with what is to be called for every batch, which may raise Stopping.
+Judge = Callable[[Replica, Agree], Judgement]
+
+
+def held_out_loss(loader: Loader, hardware: Hardware) -> Judge:
+    """The mean loss and the metrics of all of the loader's data, summed over all ranks."""
+
+    def judge(replica: Replica, agree: Agree) -> Judgement:
+        tally = evaluate(replica, loader, hardware, agree)
+        loss, terms, metrics = tally.read()
+        return Judgement(loss, terms, metrics, loss, tally.counts())
+
+    return judge
+
+
+def evaluate(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> Tally:
+    """Where memory does not suffice, once more in finer micro-batches: those of the training have nothing to do with it."""
+
+    def attempt(seen: list[Any]) -> Tally:
+        tally = Tally()
+        for work in loader.one_pass():
+            work = agree(work)
+            seen[:] = work.views
+            for index, part in enumerate(work.views):
+                tally.add(replica.learner(to_device(part, hardware.device)), part.counts, index < work.counted)
+        return tally.over(loader.world)
+
+    return _in_parts_that_fit(attempt, loader, hardware)
+
+
+def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> tuple[Tally, dict[int, Any]]:
+    """Loss of a task, and its parts by the number of their sample."""
+    task = replica.learner.learnable
+    assert isinstance(task, Task)
+
+    def attempt(seen: list[Any]) -> tuple[Tally, dict[int, Any]]:
+        tally, found = Tally(), {}
+        for work in loader.one_pass():
+            work = agree(work)
+            seen[:] = work.views
+            parts: list[Any] = []
+            for views in work.views:
+                loss, answers = task.examine(replica.learner.backbone, to_device(views, hardware.device))
+                tally.add(loss, views.counts)
+                parts += answers
+            found.update(zip(work.samples, parts, strict=True))
+        return tally, found
+
+    with replica.whole():
+        return _in_parts_that_fit(attempt, loader, hardware)
+
+
+def _in_parts_that_fit(attempt: Callable[[list[Any]], Any], loader: Loader, hardware: Hardware) -> Any:
+    """`attempt` is given a list to keep the views in that it works on."""
     while True:
-        tally, views = Tally(), []
+        views: list[Any] = []
         try:
             with torch.no_grad(), hardware.autocast():
-                for work in loader.one_pass():
-                    work = agreed(work)
-                    views = work.views
-                    for index, part in enumerate(views):
-                        tally.add(learner(to_device(part, hardware.device)), part.counts, index < work.counted)
-            return tally.over(loader.world)
+                return attempt(views)
         except Exception as error:
             if not is_out_of_memory(error) or not views:
                 raise

@@ -1,5 +1,7 @@
 """The one module that the loop trains: the backbone and whatever learns on top of it."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from sslcli.contracts import Group, Learnable, Loss, Views
@@ -7,10 +9,14 @@ from sslcli.core.transformer import Transformer
 
 
 class Learner(nn.Module):
-    """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them."""
+    """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them.
 
-    def __init__(self, backbone: Transformer, learnable: Learnable) -> None:
+    `groups` are what a user asks for on top of the learnable's own, such as rates by layer.
+    """
+
+    def __init__(self, backbone: Transformer, learnable: Learnable, groups: Sequence[Group] = ()) -> None:
         super().__init__()
+        self.asked_groups = tuple(groups)
         self.backbone = backbone
         self.learnable = learnable
 
@@ -18,8 +24,8 @@ class Learner(nn.Module):
         return self.learnable(self.backbone, views)
 
     def groups(self) -> list[Group]:
-        """The learnable's groups; the first that matches a name counts, and a last one matches whatever is left."""
-        return [*self.learnable.groups(), Group("*")]
+        """The learnable's groups, then those asked for; the first that matches a name counts, and a last one matches whatever is left."""
+        return [*self.learnable.groups(), *self.asked_groups, Group("*")]
 
     def trained_parameters(self) -> dict[str, Tensor]:
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}

@@ -46,6 +46,9 @@ class TrainingSettings(Config):
     save_every: Count | None = setting(
         None, "steps between checkpoints; as eval-every when not given", "--save-every", panel="Output", gt=0
     )
+    patience: Count | None = setting(
+        None, "end after so many evaluations in a row without a better one", "--patience", panel="Training", gt=0
+    )
     keep: Count = setting(2, "newest checkpoints to keep, besides the best", "--keep", panel="Output", gt=0)
     milestones: bool = setting(True, "keep the weights at steps 0, 1, 2, 4, 8, ...", "--milestones/--no-milestones", panel="Output")
     eval_samples: Count = setting(2_000, "samples of the held-out data to evaluate on", gt=0)

@@ -12,7 +12,7 @@ from torch import Tensor
 from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.composite import acts_after_steps
-from sslcli.engine.evaluation import evaluate
+from sslcli.engine.evaluation import Judge
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
 from sslcli.engine.learner import Learner
@@ -35,7 +35,7 @@ Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How far and how often, all in steps."""
+    """How far and how often, all in steps; `patience`: evaluations in a row without a better one, after which to end."""
 
     total_steps: int
     log_every: int
@@ -43,6 +43,7 @@ class Plan:
     save_every: int
     milestones: bool
     seed: int
+    patience: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Trainer:
         replica: Replica,
         optimizer: Optimizer,
         loader: Loader,
-        evaluation: Loader,
+        judge: Judge,
         *,
         schedule: ScheduleSettings,
         plan: Plan,
@@ -74,7 +75,7 @@ class Trainer:
         illustrate: Illustrate,
         world: World = ALONE,
     ) -> None:
-        self.replica, self.optimizer, self.loader, self.evaluation = replica, optimizer, loader, evaluation
+        self.replica, self.optimizer, self.loader, self.judge = replica, optimizer, loader, judge
         self.learner = replica.learner
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
         self.stopper, self.observe, self.illustrate, self.world = stopper, observe, illustrate, world
@@ -105,7 +106,7 @@ class Trainer:
         try:
             while True:
                 self._evaluate_and_save()
-                if progress.step >= self.plan.total_steps:
+                if progress.step >= self.plan.total_steps or self._has_lost_patience():
                     return "done"
                 self._take_step()
                 self._tell_of(self.checkpoints.finished())
@@ -115,6 +116,9 @@ class Trainer:
             if progress.saved_step != progress.step:
                 self._save()
             return stop.reason
+
+    def _has_lost_patience(self) -> bool:
+        return self.plan.patience is not None and self.progress.worse_in_row >= self.plan.patience
 
     def _take_step(self) -> None:
         began = time.monotonic()
@@ -216,23 +220,23 @@ class Trainer:
     def _evaluate(self) -> bool:
         self.learner.eval()
         try:
-            tally = evaluate(self.learner, self.evaluation, self.hardware, self._agreed)
+            found = self.judge(self.replica, self._agreed)
             with torch.no_grad(), self.hardware.autocast(), self.replica.whole():
                 examples = self.illustrate(self.learner)
         finally:
             self.learner.train()
-        loss, terms, metrics = tally.read()
         progress = self.progress
-        if not math.isfinite(loss) and terms:
+        if not math.isfinite(found.loss) and found.terms:
             raise RunError(
                 f"the held-out loss at step {progress.step} is not a finite number",
                 "the checkpoints before it are kept; start again with a lower --lr, or from their weights: --model RUN --lr 1e-4",
             )
-        best = progress.step > 0 and math.isfinite(loss) and (progress.best_loss is None or loss < progress.best_loss)
+        best = progress.step > 0 and math.isfinite(found.cost) and (progress.best_cost is None or found.cost < progress.best_cost)
         if best:
-            progress.best_loss, progress.best_step = loss, progress.step
+            progress.best_cost, progress.best_loss, progress.best_step = found.cost, found.loss, progress.step
+        progress.worse_in_row = 0 if best or progress.step == 0 else progress.worse_in_row + 1
         progress.evaluated_step = progress.step
-        self.observe(Evaluated(progress.step, loss, terms, metrics, best, tally.counts()))
+        self.observe(Evaluated(progress.step, found.loss, found.terms, found.metrics, best, found.counts))
         if examples:
             self.observe(Sampled(progress.step, examples))
         return best

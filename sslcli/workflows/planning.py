@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
 import torch
 
 from sslcli.core.arithmetic import flops_per_token, parameters
@@ -16,6 +17,7 @@ from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
 from sslcli.engine.schedule import rate_factor, warmup_steps
+from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.trainer import Plan
 from sslcli.engine.world import ALONE, World
 from sslcli.reports import Report, Table
@@ -26,14 +28,14 @@ FEWEST_HELD_OUT_SAMPLES = 20
 FEWEST_STEPS_BETWEEN = 20  # two evaluations, where nothing else was said
 
 
-def plan_for(prepared: Prepared) -> Plan:
+def plan_for(training: TrainingSettings, lengths: np.ndarray) -> Plan:
     """Steps from `max_steps` or `epochs`. An epoch has as many as its last, shorter batches make; with batches in tokens,
-    whose number differs from epoch to epoch, the tokens over the batch, rounded up."""
-    training = prepared.settings.training
-    size = int(prepared.train.lengths.sum()) if training.batch_unit == "tokens" else len(prepared.train)
+    whose number differs from epoch to epoch, the tokens over the batch, rounded up. `lengths` [n] of the training samples."""
+    size = int(lengths.sum()) if training.batch_unit == "tokens" else len(lengths)
     steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * math.ceil(size / training.batch_size)))
     eval_every = training.eval_every or max(steps // 10, min(steps, FEWEST_STEPS_BETWEEN))
-    return Plan(steps, training.log_every, eval_every, training.save_every or eval_every, training.milestones, training.seed)
+    save_every = training.save_every or eval_every
+    return Plan(steps, training.log_every, eval_every, save_every, training.milestones, training.seed, training.patience)
 
 
 def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = ALONE) -> dict[str, str]:

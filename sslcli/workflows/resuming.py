@@ -4,16 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sslcli.config import resolve
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import dotted_layer, read_layer
-from sslcli.workflows.datafiles import file_facts, what_changed
+from sslcli.workflows.datafiles import what_changed
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.settings import PretrainSettings
 
@@ -57,23 +57,33 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def refuse_other_data(facts: Mapping[str, Any], prepared: Prepared) -> None:
+class Identified(Protocol):
+    """Whatever is trained: what its run depends on."""
+
+    settings: Any
+    tokenizer: Tokenizer
+    fingerprint: str
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+def refuse_other_data(facts: Mapping[str, Any], course: Identified) -> None:
     """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with."""
-    for what, key, value in (("data", "data", prepared.fingerprint), ("tokenizer", "tokenizer", prepared.tokenizer.hash)):
+    for what, key, value in (("data", "data", course.fingerprint), ("tokenizer", "tokenizer", course.tokenizer.hash)):
         if facts.get(key) not in (None, value):
-            changes = "; ".join(what_changed(facts.get("files") or {}, file_facts(prepared.settings.data)))
+            changes = "; ".join(what_changed(facts.get("files") or {}, course.files()))
             raise DataError(
                 f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[key]} and is {value}'}",
                 f"give back the {what} of the run, or start a new run",
             )
 
 
-def identity(prepared: Prepared) -> dict[str, str]:
+def identity(course: Identified) -> dict[str, str]:
     """What a checkpoint belongs to, as hashes that are written into it."""
-    settings = flat(prepared.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
+    settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith(MAY_CHANGE)}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
-    return {"data": prepared.fingerprint, "tokenizer": prepared.tokenizer.hash, "settings": digest}
+    return {"data": course.fingerprint, "tokenizer": course.tokenizer.hash, "settings": digest}
 
 
 def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:

@@ -1,0 +1,277 @@
+"""One start of a run, whatever it trains: from a prepared course to an outcome, with a folder that says everything."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from sslcli.config import Config, write_yaml
+from sslcli.contracts import Learnable
+from sslcli.core.arithmetic import parameters
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.engine.evaluation import Judge
+from sslcli.engine.events import Event, Finished, Noted, Observer, Started
+from sslcli.engine.learner import Learner
+from sslcli.engine.loading import Loader
+from sslcli.engine.memory import told_in_words
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.place import is_restart, launch_name, restart_of
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.replicas import replica_of
+from sslcli.engine.stopping import Stopper, Stopping
+from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
+from sslcli.engine.world import World, joined
+from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
+from sslcli.folders import remove_unfinished, write_atomically
+from sslcli.reports import Report
+from sslcli.workflows.caching import Say
+from sslcli.workflows.planning import plan_for
+from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
+from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
+from sslcli.workflows.runs import read_facts
+
+OWN_FILES = ("checkpoints", "milestones", "plots", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")
+S = TypeVar("S", bound=Config)
+
+
+class Course(Protocol):
+    """What there is to be trained and how it is judged; `settings` are complete and hold the groups that all runs have.
+
+    `lengths` [n] are those of the training samples, in tokens. `twin` is the learnable on the meta device. `notes` are
+    sentences to be said at the start.
+    """
+
+    kind: str
+    name: str
+    settings: Any
+    tokenizer: Tokenizer
+    learner: Learner
+    twin: Learnable
+    lengths: np.ndarray
+    fingerprint: str
+    notes: Sequence[str]
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
+    def judge(self, hardware: Hardware, world: World) -> Judge: ...
+    def illustrate(self) -> Illustrate: ...
+    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]: ...
+
+    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Facts of every file that was read, so that a resume can name the one that changed."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """What run.json says besides what all runs say."""
+
+    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
+        """Rank 0 alone, at the end: pictures into the folder; what was reached, each figure beside its baselines.
+
+        Not `done`: the run was asked to stop, and should be quick about it.
+        """
+
+
+@dataclass(frozen=True)
+class Result:
+    folder: Path
+    outcome: Outcome
+    report: Report
+
+
+def run(
+    settings: S,
+    prepare: Callable[[S, Path | None, Say], Course],
+    name: str,
+    *,
+    resume: Path | None = None,
+    overwrite: bool = False,
+    observe: Observer,
+    stopper: Stopper | None = None,
+) -> Result:
+    """Train to the end of the plan or until asked to stop; `resume` is the folder of a run to go on with.
+
+    `prepare` is given the settings, the folder of the tokenizer of a run that goes on, and what to call for whatever takes
+    its time; `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an error here.
+    `stopper` is for a caller with signals of its own.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(told_in_words())
+        stopper = stack.enter_context(stopper or Stopper(settings.training.max_time))
+        hardware = choose_hardware(settings.hardware)
+        course, failure = None, None
+        try:
+            course = _prepared(settings, prepare, resume, stopper, observe)
+        except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
+            failure = error
+        world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
+        world.refuse_failures(failure)
+        world.refuse_differences(
+            json.dumps([identity(course), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
+        )
+
+        def claim() -> str:
+            folder = resume or new_run_folder(settings.run.name, settings.run.folder, name, overwrite)
+            stack.enter_context(locked(folder))
+            return str(folder)
+
+        folder = Path(world.once(claim))
+        return _Run(course, hardware, folder, resume is not None, stopper, observe, world).go()
+
+
+def _prepared(
+    settings: S, prepare: Callable[[S, Path | None, Say], Course], resume: Path | None, stopper: Stopper, observe: Observer
+) -> Course:
+    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
+
+    def say(sentence: str) -> None:
+        stopper.poll()
+        observe(Noted(sentence))
+
+    try:
+        return prepare(settings, resume and resume / "tokenizer", say)
+    except Stopping as stop:
+        kind = Interrupted if stop.reason == "interrupted" else Preempted
+        raise kind(f"{stop.reason} while the data was prepared, before the first step", "the same command begins again") from stop
+
+
+class _Run:
+    """One start of a run: from settings to outcome, in the order in which `go` reads."""
+
+    def __init__(
+        self, course: Course, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer, world: World
+    ) -> None:
+        self.course, self.hardware, self.settings, self.world = course, hardware, course.settings, world
+        self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
+        self.plan = plan_for(course.settings.training, course.lengths)
+        # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
+        sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
+        self.learner = course.learner if sharded else course.learner.to(hardware.device)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity(course), world)
+
+    def go(self) -> Result:
+        found = json.loads(self.world.once(self._folder_made_ready))
+        progress = self._learner_made_ready(found["checkpoint"])
+        tell, facts = self._recording(progress)
+        if self.world.leads:
+            self._introduce(tell, progress, found["notes"])
+        outcome = self._trainer(tell).run(progress)
+        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
+        report = self._conclude(facts, outcome) if self.world.leads else Report()
+        self.world.gather([0.0])  # a rank that ended before would make torchrun and srun end the one that still writes
+        return Result(self.folder, outcome, report)
+
+    def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
+        header = self.course.header(self.plan, self.hardware, self.world)
+        tell(Started(self.folder, header, progress.step, self.plan.total_steps))
+        lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
+        for note in (*lost, *self.course.notes, *found, *self.course.warnings(self.plan, self.hardware)):
+            tell(Noted(note))
+
+    def _folder_made_ready(self) -> str:
+        """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
+        path, notes = None, []
+        try:
+            for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
+                remove_unfinished(folder)
+            if self.resuming:
+                refuse_other_data(read_facts(self.folder), self.course)
+                path, notes = newest_whole(self.checkpoints)
+                if path is not None:
+                    refuse_strange(path, self.checkpoints.facts)
+            else:
+                self._clear()
+        except OSError as error:
+            raise RunError(
+                f"cannot write in {self.folder}: {error.strerror}", "check the free space and the permissions of the disk"
+            ) from error
+        return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
+
+    def _clear(self) -> None:
+        """Nothing of a run that was there before, and the first files of this one."""
+        for name in OWN_FILES:
+            own = self.folder / name
+            shutil.rmtree(own) if own.is_dir() and not own.is_symlink() else own.unlink(missing_ok=True)
+        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+        self.course.tokenizer.save(self.folder / "tokenizer")
+
+    def _learner_made_ready(self, checkpoint: str | None) -> Progress:
+        """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
+        if checkpoint is None:
+            with torch.no_grad():
+                self.learner.learnable.begin(self.learner.backbone)
+        if self.world.size > 1 and self.course.twin.couples:
+            raise UsageError("the objective ties all samples of a batch together, so several processes cannot share it", "leave out --gpus")
+        if self.hardware.compile:
+            for block in self.learner.backbone.blocks:
+                block.compile(dynamic=True)
+        self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
+        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
+        return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+
+    def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
+        """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
+        if not self.world.leads:
+            return lambda event: None, {}
+        facts = self._facts()
+        write_facts(self.folder, facts)
+        record = Recorder(self.folder, progress)
+
+        def tell(event: Event) -> None:
+            record(event)
+            self.observe(event)
+
+        return tell, facts
+
+    def _trainer(self, tell: Observer) -> Trainer:
+        on_gpu = self.hardware.device.type == "cuda"
+        return Trainer(
+            self.replica,
+            self.optimizer,
+            self.course.loader(self.settings.training.micro_batch_size, self.world, on_gpu),
+            self.course.judge(self.hardware, self.world),
+            schedule=self.settings.schedule,
+            plan=self.plan,
+            hardware=self.hardware,
+            checkpoints=self.checkpoints,
+            stopper=self.stopper,
+            observe=tell,
+            illustrate=self.course.illustrate(),
+            world=self.world,
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            **read_facts(self.folder),
+            **environment(),
+            "kind": self.course.kind,
+            "objective": self.course.name,
+            "command": command_line(),
+            "started": now(),
+            "status": "running",
+            "data": self.course.fingerprint,
+            "files": self.course.files(),
+            "tokenizer": self.course.tokenizer.hash,
+            "parameters": parameters(self.learner.backbone.settings),
+            "total_steps": self.plan.total_steps,
+            "processes": self.world.size,
+            "launch": launch_name(),
+            "parent": self.settings.model.source,
+            **self.course.facts(),
+        }
+
+    def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> Report:
+        progress = outcome.progress
+        status = "done" if outcome.reason == "done" else "stopped"
+        ended = {"status": status, "reason": outcome.reason, "step": progress.step, "ended": now()}
+        best = {"best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
+        write_facts(self.folder, {**facts, **ended, **best})
+        return self.course.conclude(self.folder, self.hardware, status == "done")
