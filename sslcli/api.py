@@ -43,7 +43,7 @@ from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.passages import passages_of, spans_of
-from sslcli.data.records import Record, read_records
+from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
 from sslcli.labelled import Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
@@ -124,10 +124,13 @@ __all__ = [
     "layer_pattern",
     "linear_cross_entropy",
     "open_bytes",
+    "parse_json",
     "passages_of",
     "read_fields",
+    "read_json",
     "read_lines",
     "read_records",
+    "read_table",
     "rotary_base",
     "setting",
     "spans_of",

@@ -17,6 +17,7 @@ else:
 
 STANDARD_INPUT = "-"
 LONGEST_LINE_BYTES = 1 << 24
+LARGEST_WHOLE_BYTES = 1 << 31
 _BLOCK_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PACKED = (".gz", ".zst")
@@ -66,6 +67,24 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
                 f"{where}: byte {error.start + 1} of the line is not UTF-8",
                 "convert the file, or use --set data.reader_options.errors=replace",
             ) from error
+
+
+def read_text(reference: str) -> str:
+    """The whole of a UTF-8 text, without its byte order mark.
+
+    Raises DataError naming the file for damaged packing, bytes that are no UTF-8, and more than LARGEST_WHOLE_BYTES.
+    """
+    content = bytearray()
+    with open_bytes(reference) as file:
+        while block := _next_block(file, reference):
+            content += block
+            if len(content) > LARGEST_WHOLE_BYTES:
+                hint = "write JSON lines (.jsonl), which are read one at a time"
+                raise DataError(f"{reference} is larger than {LARGEST_WHOLE_BYTES >> 30} GiB", hint)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{reference}: byte {error.start + 1} is not UTF-8", "convert the file to UTF-8") from error
 
 
 def _byte_lines(reference: str) -> Iterator[bytes]:
