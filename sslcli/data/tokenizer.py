@@ -1,4 +1,4 @@
-"""Text to numbers and back, around the `tokenizers` library; a tokenizer.json is checked before the library reads it.
+"""Text to numbers and back, around the `tokenizers` library.
 
 Letters: T tokens of a text, V vocabulary.
 """
@@ -6,23 +6,19 @@ Letters: T tokens of a text, V vocabulary.
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from sslcli.data.places import exact_places
+from sslcli.data.tokenizerfile import FILE, named_tokens, read_library
 from sslcli.data.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
-
-FILE = "tokenizer.json"
-MOST_BYTES = 200_000_000
-MOST_PIECES = 5_000_000
-MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
 
 # What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write it, or a line's end.
 _WORD_BEGINS = ("\u2581", "\u0120", "\u010a")
@@ -72,7 +68,7 @@ class Tokenizer:
         else:
             folder = path / "tokenizer" if (path / "tokenizer" / FILE).is_file() and not (path / FILE).is_file() else path
             file = folder / FILE
-        return cls(_read_library(file), _named_tokens(folder))
+        return cls(read_library(file), named_tokens(folder, ROLES))
 
     def encode(self, text: str) -> np.ndarray:
         """int64 [T], without special tokens."""
@@ -104,23 +100,52 @@ class Tokenizer:
 
         return KnownWords.of(json.loads(self._library.to_str()), cut)
 
+    def encode_with_places(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The ids that `encode` gives, int64 [T], and where each stands in its text, int64 [T, 2]: characters, half open.
+
+        A place covers no blank at its ends; that of a piece of nothing but blanks is empty. Pieces of one character share
+        its place, and marks that a tokenizer drops belong to the letter before them. Raises ModelError as `encode_together` does.
+        """
+        found = []
+        for text, encoding in zip(texts, self._library_encodings(self._library.encode_batch, texts), strict=True):
+            ids, offsets = encoding.ids, encoding.offsets
+            if not self._spelled.isdisjoint(ids):
+                starts, parts = self._apart(text)
+                cut = self._library_encodings(self._library.encode_batch, parts)
+                ids = self._unspelled([encoding.ids for encoding in cut])
+                offsets = [(start + a, start + b) for start, part in zip(starts, cut, strict=True) for a, b in part.offsets]
+            ids = np.asarray(ids, dtype=np.int64)
+            places = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+            found.append((ids, exact_places(text, places, self._blank[ids])))
+        return found
+
     def _library_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._library_encodings(self._library.encode_batch_fast, texts)]
+
+    def _library_encodings(self, encode: Callable[..., list[tokenizers.Encoding]], texts: Sequence[str]) -> list[tokenizers.Encoding]:
         try:
-            encodings = self._library.encode_batch_fast(texts, add_special_tokens=False)
-        except BaseException as error:  # see _read_library
+            return encode(texts, add_special_tokens=False)
+        except BaseException as error:  # see read_library
             if type(error) is not Exception and type(error).__name__ != "PanicException":
                 raise  # Ctrl-C, or no memory
             raise ModelError(f"the tokenizer fails on a text: {str(error)[:200]}", "use another tokenizer for this data") from error
-        return [encoding.ids for encoding in encodings]
 
     def _taken_apart(self, text: str) -> list[int]:
         """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words.
 
         Raises ModelError where the text becomes one all the same, as where two pieces share an id.
         """
+        _, parts = self._apart(text)
+        return self._unspelled(self._library_ids(parts))
+
+    def _apart(self, text: str) -> tuple[list[int], list[str]]:
+        """Where the parts begin, and the parts: a cut after the first character of every special token's name."""
         names = sorted((name for name in self.pieces(sorted(self._spelled)) if name), key=len, reverse=True)
-        cut = re.sub("|".join(map(re.escape, names)), lambda match: f"{match[0][0]}\0{match[0][1:]}", text)
-        ids = list(chain.from_iterable(self._library_ids(cut.split("\0"))))
+        starts = [0, *(match.start() + 1 for match in re.finditer("|".join(map(re.escape, names)), text))]
+        return starts, [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
+
+    def _unspelled(self, parts: Sequence[Sequence[int]]) -> list[int]:
+        ids = list(chain.from_iterable(parts))
         if strange := sorted(self._spelled.intersection(ids)):
             named = self.pieces(strange[:1])[0]
             raise ModelError(f"the tokenizer makes its special token '{named}' of plain text", "use another tokenizer: this one is damaged")
@@ -156,6 +181,12 @@ class Tokenizer:
     def _spelled(self) -> frozenset[int]:
         """Special tokens that no text may yield; the unknown one it may."""
         return frozenset(np.flatnonzero(self.specials).tolist()) - {self.unknown}
+
+    @cached_property
+    def _blank(self) -> np.ndarray:
+        """bool [V]: pieces that stand for blanks alone, as what Metaspace puts before a text."""
+        texts = self._library.decode_batch([[token] for token in range(self.size)], skip_special_tokens=False)
+        return np.asarray([not text.strip() for text in texts], dtype=bool)
 
     @cached_property
     def continues(self) -> np.ndarray:
@@ -202,87 +233,3 @@ class Tokenizer:
         """A directory that names its special tokens names all of them: the <s> of a decoder is not there to classify."""
         candidates = (named[role],) if role in named else () if named else ROLES[role]
         return next((token for name in candidates if (token := self._library.token_to_id(name)) is not None), None)
-
-
-def _read_library(file: Path) -> tokenizers.Tokenizer:
-    hint = "a model directory needs a sound tokenizer.json"
-    try:
-        if file.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB", hint)
-        text = file.read_text(encoding="utf-8")
-        description = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read as a tokenizer: {' '.join(str(error).split())[:200]}", hint) from error
-    problem = _unsound(description)
-    if problem:
-        raise ModelError(f"{file} is not sound: {problem}", hint)
-    try:
-        return tokenizers.Tokenizer.from_str(text)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the library panics on some files, and its PanicException is no Exception
-        raise ModelError(f"{file} is refused by the tokenizers library: {str(error)[:200]}", hint) from error
-
-
-def _unsound(description: Any) -> str:
-    """Why a tokenizer.json is not to be given to the library; the empty string where it may be."""
-    model = description.get("model") if isinstance(description, dict) else None
-    if not isinstance(model, dict):
-        return "it has no model"
-    kind = model.get("type", "BPE" if "merges" in model else "WordPiece")
-    if kind not in MODELS:
-        return f"its model is of an unknown type {kind!r:.40}"
-    added = description.get("added_tokens") or []
-    if not isinstance(added, list) or not all(isinstance(token, dict) and isinstance(token.get("id"), int) for token in added):
-        return "its added tokens have no ids"
-    vocabulary = model.get("vocab")
-    if kind == "Unigram":
-        sound = isinstance(vocabulary, list) and all(isinstance(entry, list) and len(entry) == 2 for entry in vocabulary)
-        ids = set(range(len(vocabulary))) if sound else set()
-    else:
-        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in vocabulary.values())
-        ids = set(vocabulary.values()) if sound else set()
-        if sound and len(ids) != len(vocabulary):
-            return "two pieces have one id"
-    if not sound:
-        return "its vocabulary is not a table of pieces"
-    if not isinstance(model.get("unk_token"), str | None):
-        return f"its unknown token is no text but {model['unk_token']!r:.40}"
-    if kind == "Unigram" and model.get("unk_id") is None:
-        return "it has no piece for what it does not know"
-    if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in vocabulary:
-        return f"its unknown token {model.get('unk_token', '[UNK]')!r:.40} is not in the vocabulary"
-    ids |= {token["id"] for token in added}
-    if not ids or max(ids) >= MOST_PIECES or min(ids) < 0:
-        return f"its ids are not between 0 and {MOST_PIECES:,}"
-    return _unsound_merges(model, vocabulary) if kind == "BPE" else ""
-
-
-def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
-    prefix, merges = model.get("continuing_subword_prefix") or "", model.get("merges") or []
-    if not isinstance(prefix, str) or not isinstance(merges, list):
-        return "its merges are not a list of pairs"
-    for number, merge in enumerate(merges):
-        parts = merge.split(" ") if isinstance(merge, str) else merge
-        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
-            return f"merge {number} is not a pair"
-        joined = parts[0] + parts[1].removeprefix(prefix)
-        if not all(piece in vocabulary for piece in (*parts, joined)):
-            return f"merge {number} makes a piece that is not in the vocabulary"
-    return ""
-
-
-def _named_tokens(folder: Path) -> dict[str, str]:
-    """Role -> token as the directory's own files name it; a file that cannot be read says nothing."""
-    named: dict[str, str] = {}
-    for file in ("special_tokens_map.json", "tokenizer_config.json"):
-        try:
-            content = json.loads((folder / file).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        for role in ROLES:
-            value = content.get(role) if isinstance(content, dict) else None
-            value = value.get("content") if isinstance(value, dict) else value
-            if isinstance(value, str):
-                named[role] = value
-    return named

@@ -1,0 +1,99 @@
+"""Reading a tokenizer.json: its soundness is checked before the library, which panics on some files, sees it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from sslcli.errors import ModelError
+
+FILE = "tokenizer.json"
+MOST_BYTES = 200_000_000
+MOST_PIECES = 5_000_000
+MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
+
+
+def read_library(file: Path) -> tokenizers.Tokenizer:
+    hint = "a model directory needs a sound tokenizer.json"
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ModelError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB", hint)
+        text = file.read_text(encoding="utf-8")
+        description = json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file} cannot be read as a tokenizer: {' '.join(str(error).split())[:200]}", hint) from error
+    problem = _unsound(description)
+    if problem:
+        raise ModelError(f"{file} is not sound: {problem}", hint)
+    try:
+        return tokenizers.Tokenizer.from_str(text)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the library panics on some files, and its PanicException is no Exception
+        raise ModelError(f"{file} is refused by the tokenizers library: {str(error)[:200]}", hint) from error
+
+
+def _unsound(description: Any) -> str:
+    """Why a tokenizer.json is not to be given to the library; the empty string where it may be."""
+    model = description.get("model") if isinstance(description, dict) else None
+    if not isinstance(model, dict):
+        return "it has no model"
+    kind = model.get("type", "BPE" if "merges" in model else "WordPiece")
+    if kind not in MODELS:
+        return f"its model is of an unknown type {kind!r:.40}"
+    added = description.get("added_tokens") or []
+    if not isinstance(added, list) or not all(isinstance(token, dict) and isinstance(token.get("id"), int) for token in added):
+        return "its added tokens have no ids"
+    vocabulary = model.get("vocab")
+    if kind == "Unigram":
+        sound = isinstance(vocabulary, list) and all(isinstance(entry, list) and len(entry) == 2 for entry in vocabulary)
+        ids = set(range(len(vocabulary))) if sound else set()
+    else:
+        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in vocabulary.values())
+        ids = set(vocabulary.values()) if sound else set()
+        if sound and len(ids) != len(vocabulary):
+            return "two pieces have one id"
+    if not sound:
+        return "its vocabulary is not a table of pieces"
+    if not isinstance(model.get("unk_token"), str | None):
+        return f"its unknown token is no text but {model['unk_token']!r:.40}"
+    if kind == "Unigram" and model.get("unk_id") is None:
+        return "it has no piece for what it does not know"
+    if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in vocabulary:
+        return f"its unknown token {model.get('unk_token', '[UNK]')!r:.40} is not in the vocabulary"
+    ids |= {token["id"] for token in added}
+    if not ids or max(ids) >= MOST_PIECES or min(ids) < 0:
+        return f"its ids are not between 0 and {MOST_PIECES:,}"
+    return _unsound_merges(model, vocabulary) if kind == "BPE" else ""
+
+
+def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:
+    prefix, merges = model.get("continuing_subword_prefix") or "", model.get("merges") or []
+    if not isinstance(prefix, str) or not isinstance(merges, list):
+        return "its merges are not a list of pairs"
+    for number, merge in enumerate(merges):
+        parts = merge.split(" ") if isinstance(merge, str) else merge
+        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
+            return f"merge {number} is not a pair"
+        joined = parts[0] + parts[1].removeprefix(prefix)
+        if not all(piece in vocabulary for piece in (*parts, joined)):
+            return f"merge {number} makes a piece that is not in the vocabulary"
+    return ""
+
+
+def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
+    """Role -> token as the directory's own files name it; a file that cannot be read says nothing."""
+    named: dict[str, str] = {}
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        try:
+            content = json.loads((folder / file).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for role in roles:
+            value = content.get(role) if isinstance(content, dict) else None
+            value = value.get("content") if isinstance(value, dict) else value
+            if isinstance(value, str):
+                named[role] = value
+    return named
