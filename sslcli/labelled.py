@@ -17,6 +17,7 @@ from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
 from sslcli.data.records import Record, read_records
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import UsageError
 from sslcli.reports import Report, Score
 
 Split = Literal["train", "test"]
@@ -64,6 +65,18 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+
+    @property
+    def sequence_tokens(self) -> int:
+        """The most that a sample may have, special tokens included. Raises UsageError where the model has no positions for it."""
+        shape = self.frame.architecture
+        wanted = self.options.sequence_tokens or shape.longest_tokens
+        if wanted > shape.longest_tokens and shape.positions == "learned":
+            raise UsageError(
+                f"sequences of {wanted} tokens are longer than the {shape.longest_tokens} positions of the model",
+                f"use --seq-len {shape.longest_tokens} or less",
+            )
+        return wanted
 
     @classmethod
     @abstractmethod
