@@ -48,9 +48,32 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
 from sslcli.labelled import Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
+from sslcli.scoring.answers import (
+    SQUAD_V1,
+    SQUAD_V2,
+    AnswerRule,
+    AnswerValues,
+    answer_scores,
+    squad_exact,
+    squad_f1,
+    squad_v1_scores,
+    string_exact,
+)
+from sslcli.scoring.classes import binary_scores, class_scores, class_tables
+from sslcli.scoring.correlations import correlation_notes, correlation_scores, pearson, spearman
+from sslcli.scoring.figures import mean_score, statistic_score, sums_score
+from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
+from sslcli.scoring.multilabel import multilabel_scores
+from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
+from sslcli.scoring.spanscores import span_scores, span_table
 
 __all__ = [
     "ARRANGEMENTS",
+    "SQUAD_V1",
+    "SQUAD_V2",
+    "AnswerRule",
+    "AnswerValues",
     "Architecture",
     "Artifact",
     "Batch",
@@ -107,6 +130,7 @@ __all__ = [
     "Suite",
     "SuitePart",
     "Table",
+    "TaggedSpan",
     "Task",
     "TokenLoss",
     "TokenTargets",
@@ -116,16 +140,32 @@ __all__ = [
     "UsageError",
     "Views",
     "Where",
+    "answer_scores",
+    "best_threshold",
+    "binary_scores",
+    "class_scores",
+    "class_tables",
+    "correlation_notes",
+    "correlation_scores",
+    "detect_scheme",
     "enclose",
     "generate_tokens",
     "has_plain_heads",
     "has_shape",
+    "has_spans",
     "join_pair",
     "layer_pattern",
     "linear_cross_entropy",
+    "mean_score",
+    "mlqa_exact",
+    "mlqa_f1",
+    "mlqa_rule",
+    "mlqa_scores",
+    "multilabel_scores",
     "open_bytes",
     "parse_json",
     "passages_of",
+    "pearson",
     "read_fields",
     "read_json",
     "read_lines",
@@ -133,6 +173,17 @@ __all__ = [
     "read_table",
     "rotary_base",
     "setting",
+    "span_scores",
+    "span_table",
     "spans_of",
+    "spans_of_tags",
+    "spearman",
+    "squad_exact",
+    "squad_f1",
+    "squad_v1_scores",
+    "squad_v2_scores",
+    "statistic_score",
+    "string_exact",
+    "sums_score",
     "write_fields",
 ]

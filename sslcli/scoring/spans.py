@@ -1,0 +1,118 @@
+"""Spans that tags of words mark, as conlleval and seqeval read them.
+
+Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning" (IOB1), Tjong Kim Sang & Veenstra 1999,
+"Representing Text Chunks" (IOB2), Uchimoto et al. 2000 (BIOES). A tag is O, or a letter, "-" and the kind of the span.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, get_args
+
+from sslcli.errors import DataError
+
+Scheme = Literal["IOB1", "IOB2", "BIOES"]
+_LETTERS = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", None: "BIES"}
+_ALIASES = {"BIO": "IOB2", "IOBES": "BIOES"}
+
+
+class TaggedSpan(NamedTuple):
+    """Words from `start` up to, without, `end`."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class _Tag(NamedTuple):
+    letter: str
+    kind: str = ""
+
+
+_OUTSIDE = _Tag("O")
+
+
+def spans_of_tags(tags: Sequence[str], scheme: str | None = None) -> list[TaggedSpan]:
+    """The spans of one sentence, from left to right.
+
+    Without a scheme every tag but O belongs to a span, whatever stands beside it: conlleval's reading, and seqeval's own.
+    With a scheme ("IOB1", "IOB2" or "BIO", "BIOES" or "IOBES") only what obeys it is a span, as in seqeval's mode "strict".
+    Raises DataError for a tag that is none, or none of the scheme.
+    """
+    scheme = checked_scheme(scheme)
+    read = [_OUTSIDE, *(_tag(tag, scheme) for tag in tags), _OUTSIDE]
+    spans, place = [], 1
+    while place < len(read) - 1:
+        end = place + 1
+        if _starts(read[place - 1], read[place], scheme):
+            while _continues(read[end - 1], read[end]):
+                end += 1
+            if _is_whole(read[end - 1], read[end], scheme):
+                spans.append(TaggedSpan(read[place].kind, place - 1, end - 1))
+        place = end
+    return spans
+
+
+def checked_scheme(scheme: str | None) -> Scheme | None:
+    """The scheme by its first name. Raises DataError where there is none of that name."""
+    name = _ALIASES.get(scheme, scheme) if scheme else None
+    if name is not None and name not in get_args(Scheme):
+        raise DataError(f"there is no tagging scheme '{scheme}'", f"schemes: {', '.join([*get_args(Scheme), *_ALIASES])}")
+    return name
+
+
+def has_spans(tags: Iterable[str]) -> bool:
+    """Whether these labels mark spans: each is O or a letter of BIES, "-" and a kind, and not all are O."""
+    kinds = set(tags) - {"O"}
+    return bool(kinds) and all(tag[:1] in tuple("BIES") and tag[1:2] == "-" and len(tag) > 2 for tag in kinds)
+
+
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
+    """The scheme that all sentences obey, or None where they mix several. Raises DataError for a tag that is none.
+
+    E or S say BIOES. Otherwise a span that begins with I says IOB1; without one it is IOB2, which IOB1 then equals but for
+    B where it is not needed.
+    """
+    read = [[_OUTSIDE, *(_tag(tag, None) for tag in sentence)] for sentence in sentences]
+    pairs = [pair for sentence in read for pair in pairwise(sentence)]
+    if any(tag.letter in "ES" for _, tag in pairs):
+        return "BIOES"
+    begins_inside = any(tag.letter == "I" and not _continues(previous, tag) for previous, tag in pairs)
+    needless = any(tag.letter == "B" and (previous == _OUTSIDE or previous.kind != tag.kind) for previous, tag in pairs)
+    if begins_inside:
+        return None if needless else "IOB1"
+    return "IOB2"
+
+
+def _tag(text: str, scheme: Scheme | None) -> _Tag:
+    if text == "O":
+        return _OUTSIDE
+    letter, _, kind = text.partition("-")
+    if len(letter) != 1 or letter not in _LETTERS[scheme]:
+        of_scheme = f" of {scheme}" if scheme else ""
+        raise DataError(
+            f"'{text}' is no tag{of_scheme}", f"a tag is O, or one of {', '.join(_LETTERS[scheme])}, then - and a name, such as B-PER"
+        )
+    return _Tag(letter, kind or "_")
+
+
+def _starts(previous: _Tag, tag: _Tag, scheme: Scheme | None) -> bool:
+    """Of a tag that continues nothing."""
+    if scheme == "BIOES":
+        return tag.letter in "BS"
+    if scheme == "IOB2":
+        return tag.letter == "B"
+    if scheme == "IOB1" and tag.letter == "B":  # there it only divides neighbours of one kind
+        return tag.kind == previous.kind
+    return tag != _OUTSIDE
+
+
+def _continues(previous: _Tag, tag: _Tag) -> bool:
+    return previous.letter in "BI" and tag.letter in "IE" and previous.kind == tag.kind
+
+
+def _is_whole(last: _Tag, behind: _Tag, scheme: Scheme | None) -> bool:
+    if scheme == "BIOES":
+        return last.letter in "ES"
+    if scheme == "IOB1":  # seqeval knows no end between two B of different kinds
+        return not (last.letter == behind.letter == "B" and last.kind != behind.kind)
+    return True
