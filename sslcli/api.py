@@ -67,6 +67,7 @@ from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.scoring.multilabel import multilabel_scores
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
+from sslcli.sequences import SequenceTask
 
 __all__ = [
     "ARRANGEMENTS",
@@ -124,6 +125,7 @@ __all__ = [
     "SampleDraws",
     "Score",
     "Seconds",
+    "SequenceTask",
     "Span",
     "Split",
     "SslError",

@@ -1,0 +1,303 @@
+"""Tasks with one answer for a whole sequence: a class of several, any number of labels, or a number.
+
+The sequence is one text, or two with a separator between them; the answer is read from its first row through BERT's
+pooler (Devlin et al. 2019, arXiv 1810.04805, section 4.1).
+
+Letters: B samples, C classes or labels (1 for a number), D width.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BeforeValidator
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from sslcli.config import Config, setting
+from sslcli.contracts import Frame, Loss, Ratio, Views
+from sslcli.core.heads import PooledClassifier
+from sslcli.core.inputs import Hidden, Inputs
+from sslcli.core.transformer import Transformer
+from sslcli.data.arrangements import enclose, join_pair
+from sslcli.data.batches import Batch, Sample
+from sslcli.data.draws import Draws
+from sslcli.data.golds import Kind, converted, counted, gold_of, in_order, kind_of, mean_of, settled_weights, weights_of
+from sslcli.data.records import Record
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.truncation import kept_tokens
+from sslcli.errors import DataError, UsageError, did_you_mean
+from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask, Task
+from sslcli.reports import Passage, Report, Score, Span, Table
+from sslcli.scoring.agreement import f1_of, ratio
+from sslcli.scoring.classes import binary_scores, class_scores, class_tables
+from sslcli.scoring.correlations import correlation_notes, correlation_scores
+from sslcli.scoring.figures import mean_score
+from sslcli.scoring.multilabel import multilabel_scores
+
+_PORTION = 1_000  # examples that are cut into tokens together
+_NOTHING = np.empty(0, dtype=np.int64)
+_LIKELY = 0.5  # probability from which on a label is given, where there may be several
+_WORST = 10  # errors that are shown
+
+
+@dataclass(frozen=True)
+class SequenceViews(Views):
+    """`targets`: the class, int64 [B]; labels given or not, float [B, C]; or the number, float [B]. Where there is no
+    answer, `weights_B` is 0."""
+
+    targets: Tensor
+    weights_B: Tensor
+
+
+class SequenceTask(ReadoutTask[SequenceViews]):
+    """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
+
+    class Options(Task.Options):
+        kind: Literal["auto", "classes", "labels", "number"] = setting(
+            "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind"
+        )
+        label_field: str = setting("", "column of the answer, where it has none of the usual names", "--label-field")
+        class_weights: Annotated[Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)] = setting(
+            "none", "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3", "--class-weights"
+        )
+        first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given")
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if frame.tokenizer is None:
+            raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
+        self.tokenizer = frame.tokenizer
+        self.names = tuple(frame.labels or ())
+        self.kind = _kind_of(options, self.names)
+        if self.sequence_tokens <= (specials := len(self._joined([_NOTHING, _NOTHING])[0])):
+            raise UsageError(
+                f"sequences of {self.sequence_tokens} tokens leave no room beside {specials} special ones", "use a larger --seq-len"
+            )
+        self.classifier = PooledClassifier(frame.architecture, 1 if self.kind == "number" else len(self.names), frame.architecture.dropout)
+
+    @classmethod
+    def example(cls, options: Options, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
+        """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError."""
+        columns = [options.label_field] if options.label_field else answers
+        return Example(record.id, record.where, texts, gold_of(record, options.kind, *columns))
+
+    @classmethod
+    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+        """The kind of the answers, the weight of every class so that their mean is 1, and the mean of numbers."""
+        golds = [example.gold for example in examples if example.gold is not None]
+        if not golds:
+            raise DataError("no training example has an answer", "say which column holds it with --label-field")
+        kind = kind_of(golds) if options.kind == "auto" else options.kind
+        settled: dict[str, Any] = {"kind": kind}
+        if options.class_weights != "none":
+            settled["class_weights"] = settled_weights(options.class_weights, kind, counted(golds, kind))
+        if kind == "number" and options.first_number is None:
+            settled["first_number"] = mean_of(golds)
+        return options.model_copy(update=settled)
+
+    @classmethod
+    def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
+        counts = counted([example.gold for example in examples if example.gold is not None], options.kind)
+        if options.kind == "classes" and len(counts) < 2:
+            raise DataError(f"every training example has the label '{next(iter(counts), '')}'", "there must be two at least to tell apart")
+        return in_order(counts)
+
+    def begin(self, backbone: Transformer) -> None:
+        if self.kind == "number" and self.options.first_number is not None:
+            with torch.no_grad():
+                self.classifier.classifier.bias.fill_(self.options.first_number)
+
+    def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
+        """Each text's tokens, int64, without special ones."""
+        return self.tokenizer.encode_batch(texts)
+
+    def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
+        for start in range(0, len(examples), _PORTION):
+            portion = examples[start : start + _PORTION]
+            tokens = iter(self.cut([text for example in portion for text in example.data]))
+            for example in portion:
+                yield self._encoded(example, [next(tokens) for _ in example.data])
+
+    def _encoded(self, example: Example, parts: Sequence[np.ndarray]) -> Encoded:
+        target, weight = self._target(example)
+        whole, _ = self._joined(parts)
+        room = self.sequence_tokens - (len(whole) - sum(map(len, parts)))
+        kept = kept_tokens([len(part) for part in parts], room)
+        tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
+        return Encoded([Sample(tokens, segments=segments, fields={"target": target, "weight": weight})], whole_tokens=len(whole))
+
+    def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        if len(parts) == 2:
+            return join_pair(*parts, self.tokenizer)
+        tokens = enclose(parts[0], self.tokenizer)
+        return tokens, np.zeros(len(tokens), dtype=np.int64)
+
+    def _target(self, example: Example) -> tuple[int | float | np.ndarray, float]:
+        """What is to be learnt, and what it counts: nothing where there is no answer."""
+        gold = None if example.gold is None else converted(example.gold, self.kind)
+        weight = 0.0 if gold is None else 1.0
+        if self.kind == "number":
+            return gold or 0.0, weight
+        if self.kind == "labels":
+            given = {self._known(label, example) for label in gold or ()}
+            return np.asarray([place in given for place in range(len(self.names))], dtype=np.float32), weight
+        if gold is None:
+            return 0, weight
+        weights = self.options.class_weights
+        return self._known(gold, example), weights.get(gold, 1.0) if isinstance(weights, Mapping) else 1.0
+
+    def _known(self, label: str, example: Example) -> int:
+        if label not in self.names:
+            hint = did_you_mean(label, self.names) or f"it learnt {', '.join(self.names[:12])}"
+            raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
+        return self.names.index(label)
+
+    def views(self, batch: Batch, draws: Draws) -> SequenceViews:
+        weights_B = batch.fields["weight"].astype(np.float32)
+        answers = int(np.count_nonzero(weights_B)) * (len(self.names) if self.kind == "labels" else 1)
+        targets = batch.fields["target"] if self.kind == "classes" else batch.fields["target"].astype(np.float32)
+        return SequenceViews(Inputs.of(batch), {"answer": answers}, torch.from_numpy(targets), torch.from_numpy(weights_B))
+
+    def loss(self, hidden: Hidden, views: SequenceViews) -> Loss:
+        """Cross entropy; binary cross entropy, its mean over the labels; or the squared error."""
+        logits_BC, targets = self.classifier(hidden).float(), views.targets
+        answered_B = views.weights_B > 0
+        if self.kind == "number":
+            errors_B = (logits_BC[:, 0] - targets).square()
+            return Loss({"answer": (errors_B * views.weights_B).sum()})
+        if self.kind == "labels":
+            errors_B = binary_cross_entropy_with_logits(logits_BC, targets, reduction="none").sum(dim=1)
+            name, right_B = "exact match", ((logits_BC.sigmoid() >= _LIKELY) == targets.bool()).all(dim=1)
+        else:
+            errors_B = cross_entropy(logits_BC, targets, reduction="none")
+            name, right_B = "accuracy", logits_BC.argmax(dim=1) == targets
+        return Loss({"answer": (errors_B * views.weights_B).sum()}, {name: Ratio((right_B & answered_B).sum(), answered_B.sum())})
+
+    def answers(self, hidden: Hidden, views: SequenceViews) -> Sequence[np.ndarray]:
+        """Float64 [C] each: the probability of every class or label, or the number."""
+        logits_BC = self.classifier(hidden).float()
+        if self.kind == "classes":
+            logits_BC = logits_BC.softmax(dim=1)
+        elif self.kind == "labels":
+            logits_BC = logits_BC.sigmoid()
+        return list(logits_BC.double().cpu().numpy())
+
+    def merge(self, example: Example, encoded: Encoded, parts: Sequence[np.ndarray]) -> Prediction:
+        (values_C,) = parts
+        if self.kind == "number":
+            return Prediction(float(values_C[0]))
+        details = {"probabilities": dict(zip(self.names, values_C.tolist(), strict=True))}
+        if self.kind == "labels":
+            given = [name for name, probability in zip(self.names, values_C, strict=True) if probability >= _LIKELY]
+            return Prediction(given, float(np.prod(np.maximum(values_C, 1 - values_C))), details)
+        best = int(values_C.argmax())
+        return Prediction(self.names[best], float(values_C[best]), details)
+
+    @classmethod
+    def score(
+        cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
+        """Of two classes there is also the F1 of the second one."""
+        kind = _kind_of(options, labels)
+        gold, given = _golds(kind, examples), [prediction.value for prediction in predictions]
+        if kind == "number":
+            squares = np.square(np.subtract(given, gold))
+            return [*correlation_scores(gold, given), mean_score("squared error", squares, higher_is_better=False)]
+        if kind == "labels":
+            return multilabel_scores(gold, given, labels)
+        binary = binary_scores(gold, given, labels, labels[1]) if len(labels) == 2 else ()
+        return [*class_scores(gold, given, labels), *binary]
+
+    @classmethod
+    def baselines(
+        cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
+        kind, draws = _kind_of(options, labels), np.random.default_rng(0)
+        golds = _golds(kind, [example for example in train if example.gold is not None])
+        if kind == "number":
+            return {"mean": [Prediction(mean_of(golds))] * len(test)}
+        counts = counted(golds, kind)
+        if kind == "labels":
+            usual = [label for label in labels if counts[label] >= _LIKELY * len(golds)]
+            coins = draws.random((len(test), len(labels))) < _LIKELY
+            chance = [Prediction([label for label, given in zip(labels, row, strict=True) if given]) for row in coins]
+            return {"majority": [Prediction(usual)] * len(test), "chance": chance}
+        majority = max(labels, key=lambda label: counts[label])
+        chance = [Prediction(labels[place]) for place in draws.integers(len(labels), size=len(test))]
+        return {"majority": [Prediction(majority)] * len(test), "chance": chance}
+
+    @classmethod
+    def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+        kind = _kind_of(options, labels)
+        gold, given = _golds(kind, examples), [prediction.value for prediction in predictions]
+        worst = _worst(kind, gold, predictions, examples)
+        if kind == "number":
+            return Report(passages=worst, notes=correlation_notes(gold, given))
+        tables = class_tables(gold, given, labels) if kind == "classes" else [_label_table(gold, given, labels)]
+        return Report(tables=tables, passages=worst)
+
+    @classmethod
+    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
+        golds = [example.gold for example in examples if example.gold is not None]
+        counts = counted(golds, kind_of(golds))
+        return {label: counts[label] for label in in_order(counts)}
+
+    @classmethod
+    def key(cls, example: Example) -> str:
+        """The texts, however they are spaced."""
+        return "\n".join(" ".join(text.split()) for text in example.data)
+
+    @classmethod
+    def shown(cls, example: Example, prediction: Prediction) -> Report:
+        return Report(passages=[_passage(_worded(prediction), example)])
+
+
+def _kind_of(options: SequenceTask.Options, labels: Sequence[str]) -> Kind:
+    """Options that nothing settled are those of classes, or of a number where there are none."""
+    return ("classes" if labels else "number") if options.kind == "auto" else options.kind
+
+
+def _golds(kind: Kind, examples: Sequence[Example]) -> list[Any]:
+    return [converted(example.gold, kind) for example in examples]
+
+
+def _label_table(gold: Sequence[Sequence[str]], given: Sequence[Sequence[str]], labels: Sequence[str]) -> Table:
+    rows = []
+    for label in labels:
+        there, said = np.asarray([[label in right, label in answer] for right, answer in zip(gold, given, strict=True)]).T
+        hits, examples = (there & said).sum(), int(there.sum())
+        rows.append(
+            [label, float(ratio(hits, said.sum())), float(ratio(hits, examples)), float(f1_of(hits, said.sum(), examples)), examples]
+        )
+    return Table("scores by label", ["label", "precision", "recall", "f1", "examples"], rows)
+
+
+def _worst(kind: Kind, gold: Sequence[Any], predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Passage]:
+    """The surest of the wrong answers, or the numbers that are furthest off."""
+    if kind == "number":
+        errors = [abs(prediction.value - right) for prediction, right in zip(predictions, gold, strict=True)]
+    else:
+        right_ones = [tuple(sorted(right)) if kind == "labels" else right for right in gold]
+        values = [tuple(sorted(each.value)) if kind == "labels" else each.value for each in predictions]
+        sureness = [each.confidence or 0.0 for each in predictions]
+        errors = [sure if value != right else -1.0 for sure, value, right in zip(sureness, values, right_ones, strict=True)]
+    order = sorted((place for place, error in enumerate(errors) if error >= 0), key=lambda place: -errors[place])
+    return [_passage(f"{_worded(predictions[place])}, and right is {_named(gold[place])}", examples[place]) for place in order[:_WORST]]
+
+
+def _passage(title: str, example: Example) -> Passage:
+    return Passage(title, [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)])
+
+
+def _worded(prediction: Prediction) -> str:
+    sure = "" if prediction.confidence is None else f" ({prediction.confidence:.1%})"
+    return f"{_named(prediction.value)}{sure}"
+
+
+def _named(answer: Any) -> str:
+    if isinstance(answer, float):
+        return f"{answer:.4g}"
+    return answer if isinstance(answer, str) else ", ".join(answer) or "no label"
