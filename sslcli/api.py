@@ -22,6 +22,7 @@ from sslcli.contracts import (
 from sslcli.core.foreign import (
     ConfigField,
     ConfigReader,
+    class_name,
     has_plain_heads,
     has_shape,
     layer_pattern,
@@ -41,7 +42,7 @@ from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
-from sslcli.data.files import open_bytes, read_lines
+from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.tokenizer import Tokenizer
@@ -145,6 +146,7 @@ __all__ = [
     "answer_scores",
     "best_threshold",
     "binary_scores",
+    "class_name",
     "class_scores",
     "class_tables",
     "correlation_notes",
@@ -186,6 +188,7 @@ __all__ = [
     "squad_v2_scores",
     "statistic_score",
     "string_exact",
+    "suffix_of",
     "sums_score",
     "write_fields",
 ]

@@ -180,8 +180,10 @@ class Key:
     """One tensor of a foreign file and the tensors of ours that lie in it, one under the other along dimension 0.
 
     `{i}` stands for the layer. `transposed`: the file holds the transpose. Ours begin with "backbone." (the first key's do),
-    "head." (LanguageModelHead), "pooler." or "classifier." (PooledClassifier). Of several keys for the same tensors of ours
-    the first that a file has is read, and all are written; keys of ours that a shape does not have are passed over.
+    "head." (LanguageModelHead), "pooler." or "classifier." (PooledClassifier of two sentences), or with what a head of a
+    fine-tuned model answers: "sequence." (PooledClassifier), "tokens." or "spans." (RowClassifier). Of several keys for
+    the same tensors of ours the first that a file has is read, and all are written; keys of ours that a shape does not
+    have are passed over.
     """
 
     theirs: str
@@ -211,7 +213,8 @@ class Family(ABC):
     def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
         """config.json for this shape, or None where this family cannot hold it with equal numbers.
 
-        `heads`: what is written beside the backbone, of "head", "pooler" and "classifier".
+        `heads`: what is written beside the backbone: some of "head", "pooler" and "classifier", or one of "sequence",
+        "tokens" and "spans". A model with one of these three is refused unless `architectures` names a class for it.
         """
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """The config.json of a foreign model: values by name, each checked; what has no place here is refused, never passed over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,6 +9,8 @@ from sslcli.errors import ModelError
 
 LARGEST = 10**8  # no vocabulary, width or length of a model is beyond it, and products of two stay countable
 LARGEST_NUMBER = 10**12  # no rate, base or deviation is; JSON's whole numbers may be too large for a float
+# The heads that answer a task, and how transformers' classes that have them end.
+ANSWERS = {"sequence": "ForSequenceClassification", "tokens": "ForTokenClassification", "spans": "ForQuestionAnswering"}
 T = TypeVar("T")
 
 
@@ -103,6 +105,15 @@ def read_fields(config: ConfigReader, fields: Sequence[ConfigField]) -> dict[str
 def write_fields(settings: TransformerSettings, fields: Sequence[ConfigField]) -> dict[str, Any]:
     """Entries of a config.json, which `read_fields` reads back."""
     return {field.theirs: field.write(settings) for field in fields}
+
+
+def class_name(stem: str, heads: Collection[str], language_model: str, answers: Collection[str] = tuple(ANSWERS)) -> str:
+    """What `architectures` says: the class for the head that answers a task, for the language-model head, or for neither.
+
+    `answers`: the kinds that this family's classes compute with equal numbers.
+    """
+    suffix = next((ANSWERS[kind] for kind in answers if kind in heads), language_model if "head" in heads else "Model")
+    return f"{stem}{suffix}"
 
 
 def rotary_base(parameters: Mapping[str, Any], where: str) -> Any:

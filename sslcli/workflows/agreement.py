@@ -1,10 +1,10 @@
 """Do two models give the same numbers? Asked of every directory before it is handed out.
 
-Letters: T rows of all sequences end to end, B sequences, P places of the longest sequence, D width, V vocabulary.
+Letters: T rows of all sequences end to end, B sequences, P places of the longest sequence, D width, V vocabulary, C classes.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sslcli.core.foreign import ANSWERS
 from sslcli.core.inputs import Inputs
 from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
@@ -26,10 +27,13 @@ ORACLE = "transformers"
 
 @dataclass(frozen=True)
 class Numbers:
-    """Hidden states of every layer, the first being the embeddings' output, and logits where there is a head; [T, ...]."""
+    """Hidden states of every layer [T, D], the first being the embeddings' output, and logits where there is a head.
+
+    Logits are of tokens [T, V], or what the head that answers a task gives: [B, C] for sequences, else [T, C].
+    """
 
     layers: Sequence[Tensor]
-    logits_TV: Tensor | None
+    logits: Tensor | None
 
 
 def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
@@ -47,7 +51,10 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     backbone, head = pretrained.network()
     hidden = backbone(inputs, keep=range(pretrained.settings.depth + 1))
     layers = [hidden.kept[layer] for layer in range(pretrained.settings.depth + 1)]
-    return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
+    if pretrained.answers is None:
+        return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
+    network = pretrained.answers.network(pretrained.settings)
+    return Numbers(layers, network(hidden if pretrained.answers.kind == "sequence" else hidden.last_TD))
 
 
 @torch.no_grad()
@@ -57,8 +64,7 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
         library = importlib.import_module(ORACLE)
     except ImportError as error:
         raise UsageError("this check needs transformers, which is not installed", "pip install transformers, or leave it out") from error
-    decodes = pretrained.settings.architecture == "decoder"
-    kind = "AutoModel" if pretrained.head is None else "AutoModelForCausalLM" if decodes else "AutoModelForMaskedLM"
+    kind = loader_of(pretrained)
     model, loading = getattr(library, kind).from_pretrained(
         folder, output_loading_info=True, local_files_only=True, trust_remote_code=False, attn_implementation="eager"
     )
@@ -67,7 +73,24 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
         raise CheckError(f"{kind} does not find {missing[0]} in the export", "this is a fault of ours: please report it")
     tokens_BP, visible_BP = _padded(inputs)
     outputs = model.float().eval()(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True)
-    return Numbers([layer[visible_BP] for layer in outputs.hidden_states], outputs.logits[visible_BP] if "logits" in outputs else None)
+    return Numbers([layer[visible_BP] for layer in outputs.hidden_states], _logits(outputs, visible_BP))
+
+
+def loader_of(pretrained: Pretrained) -> str:
+    """The class of transformers that loads a directory with all that it computes."""
+    if pretrained.answers is not None:
+        return f"AutoModel{ANSWERS[pretrained.answers.kind]}"
+    if pretrained.head is None:
+        return "AutoModel"
+    return "AutoModelForCausalLM" if pretrained.settings.architecture == "decoder" else "AutoModelForMaskedLM"
+
+
+def _logits(outputs: Mapping[str, Tensor], visible_BP: Tensor) -> Tensor | None:
+    """Of sequences [B, C], or of the visible tokens [T, ...]; of spans their starts and ends."""
+    if "start_logits" in outputs:
+        return torch.stack([outputs["start_logits"][visible_BP], outputs["end_logits"][visible_BP]], dim=-1)
+    logits = outputs.get("logits")
+    return logits if logits is None or logits.ndim == 2 else logits[visible_BP]
 
 
 def refuse_difference(expected: Numbers, found: Numbers, who: str) -> float:
@@ -75,8 +98,8 @@ def refuse_difference(expected: Numbers, found: Numbers, who: str) -> float:
     pairs: dict[str, tuple[Tensor, Tensor]] = {
         f"hidden states of layer {layer}": pair for layer, pair in enumerate(zip(expected.layers, found.layers, strict=True))
     }
-    if expected.logits_TV is not None and found.logits_TV is not None:
-        pairs["logits"] = (expected.logits_TV, found.logits_TV)
+    if expected.logits is not None and found.logits is not None:
+        pairs["logits"] = (expected.logits, found.logits)
     differences = {name: _difference(ours, theirs) for name, (ours, theirs) in pairs.items()}
     name, largest = max(differences.items(), key=lambda item: item[1])
     if not largest <= TOLERANCE:

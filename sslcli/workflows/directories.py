@@ -10,12 +10,14 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
-from sslcli.contracts import Family
+from sslcli.contracts import Family, Key
+from sslcli.core.foreign import ANSWERS
 from sslcli.core.pretrained import CONFIG, SINGLE, find_tensors, read_json, read_tensors, write_tensors
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
+from sslcli.workflows.answers import Announced
 from sslcli.workflows.weights import Pretrained, State, expected_shapes, part_of
 
 MATRIX = "head.weight"
@@ -32,46 +34,54 @@ def read_directory(folder: Path) -> Pretrained:
     """Raises ModelError naming file, key or tensor for whatever is missing, damaged, or beyond what the core can do."""
     config = read_json(folder / CONFIG)
     family = _reader_of(config, folder)
-    settings = _settings(family, config, folder)
+    settings, announced = _described(family, config, folder)
     stored = find_tensors(folder)
     if settings.depth > len(stored):
         raise ModelError(f"{folder / CONFIG} says {settings.depth} layers, and the weights are {len(stored)} tensors", "one is damaged")
     spare = {MATRIX} if settings.tied else ()
-    read = read_tensors(stored, family.keys(settings), expected_shapes(settings), depth=settings.depth, spare=spare)
+    shapes = {**expected_shapes(settings), **({} if announced is None else announced.shapes(settings))}
+    read = read_tensors(stored, _keys(family, settings, announced), shapes, depth=settings.depth, spare=spare)
     notes = [*_notes(config), *family.notes(config)]
     if read.unread:
         shown = ", ".join(read.unread[:3]) + (", ..." if len(read.unread) > 3 else "")
         notes.append(f"{len(read.unread)} tensors have no place here and are ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
     head = part_of(tensors, "head.")
+    has_head = bool(head) or (settings.architecture == "decoder" and settings.tied and announced is None)
     return Pretrained(
         settings=settings,
         folder=folder,
         backbone=part_of(tensors, "backbone."),
-        head=head if head or (settings.architecture == "decoder" and settings.tied) else None,
+        head=head if has_head else None,
         pooled={name: value for name, value in tensors.items() if name.startswith(("pooler.", "classifier."))},
         tokenizer_folder=folder if (folder / TOKENIZER_FILE).is_file() else None,
         notes=notes,
+        answers=None if announced is None else announced.found(tensors),
     )
 
 
 def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) -> list[str]:
     """config.json, model.safetensors and the tokenizer's files; gives sentences about what found no place in them.
 
-    Raises UsageError where no family holds this shape.
+    Of a fine-tuned model the head that answers is written, and no other. Raises UsageError where no family holds this shape,
+    or the family that does has no class for such a head.
     """
-    settings, heads = pretrained.settings, pretrained.heads
-    family, config = _writer_of(settings, heads)
+    settings, answers = pretrained.settings, pretrained.answers
+    family, config = _writer_of(settings, pretrained.heads)
     ids = token_ids(settings, tokenizer)
     if config.get("pad_token_id", ids["pad_token_id"]) != ids["pad_token_id"]:
         raise UsageError(
             f"this kind of model counts positions from its pad token, which would be {config['pad_token_id']}, not {ids['pad_token_id']}",
             "train with position_offset 0 to export as BERT",
         )
-    text = json.dumps({**config, **ids, "dtype": "float32"}, indent=2, ensure_ascii=False)
+    entries = {**config, **ids, "dtype": "float32", **({} if answers is None else answers.entries())}
+    text = json.dumps(entries, indent=2, ensure_ascii=False)
     (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
     tensors = {f"backbone.{name}": value for name, value in pretrained.backbone.items()}
-    tensors |= {f"head.{name}": value for name, value in (pretrained.head or {}).items()} | dict(pretrained.pooled or {})
+    if answers is not None:
+        tensors |= {f"{answers.kind}.{name}": value for name, value in answers.state.items()}
+    else:
+        tensors |= {f"head.{name}": value for name, value in (pretrained.head or {}).items()} | dict(pretrained.pooled or {})
     homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth)
     tokenizer.save(folder)
     _say_longest(folder / "tokenizer_config.json", settings.longest_tokens)
@@ -105,13 +115,19 @@ def _reader_of(config: Mapping[str, Any], folder: Path) -> Family:
     raise ModelError(f"{folder / CONFIG} is of model_type '{kind}', which no family reads", f"families: {', '.join(known)}")
 
 
-def _settings(family: Family, config: Mapping[str, Any], folder: Path) -> TransformerSettings:
+def _described(family: Family, config: Mapping[str, Any], folder: Path) -> tuple[TransformerSettings, Announced | None]:
     try:
-        return family.settings(config)
+        return family.settings(config), Announced.by(config)
     except ValidationError as error:
         raise ModelError(f"{folder / CONFIG}: {problems_of(error, TransformerSettings)[0]}", "the file is damaged") from error
     except ModelError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint) from error
+
+
+def _keys(family: Family, settings: TransformerSettings, announced: Announced | None) -> list[Key]:
+    """Those of the heads that such a directory has: the same name is of a head that answers in one, of another in the next."""
+    others = {*ANSWERS} if announced is None else {"head", *ANSWERS} - {announced.kind}
+    return [key for key in family.keys(settings) if key.ours[0].partition(".")[0] not in others]
 
 
 def _notes(config: Mapping[str, Any]) -> list[str]:
@@ -135,12 +151,23 @@ def _writer_of(settings: TransformerSettings, heads: frozenset[str]) -> tuple[Fa
     for family in families():
         config = family.config(settings, heads) if settings.vocabulary else None
         if config is not None:
+            _refuse_homeless(config, heads)
             return family, config
         known.append(family.summary)
     raise UsageError(
         f"no family of model directories holds this shape with equal numbers ({', '.join(known)})",
         "shapes of the presets can be exported; --set model.shape... may have left them",
     )
+
+
+def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:
+    """A model without the head that it was fine-tuned for would be another model."""
+    for kind in heads & ANSWERS.keys():
+        if not config["architectures"][0].endswith(ANSWERS[kind]):
+            raise UsageError(
+                f"a {config['model_type']} directory has no place for a head that answers about {kind} as ours does",
+                "fine-tune a BERT, RoBERTa or ALBERT to export it, or write the backbone alone",
+            )
 
 
 def _say_longest(path: Path, longest_tokens: int) -> None:

@@ -29,8 +29,9 @@ def export(
     _refuse_loss(folder, overwrite)
     model = load_pretrained(reference)
     if not heads:
-        pooler = {name: value for name, value in (model.pooled or {}).items() if name.startswith("pooler.")}
-        model = replace(model, head=None, pooled=pooler)
+        pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}
+        pooler = {name: value for name, value in pooled.items() if name.startswith("pooler.")}
+        model = replace(model, head=None, pooled=pooler, answers=None)
     tokenizer = model.tokenizer()
     differences = {}
     with replaced(folder) as aside:

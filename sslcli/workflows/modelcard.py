@@ -6,19 +6,27 @@ from typing import Any
 import yaml
 
 from sslcli.core.arithmetic import parameters
+from sslcli.workflows.agreement import loader_of
 from sslcli.workflows.runs import read_run
 from sslcli.workflows.weights import Pretrained
 
-PIPELINES = {"encoder": ("fill-mask", "AutoModelForMaskedLM"), "decoder": ("text-generation", "AutoModelForCausalLM")}
+PIPELINES = {
+    "AutoModel": "feature-extraction",
+    "AutoModelForMaskedLM": "fill-mask",
+    "AutoModelForCausalLM": "text-generation",
+    "AutoModelForSequenceClassification": "text-classification",
+    "AutoModelForTokenClassification": "token-classification",
+    "AutoModelForQuestionAnswering": "question-answering",
+}
+MOST_LABELS = 40  # that are written out
 
 
 def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     """Front matter as the hub reads it, then a table of the shape, the training and its last held-out figures."""
-    settings = pretrained.settings
-    pipeline, loader = PIPELINES[settings.architecture] if pretrained.head is not None else ("feature-extraction", "AutoModel")
-    if pretrained.head is not None and "classifier" in pretrained.heads:
+    settings, loader = pretrained.settings, loader_of(pretrained)
+    front = {"library_name": "transformers", "pipeline_tag": PIPELINES[loader], "tags": ["self-supervised-learning", "sslcli"]}
+    if pretrained.heads >= {"head", "classifier"}:
         loader = "AutoModelForPreTraining"  # which alone reads both heads of one file
-    front = {"library_name": "transformers", "pipeline_tag": pipeline, "tags": ["self-supervised-learning", "sslcli"]}
     rows: list[tuple[str, Any]] = [
         ("architecture", settings.architecture),
         ("parameters", f"{parameters(settings):,}"),
@@ -27,6 +35,7 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
         ("heads", settings.heads),
         ("vocabulary", f"{settings.vocabulary:,}"),
         ("longest sequence", f"{settings.longest_tokens:,} tokens"),
+        *([("labels", labels_in_words(pretrained.labels))] if pretrained.labels else []),
         *_training(pretrained),
     ]
     lines = [
@@ -44,6 +53,12 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
         *(f"\n{note[:1].upper()}{note[1:]}." for note in notes),
     ]
     return "\n".join(lines) + "\n"
+
+
+def labels_in_words(labels: Sequence[str]) -> str:
+    """Numbered as the logits are, cut where there are many."""
+    shown = [f"{number} {label}" for number, label in enumerate(labels[:MOST_LABELS])]
+    return ", ".join([*shown, *(["..."] if len(labels) > MOST_LABELS else [])])
 
 
 def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError
+from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.settings import PretrainSettings
 
 State = Mapping[str, Tensor]
@@ -31,8 +32,8 @@ class Pretrained:
     """Weights on the host, under our names.
 
     `folder`: where the weights lie. `head`: state of a LanguageModelHead, None where there is none (a decoder's tied head
-    is there and empty). `pooled`: what there is of a PooledClassifier, the pooler alone perhaps. `notes`: sentences that
-    a user should read.
+    is there and empty). `pooled`: what there is of a PooledClassifier of two sentences, the pooler alone perhaps.
+    `answers`: the head of the task that the model was fine-tuned for. `notes`: sentences that a user should read.
     """
 
     settings: TransformerSettings
@@ -43,10 +44,18 @@ class Pretrained:
     tokenizer_folder: Path | None = None
     notes: Sequence[str] = ()
     trained: Trained | None = None
+    answers: AnswerHead | None = None
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What the classes of the task are called; none where there is no task, or it has no classes."""
+        return () if self.answers is None else self.answers.labels
 
     @property
     def heads(self) -> frozenset[str]:
-        """Which of "head", "pooler" and "classifier" there are."""
+        """Which of "head", "pooler" and "classifier" there are; of a fine-tuned model the kind of its answers alone."""
+        if self.answers is not None:
+            return frozenset({self.answers.kind})
         return frozenset(name.partition(".")[0] for name in self.pooled or {}) | ({"head"} if self.head is not None else set())
 
     def tokenizer(self) -> Tokenizer:

@@ -13,6 +13,7 @@ from sslcli.api import (
     Key,
     ModelError,
     TransformerSettings,
+    class_name,
     has_plain_heads,
     has_shape,
     read_fields,
@@ -68,6 +69,12 @@ MODULES = {
     "predictions.decoder": "head",
     "sop_classifier.classifier": "classifier",
 }
+ANSWERS = {
+    "sequence.pooler": "albert.pooler",
+    "sequence.classifier": "classifier",
+    "tokens.classifier": "classifier",
+    "spans.classifier": "qa_outputs",
+}
 
 
 class Albert(Family):
@@ -95,10 +102,9 @@ class Albert(Family):
         fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding != settings.width
         if not fits or not settings.segments:
             return None
-        whole = "AlbertForPreTraining" if "classifier" in heads else "AlbertForMaskedLM"
         return {
             "model_type": "albert",
-            "architectures": [whole if "head" in heads else "AlbertModel"],
+            "architectures": [class_name("Albert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM")],
             **write_fields(settings, FIELDS),
             "num_hidden_groups": 1,
             "inner_group_num": 1,
@@ -107,5 +113,6 @@ class Albert(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
         return [*keys, Key("predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts

@@ -12,6 +12,7 @@ from sslcli.api import (
     Family,
     Key,
     TransformerSettings,
+    class_name,
     has_plain_heads,
     has_shape,
     read_fields,
@@ -65,6 +66,12 @@ MODULES = {
     "cls.predictions.decoder": "head",
     "cls.seq_relationship": "classifier",
 }
+ANSWERS = {
+    "sequence.pooler": "bert.pooler.dense",
+    "sequence.classifier": "classifier",
+    "tokens.classifier": "classifier",
+    "spans.classifier": "qa_outputs",
+}
 
 
 class Bert(Family):
@@ -85,15 +92,15 @@ class Bert(Family):
         fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding == settings.width
         if not fits or not settings.segments:
             return None
-        whole = "BertForPreTraining" if "classifier" in heads else "BertForMaskedLM"
         return {
             "model_type": "bert",
-            "architectures": [whole if "head" in heads else "BertModel"],
+            "architectures": [class_name("Bert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM")],
             **write_fields(settings, FIELDS),
             "position_embedding_type": "absolute",
             "attention_probs_dropout_prob": 0.0,
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
         return [*keys, Key("cls.predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts

@@ -9,6 +9,7 @@ from sslcli.api import (
     Family,
     Key,
     TransformerSettings,
+    class_name,
     has_plain_heads,
     has_shape,
     read_fields,
@@ -49,6 +50,7 @@ TRANSPOSED = {
     f"{LAYER}.mlp.c_fc": (f"{OURS}.feedforward.up",),
     f"{LAYER}.mlp.c_proj": (f"{OURS}.feedforward.down",),
 }
+ANSWERS = {"tokens.classifier": "classifier", "spans.classifier": "qa_outputs"}  # of sequences theirs reads the last token
 NORMS = {f"{LAYER}.ln_1": f"{OURS}.attention_norm", f"{LAYER}.ln_2": f"{OURS}.feedforward_norm", "transformer.ln_f": "backbone.norm"}
 
 
@@ -76,7 +78,7 @@ class Gpt2(Family):
             return None
         return {
             "model_type": "gpt2",
-            "architectures": ["GPT2LMHeadModel" if "head" in heads else "GPT2Model"],
+            "architectures": [class_name("GPT2", heads, "LMHeadModel", answers=("tokens", "spans"))],
             **write_fields(settings, FIELDS),
             "n_inner": settings.feedforward_width,
             "embd_pdrop": settings.dropout,
@@ -93,5 +95,6 @@ class Gpt2(Family):
                 for part in ("weight", "bias")
             ),
             *(Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in NORMS.items() for part in ("weight", "bias")),
+            *(Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for ours, theirs in ANSWERS.items() for part in ("weight", "bias")),
             Key("lm_head.weight", ("head.weight",)),
         ]

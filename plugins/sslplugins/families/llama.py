@@ -13,6 +13,7 @@ from sslcli.api import (
     Key,
     ModelError,
     TransformerSettings,
+    class_name,
     has_shape,
     layer_pattern,
     read_fields,
@@ -60,6 +61,7 @@ MODULES = {
     f"{LAYER}.mlp.down_proj": f"{OURS}.feedforward.down",
     "model.norm": "backbone.norm",
     "lm_head": "head",
+    "score": "tokens.classifier",  # of sequences theirs reads the last token
 }
 
 
@@ -100,7 +102,7 @@ class Llama(Family):
             sliding |= {"use_sliding_window": windowed, "max_window_layers": 0 if windowed else settings.depth}
         return {
             "model_type": kind,
-            "architectures": [f"{CLASSES[kind]}ForCausalLM" if "head" in heads else f"{CLASSES[kind]}Model"],
+            "architectures": [class_name(CLASSES[kind], heads, "ForCausalLM", answers=("tokens",))],
             **write_fields(settings, FIELDS),
             "num_key_value_heads": settings.key_value_heads or settings.heads,
             "head_dim": settings.features_per_head,

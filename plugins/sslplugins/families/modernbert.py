@@ -1,7 +1,8 @@
 """ModernBERT (Warner et al. 2024): rotary positions, gated feed-forward layers, no biases, most layers see a window only.
 
 Its config.json is written in two ways: layer_types and rope_parameters, or (before 2026) global_attn_every_n_layers and two
-numbers for the rotary bases. Both are read, and both are written.
+numbers for the rotary bases. Both are read, and both are written. Heads that answer a task transform the row first, without
+tanh: ours have no place in it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,6 +15,7 @@ from sslcli.api import (
     Key,
     ModelError,
     TransformerSettings,
+    class_name,
     has_plain_heads,
     has_shape,
     layer_pattern,
@@ -83,7 +85,7 @@ class ModernBert(Family):
         types = [FULL if settings.window_of(layer) is None else WINDOWED for layer in range(settings.depth)]
         return {
             "model_type": "modernbert",
-            "architectures": ["ModernBertForMaskedLM" if "head" in heads else "ModernBertModel"],
+            "architectures": [class_name("ModernBert", heads, "ForMaskedLM", answers=())],
             **write_fields(settings, FIELDS),
             "classifier_activation": write_fields(settings, FIELDS)["hidden_activation"],
             "layer_types": types,

@@ -10,6 +10,7 @@ from sslcli.api import (
     Key,
     ModelError,
     TransformerSettings,
+    class_name,
     has_plain_heads,
     has_shape,
     read_fields,
@@ -60,6 +61,12 @@ MODULES = {
     "lm_head.layer_norm": "head.norm",
     "lm_head.decoder": "head",
 }
+ANSWERS = {
+    "sequence.pooler": "classifier.dense",
+    "sequence.classifier": "classifier.out_proj",
+    "tokens.classifier": "classifier",
+    "spans.classifier": "qa_outputs",
+}
 
 
 class Roberta(Family):
@@ -86,7 +93,7 @@ class Roberta(Family):
             return None
         return {
             "model_type": "roberta",
-            "architectures": ["RobertaForMaskedLM" if "head" in heads else "RobertaModel"],
+            "architectures": [class_name("Roberta", heads, "ForMaskedLM")],
             **write_fields(settings, FIELDS),
             "hidden_act": "gelu",
             "pad_token_id": settings.position_offset - 1,
@@ -96,5 +103,6 @@ class Roberta(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
+        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
         return [*keys, Key("lm_head.bias", ("head.bias",))]  # another name of the decoder's bias, which counts
