@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, Literal
 
-from sslcli.api import Config, Count, DataError, Document, Reader, Where, setting
+from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
 from sslplugins.world.generated import Paragraph, World
+from sslplugins.world.labelled import KINDS, labelled
 
 REFERENCE = "demo:world"
 
@@ -59,7 +60,9 @@ class DemoReader(Reader):
 
     class Options(Config):
         language: Literal["en", "zh", "both"] = setting("both", "English, Chinese, or both in turn")
-        sentences: Count = setting(40_000, "sentences per language", gt=0)
+        sentences: Count = setting(
+            40_000, "sentences per language; labelled records are made of as many, and never more than a few thousand", gt=0
+        )
         order: Literal["same", "semi", "chinese"] = setting("same", "word order of Chinese: English's, its own in four clauses, or its own")
         anchors: float = setting(0.0, "share of the concepts that have one word for both languages", ge=0, le=1)
         seed: int = setting(0, "another seed is another world", ge=0)
@@ -67,15 +70,27 @@ class DemoReader(Reader):
 
     def documents(self, reference: str) -> Iterator[Document]:
         """A paragraph each, its sentences known; with two languages they take turns."""
-        if reference != REFERENCE:
-            raise DataError(f"there is no '{reference}'", f"the built-in corpus is {REFERENCE}")
-        options = self.options
-        world = World(options.seed, options.order, options.anchors)
-        languages = ("en", "zh") if options.language == "both" else (options.language,)
-        streams = [world.paragraphs(language, options.sentences, options.part) for language in languages]
+        _refuse_other(reference)
+        options, world = self.options, self._world()
+        streams = [world.paragraphs(language, options.sentences, options.part) for language in self._languages()]
         turns = (paragraph for turn in zip_longest(*streams) for paragraph in turn if paragraph is not None)
         for record, paragraph in enumerate(turns, start=1):
             yield _document(paragraph, Where(reference, record))
+
+    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
+        """Labels that are true by construction. Raises DataError for a kind of record that the world has not."""
+        _refuse_other(reference)
+        if kind not in KINDS:
+            raise DataError(f"{REFERENCE} has no {kind}", f"it has {', '.join(KINDS)}; give a file to --data")
+        records = labelled(self._world(), kind, self._languages(), self.options.sentences, split)
+        for number, values in enumerate(records, start=1):
+            yield Record(Where(f"{reference} ({split})", number), values)
+
+    def _world(self) -> World:
+        return World(self.options.seed, self.options.order, self.options.anchors)
+
+    def _languages(self) -> tuple[str, ...]:
+        return ("en", "zh") if self.options.language == "both" else (self.options.language,)
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """What was found to work in a few minutes on two cores; for "mlm+nsp" the parts' settings together."""
@@ -83,6 +98,11 @@ class DemoReader(Reader):
         for name in objective.split("+"):
             settings |= _BY_OBJECTIVE.get(name, {})
         return settings | _ALONE.get(objective, {})
+
+
+def _refuse_other(reference: str) -> None:
+    if reference != REFERENCE:
+        raise DataError(f"there is no '{reference}'", f"the built-in corpus is {REFERENCE}")
 
 
 def _document(paragraph: Paragraph, where: Where) -> Document:
