@@ -1,0 +1,19 @@
+"""A class, several labels or a number for every text: sentiment, topics, ratings."""
+
+from sslcli.api import Config, Example, Record, SequenceTask, setting
+
+TEXTS = ("text", "sentence", "review", "content")
+ANSWERS = ("label", "labels", "sentiment", "score", "stars")
+
+
+class Classify(SequenceTask):
+    class Options(SequenceTask.Options):
+        text_field: str = setting("", "column of the text, where it has none of the usual names", "--text-field")
+
+    summary = "a class, several labels or a number for every text"
+    records = "texts"
+
+    @classmethod
+    def parse(cls, options: Config, record: Record) -> Example:
+        columns = (options.text_field,) if options.text_field else TEXTS
+        return cls.example(options, record, (record.text(*columns),), ANSWERS)

@@ -1,0 +1,58 @@
+"""A class or a number for two texts together: inference (MNLI, SNLI, XNLI), paraphrases, similarity."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sslcli.api import Config, DataError, Example, Frame, Record, SequenceTask, UsageError, read_records, setting
+
+TEXTS = (
+    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("text", "text_pair"), ("question", "sentence"), ("question1", "question2"),
+    ("text1", "text2"), ("premise", "hypo"), ("#1 String", "#2 String"),
+)  # fmt: skip
+ANSWERS = ("label", "gold_label", "labels", "score", "is_duplicate", "Quality")
+UNDECIDED = "-"  # SNLI and MultiNLI: the annotators did not agree
+RENAMED = {"contradictory": "contradiction"}  # the machine-translated training data of XNLI has its own word
+
+
+class Pairs(SequenceTask):
+    class Options(SequenceTask.Options):
+        first_field: str = setting("", "column of the first text, where it has none of the usual names", "--first-field")
+        second_field: str = setting("", "column of the second text", "--second-field")
+        language: str = setting("", "only the rows whose column 'language' says this (XNLI); all of them when not given", "--language")
+
+    summary = "a class or a number for two texts together: inference, paraphrases, similarity"
+    records = "pairs"
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if self.tokenizer.separate is None:
+            raise UsageError("two texts need a separator between them, and the tokenizer has none", "use a model with one, such as BERT's")
+
+    @classmethod
+    def parse(cls, options: Options, record: Record) -> Example:
+        first, second = _columns(options, record)
+        example = cls.example(options, record, (record.text(first), record.text(second)), ANSWERS)
+        return replace(example, gold=None if example.gold == UNDECIDED else RENAMED.get(example.gold, example.gold))
+
+    @classmethod
+    def read(cls, options: Options, reference: str) -> Iterator[Example]:
+        """Without the rows of other languages and those that have no gold label because people disagreed."""
+        languages, found = set(), False
+        for record in read_records(reference):
+            language = record.find("language")[1]
+            if options.language and language is not None and language != options.language:
+                languages.add(str(language))
+            elif record.find(options.label_field or "gold_label", *ANSWERS)[1] != UNDECIDED:
+                found = True
+                yield cls.parse(options, record)
+        if not found and languages:
+            raise DataError(f"{reference} has no row in '{options.language}'", f"it has {', '.join(sorted(languages)[:20])}")
+        if not found:
+            raise DataError(f"every row of {reference} has '{UNDECIDED}' for an answer", "give a file with gold labels")
+
+
+def _columns(options: Config, record: Record) -> tuple[str, str]:
+    """The first usual pair of columns of which the record has both; where there is none, one to be missed."""
+    if options.first_field and options.second_field:
+        return options.first_field, options.second_field
+    return next((pair for pair in TEXTS if all(column in record.values for column in pair)), TEXTS[0])
