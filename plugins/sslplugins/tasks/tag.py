@@ -1,0 +1,234 @@
+"""A tag for every word: parts of speech, names, chunks.
+
+Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 5.3: each word is read at its first piece.
+
+Letters: B samples, T tokens of all of them, W words of all of them, M pieces that are read, D width, C tags.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sslcli.api import (
+    Batch,
+    Draws,
+    Encoded,
+    Example,
+    Frame,
+    Hidden,
+    Inputs,
+    Loss,
+    Prediction,
+    Ratio,
+    ReadoutTask,
+    Record,
+    Report,
+    RowClassifier,
+    Sample,
+    Score,
+    Task,
+    Tokenizer,
+    UsageError,
+    Views,
+    enclose,
+    has_spans,
+    setting,
+    span_scores,
+    suffix_of,
+)
+from sslplugins.tasks.tagged import Column, read_columns, read_conllu, sentence_of
+from sslplugins.tasks.tagreport import accuracy_score, report_of
+from sslplugins.tasks.wordpieces import NO_WORD, cut_at_words, pieces_of
+
+NO_TAG = -1
+PORTION = 1_000  # sentences that are cut into pieces together
+COLUMN_SUFFIXES = ("conll", "bio", "iob", "iob2", "tsv")
+
+
+@dataclass(frozen=True)
+class TagViews(Views):
+    """`pieces_M`: the tokens that are read, by place in T; `word_M`: the word of each. `tags_W`: NO_TAG where it is not known.
+
+    `words`: of every sample the words that it has, by place in their sentence; on the host.
+    """
+
+    pieces_M: Tensor
+    word_M: Tensor
+    tags_W: Tensor
+    words: tuple[tuple[int, ...], ...]
+
+
+class Tag(ReadoutTask[TagViews]):
+    class Options(Task.Options):
+        column: Column | None = setting(
+            None, "the column of CoNLL-U that has the tags; upos when not given, or xpos where upos is empty", "--column"
+        )
+        pooling: Literal["first", "mean"] = setting("first", "read a word at its first piece, or at the mean of its pieces", "--pooling")
+
+    summary = "a tag for every word: parts of speech, names (BERT)"
+    records = "words"
+
+    def __init__(self, options: Options, frame: Frame) -> None:
+        super().__init__(options, frame)
+        if frame.tokenizer is None or not frame.labels:
+            raise UsageError("tagging needs a tokenizer and tags", "give it a model of text and tagged training data")
+        self.tokenizer, self.tags = frame.tokenizer, list(frame.labels)
+        self.classifier = RowClassifier(frame.architecture, len(self.tags), frame.architecture.dropout)
+        self.capacity = self.sequence_tokens - len(enclose(np.asarray([], dtype=np.int64), self.tokenizer))
+        if self.capacity < 1:
+            raise UsageError(f"sequences of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
+
+    @classmethod
+    def parse(cls, options: Options, record: Record) -> Example:
+        return sentence_of(record)
+
+    @classmethod
+    def read(cls, options: Options, reference: str) -> Iterator[Example]:
+        suffix = suffix_of(reference)
+        if suffix == "conllu":
+            return read_conllu(reference, options.column)
+        return read_columns(reference) if suffix in COLUMN_SUFFIXES else super().read(options, reference)
+
+    @classmethod
+    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+        column = options.column or next((example.data.column for example in examples), None)
+        return options.model_copy(update={"column": column})
+
+    @classmethod
+    def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
+        """The commonest tag first, so that a word of which nothing is to be seen can be given it."""
+        counts = cls.balance(examples)
+        return sorted(counts, key=lambda tag: (-counts[tag], tag))
+
+    def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
+        """A sentence that is too long becomes several samples, cut between words; no tag of it is lost.
+
+        A tag that training did not know is one that the model cannot give: it counts as a mistake, and is no error.
+        """
+        number = {tag: place for place, tag in enumerate(self.tags)}
+        for example, (ids, word_of) in zip(examples, self._pieces(examples), strict=True):
+            golds = example.gold or [None] * len(example.data.words)
+            tags = np.asarray([number.get(tag, NO_TAG) for tag in golds], dtype=np.int64)
+            samples = [self._sample(ids[start:stop], words, tags) for start, stop, words in cut_at_words(word_of, self.capacity)]
+            unseen = len(golds) - len(set(word_of.tolist()) - {NO_WORD})
+            lost = f"{unseen} of {len(golds)} tags: their words have no piece" if unseen else ""
+            yield Encoded(samples, len(ids) + len(enclose(ids[:0], self.tokenizer)), lost)
+
+    def _pieces(self, examples: Sequence[Example]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(examples), PORTION):
+            yield from pieces_of([example.data.words for example in examples[start : start + PORTION]], self.tokenizer)
+
+    def _sample(self, ids: np.ndarray, words: np.ndarray, tags: np.ndarray) -> Sample:
+        tokens = enclose(ids, self.tokenizer)
+        before = int(self.tokenizer.classify is not None)
+        word, tag = (np.full(len(tokens), nothing, dtype=np.int64) for nothing in (NO_WORD, NO_TAG))
+        word[before : before + len(ids)] = words
+        tag[before : before + len(ids)] = np.where(words == NO_WORD, NO_TAG, tags[words])
+        return Sample(tokens, per_token={"word": word, "tag": tag})
+
+    def views(self, batch: Batch, draws: Draws) -> TagViews:
+        word_T = batch.per_token["word"]
+        pieces_M = np.flatnonzero(word_T != NO_WORD)
+        sample_M = np.repeat(np.arange(len(batch)), batch.lengths)[pieces_M]
+        own = np.stack([sample_M, word_T[pieces_M]])
+        (sample_W, place_W), first_W, word_M = np.unique(own, axis=1, return_index=True, return_inverse=True)
+        tags_W = batch.per_token["tag"][pieces_M[first_W]]
+        if self.options.pooling == "first":
+            pieces_M, word_M = pieces_M[first_W], np.arange(len(first_W))
+        words = np.split(place_W, np.cumsum(np.bincount(sample_W, minlength=len(batch)))[:-1])
+        return TagViews(
+            Inputs.of(batch),
+            {"tags": int((tags_W != NO_TAG).sum())},
+            torch.from_numpy(pieces_M),
+            torch.from_numpy(word_M),
+            torch.from_numpy(tags_W),
+            tuple(tuple(places.tolist()) for places in words),
+        )
+
+    def _logits(self, hidden: Hidden, views: TagViews) -> Tensor:
+        """[W, C] in float32"""
+        read_MD = hidden.last_TD.index_select(0, views.pieces_M)
+        if self.options.pooling == "mean":
+            sums_WD = read_MD.new_zeros(len(views.tags_W), read_MD.shape[1]).index_add(0, views.word_M, read_MD)
+            pieces_W = torch.bincount(views.word_M, minlength=len(views.tags_W))
+            read_MD = sums_WD / pieces_W[:, None].to(sums_WD.dtype)
+        return self.classifier(read_MD).float()
+
+    def loss(self, hidden: Hidden, views: TagViews) -> Loss:
+        logits_WC = self._logits(hidden, views)
+        loss = cross_entropy(logits_WC, views.tags_W, ignore_index=NO_TAG, reduction="sum")
+        correct = (logits_WC.argmax(dim=1) == views.tags_W).sum()
+        return Loss({"tags": loss}, {"accuracy": Ratio(correct, views.counts["tags"])})
+
+    def answers(self, hidden: Hidden, views: TagViews) -> Sequence[Any]:
+        """Of each sample its words, their tags by number, and the probabilities of these."""
+        probabilities_W, tags_W = self._logits(hidden, views).softmax(dim=1).max(dim=1)
+        probabilities, tags, parts, start = probabilities_W.tolist(), tags_W.tolist(), [], 0
+        for words in views.words:
+            stop = start + len(words)
+            parts.append((words, tags[start:stop], probabilities[start:stop]))
+            start = stop
+        return parts
+
+    def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
+        """A word that has no piece is given the commonest tag, with its probability unknown."""
+        found = {word: (tag, sure) for part in parts for word, tag, sure in zip(*part, strict=True)}
+        given = [found.get(word, (0, None)) for word in range(len(example.data.words))]
+        known = [sure for _, sure in given if sure is not None]
+        details = {"words": list(example.data.words), "probabilities": [sure for _, sure in given]}
+        return Prediction([self.tags[tag] for tag, _ in given], sum(known) / len(known) if known else None, details)
+
+    @classmethod
+    def score(
+        cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
+        """Where the tags mark spans, F1 of whole spans comes first (CoNLL-2003), otherwise the share of words tagged rightly."""
+        golds, given = [example.gold for example in examples], [prediction.value for prediction in predictions]
+        accuracy = accuracy_score(golds, given)
+        return [*span_scores(golds, given), accuracy] if _marks_spans(labels, examples) else [accuracy]
+
+    @classmethod
+    def baselines(
+        cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
+        """The commonest tag, and each word's own commonest tag, which in many languages is right nine times of ten."""
+        by_word: dict[str, Counter[str]] = {}
+        for example in train:
+            for word, tag in zip(example.data.words, example.gold, strict=True):
+                by_word.setdefault(word, Counter())[tag] += 1
+        commonest = next(iter(cls.labels(options, train)))
+        usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
+        return {
+            "majority": [Prediction([commonest] * len(example.data.words)) for example in test],
+            "by word": [Prediction([usual.get(word, commonest) for word in example.data.words]) for example in test],
+        }
+
+    @classmethod
+    def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+        given = [prediction.value for prediction in predictions]
+        report = report_of(examples, given, labels, spans=_marks_spans(labels, examples))
+        if options.column == "xpos":
+            return Report(tables=report.tables, passages=report.passages, notes=[*report.notes, "the tags are those of the XPOS column"])
+        return report
+
+    @classmethod
+    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
+        return Counter(tag for example in examples for tag in example.gold or ())
+
+    @classmethod
+    def key(cls, example: Example) -> str:
+        return "\t".join(example.data.words)
+
+    @classmethod
+    def shown(cls, example: Example, prediction: Prediction) -> Report:
+        return Report(notes=[" ".join(f"{word}/{tag}" for word, tag in zip(example.data.words, prediction.value, strict=True))])
+
+
+def _marks_spans(labels: Sequence[str], examples: Sequence[Example]) -> bool:
+    return has_spans({*labels, *(tag for example in examples for tag in example.gold or ())})

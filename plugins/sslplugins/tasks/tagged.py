@@ -1,0 +1,160 @@
+"""Sentences of tagged words out of CoNLL-U, out of columns (CoNLL-2003, BIO), and out of flat records.
+
+CoNLL-U: https://universaldependencies.org/format.html.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sslcli.api import DataError, Example, Record, Where, read_lines
+
+Column = Literal["upos", "xpos"]
+COLUMNS_OF_CONLLU = 10
+PLACES: dict[Column, int] = {"upos": 3, "xpos": 4}
+NOTHING = "_"  # how CoNLL-U writes that a column says nothing
+_NUMBER = re.compile(r"[1-9]\d*")
+_RANGE_OR_EMPTY = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4 is written in one, 8.1 is not written at all
+_BLANKS = re.compile(r"[ \t]+")
+_DOCUMENT = "-DOCSTART-"
+_COLUMNS_HINT = "a line is a word, a tab or blanks, and a tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`column`: of CoNLL-U, the one that the tags were read from."""
+
+    words: tuple[str, ...]
+    column: Column | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The lines between two empty ones; `name` as CoNLL-U's sent_id gives it."""
+
+    name: str
+    where: Where
+    lines: tuple[_Line, ...]
+
+
+def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
+    """All sentences. Where no column is asked for it is UPOS, but XPOS in a file whose UPOS is empty throughout.
+
+    A file that is empty there has no gold answers. Raises DataError naming file, sentence and field.
+    """
+    blocks = list(_conllu_blocks(reference))
+    filled = {name for name, place in PLACES.items() if any(line.cells[place] != NOTHING for block in blocks for line in block.lines)}
+    if column is None:
+        column = "xpos" if filled == {"xpos"} else "upos"
+    elif column not in filled and filled:
+        (other,) = filled
+        raise DataError(f"{reference} has nothing in its {column.upper()} column", f"use --column {other}")
+    for block in blocks:
+        words = tuple(line.cells[1] for line in block.lines)
+        tags = tuple(line.cells[PLACES[column]] for line in block.lines)
+        if filled and NOTHING in tags:
+            line = block.lines[tags.index(NOTHING)]
+            raise _wrong(block.where, column.upper(), f"line {line.number}: '{line.cells[1]}' has no tag", "give every word one")
+        yield Example(block.name, block.where, Sentence(words, column), tags if filled else None)
+
+
+def read_columns(reference: str) -> Iterator[Example]:
+    """A word at the beginning of each line and its tag at the end, tabs or blanks between; an empty line ends a sentence.
+
+    Where lines have a word and nothing else there are no gold answers. Raises DataError naming file, sentence and field.
+    """
+    for block in _blocks(reference):
+        rows = [_Line(line.number, _cells(line.cells[0])) for line in block.lines]
+        rows = [row for row in rows if row.cells[0] != _DOCUMENT]
+        untagged = [row for row in rows if len(row.cells) == 1]
+        if untagged and len(untagged) < len(rows):
+            row = untagged[0]
+            raise _wrong(
+                block.where, "tag", f"line {row.number}: '{row.cells[0]}' has no tag", "a line is a word, a tab or blanks, and a tag"
+            )
+        if empty := next((row for row in rows if "" in (row.cells[0], row.cells[-1])), None):
+            raise _wrong(
+                block.where, "word", f"line {empty.number} begins or ends with nothing", "a line is a word, a tab or blanks, and a tag"
+            )
+        if rows:
+            words, tags = (tuple(row.cells[place] for row in rows) for place in (0, -1))
+            yield Example(block.name, block.where, Sentence(words), None if untagged else tags)
+
+
+def sentence_of(record: Record) -> Example:
+    """Of a flat record: lists of texts, or texts with blanks between the words (in a table). Tags may be missing."""
+    name, words = record.find("tokens", "words")
+    words = _texts(record, name, words)
+    if not words:
+        raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
+    name, tags = record.find("tags", "upos", "pos_tags", "ner_tags", "xpos", "labels")
+    if tags is None:
+        return Example(record.id, record.where, Sentence(words))
+    tags = _texts(record, name, tags)
+    if len(tags) != len(words):
+        raise record.wrong(name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
+    return Example(record.id, record.where, Sentence(words), tags)
+
+
+def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:
+    """Numbers are taken for tags too: data sets often number their classes."""
+    listed = value.split() if isinstance(value, str) else [] if value is None else value
+    if not isinstance(listed, list):
+        raise record.wrong(name, f"this is no list but {type(value).__name__}", "give a list of texts")
+    wrong = [place for place, text in enumerate(listed) if isinstance(text, bool) or not isinstance(text, str | int) or text == ""]
+    if wrong:
+        raise record.wrong(f"{name}[{wrong[0]}]", f"{listed[wrong[0]]!r:.40} is no text", "give a list of texts, none of them empty")
+    return tuple(map(str, listed))
+
+
+def _conllu_blocks(reference: str) -> Iterator[_Block]:
+    """With the lines of words alone, in ten columns."""
+    for block in _blocks(reference, comments=True):
+        rows = [_Line(line.number, tuple(line.cells[0].split("\t"))) for line in block.lines]
+        for row in rows:
+            if len(row.cells) != COLUMNS_OF_CONLLU:
+                problem = f"line {row.number} has {len(row.cells)} columns, not {COLUMNS_OF_CONLLU}"
+                raise _wrong(block.where, None, problem, "CoNLL-U parts its columns with tabs; give other formats the ending .conll")
+            if not (_NUMBER.fullmatch(row.cells[0]) or _RANGE_OR_EMPTY.fullmatch(row.cells[0])):
+                raise _wrong(
+                    block.where, "ID", f"line {row.number} has '{row.cells[0]}', which is no number", "words are numbered 1, 2, 3, ..."
+                )
+            if not row.cells[1]:
+                raise _wrong(block.where, "FORM", f"line {row.number} has no word", "every word needs its form")
+        rows = [row for row in rows if _NUMBER.fullmatch(row.cells[0])]
+        if rows:
+            yield _Block(block.name, block.where, tuple(rows))
+
+
+def _blocks(reference: str, comments: bool = False) -> Iterator[_Block]:
+    """Lines as single cells; `comments`: those that begin with # are none."""
+    count, name, gathered = 0, "", []
+    for number, line in read_lines(reference):
+        if comments and line.startswith("#"):
+            key, _, value = line[1:].partition("=")
+            name = value.strip() if key.strip() == "sent_id" else name
+        elif line.strip():
+            gathered.append(_Line(number, (line,)))
+        elif gathered:
+            count += 1
+            yield _Block(name or str(count), Where(reference, count), tuple(gathered))
+            name, gathered = "", []
+    if gathered:
+        yield _Block(name or str(count + 1), Where(reference, count + 1), tuple(gathered))
+    elif not count:
+        raise DataError(f"{reference} has no sentences", "give a file with at least one")
+
+
+def _cells(line: str) -> Sequence[str]:
+    return tuple(line.split("\t")) if "\t" in line else tuple(_BLANKS.split(line.strip(" ")))
+
+
+def _wrong(where: Where, field: str | None, problem: str, hint: str) -> DataError:
+    return DataError(f"{Where(where.file, where.record, field)}: {problem}", hint)
