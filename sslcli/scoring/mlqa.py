@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 from itertools import filterfalse
 
-from sslcli.errors import UsageError, did_you_mean
+from sslcli.errors import UsageError
 from sslcli.reports import Score
 from sslcli.scoring.answers import AnswerRule, answer_scores
 
@@ -69,8 +69,7 @@ def mlqa_scores(predictions: Sequence[str], golds: Sequence[Sequence[str]], lang
 
 def _articles(language: str) -> str | None:
     if language not in _ARTICLES:
-        hint = did_you_mean(language, LANGUAGES) or f"languages: {', '.join(LANGUAGES)}"
-        raise UsageError(f"answers in the language '{language}' have no rule of comparison", hint)
+        raise UsageError(f"answers in the language '{language}' have no rule of comparison", f"languages: {', '.join(LANGUAGES)}")
     return _ARTICLES[language]
 
 
