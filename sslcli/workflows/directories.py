@@ -67,7 +67,7 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
     or the family that does has no class for such a head.
     """
     settings, answers = pretrained.settings, pretrained.answers
-    family, config = _writer_of(settings, pretrained.heads)
+    family, config = writer_of(settings, pretrained.heads)
     ids = token_ids(settings, tokenizer)
     if config.get("pad_token_id", ids["pad_token_id"]) != ids["pad_token_id"]:
         raise UsageError(
@@ -84,7 +84,7 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
         tensors |= {f"head.{name}": value for name, value in (pretrained.head or {}).items()} | dict(pretrained.pooled or {})
     homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth)
     tokenizer.save(folder)
-    _say_longest(folder / "tokenizer_config.json", settings.longest_tokens)
+    _fit_tokenizer_config(folder / "tokenizer_config.json", settings)
     parts = sorted({name.partition(".")[0] for name in homeless})
     return [f"a {config['model_type']} directory has no place for the {part}, which is left out" for part in parts]
 
@@ -146,7 +146,8 @@ def _untied_where_it_differs(settings: TransformerSettings, tensors: State, note
     return settings.model_copy(update={"tied": False}), tensors
 
 
-def _writer_of(settings: TransformerSettings, heads: frozenset[str]) -> tuple[Family, Mapping[str, Any]]:
+def writer_of(settings: TransformerSettings, heads: frozenset[str]) -> tuple[Family, Mapping[str, Any]]:
+    """The family that holds a shape and these heads, and its config.json. Raises UsageError where there is none."""
     known = []
     for family in families():
         config = family.config(settings, heads) if settings.vocabulary else None
@@ -170,7 +171,9 @@ def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:
             )
 
 
-def _say_longest(path: Path, longest_tokens: int) -> None:
-    """AutoTokenizer would take 1e30 tokens for the longest otherwise."""
-    config = {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": longest_tokens}
+def _fit_tokenizer_config(path: Path, settings: TransformerSettings) -> None:
+    """AutoTokenizer would take 1e30 tokens for the longest otherwise, and tell segments apart that the model does not have."""
+    config = {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": settings.longest_tokens}
+    if settings.segments < 2:
+        config["model_input_names"] = [name for name in config["model_input_names"] if name != "token_type_ids"]
     path.write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")

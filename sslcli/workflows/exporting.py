@@ -1,5 +1,6 @@
 """`ssl export`: a model directory that other tools load, read back and compared before it appears."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def export(
     differ, UsageError where the folder holds something or no family holds the shape.
     """
     folder = folder.absolute()
-    _refuse_loss(folder, overwrite)
+    refuse_loss(folder, overwrite, OWN_FILES)
     model = load_pretrained(reference)
     if not heads:
         pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}
@@ -50,8 +51,8 @@ def export(
     return Report(f"exported {reference} to {folder}", tables=[Table("export", ("what", "value"), rows)], notes=notes)
 
 
-def _refuse_loss(folder: Path, overwrite: bool) -> None:
-    """An export replaces an older one when asked to, and never anything else."""
+def refuse_loss(folder: Path, overwrite: bool, own_files: Collection[str]) -> None:
+    """An export replaces an older one when asked to, and never anything else. Raises UsageError."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -59,6 +60,6 @@ def _refuse_loss(folder: Path, overwrite: bool) -> None:
     present = sorted(path.name for path in folder.iterdir())
     if present and not overwrite:
         raise UsageError(f"{folder} is not empty", "choose another folder, or replace it with --overwrite")
-    foreign = [name for name in present if name not in OWN_FILES]
+    foreign = [name for name in present if name not in own_files]
     if foreign:
         raise UsageError(f"{folder} holds {foreign[0]}, which no export wrote and overwriting would delete", "choose another folder")

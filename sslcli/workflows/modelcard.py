@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from sslcli.core.arithmetic import parameters
+from sslcli.core.settings import AdapterSettings
 from sslcli.workflows.agreement import loader_of
 from sslcli.workflows.runs import read_run
 from sslcli.workflows.weights import Pretrained
@@ -35,7 +36,7 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
         ("heads", settings.heads),
         ("vocabulary", f"{settings.vocabulary:,}"),
         ("longest sequence", f"{settings.longest_tokens:,} tokens"),
-        *([("labels", labels_in_words(pretrained.labels))] if pretrained.labels else []),
+        *([("labels", _labels_in_words(pretrained.labels))] if pretrained.labels else []),
         *_training(pretrained),
     ]
     lines = [
@@ -55,7 +56,35 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def labels_in_words(labels: Sequence[str]) -> str:
+def adapter_card(pretrained: Pretrained, adapters: AdapterSettings, base: str, name: str) -> str:
+    """The same for adapters alone, which need their base model."""
+    loader = loader_of(pretrained)
+    front = {"library_name": "peft", "base_model": base, "pipeline_tag": PIPELINES[loader], "tags": ["lora", "sslcli"]}
+    rows: list[tuple[str, Any]] = [
+        ("base model", base),
+        ("adapters", f"LoRA of rank {adapters.rank}, alpha {adapters.alpha:g}, on {', '.join(adapters.targets)}"),
+        *([("labels", _labels_in_words(pretrained.labels))] if pretrained.labels else []),
+        *_training(pretrained),
+    ]
+    sized = f", num_labels={pretrained.answers.classes}" if pretrained.answers is not None else ""
+    lines = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
+        f"# {name}",
+        "",
+        *_table(("", ""), rows),
+        "",
+        *_figures(pretrained),
+        "```python",
+        "from peft import PeftModel",
+        f"from transformers import {loader}",
+        "",
+        f'model = PeftModel.from_pretrained({loader}.from_pretrained("{base}"{sized}), "{name}")',
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _labels_in_words(labels: Sequence[str]) -> str:
     """Numbered as the logits are, cut where there are many."""
     shown = [f"{number} {label}" for number, label in enumerate(labels[:MOST_LABELS])]
     return ", ".join([*shown, *(["..."] if len(labels) > MOST_LABELS else [])])

@@ -4,7 +4,7 @@ Letters: T rows of all sequences end to end, B sequences, P padded places.
 """
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
@@ -57,9 +57,9 @@ def drawn_state(module):
     return {name: torch.empty(value.shape).normal_(0.1, 0.3, generator=generator) for name, value in module.state_dict().items()}
 
 
-def model_of(name, kind, **head):
-    body = randomly(SHAPES[name])
-    return type(body)(body.settings, Path("nowhere"), body.backbone, answers=head_of(kind, body.settings, **head))
+def model_of(settings, kind, **head):
+    """A fine-tuned model with weights that are all drawn."""
+    return replace(randomly(settings), head=None, answers=head_of(kind, settings, **head))
 
 
 @torch.no_grad()
@@ -97,7 +97,7 @@ def loaded(folder, kind):
 
 @pytest.mark.parametrize(("name", "kind"), HELD)
 def test_what_we_write_they_compute_and_we_read_back(name, kind, tmp_path):
-    model = model_of(name, kind)
+    model = model_of(SHAPES[name], kind)
     assert write_directory(model, tmp_path, tokenizer_with(pad=max(model.settings.position_offset - 1, 0))) == []
     theirs = loaded(tmp_path, kind)
     tokens_T, visible_BP = tokens_of()
@@ -124,7 +124,7 @@ def test_what_we_write_they_compute_and_we_read_back(name, kind, tmp_path):
     ],
 )
 def test_the_problem_is_told(problem, theirs, labels, tmp_path):
-    write_directory(model_of("bert", "sequence", problem=problem, labels=labels), tmp_path, tokenizer_with(pad=0))
+    write_directory(model_of(SHAPES["bert"], "sequence", problem=problem, labels=labels), tmp_path, tokenizer_with(pad=0))
     model = loaded(tmp_path, "sequence")
     assert (model.config.problem_type, model.config.num_labels) == (theirs, len(labels) or 1)
     again = read_directory(tmp_path)
@@ -166,7 +166,7 @@ def test_two_classes_need_no_names_and_one_is_a_number(tmp_path):
         (("no", "yes"), "classes", ("LABEL_0", "LABEL_1"), "classes"),
         ((), "number", (), "number"),
     ):
-        write_directory(model_of("bert", "sequence", labels=labels, problem=problem), tmp_path, tokenizer_with(pad=0))
+        write_directory(model_of(SHAPES["bert"], "sequence", labels=labels, problem=problem), tmp_path, tokenizer_with(pad=0))
         edited(tmp_path, id2label={"0": "LABEL_0"} if problem == "number" else "gone", label2id="gone", problem_type="gone")
         again = read_directory(tmp_path)
         assert (again.labels, again.answers.problem) == (names, expected)
@@ -175,7 +175,7 @@ def test_two_classes_need_no_names_and_one_is_a_number(tmp_path):
 def test_heads_that_compute_otherwise_are_refused_or_passed_over_aloud(tmp_path):
     for name in ("modernbert", "gpt2", "llama"):
         with pytest.raises(UsageError, match="no place for a head") as caught:
-            write_directory(model_of(name, "sequence"), tmp_path, tokenizer_with(pad=0))
+            write_directory(model_of(SHAPES[name], "sequence"), tmp_path, tokenizer_with(pad=0))
         assert caught.value.hint
         assert not list(tmp_path.iterdir())
     config = transformers.ModernBertConfig(**KINDS["modernbert"].values)
@@ -197,7 +197,7 @@ def test_heads_that_compute_otherwise_are_refused_or_passed_over_aloud(tmp_path)
     ],
 )
 def test_labels_that_cannot_be_are_refused(changes, says, tmp_path):
-    write_directory(model_of("bert", "sequence"), tmp_path, tokenizer_with(pad=0))
+    write_directory(model_of(SHAPES["bert"], "sequence"), tmp_path, tokenizer_with(pad=0))
     edited(tmp_path, **changes)
     with pytest.raises(ModelError, match=says):
         read_directory(tmp_path)
@@ -205,7 +205,7 @@ def test_labels_that_cannot_be_are_refused(changes, says, tmp_path):
 
 def test_a_choice_between_one_class_is_refused(tmp_path):
     with pytest.raises(UsageError, match="one class"):
-        write_directory(model_of("bert", "sequence", labels=("only",)), tmp_path, tokenizer_with(pad=0))
+        write_directory(model_of(SHAPES["bert"], "sequence", labels=("only",)), tmp_path, tokenizer_with(pad=0))
 
 
 def test_heads_are_known_by_names_and_shapes():

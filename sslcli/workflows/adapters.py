@@ -1,0 +1,151 @@
+"""Adapters in the layout of PEFT: two small files beside a base model that stays where it is.
+
+Letters: I features in, O features out, R rank.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sslcli.contracts import Key
+from sslcli.core.adapters import adapted_layers
+from sslcli.core.pretrained import expanded
+from sslcli.core.settings import AdapterSettings, TransformerSettings
+from sslcli.errors import ModelError, UsageError
+from sslcli.folders import replaced
+from sslcli.reports import Report, Table
+from sslcli.workflows.answers import Kind
+from sslcli.workflows.directories import writer_of
+from sslcli.workflows.exporting import CARD, refuse_loss
+from sslcli.workflows.modelcard import adapter_card
+from sslcli.workflows.weights import Pretrained, State
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+OWN_FILES = frozenset({CONFIG, WEIGHTS, CARD})
+TASKS: Mapping[Kind, str] = {"sequence": "SEQ_CLS", "tokens": "TOKEN_CLS", "spans": "QUESTION_ANS"}
+INSIDE = "base_model.model"  # where PEFT has the model that it wraps
+WEIGHT = ".weight"
+
+
+@dataclass(frozen=True)
+class _Module:
+    """A layer of theirs and those of ours that lie in it, some of which have an adapter."""
+
+    theirs: str
+    ours: Sequence[str]
+    transposed: bool
+    adapted: int
+
+
+def export_adapter(
+    model: Pretrained, adapted: State, adapters: AdapterSettings, base: str, folder: Path, *, overwrite: bool = False
+) -> Report:
+    """adapter_config.json, adapter_model.safetensors and a card, for peft.PeftModel.from_pretrained; whole or not at all.
+
+    `adapted`: state of the backbone with its adapters, of which `model` is the merged form. `base`: name or folder of the
+    model directory that was adapted, as PEFT shall load it. The head that answers goes with the adapters. Raises UsageError
+    where there are no adapters or no such head, where no family holds the shape, or where the folder holds something.
+    """
+    folder = folder.absolute()
+    refuse_loss(folder, overwrite, OWN_FILES)
+    if model.answers is None or not adapted_layers(adapted):
+        missing = "adapters" if model.answers is not None else "head of a task that can be exported"
+        raise UsageError(f"{model.folder} has no {missing}", "ssl finetune TASK --lora-rank 8 trains adapters")
+    family, _ = writer_of(model.settings, model.heads)
+    keys = family.keys(model.settings)
+    modules = list(_modules(keys, model.settings, adapted))
+    head = _head(keys, model)
+    config = _config(keys, modules, sorted(head), model, adapters, base)
+    tensors = {f"{INSIDE}.{name}": value for part in head.values() for name, value in part.items()}
+    for module in modules:
+        tensors |= {f"{INSIDE}.{module.theirs}.{name}{WEIGHT}": value for name, value in _stacked(module, adapted).items()}
+    with replaced(folder) as aside:
+        (aside / CONFIG).write_text(f"{json.dumps(config, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
+        save_file({name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS, metadata={"format": "pt"})
+        (aside / CARD).write_text(adapter_card(model, adapters, base, folder.name), encoding="utf-8")
+    rows = [("files", ", ".join(sorted(OWN_FILES))), ("adapted layers", len(modules)), ("base", base)]
+    return Report(f"exported the adapters of {model.folder} to {folder}", tables=[Table("export", ("what", "value"), rows)])
+
+
+def _modules(keys: Sequence[Key], settings: TransformerSettings, adapted: State) -> Iterator[_Module]:
+    """Raises ModelError where an adapter is on a layer that the family has no name for."""
+    left = set(adapted_layers(adapted))
+    for key in expanded(keys, settings.depth):
+        ours = [name.removeprefix("backbone.").removesuffix(WEIGHT) for name in key.ours]
+        found = left.intersection(ours) if key.theirs.endswith(WEIGHT) else set()
+        if found:
+            left -= found
+            yield _Module(key.theirs.removesuffix(WEIGHT), ours, key.transposed, len(found))
+    if left:
+        raise ModelError(f"the adapter of {min(left)} has no place in such a model", "the run folder is damaged")
+
+
+def _stacked(module: _Module, adapted: State) -> dict[str, Tensor]:
+    """A [R, I] and B [O, R]; where several of ours are one of theirs, each has its own part of the rank."""
+    a, b = [], []
+    for layer in module.ours:
+        if f"{layer}.lora_a" in adapted:
+            a.append(adapted[f"{layer}.lora_a"])
+            b.append(adapted[f"{layer}.lora_b"])
+        else:
+            b.append(torch.zeros(len(adapted[f"{layer}.weight"]), 0))
+    return {"lora_A": torch.cat(a), "lora_B": torch.block_diag(*b)}
+
+
+def _head(keys: Sequence[Key], model: Pretrained) -> dict[str, dict[str, Tensor]]:
+    """Tensors of the head under their names, by the module that PEFT is to save.
+
+    A part of the head that lies within the base model (BERT's pooler) is a module by itself, all else by its first word.
+    """
+    inside = keys[0].theirs.partition(".")[0]
+    saved: dict[str, dict[str, Tensor]] = {}
+    for key in keys:
+        kind, _, name = key.ours[0].partition(".")
+        if kind == model.answers.kind and name in model.answers.state:
+            first, _, rest = key.theirs.partition(".")
+            module = key.theirs.rpartition(".")[0] if first == inside and rest else first
+            saved.setdefault(module, {})[key.theirs] = model.answers.state[name]
+    return saved
+
+
+def _config(
+    keys: Sequence[Key], modules: Sequence[_Module], saved: Sequence[str], model: Pretrained, adapters: AdapterSettings, base: str
+) -> dict[str, Any]:
+    names = _short_names(keys, modules, model.settings.depth)
+    several = {names[module.theirs]: module.adapted for module in modules if module.adapted > 1}
+    return {
+        "peft_type": "LORA",
+        "task_type": TASKS[model.answers.kind],
+        "base_model_name_or_path": base,
+        "r": adapters.rank,
+        "lora_alpha": adapters.alpha,
+        "lora_dropout": adapters.dropout,
+        "target_modules": sorted(set(names.values())),
+        "rank_pattern": {name: count * adapters.rank for name, count in several.items()},
+        "alpha_pattern": {name: count * adapters.alpha for name, count in several.items()},
+        "modules_to_save": list(saved),
+        "bias": "none",
+        "fan_in_fan_out": any(module.transposed for module in modules),
+        "inference_mode": True,
+    }
+
+
+def _short_names(keys: Sequence[Key], modules: Sequence[_Module], depth: int) -> dict[str, str]:
+    """What a module is called in every layer ("attention.self.query"); its whole name where another one ends so too."""
+    chosen = {module.theirs for module in modules}
+    others = {key.theirs.rpartition(".")[0] for key in expanded(keys, depth)} - chosen
+    names = {}
+    for key in keys:
+        short = key.theirs.removesuffix(WEIGHT).rpartition("{i}.")[2]
+        is_taken = any(f".{other}".endswith(f".{short}") for other in others)
+        for whole in expanded([key], depth):
+            module = whole.theirs.removesuffix(WEIGHT)
+            if module in chosen:
+                names[module] = module if is_taken else short
+    return names

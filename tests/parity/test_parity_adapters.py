@@ -1,0 +1,88 @@
+"""Adapters in PEFT's layout: peft computes from base and adapter what our merged model computes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from test_parity_answers import HELD, LABELS, LOADERS, SHAPES, assert_equal_logits, head_of, model_of, our_logits, their_logits
+from test_parity_families import randomly, tokenizer_with
+from tiny_models import tokens_of, transformers
+
+from sslcli.core.adapters import add_adapters, merged_state
+from sslcli.core.settings import AdapterSettings
+from sslcli.errors import UsageError
+from sslcli.workflows.adapters import OWN_FILES, export_adapter
+from sslcli.workflows.directories import write_directory
+
+peft = pytest.importorskip("peft")
+CASES = [
+    *((name, kind, ["all"]) for name, kind in HELD),
+    ("bert", "sequence", ["query", "value"]),
+    ("bert", "tokens", ["down"]),
+    ("roberta", "sequence", ["output", "up"]),
+    ("gpt2", "tokens", ["query", "value"]),
+    ("gpt2", "spans", ["key", "output"]),
+    ("llama", "tokens", ["gate", "value"]),
+]
+
+
+def adapted_model(name, kind, adapters):
+    """A base, its state with adapters, and the merged model with a head."""
+    base = randomly(SHAPES[name])
+    backbone = base.network()[0]
+    add_adapters(backbone, adapters, torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(2)
+    adapted = {
+        layer: torch.empty(value.shape).normal_(0, 0.3, generator=generator) if layer.endswith("lora_b") else value
+        for layer, value in backbone.state_dict().items()
+    }
+    merged = replace(base, head=None, backbone=merged_state(adapted, adapters.alpha), answers=head_of(kind, base.settings))
+    return base, adapted, merged
+
+
+@pytest.mark.parametrize(("name", "kind", "targets"), CASES)
+def test_peft_computes_the_merged_model(name, kind, targets, tmp_path):
+    adapters = AdapterSettings(rank=3, alpha=5.0, targets=targets)
+    base, adapted, merged = adapted_model(name, kind, adapters)
+    (tmp_path / "base").mkdir()
+    write_directory(base, tmp_path / "base", tokenizer_with(pad=max(base.settings.position_offset - 1, 0)))
+    export_adapter(merged, adapted, adapters, str(tmp_path / "base"), tmp_path / "adapter")
+    assert {path.name for path in (tmp_path / "adapter").iterdir()} == OWN_FILES
+    labels = {} if kind == "spans" else {"num_labels": len(LABELS)}
+    plain = getattr(transformers, LOADERS[kind]).from_pretrained(tmp_path / "base", attn_implementation="eager", **labels)
+    model = peft.PeftModel.from_pretrained(plain, tmp_path / "adapter").eval()
+    tokens_T, visible_BP = tokens_of()
+    theirs = their_logits(model, tokens_T, visible_BP)
+    assert_equal_logits(our_logits(merged, tokens_T), theirs)
+    assert not torch.allclose(our_logits(replace(merged, backbone=base.backbone), tokens_T), theirs, atol=1e-3)
+    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["fan_in_fan_out"] == (name == "gpt2")
+    assert_equal_logits(our_logits(merged, tokens_T), their_logits(model.merge_and_unload(), tokens_T, visible_BP))
+
+
+def test_modules_are_named_as_in_every_layer_where_that_says_enough(tmp_path):
+    for targets, expected in (
+        (["query", "value"], ["attention.self.query", "attention.self.value"]),
+        (["down"], [f"bert.encoder.layer.{layer}.output.dense" for layer in range(3)]),
+        (["down", "output"], ["attention.output.dense", "output.dense"]),
+    ):
+        adapters = AdapterSettings(rank=2, targets=targets)
+        _, adapted, merged = adapted_model("bert", "sequence", adapters)
+        export_adapter(merged, adapted, adapters, "google/some-bert", tmp_path / "adapter", overwrite=True)
+        config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+        assert config["target_modules"] == expected
+        assert (config["task_type"], config["base_model_name_or_path"]) == ("SEQ_CLS", "google/some-bert")
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "base_model: google/some-bert" in card
+    assert "1 so so" in card
+
+
+def test_what_has_no_adapters_is_refused(tmp_path):
+    model = model_of(SHAPES["bert"], "sequence")
+    for without in (model, replace(model, answers=None)):
+        with pytest.raises(UsageError, match="has no"):
+            export_adapter(without, without.backbone, AdapterSettings(), "base", tmp_path / "adapter")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"thesis\.tex"):
+        export_adapter(model, model.backbone, AdapterSettings(), "base", tmp_path / "adapter", overwrite=True)
