@@ -183,7 +183,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
             logits_BC = logits_BC.softmax(dim=1)
         elif self.kind == "labels":
             logits_BC = logits_BC.sigmoid()
-        return list(logits_BC.double().cpu().numpy())
+        return list(logits_BC.cpu().double().numpy())
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[np.ndarray]) -> Prediction:
         (values_C,) = parts
