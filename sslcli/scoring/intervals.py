@@ -59,9 +59,12 @@ def interval_of_statistic(statistic: Callable[..., float], *columns_N: np.ndarra
 def _resampled(counts_K: np.ndarray) -> Iterator[np.ndarray]:
     """R rows of counts in pieces [up to R, K] that fit into memory; each row has as many examples as there are."""
     generator, count = np.random.default_rng(SEED), int(counts_K.sum())
+    there = np.flatnonzero(counts_K)  # few of a large confusion table's cells, and only they are drawn
     rows = max(1, _PIECE_COUNTS // len(counts_K))
     for start in range(0, RESAMPLES, rows):
-        yield generator.multinomial(count, counts_K / count, size=min(rows, RESAMPLES - start))
+        resampled = np.zeros((min(rows, RESAMPLES - start), len(counts_K)), dtype=np.int64)
+        resampled[:, there] = generator.multinomial(count, counts_K[there] / count, size=len(resampled))
+        yield resampled
 
 
 def _percentiles(statistics_R: np.ndarray) -> Interval:

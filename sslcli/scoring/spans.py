@@ -5,6 +5,7 @@ Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning"
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
@@ -83,6 +84,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     return "IOB2"
 
 
+@cache
 def _tag(text: str, scheme: Scheme | None) -> _Tag:
     if text == "O":
         return _OUTSIDE
