@@ -27,10 +27,10 @@ class Record:
         """The first of these columns that the record has, and its value; the first name and None where it has none."""
         return next(((name, self.values[name]) for name in names if self.values.get(name) is not None), (names[0], None))
 
-    def text(self, *names: str) -> str:
-        """A text that must be there. Raises DataError where it is missing, empty or no text."""
+    def text(self, *names: str, may_be_empty: bool = False) -> str:
+        """A text that must be there. Raises DataError where it is missing, no text or, unless it may be, empty."""
         name, value = self.find(*names)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not (value.strip() or may_be_empty):
             problem = f"'{name}' is missing" if value is None else "the text is empty" if isinstance(value, str) else "this is no text"
             columns = ", ".join(f"'{column}'" for column in list(self.values)[:8]) or "none"
             raise self.wrong(name, problem, f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}")

@@ -155,3 +155,4 @@ def test_a_text_that_must_be_there_is_missed_by_name(tmp_path):
             record.text(*names)
         assert "record 1, field" in caught.value.message
     assert record.text("text", "other") == "x"
+    assert record.text("empty", may_be_empty=True) == " "

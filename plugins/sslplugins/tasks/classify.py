@@ -16,4 +16,4 @@ class Classify(SequenceTask):
     @classmethod
     def parse(cls, options: Config, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else TEXTS
-        return cls.example(options, record, (record.text(*columns),), ANSWERS)
+        return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)

@@ -30,8 +30,8 @@ class Pairs(SequenceTask):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        first, second = _columns(options, record)
-        example = cls.example(options, record, (record.text(first), record.text(second)), ANSWERS)
+        texts = tuple(record.text(column, may_be_empty=True) for column in _columns(options, record))
+        example = cls.example(options, record, texts, ANSWERS)
         return replace(example, gold=None if example.gold == UNDECIDED else RENAMED.get(example.gold, example.gold))
 
     @classmethod
