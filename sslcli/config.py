@@ -3,16 +3,19 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
 from pydantic.fields import FieldInfo
 
 from sslcli.errors import ConfigError, nearest
 from sslcli.runfiles import Layer, merged
+
+C = TypeVar("C", bound=BaseModel)
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -74,6 +77,16 @@ def setting(
     return Field(default, description=description, json_schema_extra={**extra, "part_of": part_of} if part_of else extra, **constraints)
 
 
+def with_defaults(model: type[C], **defaults: Any) -> type[C]:
+    """The same settings with other defaults, for a use where others are right."""
+    fields = {}
+    for name, default in defaults.items():
+        field = copy(model.model_fields[name])
+        field.default = default
+        fields[name] = (field.annotation, field)
+    return create_model(model.__name__, __base__=model, **fields)
+
+
 def _count(value: Any) -> Any:
     """ "10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own message."""
     if isinstance(value, str) and (match := re.fullmatch(r"([\d_.]+(?:e\d+)?)\s*([kmgb]?)", value.strip().lower())):
@@ -91,8 +104,6 @@ def _seconds(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_count)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
-
-C = TypeVar("C", bound=BaseModel)
 
 
 @dataclass(frozen=True)

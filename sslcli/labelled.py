@@ -65,6 +65,7 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+    typed: ClassVar[tuple[str, ...]] = ("text",)  # columns of a record that is typed on a line, or between tabs
 
     @property
     def sequence_tokens(self) -> int:

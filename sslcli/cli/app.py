@@ -26,6 +26,9 @@ from sslcli.reports import printable_lines
 COMMANDS = {
     "tokenize": "Learn a tokenizer and cut raw text into shards",
     "pretrain": "Pretrain a Transformer on raw data",
+    "finetune": "Fine-tune a pretrained model for a task on labelled data",
+    "evaluate": "Score a fine-tuned model on labelled data",
+    "predict": "Let a fine-tuned model answer",
     "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
     "export": "Write a model directory that other tools load",
     "runs": "List, show and compare runs",
@@ -69,11 +72,13 @@ EPILOG = """Examples:
 
   ssl pretrain --objective mlm
 
+  ssl finetune qa --data squad.json
+
   ssl runs show @latest
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a check is not met,
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
-LAUNCHED = ("pretrain",)
+LAUNCHED = ("pretrain", "finetune")
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
@@ -84,7 +89,7 @@ def main() -> NoReturn:
     if place()[1] > 1:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
     words = sys.argv[1:]
-    if words[:1] == ["pretrain"]:
+    if words[:1] and words[0] in LAUNCHED:
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, _stop_before_the_start)  # until the run listens itself: imports alone take seconds
     sys.exit(run(words))

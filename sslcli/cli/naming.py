@@ -60,6 +60,22 @@ def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
     )
 
 
+def named_task(words: Sequence[str], files: Iterable[Path] = ()) -> str:
+    """The task or suite that stands on a line, else the one that a run file says; empty where none is said."""
+    known = {*registry.names("tasks"), *registry.names("suites")}
+    on_line = next((word for word in words if word in known), "")
+    return on_line or text_at(said_by(words, files), "task")
+
+
+def task_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
+    """Options of a task, beside the flags there are."""
+    return plugin_flags(_options("tasks", name), name, "options", spellings([*flags, *GLOBALS]))
+
+
+def suite_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
+    return plugin_flags(_options("suites", name), name, "suite", spellings([*flags, *GLOBALS]))
+
+
 @contextmanager
 def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
     """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""

@@ -69,6 +69,17 @@ class Group:
 
 CONFIG = Flag("config", ("--config", "-c"), "run file (.yaml, .toml, .json); later ones win", "Settings", "texts", "FILE")
 SET = Flag("set", ("--set", "-s"), "any setting, by its dotted key", "Settings", "texts", "KEY=VALUE")
+AUTO = "auto"
+RESUME = Flag(
+    "resume",
+    ("--resume",),
+    "go on with a run (name, folder, @latest); alone: the run of --name or --out where it is there, else the newest unfinished one",
+    "Output",
+    metavar="RUN",
+    alone=AUTO,
+)
+OVERWRITE = Flag("overwrite", ("--overwrite",), "replace the run that the folder holds", "Output", "truth")
+DRY_RUN = Flag("dry_run", ("--dry-run",), "take three real steps, predict time, memory and disk, and write nothing", "Output", "truth")
 GLOBALS = (
     Flag("json", ("--json",), "results as JSON on stdout", "Global", "truth"),
     Flag("quiet", ("--quiet", "-q"), "results only; lists give one name a line", "Global", "truth"),

@@ -31,7 +31,11 @@ class ScheduleSettings(Config):
 class TrainingSettings(Config):
     max_steps: Count | None = setting(None, "number of updates", "--max-steps", panel="Training", gt=0)
     epochs: float | None = setting(
-        None, "passes over the data; one when neither steps nor epochs are given", "--epochs", panel="Training", gt=0
+        None,
+        "passes over the data; when neither steps nor epochs are given, one over raw and three over labelled data",
+        "--epochs",
+        panel="Training",
+        gt=0,
     )
     max_time: Seconds | None = setting(None, "save and stop after this time (2h, 30m)", "--max-time", panel="Training", gt=0)
     batch_size: Count = setting(64, "global batch", "--batch-size", panel="Training", gt=0)

@@ -77,6 +77,11 @@ class AnswerHead:
         }
 
 
+def problem_of(kind: Any) -> Problem | None:
+    """The option "kind" of a task, where it says one of these."""
+    return kind if kind in PROBLEMS.values() else None
+
+
 def answer_head(learnable: State, labels: Sequence[str], problem: Problem | None = None) -> AnswerHead | None:
     """The head of a task that is nothing but one head of a known kind, by its names and shapes; None for any other."""
     for kind, (place, _) in PLACES.items():

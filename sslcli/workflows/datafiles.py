@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,13 @@ def file_facts(data: DataSettings) -> dict[str, dict[str, Any]]:
 
     Pipes and generated data have none.
     """
-    files = dict.fromkeys(_files(data))
-    return {file: _facts(file) for file in files} if len(files) <= MOST_FILES else {}
+    return facts_of(_files(data))
+
+
+def facts_of(files: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The same of these files, where they are files."""
+    found = [file for file in dict.fromkeys(files) if os.path.isfile(file)]
+    return {file: _facts(file) for file in found} if len(found) <= MOST_FILES else {}
 
 
 def what_changed(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,36 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
         ("step", "split", "loss"),
         [(line["step"], line["split"], line["loss"]) for line in lines if "loss" in line],
     )
+
+
+def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, path: Path) -> None:
+    """Training and held-out loss, and the deciding score, over steps; one colour a run (name -> its metrics.jsonl).
+
+    PNG at `path`, and the numbers at the same path with .csv.
+    """
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rows: list[tuple[Any, ...]] = []
+    score = ""
+    for color, (name, lines) in zip(cycle((BLUE, ORANGE, GREEN, GREY)), runs.items(), strict=False):
+        kept = [line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None]
+        train, held_out = ([line for line in kept if line["split"] == split] for split in ("train", "eval"))
+        left.plot([line["step"] for line in train], [line["loss"] for line in train], color=color, linewidth=1, alpha=0.4)
+        left.plot(
+            [line["step"] for line in held_out], [line["loss"] for line in held_out], color=color, marker="o", markersize=3, label=name
+        )
+        score = score or next((each for line in held_out for each in line["metrics"]), "")
+        scored = [(line["step"], line["metrics"][score]) for line in held_out if score in line["metrics"]]
+        right.plot([step for step, _ in scored], [value for _, value in scored], color=color, marker="o", markersize=3, label=name)
+        rows += [(name, line["step"], line["split"], line["loss"], line["metrics"].get(score, "")) for line in kept]
+    left.set(xlabel="step", ylabel="loss (thin: training, dots: held out)", title=title, ylim=(0, None))
+    right.set(xlabel="step", ylabel=score or "score", title="held-out examples")
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    write_csv(path.with_suffix(".csv"), ("run", "step", "split", "loss", score or "score"), rows)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -12,7 +12,7 @@ Nothing is fetched from a network.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from sslcli.config import problems_of, resolve
 from sslcli.contracts import Frame
+from sslcli.core.adapters import merged_state
 from sslcli.core.pretrained import CONFIG
-from sslcli.core.settings import TransformerSettings
+from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, step_name
 from sslcli.engine.composite import build_objective
@@ -30,10 +31,11 @@ from sslcli.engine.sharding import load_tensors
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import read_layer
+from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.runs import all_runs, find_run
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.runs import Run, all_runs, find_run, runs_folder
+from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 
 BEST = "@best"
@@ -61,6 +63,25 @@ def load_pretrained(reference: str) -> Pretrained:
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
+def newest_fitting(needs: Collection[Architecture]) -> Run:
+    """The newest pretraining run of such a Transformer that has weights. Raises UsageError where there is none."""
+    for found in all_runs():
+        if found.kind == "pretrain" and _architecture(found.folder) in needs and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
+            return found
+    wanted = " or a ".join(sorted(needs))
+    raise UsageError(
+        f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
+    )
+
+
+def _architecture(run: Path) -> str:
+    try:
+        shape = (read_layer(run / RUN_FILE).values.get("model") or {}).get("shape") or {}
+    except SslError:
+        return ""
+    return str(shape.get("architecture", "")) if isinstance(shape, dict) else ""
+
+
 def learner_of(pretrained: Pretrained) -> Learner:
     """Backbone and learnable as they were trained; for a foreign directory the objective that reads its head.
 
@@ -68,6 +89,9 @@ def learner_of(pretrained: Pretrained) -> Learner:
     the objective is no longer installed.
     """
     trained = pretrained.trained
+    if trained is not None and isinstance(trained.settings, FinetuneSettings):
+        task = trained.settings.task
+        raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
     if trained is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
     expression = READERS[pretrained.settings.architecture] if trained is None else trained.settings.objective
@@ -171,18 +195,25 @@ def _best_of(run: Path) -> Path | None:
 
 def _read_run(place: Place, run: Path) -> Pretrained:
     try:
-        saved = resolve(PretrainSettings, read_layer(run / RUN_FILE)).settings
+        layer = read_layer(run / RUN_FILE)
+        saved = resolve(FinetuneSettings if "task" in layer.values else PretrainSettings, layer).settings
         settings = TransformerSettings(**saved.model.shape)
     except ValidationError as error:
         raise ModelError(f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}", "the file is damaged") from error
     except SslError as error:
         raise ModelError(f"{run / RUN_FILE} cannot be used: {error.message}", "the file is damaged, or of another version") from error
     backbone, learnable = load_tensors(place.weights / BACKBONE), load_tensors(place.weights / LEARNABLE)
+    adapted, answers = backbone, None
+    if isinstance(saved, FinetuneSettings):
+        backbone = merged_state(backbone, saved.adapters.alpha)
+        answers = answer_head(learnable, saved.labels, problem_of(saved.options.get("kind")))
     expected = {name.removeprefix("backbone."): shape for name, shape in expected_shapes(settings).items() if name.startswith("backbone.")}
     if shapes_of(backbone) != expected:
         raise ModelError(f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}", "the run folder is damaged")
     head, pooled = _heads(learnable, settings)
-    return Pretrained(settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable))
+    return Pretrained(
+        settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable, adapted), answers
+    )
 
 
 def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | None, State | None]:

@@ -1,6 +1,6 @@
 """What --objective means: plugins by name, their options, the Transformer they need, and what their data recommends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,8 +9,8 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import Objective
 from sslcli.core.settings import Architecture
+from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, UsageError
-from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.sources import Source, reader_of
 
 
@@ -44,10 +44,11 @@ def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     return "encoder" if "encoder" in common else "decoder"
 
 
-def recipe_for(settings: PretrainSettings) -> Mapping[str, Any]:
-    """Settings that the data's own reader found to work, for the first reference with a scheme ("demo:world")."""
-    for reference in settings.data.train:
+def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Settings that the data's own reader found to work for an objective or task, for the first reference with a scheme ("demo:world")."""
+    for reference in references:
         scheme, colon, _ = reference.partition(":")
         if colon and scheme in registry.names("readers"):
-            return reader_of(Source(reference, scheme, ""), settings.data).recipe(reference, settings.objective)
+            data = DataSettings(reader_options=dict(reader_options))
+            return reader_of(Source(reference, scheme, ""), data).recipe(reference, name)
     return {}

@@ -7,12 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from sslcli.core.arithmetic import flops_per_token, parameters
 from sslcli.engine.gradients import accumulate_gradients
+from sslcli.engine.learner import Learner
+from sslcli.engine.loading import Loader
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
@@ -88,13 +91,25 @@ class Trial:
     peak_bytes: int
 
 
-def try_steps(prepared: Prepared, hardware: Hardware) -> Trial:
+class Trainable(Protocol):
+    """Whatever is trained, as far as its cost goes; `lengths` [n] of its samples, in tokens."""
+
+    settings: Any
+    learner: Learner
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
+
+
+def try_steps(course: Trainable, hardware: Hardware) -> Trial:
     """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
-    settings = prepared.settings
-    learner = prepared.learner.to(hardware.device)
+    settings = course.settings
+    learner = course.learner.to(hardware.device)
     replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
     seconds, tokens, targets = [], [], []
-    for step, work in enumerate(islice(prepared.loader(settings.training.micro_batch_size).steps(0), TRIAL_STEPS + 1)):
+    for step, work in enumerate(islice(course.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
             accumulate_gradients(replica, views, work.counts, hardware)
@@ -117,18 +132,18 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
-def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:
+def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
     """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
-    shape, training = prepared.learner.backbone.settings, prepared.settings.training
-    weight_bytes = sum(value.numel() * value.element_size() for value in prepared.learner.state_dict().values())
+    shape, training = course.learner.backbone.settings, course.settings.training
+    weight_bytes = sum(value.numel() * value.element_size() for value in course.learner.state_dict().values())
     checkpoint_bytes = 3 * weight_bytes  # weights and AdamW's two moments
     milestones = plan.total_steps.bit_length() + 1 if plan.milestones else 0
     disk_bytes = (training.keep + 1) * checkpoint_bytes + milestones * weight_bytes
     teraflops = (
-        flops_per_token(shape, attended_tokens(prepared), trial.target_share) * trial.tokens_per_step / trial.seconds_per_step / 1e12
+        flops_per_token(shape, attended_tokens(course.lengths), trial.target_share) * trial.tokens_per_step / trial.seconds_per_step / 1e12
     )
     rows: Mapping[str, str] = {
-        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(prepared):,} of the objective",
+        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(course.learner):,} of the head",
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
         "useful arithmetic": f"{teraflops:.3f} TFLOP/s",
@@ -139,14 +154,14 @@ def prediction(prepared: Prepared, plan: Plan, trial: Trial) -> Report:
     return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
 
 
-def attended_tokens(prepared: Prepared) -> float:
+def attended_tokens(lengths: np.ndarray) -> float:
     """The sequence length that attention pays for per token: the sum of squares over the sum of lengths."""
-    lengths = prepared.train.lengths[:100_000].astype(float)
+    lengths = lengths[:100_000].astype(float)
     return float((lengths**2).sum() / lengths.sum())
 
 
-def learnable_parameters(prepared: Prepared) -> int:
-    return sum(parameter.numel() for parameter in prepared.learner.learnable.parameters())
+def learnable_parameters(learner: Learner) -> int:
+    return sum(parameter.numel() for parameter in learner.learnable.parameters())
 
 
 def duration(seconds: float) -> str:

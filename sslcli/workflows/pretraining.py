@@ -15,7 +15,7 @@ from sslcli.engine.loading import Loader
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
-from sslcli.engine.world import World
+from sslcli.engine.world import ALONE, World
 from sslcli.reports import Report, Score
 from sslcli.workflows.baselines import Floors, floors_of
 from sslcli.workflows.caching import Say
@@ -41,9 +41,9 @@ def pretrain(
 
 def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
     """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
-    hardware, prepared = choose_hardware(settings.hardware), prepare(settings)
-    plan = plan_for(settings.training, prepared.train.lengths)
-    return header(prepared, plan, hardware), prediction(prepared, plan, try_steps(prepared, hardware))
+    hardware, course = choose_hardware(settings.hardware), Pretraining(prepare(settings))
+    plan = plan_for(settings.training, course.lengths)
+    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
 
 
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:

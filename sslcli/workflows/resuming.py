@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sslcli.config import resolve
+from sslcli.config import Config, resolve
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
@@ -19,34 +19,41 @@ from sslcli.workflows.settings import PretrainSettings
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
+S = TypeVar("S", bound=Config)
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
 
-def saved_settings(folder: Path) -> PretrainSettings:
+def saved_settings(model: type[S], folder: Path) -> S:
     """The complete settings of a run. Raises UsageError where the folder holds none."""
     path = folder / "config.yaml"
     if not path.is_file():
         raise UsageError(f"{folder} is not a run that can be resumed: it has no config.yaml", "ssl runs lists the runs")
-    return resolve(PretrainSettings, read_layer(path)).settings
+    return resolve(model, read_layer(path)).settings
 
 
 def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
-    """The settings of the run in `folder` with what `asked` says of the machine and the folder.
-
-    Raises ConfigError naming everything else that was asked for and differs: it would make another run of it.
-    """
-    saved = saved_settings(folder)
+    """As `continued` has it, for a pretraining run."""
+    saved = saved_settings(PretrainSettings, folder)
     if "objective" in asked.model_fields_set and asked.objective != saved.objective:
         raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
-    before = flat(saved.model_dump(mode="json"))
-    options = objective_options(objective_classes(saved.objective), asked.options)  # "3e-1" is no change from 0.3
+    options = objective_options(objective_classes(saved.objective), asked.options)
     spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
-    said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": spoken})
+    return continued(folder, saved, asked, spoken)
+
+
+def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
+    """The settings of the run in `folder` with what `asked` says of the machine and the folder.
+
+    `options` are those of the plugin that were asked for, as it understands them: "3e-1" is no change from 0.3. Raises
+    ConfigError naming everything else that was asked for and differs: it would make another run of it.
+    """
+    before = flat(saved.model_dump(mode="json"))
+    said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": options})
     changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
     if changed:
         problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
         raise ConfigError(problems, NEW_RUN)
-    return resolve(PretrainSettings, dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
+    return resolve(type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -135,9 +135,9 @@ def find_run(reference: str) -> Run:
     raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
 
 
-def resumable_run() -> Run:
-    """The newest run that was not finished. Raises UsageError where there is none."""
-    found = next((run for run in all_runs() if run.resumable), None)
+def resumable_run(kind: str) -> Run:
+    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError where there is none."""
+    found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)
     if found is None:
         raise UsageError(f"no run in {runs_folder()} can be resumed", "ssl runs lists them; name one with --resume RUN")
     return found
@@ -165,8 +165,12 @@ def show(run: Run) -> Report:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
     train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
-    next_line = [f"go on with: ssl pretrain --resume {run.name}"] if run.resumable and run.kind == "pretrain" else []
+    next_line = [f"go on with: {_command(run)} --resume {run.name}"] if run.resumable else []
     return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=next_line)
+
+
+def _command(run: Run) -> str:
+    return f"ssl finetune {run.objective}" if run.kind == "finetune" else "ssl pretrain"
 
 
 def unreadable_settings(run: Run) -> str:

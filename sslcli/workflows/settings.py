@@ -1,9 +1,9 @@
 """Settings of whole workflows: the trees that run files hold. Without torch."""
 
-from typing import Any
+from typing import Any, Literal
 
-from sslcli.config import Config, setting
-from sslcli.core.settings import TransformerSettings
+from sslcli.config import Config, Count, setting, with_defaults
+from sslcli.core.settings import AdapterSettings, TransformerSettings
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings, TrainingSettings
 
@@ -44,3 +44,78 @@ class TokenizeSettings(Config):
 
     data: DataSettings = DataSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
+
+
+class LabelledSettings(Config):
+    """Where labelled data comes from."""
+
+    train: tuple[str, ...] = setting(("demo:world",), "file, '-', demo:NAME, or SUITE:PART/SPLIT:FOLDER", "--data", "-d", panel="Data")
+    evaluation: tuple[str, ...] = setting(
+        (), "chooses the best checkpoint; a share of the training data when not given", "--eval-data", panel="Data"
+    )
+    test: tuple[str, ...] = setting((), "scored once, at the end; the data of --eval-data when not given", "--test-data", panel="Data")
+    held_out: float = setting(
+        0.1, "share of the training data that is held out where there is no --eval-data", "--held-out", panel="Data", gt=0, lt=1
+    )
+    limit: Count | None = setting(None, "read only so many examples of each (for testing)", "--limit", panel="Data", gt=0)
+    reader_options: dict[str, Any] = setting({}, "options of the reader of demo:NAME")
+
+
+Start = Literal["pretrained", "random", "shuffled-weights"]
+
+
+class StartSettings(Config):
+    """What is fine-tuned, and how much of it."""
+
+    source: str | None = setting(
+        None, "run or model directory; the newest pretraining run that fits when not given", "--model", "-m", panel="Model"
+    )
+    start: Start = setting("pretrained", "random and shuffled-weights: the same shape without what it learnt")
+    freeze: bool = setting(False, "train the head only", "--freeze/--no-freeze", panel="Model")
+    dropout: float | None = setting(None, "dropout; the model's own when not given", "--dropout", panel="Model", ge=0, lt=1)
+    layer_decay: float = setting(
+        1.0, "learning rate of each layer as a share of that of the layer above it", "--layer-decay", panel="Training", gt=0, le=1
+    )
+    head_rate: float = setting(1.0, "learning rate of the head as a multiple of --lr", "--head-lr", panel="Training", gt=0)
+    shape: dict[str, Any] = setting({}, "the shape of the Transformer, as it was found", part_of=TransformerSettings)
+
+
+class FinetuneOptimizer(with_defaults(OptimizerSettings, beta2=0.999)):
+    rate: float = setting(
+        5e-5,
+        "peak learning rate; when not given 5e-5 for a model of width 768, and more the narrower it is",
+        "--lr",
+        panel="Training",
+        gt=0,
+    )
+
+
+FinetuneSchedule = with_defaults(ScheduleSettings, warmup=0.1)
+FinetuneTraining = with_defaults(TrainingSettings, batch_size=32, milestones=False, keep=1, patience=5)
+
+
+class FinetuneSettings(Config):
+    """Everything that decides a fine-tuning run; saved resolved as config.yaml, it replays the run to the bit."""
+
+    task: str = setting("classify", "task plugin")
+    options: dict[str, Any] = setting({}, "options of the task (--set options.NAME=VALUE)")
+    labels: tuple[str, ...] = setting((), "the answers that there are, in the order of the head's rows")
+    best_by: str | None = setting(
+        None, "score that decides which checkpoint is best; the task's first when not given", "--best-by", panel="Training"
+    )
+    model: StartSettings = StartSettings()
+    adapters: AdapterSettings = AdapterSettings()
+    data: LabelledSettings = LabelledSettings()
+    optimizer: FinetuneOptimizer = FinetuneOptimizer()
+    schedule: FinetuneSchedule = FinetuneSchedule()
+    training: FinetuneTraining = FinetuneTraining()
+    hardware: HardwareSettings = HardwareSettings()
+    run: RunSettings = RunSettings()
+
+
+class AnswerSettings(Config):
+    """What `ssl evaluate` and `ssl predict` need beside a model."""
+
+    data: LabelledSettings = LabelledSettings(train=())
+    batch_size: Count = setting(32, "sequences that are computed at once", "--batch-size", panel="Hardware", gt=0)
+    hardware: HardwareSettings = HardwareSettings()

@@ -13,18 +13,19 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError
 from sslcli.workflows.answers import AnswerHead
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 State = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Of a run of ours: its folder, its settings, and everything its learnable was."""
+    """Of a run of ours: its folder, its settings, everything its learnable was, and the backbone with its adapters apart."""
 
     folder: Path
-    settings: PretrainSettings
+    settings: PretrainSettings | FinetuneSettings
     learnable: State
+    adapted: State
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,16 @@
 from collections.abc import Sequence
 
 from sslcli.cli.naming import data_plugin_flags, objective_flags, said_by, text_at
-from sslcli.cli.options import CONFIG, SET, Command, Flag, asks_for_help, flags_for, peek
+from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, asks_for_help, flags_for, peek
 from sslcli.workflows.runs import find_run
 from sslcli.workflows.settings import PretrainSettings
 
-AUTO = "auto"
 OWN = (
     CONFIG,
     SET,
-    Flag(
-        "resume",
-        ("--resume",),
-        "go on with a run (name, folder, @latest); alone: the run of --name or --out where it is there, else the newest unfinished one",
-        "Output",
-        metavar="RUN",
-        alone=AUTO,
-    ),
-    Flag("overwrite", ("--overwrite",), "replace the run that the folder holds", "Output", "truth"),
-    Flag("dry_run", ("--dry-run",), "take three real steps, predict time, memory and disk, and write nothing", "Output", "truth"),
+    RESUME,
+    OVERWRITE,
+    DRY_RUN,
     Flag("show_batch", ("--show-batch",), "print what a few samples hide and ask for, and stop", "Output", "truth"),
 )
 

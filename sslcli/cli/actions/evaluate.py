@@ -1,0 +1,68 @@
+"""`ssl evaluate TASK`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.errors import RunError, UsageError
+from sslcli.runfiles import dotted_layer
+from sslcli.workflows.evaluating import Evaluation, evaluate, refuse_below, write_evaluation
+from sslcli.workflows.models import locate
+from sslcli.workflows.runs import LATEST
+from sslcli.workflows.settings import AnswerSettings
+
+HARDWARE = ("device", "precision", "compile", "deterministic")
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    settings = answer_settings(given)
+    least = _bounds(given.get("min", ()))
+    reference = model_of(given, screen)
+    evaluation = evaluate(reference, given["task"], settings)
+    if folder := given.get("out"):
+        _write(evaluation, Path(folder))
+    screen.report(evaluation.report)
+    refuse_below(evaluation.report.scores, least)
+    return 0
+
+
+def answer_settings(given: Given) -> AnswerSettings:
+    values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
+    values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
+    said = {
+        key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None
+    }
+    return resolve(AnswerSettings, dotted_layer(said, {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in said})).settings
+
+
+def model_of(given: Given, screen: Screen) -> str:
+    """The reference that the line gives; else the newest run of the task, which is said."""
+    if "model" in given:
+        return given["model"]
+    reference = f"{LATEST}:{given['task']}"
+    screen.say(f"model  {locate(reference).run} (latest; choose with --model)")
+    return reference
+
+
+def _bounds(texts: list[str]) -> Mapping[str, float]:
+    """ "f1=80" -> {"f1": 80.0}."""
+    bounds = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        try:
+            bounds[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not (equals and name.strip()):
+            raise UsageError(f"--min must be a score and a number, not '{text}'", "write --min f1=80")
+    return bounds
+
+
+def _write(evaluation: Evaluation, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_evaluation(evaluation, folder)
+    except OSError as error:
+        raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another --out") from error

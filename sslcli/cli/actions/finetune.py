@@ -1,0 +1,135 @@
+"""`ssl finetune TASK`: the line's settings, one run or a study of several, and how it ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from sslcli import registry
+from sslcli.cli.actions.recipes import recommended, with_recipe
+from sslcli.cli.actions.suite import run_suite
+from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, layers_of
+from sslcli.cli.progress import header_lines, watching
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.engine.events import Started
+from sslcli.engine.place import place
+from sslcli.errors import UsageError, did_you_mean
+from sslcli.runfiles import Layer, dotted_layer, read_layer
+from sslcli.workflows.checking import check_data
+from sslcli.workflows.finetuning import dry_run, finetune
+from sslcli.workflows.labelling import task_options
+from sslcli.workflows.objectives import recipe_for
+from sslcli.workflows.runfolder import new_name
+from sslcli.workflows.running import Result
+from sslcli.workflows.runs import runs_folder
+from sslcli.workflows.settings import FinetuneSettings, Start
+from sslcli.workflows.studying import Ended, Variant, settings_of, study, summary, variants
+
+STARTS: tuple[Start, ...] = get_args(Start)
+MOST_SEEDS = 100
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    if place()[0] > 0:
+        screen.quiet, screen.json = True, False  # rank 0 speaks for all
+    refuse_strange_name(given.get("run.name"))
+    resume = resumed_folder(given, "finetune")
+    layers = [*_task_layer(given), *layers_of(given, [flag for flag in command.flags if _is_setting(flag)])]
+    if given.get("task") in registry.names("suites"):
+        return run_suite(given["task"], command, given, layers, screen)
+    resolved = (
+        resolve(FinetuneSettings, read_layer(resume / "config.yaml"), *layers) if resume else with_recipe(FinetuneSettings, layers, _recipe)
+    )
+    settings = resolved.settings
+    if not (resume or "task" in resolved.sources):
+        raise UsageError("which task?", f"ssl finetune TASK; there are {', '.join(registry.names('tasks'))}")
+    with flags_named(resolved.sources):
+        task_options(settings.task, settings.options)
+        if not screen.json and (found := recommended(resolved)):
+            screen.say(f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)")
+        if given.get("check"):
+            screen.report(check_data(settings))
+            return 0
+        if given.get("dry_run"):
+            facts, report = dry_run(settings)
+            for line in header_lines(Started(None, facts, 0, 0)):
+                screen.say(line)
+            screen.report(report)
+            return 0
+        starts, seeds = starts_of(given), seeds_of(given, settings.training.seed)
+        if len(starts) * len(seeds) > 1:
+            return _studied(settings, starts, seeds, given, screen)
+        return _alone(_started_at(settings, starts[0]) if "init" in given else settings, resume, given, screen)
+
+
+def starts_of(given: Given) -> Sequence[Start]:
+    """What --init and --compare-scratch say. Raises UsageError for what is no start."""
+    names = [name.strip() for name in given.get("init", "pretrained").split(",")]
+    for name in names:
+        if name not in STARTS:
+            raise UsageError(f"--init knows no '{name}'", did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}")
+    if given.get("compare_scratch"):
+        names.append("random")
+    return list(dict.fromkeys(names))  # type: ignore[arg-type]
+
+
+def seeds_of(given: Given, first: int) -> Sequence[int]:
+    text = given.get("seeds", "1")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
+        raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")
+    return range(first, first + int(text))
+
+
+def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen: Screen) -> int:
+    command = f"ssl finetune {settings.task}"
+    if (code := launched(settings.hardware, settings.run, settings.task, resume, screen)) is not None:
+        return code
+    with watching(screen, f"ssl · finetune · {settings.task}") as observe:
+        result = finetune(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
+    return conclude(result, command, screen)
+
+
+def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequence[int], given: Given, screen: Screen) -> int:
+    """Run after run; with --resume those that ended are left as they are."""
+    if settings.hardware.gpus is not None:
+        raise UsageError("several runs one after the other are not started on several GPUs", "leave out --gpus, or make one run at a time")
+    base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    ended: list[Ended] = []
+    for each in study(list(variants(base, starts, seeds)), partial(_variant, settings, given, screen)):
+        if not refuse_unfinished(each.result, f"the same command with --name {base.name}", screen):
+            return 0
+        ended.append(each)
+    report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot)
+    if screen.json:
+        screen.document({"event": "done", "runs": [str(each.result.folder) for each in ended], "report": asdict(report)})
+    else:
+        screen.report(report)
+        screen.say(f"saved in {', '.join(str(each.result.folder) for each in ended)}")
+    return 0
+
+
+def _variant(settings: FinetuneSettings, given: Given, screen: Screen, variant: Variant) -> Result:
+    own = settings_of(variant, settings)
+    resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None
+    with watching(screen, f"ssl · finetune · {settings.task} · {variant.start} · seed {variant.seed}") as observe:
+        return finetune(own, resume=resumes, overwrite=bool(given.get("overwrite")), observe=observe)
+
+
+def _started_at(settings: FinetuneSettings, start: Start) -> FinetuneSettings:
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"start": start})})
+
+
+def _task_layer(given: Given) -> list[Layer]:
+    return [dotted_layer({"task": given["task"]}, "the line")] if "task" in given else []
+
+
+def _recipe(said: FinetuneSettings) -> Mapping[str, Any]:
+    return recipe_for(said.data.train, said.data.reader_options, said.task)
+
+
+def _is_setting(flag: Any) -> bool:
+    return flag.panel not in ("Settings", "Study") and flag.key.partition(".")[0] in FinetuneSettings.model_fields and bool(flag.names)

@@ -1,0 +1,57 @@
+"""`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from sslcli.cli.actions.evaluate import answer_settings, model_of
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.data.files import STANDARD_INPUT
+from sslcli.engine.precision import choose_hardware
+from sslcli.errors import RunError, UsageError
+from sslcli.labelled import Example, Prediction
+from sslcli.workflows.answering import Answerer
+from sslcli.workflows.evaluating import document
+from sslcli.workflows.predicting import examples_to_answer, typed_example
+
+AT_ONCE = 256  # examples that are read, answered and written before the next are read
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    settings = answer_settings({key: value for key, value in given.items() if key != "data"})
+    texts = [given[key] for key in ("first", "second") if key in given]
+    if texts and "data" in given:
+        raise UsageError("a text and --data are two things to answer", "give one of them")
+    answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
+    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
+    draws = bool(texts) and screen.out.is_terminal and not screen.json
+    with ExitStack() as stack:
+        file = stack.enter_context(_opened(Path(given["out"]))) if "out" in given else None
+        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size):
+            if draws:
+                screen.report(answerer.task.shown(example, prediction))
+            else:
+                _write(json.dumps(document(example, prediction), ensure_ascii=False), file)
+    return 0
+
+
+def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int) -> Iterator[tuple[Example, Prediction]]:
+    """In portions, so that neither a long file fills the memory nor a slow pipe waits for its end."""
+    left = iter(examples)
+    while portion := list(islice(left, AT_ONCE)):
+        yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}", "choose another --out") from error
+
+
+def _write(line: str, file: TextIO | None) -> None:
+    print(line, file=file, flush=file is None)

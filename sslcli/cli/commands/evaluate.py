@@ -1,0 +1,44 @@
+"""`ssl evaluate TASK`."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.options import Command, Flag, flags_for
+from sslcli.engine.settings import HardwareSettings
+from sslcli.workflows.runs import LATEST
+
+TASK = Flag("task", (), "task that the model was fine-tuned for", metavar="TASK", required=True)
+MODEL = Flag(
+    "model",
+    ("--model", "-m"),
+    "run (name, folder, @latest); the newest of the task when not given",
+    "Model",
+    metavar="RUN",
+    default=f"{LATEST}:TASK",
+)
+BATCH_SIZE = Flag("batch_size", ("--batch-size",), "sequences that are computed at once", "Hardware", metavar="N", default="32")
+
+
+def hardware_flags() -> list[Flag]:
+    """Of one process: nothing is trained."""
+    return [flag for flag in flags_for(HardwareSettings) if flag.key in ("device", "precision", "compile", "deterministic")]
+
+
+def build(words: Sequence[str]) -> Command:
+    return Command(
+        "evaluate",
+        "Score a fine-tuned model on labelled data, beside what answers without a model reach",
+        (
+            TASK,
+            MODEL,
+            Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
+            Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
+            Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
+            Flag(
+                "out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"
+            ),
+            BATCH_SIZE,
+            *hardware_flags(),
+        ),
+        "sslcli.cli.actions.evaluate:run",
+        ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
+    )

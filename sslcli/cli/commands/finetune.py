@@ -1,0 +1,44 @@
+"""`ssl finetune TASK`: the flags of its settings, and those of the task that the line names."""
+
+from collections.abc import Sequence
+
+from sslcli import registry
+from sslcli.cli.naming import named_task, suite_flags, task_flags
+from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, flags_for, peek
+from sslcli.workflows.runs import find_run
+from sslcli.workflows.settings import FinetuneSettings
+
+OWN = (
+    Flag("task", (), "task or suite: sentiment, pos, nli, qa, dna, glue, ... (ssl plugins list tasks)", metavar="TASK"),
+    CONFIG,
+    SET,
+    RESUME,
+    OVERWRITE,
+    DRY_RUN,
+    Flag("check", ("--check",), "look at the data, report what is in it and what is wrong with it, and stop", "Data", "truth"),
+    Flag("compare_scratch", ("--compare-scratch",), "train the same shape from random weights on the same batches too", "Study", "truth"),
+    Flag("init", ("--init",), "where to start, one or several: pretrained, random, shuffled-weights", "Study", metavar="X,X,..."),
+    Flag("seeds", ("--seeds",), "so many runs with seeds one after the other; the median and the spread", "Study", metavar="N"),
+)
+
+
+def build(words: Sequence[str]) -> Command:
+    flags = [*flags_for(FinetuneSettings), *OWN]
+    resumed = [find_run(name).folder / "config.yaml" for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-")]
+    name = named_task(words, resumed)
+    if name in registry.names("suites"):
+        flags += suite_flags(name, flags)
+    elif name:
+        flags += task_flags(name, flags)
+    return Command(
+        "finetune",
+        "Fine-tune a pretrained model: a head at random and the backbone, trained together on labelled data",
+        flags,
+        "sslcli.cli.actions.finetune:run",
+        (
+            "ssl finetune qa --data squad.json",
+            "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",
+            "ssl finetune pos --data en.conllu --model models/bert --lora-rank 8 --seeds 5",
+            "ssl finetune nli --data pairs.tsv --check",
+        ),
+    )

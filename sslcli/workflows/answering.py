@@ -1,0 +1,124 @@
+"""A task with its weights: examples in, predictions out. `ssl evaluate`, `ssl predict` and the evaluations of a run share it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sslcli.config import Config
+from sslcli.contracts import Frame
+from sslcli.core.transformer import Transformer
+from sslcli.data.batches import Sample
+from sslcli.data.draws import SampleDraws
+from sslcli.data.sampler import Sampler
+from sslcli.engine.evaluation import Agree, examine
+from sslcli.engine.learner import Learner
+from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.engine.precision import Hardware
+from sslcli.engine.replicas import Replica
+from sslcli.engine.tally import Tally
+from sslcli.errors import ModelError, UsageError
+from sslcli.labelled import Encoded, Example, Prediction, Task
+from sslcli.workflows.labelling import task_class, task_options
+from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.settings import FinetuneSettings, LabelledSettings
+from sslcli.workflows.weights import Pretrained, State, shapes_of
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """Examples and the samples they became; `owners` [n] says which example each sample belongs to."""
+
+    examples: Sequence[Example]
+    encoded: Sequence[Encoded]
+    samples: Sequence[Sample]
+    owners: np.ndarray
+
+    @classmethod
+    def of(cls, task: Task, examples: Sequence[Example], training: bool) -> "EncodedSet":
+        encoded = list(task.encode(examples, training))
+        owners = np.repeat(np.arange(len(encoded)), [len(each.samples) for each in encoded])
+        return cls(examples, encoded, [sample for each in encoded for sample in each.samples], owners)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [n]"""
+        return np.asarray([len(sample) for sample in self.samples], dtype=np.int64)
+
+    def sample(self, number: int, draws: SampleDraws) -> Sample:
+        return self.samples[number]
+
+    def merged(self, task: Task, parts: Mapping[int, Any]) -> list[Prediction]:
+        """One prediction an example, out of the parts by sample number."""
+        own: list[list[Any]] = [[] for _ in self.examples]
+        for number, owner in enumerate(self.owners.tolist()):
+            own[owner].append(parts[number])
+        return [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
+
+
+def evaluation_loader(data: EncodedSet, twin: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
+    """Every rank reads all of it, so that each window finds its neighbours; sequences of like length together."""
+    sampler = Sampler(data.lengths, batch_size, "sequences", seed, shuffle=False)
+    return Loader(data.sample, twin, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
+
+
+def answer(
+    replica: Replica, loader: Loader, data: EncodedSet, hardware: Hardware, agree: Agree = lambda work: work
+) -> tuple[Tally, list[Prediction]]:
+    """Held-out loss, and a prediction for each example."""
+    if not len(data.samples):
+        return Tally(), data.merged(loader.twin, {})
+    tally, parts = examine(replica, loader, hardware, agree)
+    return tally, data.merged(loader.twin, parts)
+
+
+class Answerer:
+    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, None where that is not known."""
+
+    def __init__(
+        self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
+    ) -> None:
+        self.name, self.task, self.options, self.labels = name, type(learner.learnable), options, labels
+        self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
+        self.notes: Sequence[str] = ()
+
+    @classmethod
+    def load(cls, reference: str, name: str, hardware: Hardware) -> "Answerer":
+        """Raises ModelError or UsageError where the reference is no model that was fine-tuned for the task `name`."""
+        pretrained = load_pretrained(reference)
+        trained, answers = pretrained.trained, pretrained.answers
+        task, settings = task_class(name), None if trained is None else trained.settings
+        if isinstance(settings, FinetuneSettings):
+            if task is not task_class(settings.task):
+                raise UsageError(f"{reference} was fine-tuned for {settings.task}, not for {name}", f"use ssl evaluate {settings.task}")
+            options, labels, data = task_options(settings.task, settings.options), settings.labels, settings.data
+        elif answers is not None:  # a directory of another tool: what it does not say of the task is as we would have it
+            said = {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
+            options, labels, data = task_options(name, said), answers.labels, None
+        else:
+            hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
+            raise UsageError(f"{reference} was not fine-tuned for {name}", hint)
+        learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
+        if isinstance(settings, FinetuneSettings):
+            _load(learnable, trained.learnable, pretrained)
+        else:
+            answers.load_into(learnable)
+        backbone = Transformer(pretrained.settings)
+        backbone.load_state_dict(dict(pretrained.backbone))
+        answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
+        answerer.notes = pretrained.notes
+        return answerer
+
+    def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+        """One an example, in their order."""
+        twin = self.learner.learnable
+        data = EncodedSet.of(twin, examples, training=False)
+        loader = evaluation_loader(data, twin, batch_size, None, seed=0)
+        return answer(Replica(self.learner), loader, data, self.hardware)[1]
+
+
+def _load(task: Task, state: State, pretrained: Pretrained) -> None:
+    if shapes_of(task.state_dict()) != shapes_of(state):
+        raise ModelError(f"{pretrained.folder} does not fit its task any more", "install the version that trained it")
+    task.load_state_dict(dict(state))

@@ -1,0 +1,103 @@
+"""`ssl evaluate`: a fine-tuned model's answers beside the gold ones, every score beside what answers without a model reach."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sslcli.engine.precision import choose_hardware
+from sslcli.errors import CheckError, SslError, UsageError
+from sslcli.folders import write_atomically
+from sslcli.labelled import Example, Prediction
+from sslcli.reports import Report, Score
+from sslcli.workflows.answering import Answerer
+from sslcli.workflows.labelling import examples_of, labelled_data, refuse_unlabelled
+from sslcli.workflows.settings import AnswerSettings
+
+PREDICTIONS, SCORES = "predictions.jsonl", "scores.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`official`: file name -> content of what the task's own scorers or courses take."""
+
+    report: Report
+    examples: Sequence[Example]
+    predictions: Sequence[Prediction]
+    official: Mapping[str, str]
+
+
+def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
+    """Scores of a model (see workflows.models for references) on the examples of `data.evaluation`, or on those of its run.
+
+    Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
+    """
+    answerer = Answerer.load(reference, task, choose_hardware(settings.hardware))
+    if settings.data.evaluation:
+        examples = examples_of(answerer.task, answerer.options, settings.data.evaluation, "test", settings.data)
+        train, notes = _training_examples(answerer)
+    elif answerer.data is not None:
+        own = labelled_data(answerer.task, answerer.options, answerer.data)
+        train, examples, notes = own.train, own.test[: settings.data.limit], own.notes
+    else:
+        raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
+    refuse_unlabelled("evaluate", examples)
+    found = scored(answerer, train, examples, settings.batch_size)
+    return replace(found, report=replace(found.report, notes=[*answerer.notes, *notes, *found.report.notes]))
+
+
+def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Example], batch_size: int) -> Evaluation:
+    """Predictions of all examples, and their scores; without training examples there are no baselines."""
+    task, options, labels = answerer.task, answerer.options, answerer.labels
+    predictions = answerer.predictions(examples, batch_size)
+    scores = task.score(options, labels, predictions, examples)
+    reached: dict[str, dict[str, float]] = {score.name: {} for score in scores}
+    for name, guesses in (task.baselines(options, labels, train, examples) if train else {}).items():
+        for score in task.score(options, labels, guesses, examples):
+            if score.name in reached:
+                reached[score.name][name] = score.value
+    beside = [replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores]
+    findings = task.findings(options, labels, predictions, examples)
+    title = f"{answerer.name} · {len(examples):,} examples"
+    report = replace(findings, title=title, scores=[*beside, *findings.scores])
+    by_id = {example.id: prediction for example, prediction in zip(examples, predictions, strict=True)}
+    return Evaluation(report, examples, predictions, task.written(options, by_id))
+
+
+def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
+    """Raises CheckError naming every score that is worse than asked for, UsageError for a name that is none."""
+    by_name = {score.name.replace(" ", "-"): score for score in scores} | {score.name: score for score in scores}
+    problems = []
+    for name, bound in least.items():
+        if name not in by_name:
+            raise UsageError(f"there is no score '{name}'", f"there are: {', '.join(score.name for score in scores)}")
+        score = by_name[name]
+        if score.value < bound if score.higher_is_better else score.value > bound:
+            problems.append(f"{name} is {score.value:.4g} and not {'at least' if score.higher_is_better else 'at most'} {bound:g}")
+    if problems:
+        raise CheckError("; ".join(problems), "")
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """predictions.jsonl, scores.json, and what official scorers take."""
+    lines = [json.dumps(document(*pair), ensure_ascii=False) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
+    write_atomically(folder / PREDICTIONS, "".join(f"{line}\n" for line in lines))
+    for name, content in evaluation.official.items():
+        write_atomically(folder / name, content)
+    write_atomically(folder / SCORES, json.dumps([asdict(score) for score in evaluation.report.scores], indent=1))
+
+
+def document(example: Example, prediction: Prediction) -> dict[str, object]:
+    """A prediction as one line of JSON."""
+    gold = {} if example.gold is None else {"gold": example.gold}
+    return {"id": example.id, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
+
+
+def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[str]]:
+    """What the model was fine-tuned on, where it is still there: the baselines are counted on it."""
+    if answerer.data is None:
+        return [], ["the training data of this model is not known, so there are no baselines"]
+    try:
+        return examples_of(answerer.task, answerer.options, answerer.data.train, "train", answerer.data), []
+    except SslError as error:
+        return [], [f"there are no baselines, because the training data cannot be read: {error.message}"]

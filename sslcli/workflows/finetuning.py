@@ -1,0 +1,235 @@
+"""`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one loop."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sslcli.contracts import Frame
+from sslcli.core.arithmetic import parameters
+from sslcli.core.settings import TransformerSettings
+from sslcli.data.sampler import Sampler
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.evaluation import Agree, Judge, Judgement
+from sslcli.engine.events import Observer
+from sslcli.engine.loading import Loader
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.replicas import Replica
+from sslcli.engine.schedule import warmup_steps
+from sslcli.engine.stopping import Stopper
+from sslcli.engine.trainer import Illustrate, Plan
+from sslcli.engine.world import ALONE, World
+from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.labelled import Task
+from sslcli.reports import Report, Score
+from sslcli.workflows.answering import Answerer, EncodedSet, answer, evaluation_loader
+from sslcli.workflows.caching import Say, quiet
+from sslcli.workflows.datafiles import facts_of
+from sslcli.workflows.evaluating import scored, write_evaluation
+from sslcli.workflows.figures import score_curves
+from sslcli.workflows.labelling import Labelled, labelled_data, task_class, task_options
+from sslcli.workflows.models import load_pretrained, newest_fitting
+from sslcli.workflows.planning import plan_for, prediction, try_steps
+from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
+from sslcli.workflows.running import Result, run
+from sslcli.workflows.runs import read_metrics
+from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.starting import learner_to_finetune
+from sslcli.workflows.weights import Pretrained
+
+EPOCHS = 3.0
+REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
+
+
+def finetune(
+    settings: FinetuneSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+) -> Result:
+    """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
+    if resume is not None:
+        settings = continued_finetuning(resume, settings)
+    return run(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+
+
+def dry_run(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
+    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    hardware, course = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
+    plan = plan_for(course.settings.training, course.lengths)
+    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
+
+
+def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
+    """As `continued` has it, for a fine-tuning run."""
+    saved = saved_settings(FinetuneSettings, folder)
+    if "task" in asked.model_fields_set and asked.task != saved.task:
+        raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
+    return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
+
+
+class Finetuning:
+    """The course of a run over labelled examples. `settings` are complete: every field that was left open is decided."""
+
+    kind = "finetune"
+
+    def __init__(self, settings: FinetuneSettings, pretrained: Pretrained, tokenizer: Tokenizer, data: Labelled) -> None:
+        self.name, self.tokenizer, self.data = settings.task, tokenizer, data
+        self.task = task_class(settings.task)
+        self.options = self.task.settle(task_options(settings.task, settings.options), data.train, tokenizer)
+        labels = settings.labels or tuple(self.task.labels(self.options, data.train))
+        shape = _shape(settings, pretrained)
+        self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)
+        frame = Frame(shape, tokenizer, labels)
+        with torch.device("meta"):
+            self.twin: Task = self.task(self.options, frame)
+        self.training = EncodedSet.of(self.twin, data.train, training=True)
+        self.evaluation = EncodedSet.of(self.twin, data.evaluation, training=False)
+        if not len(self.training.samples):
+            raise DataError("nothing can be learnt from the training data: every answer is cut off", "raise --seq-len")
+        self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
+        self.lengths, self.fingerprint = self.training.lengths, _fingerprint(data)
+        self.notes = [*pretrained.notes, *data.notes, *_lost(self.training)]
+
+    @classmethod
+    def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
+        task = task_class(settings.task)
+        source = settings.model.source
+        if source is None:
+            found = newest_fitting(task.needs)
+            source = str(found.folder)
+            say(f"model  {source} (the newest that fits; choose with --model)")
+        pretrained = load_pretrained(source)
+        if pretrained.settings.architecture not in task.needs:
+            raise UsageError(
+                f"'{settings.task}' needs {' or '.join(sorted(task.needs))}, and {source} is {pretrained.settings.architecture}",
+                "choose another --model",
+            )
+        tokenizer = Tokenizer.load(learnt) if learnt is not None else pretrained.tokenizer()
+        say(f"reading {', '.join(settings.data.train)}")
+        data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
+        return cls(settings, pretrained, tokenizer, data)
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
+        training = self.settings.training
+        sampler = Sampler(self.lengths, training.batch_size, training.batch_unit, training.seed)
+        return Loader(
+            self.training.sample, self.twin, sampler,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned,
+        )  # fmt: skip
+
+    def judge(self, hardware: Hardware, world: World) -> Judge:
+        """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
+        training = self.settings.training
+        sequences = training.batch_size if training.batch_unit == "sequences" else None
+        loader = evaluation_loader(self.evaluation, self.twin, sequences or 32, training.micro_batch_size, training.seed)
+
+        def judge(replica: Replica, agree: Agree) -> Judgement:
+            alone = {"agree": agree} if world.size == 1 else {}
+            tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
+            scores = self.task.score(self.options, self.settings.labels, predictions, self.data.evaluation)
+            deciding = _deciding(scores, self.settings.best_by)
+            loss, terms, _ = tally.read()
+            cost = -deciding.value if deciding.higher_is_better else deciding.value
+            found = [loss, terms, {score.name: score.value for score in scores}, cost]
+            counts = {**tally.counts(), **{score.name: score.count for score in scores}}
+            return Judgement(*json.loads(world.told(json.dumps([*found, counts]))))
+
+        return judge
+
+    def illustrate(self) -> Illustrate:
+        return lambda learner: ()
+
+    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
+        settings, shape = self.settings, self.learner.backbone.settings
+        training, optimizer, model = settings.training, settings.optimizer, settings.model
+        trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
+        start = "" if model.start == "pretrained" else f" · {model.start}"
+        labels = f" · {len(settings.labels)} answers" if settings.labels else ""
+        windows = len(self.training.samples) - len(self.data.train)
+        return {
+            "model": f"{model.source}{start} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}",
+            "data": f"{', '.join(settings.data.train)} · {len(self.data.train):,} examples, {len(self.data.evaluation):,} held out"
+            + (f", {len(self.data.test):,} to test" if self.data.test is not self.data.evaluation else "")
+            + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
+            + f" · {self.lengths.mean():.0f} tokens on average",
+            "task": f"{settings.task}{labels} · trains {trained / 1e6:.2f} M parameters" + self._how(),
+            "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
+            "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {settings.schedule.name}"
+            f" · warm-up {warmup_steps(settings.schedule, plan.total_steps)} steps · weight decay {optimizer.weight_decay:g}"
+            f" · clip {optimizer.clip:g}",
+            "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
+        }
+
+    def _how(self) -> str:
+        model, rank = self.settings.model, self.settings.adapters.rank
+        head_only = " · the head only" if model.freeze and not rank else ""
+        adapters = f" · LoRA of rank {rank} on {', '.join(self.settings.adapters.targets)}" if rank else ""
+        return f"{head_only}{adapters}" + (f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else "")
+
+    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        emulated = "this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here"
+        return [emulated] if hardware.emulates_bf16() else []
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        data = self.settings.data
+        return facts_of([*data.train, *data.evaluation, *data.test])
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"labels": list(self.settings.labels), "examples": len(self.data.train), "start": self.settings.model.start}
+
+    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
+        """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""
+        if self.settings.run.plot:
+            score_curves({self.settings.model.start: read_metrics(folder)}, self.name, folder / "plots" / "scores.png")
+        if not done:
+            return Report()
+        answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
+        found = scored(answerer, self.data.train, self.data.test, self.settings.training.batch_size)
+        write_evaluation(found, folder)
+        return found.report
+
+
+def _shape(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:
+    changes = {} if settings.model.dropout is None else {"dropout": settings.model.dropout}
+    return pretrained.settings.model_copy(update=changes)
+
+
+def _completed(
+    settings: FinetuneSettings, options: Mapping[str, Any], labels: Sequence[str], shape: TransformerSettings, pretrained: Pretrained
+) -> FinetuneSettings:
+    training, optimizer = settings.training, settings.optimizer
+    if training.max_steps is None and training.epochs is None:
+        training = training.model_copy(update={"epochs": EPOCHS})
+    if "rate" not in optimizer.model_fields_set:
+        optimizer = optimizer.model_copy(update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")})
+    source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
+    decided = {"options": options, "labels": tuple(labels), "training": training, "optimizer": optimizer, "model": model}
+    return settings.model_copy(update=decided)
+
+
+def _fingerprint(data: Labelled) -> str:
+    """Of what was read, not of where it lay."""
+    digest = hashlib.blake2b(digest_size=16)
+    for examples in (data.train, data.evaluation, data.test):
+        for example in examples:
+            digest.update(repr((example.id, example.data, example.gold)).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _lost(training: EncodedSet) -> list[str]:
+    lost = [(example, each.lost) for example, each in zip(training.examples, training.encoded, strict=True) if each.lost]
+    if not lost:
+        return []
+    example, what = lost[0]
+    return [f"{len(lost):,} of {len(training.examples):,} training examples lose something to --seq-len: {example.where}: {what}"]
+
+
+def _deciding(scores: Sequence[Score], name: str | None) -> Score:
+    """Raises UsageError where there is no score of that name."""
+    found = next((score for score in scores if name in (None, score.name)), None)
+    if found is None:
+        raise UsageError(f"there is no score '{name}'", f"this task has {', '.join(score.name for score in scores)}")
+    return found

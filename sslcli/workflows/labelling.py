@@ -1,0 +1,163 @@
+"""Labelled examples out of references, checked as sets: no file empty, no id twice, what is held out kept whole."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import Config, problems_of
+from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.records import Record
+from sslcli.errors import ConfigError, DataError
+from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
+from sslcli.workflows.settings import LabelledSettings
+
+SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end."""
+
+    train: Sequence[Example]
+    evaluation: Sequence[Example]
+    test: Sequence[Example]
+    notes: Sequence[str] = ()
+
+
+def task_class(name: str) -> type[Task]:
+    return registry.load("tasks", name)
+
+
+def task_options(name: str, given: Mapping[str, Any]) -> Config:
+    """Raises ConfigError with every mistake at once."""
+    cls = task_class(name)
+    try:
+        return cls.Options(**given)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options, prefix="options"), f"ssl finetune {name} --help lists the options") from error
+
+
+def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> Labelled:
+    """Raises DataError for whatever cannot be used, naming file and record."""
+    train = examples_of(task, options, data.train, "train", data)
+    evaluation = examples_of(task, options, data.evaluation, "test", data)
+    test = examples_of(task, options, data.test, "test", data)
+    if not evaluation and _is_generated(data.train):
+        evaluation = examples_of(task, options, data.train, "test", data)
+    elif not evaluation:
+        train, evaluation = held_out(task, train, data.held_out)
+    for what, examples in (("train", train), ("evaluate", evaluation), ("test", test)):
+        refuse_unlabelled(what, examples)
+    notes = [
+        overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
+    ]
+    return Labelled(train, evaluation, test or evaluation, notes)
+
+
+def examples_of(task: type[Task], options: Config, references: Sequence[str], split: Split, data: LabelledSettings) -> list[Example]:
+    """All examples of all references, at most `data.limit` of them. Raises DataError also where there is none or an id comes twice."""
+    found: list[Example] = []
+    for reference in references:
+        before = len(found)
+        found += islice(
+            _read(task, options, reference, split, data.reader_options), None if data.limit is None else data.limit - len(found)
+        )
+        if len(found) == before and (data.limit is None or before < data.limit):
+            raise DataError(f"{reference} holds no example", "check that it is the right file: ssl finetune TASK --check --data FILE")
+    _refuse_duplicates(found)
+    return found
+
+
+def _read(task: type[Task], options: Config, reference: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Example]:
+    scheme, colon, rest = reference.partition(":")
+    if colon and scheme in registry.names("suites"):
+        part, split_name, folder = _suite_reference(reference, rest)
+        return (task.parse(options, record) for record in suite_of(scheme).records(folder, part, split_name))
+    if colon and scheme in registry.names("readers"):
+        return (task.parse(options, record) for record in _generated(reference, scheme, task.records, split, reader_options))
+    return task.read(options, reference)
+
+
+def suite_of(name: str) -> Suite:
+    cls = registry.load("suites", name)
+    return cls(cls.Options())
+
+
+def _suite_reference(reference: str, rest: str) -> tuple[str, str, Path]:
+    """ "cola/train:glue_data" -> "cola", "train", glue_data."""
+    place, colon, folder = rest.partition(":")
+    part, slash, split = place.partition("/")
+    if not (colon and slash and part and split and folder):
+        raise DataError(f"'{reference}' does not say a part, a split and a folder", "write it as in glue:cola/train:glue_data")
+    return part, split, Path(folder)
+
+
+def _generated(reference: str, scheme: str, kind: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Record]:
+    cls = registry.load("readers", scheme)
+    try:
+        reader = cls(cls.Options(**reader_options))
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options, prefix="data.reader_options")) from error
+    if not isinstance(reader, GivesRecords):
+        raise DataError(f"{reference} has no labelled material", "give a file to --data")
+    return reader.records(reference, kind, split)
+
+
+def _is_generated(references: Sequence[str]) -> bool:
+    """Whether all of it comes from a reader that makes its own, which makes a test part too."""
+    schemes = {reference.partition(":")[0] if ":" in reference else "" for reference in references}
+    return schemes <= set(registry.names("readers")) and "" not in schemes
+
+
+def _refuse_duplicates(examples: Iterable[Example]) -> None:
+    seen: dict[tuple[str, str], Example] = {}
+    for example in examples:
+        key = (example.where.file, example.id)
+        if key in seen:
+            raise DataError(
+                f"{example.where}: the id '{example.id}' is also that of {seen[key].where}", "ids tell answers apart: give each its own"
+            )
+        seen[key] = example
+
+
+def refuse_unlabelled(what: str, examples: Sequence[Example]) -> None:
+    """Raises DataError naming the first example without a gold answer."""
+    bare = next((example for example in examples if example.gold is None), None)
+    if bare is not None:
+        raise DataError(f"{bare.where}: there is no answer to {what} with", "unlabelled examples are for ssl predict")
+
+
+def held_out(task: type[Task], examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Train and held out, by a hash of each example's group, so that the same examples are held out whatever else is there.
+
+    Raises DataError where one of the two would be empty.
+    """
+    groups = [task.group(example) for example in examples]
+    drawn = {group: float(unit(mix(SPLIT_SEED, name_key(group)))) for group in set(groups)}
+    if len(drawn) < 2:
+        raise DataError(
+            f"{examples[0].where.file} has one passage or example, of which nothing can be held out", "give held-out data with --eval-data"
+        )
+    # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest is not.
+    least, most = min(drawn, key=drawn.__getitem__), max(drawn, key=drawn.__getitem__)
+    chosen = {group for group, value in drawn.items() if value < share or group == least} - {most}
+    train = [example for example, group in zip(examples, groups, strict=True) if group not in chosen]
+    return train, [example for example, group in zip(examples, groups, strict=True) if group in chosen]
+
+
+def overlap_of(task: type[Task], train: Sequence[Example], test: Sequence[Example], what: str) -> str:
+    """A sentence where examples of `test` stand in `train` too, naming the first; empty where none does."""
+    known = {task.key(example): example for example in train}
+    both = [example for example in test if task.key(example) in known]
+    if not both:
+        return ""
+    first = both[0]
+    return (
+        f"{len(both):,} of {len(test):,} {what} examples stand in the training data too, so their scores are too good:"
+        f" {first.where} is {known[task.key(first)].where}"
+    )

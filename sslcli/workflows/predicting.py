@@ -1,0 +1,52 @@
+"""`ssl predict`: examples without gold answers, from the line, from a file, or one after the other from standard input."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from sslcli.data.documents import Where
+from sslcli.data.files import STANDARD_INPUT, read_lines
+from sslcli.data.records import Record
+from sslcli.errors import DataError, UsageError
+from sslcli.labelled import Example
+from sslcli.workflows.answering import Answerer
+
+LINE = "the command line"
+
+
+def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
+    """Raises UsageError where the task takes another number of texts."""
+    wanted = answerer.task.typed
+    if len(texts) != len(wanted):
+        raise UsageError(
+            f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
+        )
+    return answerer.task.parse(answerer.options, Record(Where(LINE, 1), dict(zip(wanted, texts, strict=True))))
+
+
+def examples_to_answer(answerer: Answerer, reference: str) -> Iterator[Example]:
+    """Of a file in any format of the task; of standard input one a line, as soon as it is there."""
+    return _from_lines(answerer) if reference == STANDARD_INPUT else answerer.task.read(answerer.options, reference)
+
+
+def _from_lines(answerer: Answerer) -> Iterator[Example]:
+    """Each line an object of JSON, or texts between tabs. Raises DataError naming the line."""
+    for number, line in read_lines(STANDARD_INPUT):
+        if not line.strip():
+            continue
+        where = Where("standard input", number)
+        yield answerer.task.parse(answerer.options, Record(where, _values(line, answerer.task.typed, where)))
+
+
+def _values(line: str, columns: Sequence[str], where: Where) -> dict[str, object]:
+    if line.lstrip().startswith("{"):
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: this is no JSON: {error!s:.80}", "write one object a line") from error
+        return values
+    texts = line.split("\t")
+    if len(texts) != len(columns):
+        raise DataError(
+            f"{where}: there are {len(texts)} texts, and {len(columns)} belong there", f"write {' TAB '.join(columns)}, or JSON"
+        )
+    return dict(zip(columns, texts, strict=True))

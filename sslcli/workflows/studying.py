@@ -1,0 +1,116 @@
+"""Several runs that differ in one thing: where they start, or their seed. What pretraining is worth, and how sure that is."""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sslcli.reports import Report, Score, Table
+from sslcli.workflows.figures import score_curves
+from sslcli.workflows.running import Result
+from sslcli.workflows.runs import read_metrics
+from sslcli.workflows.settings import FinetuneSettings, Start
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run of a study. `folder` is where it is written; the first variant has the name that the user gave."""
+
+    start: Start
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Ended:
+    variant: Variant
+    result: Result
+
+
+def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int]) -> Iterator[Variant]:
+    """All starts with all seeds; every start sees the same batches for the same seed."""
+    for seed in seeds:
+        for start in starts:
+            names = [*([start] if start != starts[0] else []), *([f"seed{seed}"] if seed != seeds[0] else [])]
+            yield Variant(start, seed, folder.with_name("-".join([folder.name, *names])))
+
+
+def settings_of(variant: Variant, settings: FinetuneSettings) -> FinetuneSettings:
+    return settings.model_copy(
+        update={
+            "model": settings.model.model_copy(update={"start": variant.start}),
+            "training": settings.training.model_copy(update={"seed": variant.seed}),
+            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None}),
+        }
+    )
+
+
+def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterator[Ended]:
+    """One after the other, up to the one that was asked to stop."""
+    for variant in wanted:
+        ended = Ended(variant, run(variant))
+        yield ended
+        if ended.result.outcome.reason != "done":
+            return
+
+
+def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool) -> Report:
+    """The first run's report, each score beside the other starts' median; median and spread where there are several seeds.
+
+    Draws the held-out curves of the first seed of every start into the first folder.
+    """
+    first = ended[0]
+    by_start: dict[str, list[Report]] = {}
+    for each in ended:
+        by_start.setdefault(each.variant.start, []).append(each.result.report)
+    others = {start: reports for start, reports in by_start.items() if start != first.variant.start}
+    scores = [_beside(score, by_start[first.variant.start], others) for score in first.result.report.scores]
+    several = any(len(reports) > 1 for reports in by_start.values())
+    tables = [_spread(by_start)] if several else []
+    if plot and len(by_start) > 1:
+        curves = {e.variant.start: read_metrics(e.result.folder) for e in ended if e.variant.seed == first.variant.seed}
+        score_curves(curves, title, folder / "plots" / "comparison.png")
+    own = first.result.report
+    notes = [*own.notes, *_worth(by_start, first.variant.start)]
+    return Report(own.title, scores, [*tables, *own.tables], own.curves, own.passages, notes)
+
+
+def _beside(score: Score, own: Sequence[Report], others: Mapping[str, Sequence[Report]]) -> Score:
+    medians = {start: statistics.median(values) for start, reports in others.items() if (values := _values(reports, score.name))}
+    return Score(
+        score.name,
+        statistics.median(_values(own, score.name)),
+        score.unit,
+        score.higher_is_better,
+        score.count,
+        score.interval if len(own) == 1 else None,
+        {**score.baselines, **medians},
+    )
+
+
+def _values(reports: Sequence[Report], name: str) -> list[float]:
+    return [score.value for report in reports for score in report.scores if score.name == name]
+
+
+def _spread(by_start: Mapping[str, Sequence[Report]]) -> Table:
+    rows = []
+    for start, reports in by_start.items():
+        for score in reports[0].scores:
+            values = _values(reports, score.name)
+            rows.append([start, score.name, statistics.median(values), min(values), max(values), len(values)])
+    return Table("over the seeds", ("start", "score", "median", "least", "most", "runs"), rows)
+
+
+def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
+    """What pretraining is worth, in words; a gap that is smaller than the spread of the seeds is called that."""
+    sentences = []
+    name = next(iter(by_start[first][0].scores)).name
+    own = _values(by_start[first], name)
+    for start, reports in by_start.items():
+        if start == first or not (theirs := _values(reports, name)):
+            continue
+        gap = statistics.median(own) - statistics.median(theirs)
+        spread = max(max(own) - min(own), max(theirs) - min(theirs))
+        unsure = ", which is within the spread of the seeds" if spread >= abs(gap) and len(own) > 1 else ""
+        sentences.append(f"{first} is {gap:+.4g} {name} beside {start} on the same batches{unsure}")
+    return sentences
