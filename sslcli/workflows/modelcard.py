@@ -96,7 +96,7 @@ def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:
     run = read_run(pretrained.trained.folder)
     saved = pretrained.trained.settings
     return [
-        ("objective", saved.objective),
+        ("task" if run.kind == "finetune" else "objective", run.objective),
         ("checkpoint", pretrained.folder.name),
         ("data", " ".join(saved.data.train)),
         ("data fingerprint", run.facts.get("data", "unknown")),
