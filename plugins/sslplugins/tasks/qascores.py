@@ -1,0 +1,91 @@
+"""How right the answers are by the official rules, and the files that official scorers and courses take."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sslcli.api import (
+    SQUAD_V1,
+    SQUAD_V2,
+    AnswerRule,
+    Example,
+    Prediction,
+    Score,
+    answer_scores,
+    mean_score,
+    mlqa_rule,
+    squad_v2_scores,
+    string_exact,
+)
+
+METRIC_LANGUAGES = ("auto", "squad", "ar", "de", "en", "es", "hi", "vi", "zh")
+_CHINESE = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LETTER = re.compile(r"\w")
+
+
+def rule_of(examples: Sequence[Example], language: str, strict: bool) -> AnswerRule:
+    """SQuAD's, or MLQA's for a language. "auto": MLQA's for Chinese where most letters of the right answers are Chinese.
+
+    To SQuAD's rule a Chinese answer is one long word.
+    """
+    if language == "auto":
+        text = "".join(answer.text for example in examples for answer in example.gold or ())
+        language = "zh" if 2 * len(_CHINESE.findall(text)) > len(_LETTER.findall(text)) else "squad"
+    may_lack = any(example.gold == () for example in examples)
+    if language == "squad":
+        return SQUAD_V2 if may_lack else SQUAD_V1
+    rule = mlqa_rule(language, strict)
+    return replace(rule, both_empty_f1=1.0, skips_empty_golds=True) if may_lack else rule
+
+
+def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], language: str, strict: bool) -> Sequence[Score]:
+    """F1 and exact match in percent. With unanswerable questions by SQuAD's rule also both halves and the best threshold.
+
+    "same text" is the share of answers that are a right one letter by letter, as courses compare them.
+    """
+    rule = rule_of(examples, language, strict)
+    given, golds = [prediction.value for prediction in predictions], [texts_of(example) for example in examples]
+    if rule is SQUAD_V2:
+        absent = [prediction.details.get("no_answer_probability") for prediction in predictions]
+        # The answer that would have been given: a threshold is looked for between it and none.
+        taken = given if None in absent else [prediction.details["text"] for prediction in predictions]
+        scores = squad_v2_scores(given, golds) if None in absent else _with_thresholds(given, taken, golds, absent)
+    else:
+        scores = answer_scores(rule, given, golds)
+    same = [string_exact(text, rights) for text, rights in zip(given, golds, strict=True)]
+    return [*scores, mean_score("same text", same, unit="%")]
+
+
+def texts_of(example: Example) -> list[str]:
+    return [answer.text for answer in example.gold]
+
+
+def written_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
+    """predictions.json for SQuAD's scripts, with na_prob.json for that of 2.0, and predictions.csv for a course.
+
+    The course's graders take answers without commas, which would part its columns.
+    """
+    files = {"predictions.json": _json({name: prediction.value for name, prediction in predictions.items()})}
+    absent = {name: prediction.details.get("no_answer_probability") for name, prediction in predictions.items()}
+    if absent and None not in absent.values():
+        files["na_prob.json"] = _json(absent)
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(
+        [("ID", "Answer"), *((name, prediction.value.replace(",", "")) for name, prediction in predictions.items())]
+    )
+    return {**files, "predictions.csv": table.getvalue()}
+
+
+def _with_thresholds(
+    given: Sequence[str], taken: Sequence[str], golds: Sequence[Sequence[str]], absent: Sequence[float]
+) -> Sequence[Score]:
+    """The figures of what was given, and the best ones that a threshold on the probability of no answer would have had."""
+    best = [score for score in squad_v2_scores(taken, golds, absent) if score.name.startswith("best")]
+    return [*squad_v2_scores(given, golds), *best]
+
+
+def _json(content: Mapping[str, object]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
