@@ -77,9 +77,14 @@ def adapted_layers(state: Mapping[str, Tensor]) -> Sequence[str]:
     return [name.removesuffix(f".{A}") for name in state if name.endswith(f".{A}")]
 
 
+def without_adapters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state as it was before there were adapters: what they stand beside is frozen."""
+    return {name: value for name, value in state.items() if not name.endswith((f".{A}", f".{B}"))}
+
+
 def merged_state(state: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
     """The state of a backbone without adapters that computes the same: W + (alpha / R) B A. Others pass through."""
-    plain = {name: value for name, value in state.items() if not name.endswith((f".{A}", f".{B}"))}
+    plain = without_adapters(state)
     for layer in adapted_layers(state):
         a_RI, b_OR = state[f"{layer}.{A}"], state[f"{layer}.{B}"]
         plain[f"{layer}.weight"] = torch.addmm(plain[f"{layer}.weight"], b_OR, a_RI, alpha=alpha / len(a_RI))

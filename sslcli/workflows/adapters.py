@@ -14,18 +14,22 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sslcli.contracts import Key
-from sslcli.core.adapters import adapted_layers
+from sslcli.core.adapters import adapted_layers, without_adapters
+from sslcli.core.pretrained import CONFIG as MODEL_CONFIG
 from sslcli.core.pretrained import expanded
 from sslcli.core.settings import AdapterSettings, TransformerSettings
-from sslcli.errors import ModelError, UsageError
+from sslcli.errors import CheckError, ModelError, UsageError
 from sslcli.folders import replaced
 from sslcli.reports import Report, Table
 from sslcli.workflows.answers import Kind
-from sslcli.workflows.directories import writer_of
+from sslcli.workflows.directories import read_directory, writer_of
 from sslcli.workflows.exporting import CARD, refuse_loss
 from sslcli.workflows.modelcard import adapter_card
-from sslcli.workflows.weights import Pretrained, State
+from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.weights import Pretrained, State, shapes_of
 
+TRAINS = "ssl finetune TASK --lora-rank 8 trains adapters"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 OWN_FILES = frozenset({CONFIG, WEIGHTS, CARD})
 TASKS: Mapping[Kind, str] = {"sequence": "SEQ_CLS", "tokens": "TOKEN_CLS", "spans": "QUESTION_ANS"}
@@ -43,20 +47,38 @@ class _Module:
     adapted: int
 
 
-def export_adapter(
+def export_adapter(reference: str, folder: Path, base: str | None = None, *, overwrite: bool = False) -> Report:
+    """The adapters of a run and the head that answers, for peft.PeftModel.from_pretrained.
+
+    `base`: the model directory that was adapted, or the name that PEFT is to load it by; where it is not given, the
+    directory that the run started from. A folder is compared with the run. Raises UsageError where the run has no adapters,
+    or no directory holds its base; CheckError where `base` is another model.
+    """
+    model = load_pretrained(reference)
+    trained = model.trained
+    if trained is None or not isinstance(trained.settings, FinetuneSettings) or not trained.settings.adapters.rank:
+        raise UsageError(f"{reference} has no adapters", TRAINS)
+    base = base or trained.settings.model.source or ""
+    if Path(base).is_dir():
+        if not (Path(base) / MODEL_CONFIG).is_file():
+            raise UsageError(f"the run started from {base}, which is no model directory", "ssl export it first, and name that with --base")
+        _refuse_other_base(read_directory(Path(base)), trained.adapted, base)
+    return write_adapter(model, trained.adapted, trained.settings.adapters, base, folder, overwrite=overwrite)
+
+
+def write_adapter(
     model: Pretrained, adapted: State, adapters: AdapterSettings, base: str, folder: Path, *, overwrite: bool = False
 ) -> Report:
-    """adapter_config.json, adapter_model.safetensors and a card, for peft.PeftModel.from_pretrained; whole or not at all.
+    """adapter_config.json, adapter_model.safetensors and a card; the folder appears whole or not at all.
 
-    `adapted`: state of the backbone with its adapters, of which `model` is the merged form. `base`: name or folder of the
-    model directory that was adapted, as PEFT shall load it. The head that answers goes with the adapters. Raises UsageError
-    where there are no adapters or no such head, where no family holds the shape, or where the folder holds something.
+    `adapted`: state of the backbone with its adapters, of which `model` is the merged form. Raises UsageError where there
+    are no adapters or no head, where no family holds the shape, or where the folder holds something.
     """
     folder = folder.absolute()
     refuse_loss(folder, overwrite, OWN_FILES)
     if model.answers is None or not adapted_layers(adapted):
         missing = "adapters" if model.answers is not None else "head of a task that can be exported"
-        raise UsageError(f"{model.folder} has no {missing}", "ssl finetune TASK --lora-rank 8 trains adapters")
+        raise UsageError(f"{model.folder} has no {missing}", TRAINS)
     family, _ = writer_of(model.settings, model.heads)
     keys = family.keys(model.settings)
     modules = list(_modules(keys, model.settings, adapted))
@@ -71,6 +93,13 @@ def export_adapter(
         (aside / CARD).write_text(adapter_card(model, adapters, base, folder.name), encoding="utf-8")
     rows = [("files", ", ".join(sorted(OWN_FILES))), ("adapted layers", len(modules)), ("base", base)]
     return Report(f"exported the adapters of {model.folder} to {folder}", tables=[Table("export", ("what", "value"), rows)])
+
+
+def _refuse_other_base(base: Pretrained, adapted: State, name: str) -> None:
+    """What is not adapted is frozen: the run has its base's tensors, each to the bit."""
+    plain = without_adapters(adapted)
+    if shapes_of(plain) != shapes_of(base.backbone) or not all(torch.equal(value, base.backbone[layer]) for layer, value in plain.items()):
+        raise CheckError(f"{name} holds another model than the one that was adapted", "name the directory that the run started from")
 
 
 def _modules(keys: Sequence[Key], settings: TransformerSettings, adapted: State) -> Iterator[_Module]:
