@@ -8,7 +8,7 @@ from itertools import groupby
 from sslcli.api import AnswerRule, Example, Passage, Prediction, Report, Span, Table
 from sslplugins.tasks.qascores import texts_of
 
-WORST = 10
+WORST = 5
 CONTEXT_CHARACTERS = 80  # shown on either side of a mark
 _ENGLISH = re.compile(r"\b(how (?:many|much|long|old|far|often)|how|what|which|whose|whom|who|when|where|why)\b")
 _CHINESE = re.compile("为什么|為什麼|什么时候|什麼時候|多少|怎么|怎麼|如何|什么|什麼|何时|何時|哪里|哪裡|哪|谁|誰|几|幾|何")

@@ -5,7 +5,7 @@ Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQ
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sslcli.api import DataError, Example, Record, Where, read_json, read_records, suffix_of
 
@@ -18,9 +18,8 @@ class Question:
     passage: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What stands in the passage from character `start` on."""
+class Answer(NamedTuple):
+    """What stands in the passage from character `start` on. A tuple, because gold answers are written as JSON."""
 
     start: int
     text: str

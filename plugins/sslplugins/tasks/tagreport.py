@@ -12,8 +12,8 @@ from sslcli.api import Example, Passage, Report, Score, Span, Table, class_table
 
 MOST_TAGS = 12  # a table of all against all beyond it is too wide for a screen
 MOST_CONFUSIONS = 20
-WORST = 10
-WORDS_SHOWN = 60
+WORST = 5
+WORDS_SHOWN = 40
 
 Tags = Sequence[Sequence[str]]
 
