@@ -12,7 +12,7 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.data.draws import mix, name_key, unit
 from sslcli.data.records import Record
-from sslcli.errors import ConfigError, DataError
+from sslcli.errors import ConfigError, DataError, UsageError, did_you_mean
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
 from sslcli.workflows.settings import LabelledSettings
 
@@ -31,6 +31,13 @@ class Labelled:
 
 def task_class(name: str) -> type[Task]:
     return registry.load("tasks", name)
+
+
+def refuse_unknown_task(name: str) -> None:
+    """Raises UsageError with the nearest name, suites among them, where nothing is called so."""
+    known = [*registry.names("tasks"), *registry.names("suites")]
+    if name.rpartition(":")[2] not in known:
+        raise UsageError(f"there is no task '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
 
 
 def task_options(name: str, given: Mapping[str, Any]) -> Config:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from sslcli import registry
 from sslcli.config import problems_of, resolve
 from sslcli.contracts import Frame
 from sslcli.core.adapters import merged_state
@@ -71,6 +72,21 @@ def newest_fitting(needs: Collection[Architecture]) -> Run:
     wanted = " or a ".join(sorted(needs))
     raise UsageError(
         f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
+    )
+
+
+def newest_finetuned(task: str) -> Run:
+    """The newest run that learnt this task and began with a pretrained model. Raises UsageError where there is none.
+
+    A task goes by several names, of which any will do; controls that began with random weights are not meant.
+    """
+    wanted = registry.load("tasks", task)
+    for found in all_runs():
+        learnt = found.kind == "finetune" and found.objective in registry.names("tasks") and registry.load("tasks", found.objective)
+        if learnt is wanted and found.facts.get("start") == "pretrained" and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
+            return found
+    raise UsageError(
+        f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"
     )
 
 

@@ -9,8 +9,8 @@ from sslcli.config import resolve
 from sslcli.errors import RunError, UsageError
 from sslcli.runfiles import dotted_layer
 from sslcli.workflows.evaluating import Evaluation, evaluate, refuse_below, write_evaluation
-from sslcli.workflows.models import locate
-from sslcli.workflows.runs import LATEST
+from sslcli.workflows.labelling import refuse_unknown_task
+from sslcli.workflows.models import newest_finetuned
 from sslcli.workflows.settings import AnswerSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
@@ -38,12 +38,13 @@ def answer_settings(given: Given) -> AnswerSettings:
 
 
 def model_of(given: Given, screen: Screen) -> str:
-    """The reference that the line gives; else the newest run of the task, which is said."""
+    """The reference that the line gives; else the newest run that was fine-tuned for the task, which is said."""
+    refuse_unknown_task(given["task"])
     if "model" in given:
         return given["model"]
-    reference = f"{LATEST}:{given['task']}"
-    screen.say(f"model  {locate(reference).run} (latest; choose with --model)")
-    return reference
+    folder = newest_finetuned(given["task"]).folder
+    screen.say(f"model  {folder} (latest; choose with --model)")
+    return str(folder)
 
 
 def _bounds(texts: list[str]) -> Mapping[str, float]:

@@ -21,7 +21,7 @@ from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import dry_run, finetune
-from sslcli.workflows.labelling import task_options
+from sslcli.workflows.labelling import refuse_unknown_task, task_options
 from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
@@ -37,6 +37,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if place()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     refuse_strange_name(given.get("run.name"))
+    if "task" in given:
+        refuse_unknown_task(given["task"])
     resume = resumed_folder(given, "finetune")
     layers = [*_task_layer(given), *layers_of(given, [flag for flag in command.flags if _is_setting(flag)])]
     if given.get("task") in registry.names("suites"):
