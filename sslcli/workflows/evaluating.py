@@ -80,17 +80,18 @@ def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """predictions.jsonl, scores.json, and what official scorers take."""
-    lines = [json.dumps(document(*pair), ensure_ascii=False) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
+    lines = [line_of(*pair) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
     write_atomically(folder / PREDICTIONS, "".join(f"{line}\n" for line in lines))
     for name, content in evaluation.official.items():
         write_atomically(folder / name, content)
     write_atomically(folder / SCORES, json.dumps([asdict(score) for score in evaluation.report.scores], indent=1))
 
 
-def document(example: Example, prediction: Prediction) -> dict[str, object]:
-    """A prediction as one line of JSON."""
+def line_of(example: Example, prediction: Prediction) -> str:
+    """A prediction as one line of JSON, with the gold answer where there is one."""
     gold = {} if example.gold is None else {"gold": example.gold}
-    return {"id": example.id, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
+    answer = {"id": example.id, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
+    return json.dumps(answer, ensure_ascii=False, default=asdict)
 
 
 def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[str]]:

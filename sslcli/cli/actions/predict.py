@@ -1,6 +1,5 @@
 """`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -15,7 +14,7 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.errors import RunError, UsageError
 from sslcli.labelled import Example, Prediction
 from sslcli.workflows.answering import Answerer
-from sslcli.workflows.evaluating import document
+from sslcli.workflows.evaluating import line_of
 from sslcli.workflows.predicting import examples_to_answer, typed_example
 
 AT_ONCE = 256  # examples that are read, answered and written before the next are read
@@ -35,7 +34,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             if draws:
                 screen.report(answerer.task.shown(example, prediction))
             else:
-                _write(json.dumps(document(example, prediction), ensure_ascii=False), file)
+                print(line_of(example, prediction), file=file, flush=file is None)
     return 0
 
 
@@ -51,7 +50,3 @@ def _opened(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}", "choose another --out") from error
-
-
-def _write(line: str, file: TextIO | None) -> None:
-    print(line, file=file, flush=file is None)
