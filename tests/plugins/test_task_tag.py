@@ -106,6 +106,13 @@ def test_flat_records_have_lists_or_texts(tmp_path):
     assert (second.id, second.data.words, second.gold) == ("2", ("a", "b"), ("X", "Y"))
 
 
+def test_a_running_text_is_parted_into_words_and_marks():
+    example = Tag.parse(Tag.Options(), record(text=' "Well-known" cafe\u0301s don\'t (yet) open... 苹果很好吃。 ¿Qué? 3.5% '))
+    expected = '" Well-known " cafe\u0301s don\'t ( yet ) open . . . 苹 果 很 好 吃 。 ¿ Qué ? 3.5 %'
+    assert list(example.data.words) == expected.split(" ")
+    assert example.gold is None
+
+
 @pytest.mark.parametrize(
     ("name", "text", "place", "problem"),
     [

@@ -89,6 +89,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
+    typed = ("question", "context")
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)

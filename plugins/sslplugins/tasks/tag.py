@@ -73,7 +73,6 @@ class Tag(ReadoutTask[TagViews]):
 
     summary = "a tag for every word: parts of speech, names (BERT)"
     records = "words"
-    typed = ("tokens",)
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)

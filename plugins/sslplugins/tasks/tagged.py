@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sslcli.api import DataError, Example, Record, Where, read_lines
+from sslplugins.tasks.wordpieces import words_of
 
 Column = Literal["upos", "xpos"]
 COLUMNS_OF_CONLLU = 10
@@ -89,9 +90,12 @@ def read_columns(reference: str) -> Iterator[Example]:
 
 
 def sentence_of(record: Record) -> Example:
-    """Of a flat record: lists of texts, or texts with blanks between the words (in a table). Tags may be missing."""
-    name, words = record.find("tokens", "words")
-    words = _texts(record, name, words)
+    """Of a flat record: lists of texts, or texts with blanks between the words (in a table). Tags may be missing.
+
+    Where there are no words but a running text, these are looked for in it.
+    """
+    name, words = record.find("tokens", "words", "text")
+    words = tuple(words_of(words)) if name == "text" and isinstance(words, str) else _texts(record, name, words)
     if not words:
         raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
     name, tags = record.find("tags", "upos", "pos_tags", "ner_tags", "xpos", "labels")

@@ -14,6 +14,20 @@ NO_WORD = -1
 # Chinese and Japanese, their punctuation and full-width forms, between which no blank is written; Korean writes them.
 _UNSPACED = re.compile("[\u2e80-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 _MARKS = frozenset("“”‘’…—–·")  # with Chinese beside them they are Chinese marks
+_ENDS = r"""([][!"#%&'()*,./:;?@{}“”‘’…—–·«»¿¡-]*)"""
+_MARKED = re.compile(f"{_ENDS}(.*?){_ENDS}", re.DOTALL)
+
+
+def words_of(text: str) -> list[str]:
+    """Words of running text: parted at blanks, the marks at either end of them set apart.
+
+    Chinese and Japanese are parted into characters, because nothing there says where a word ends.
+    """
+    words = []
+    for part in _UNSPACED.sub(r" \g<0> ", text).split():
+        before, word, after = _MARKED.fullmatch(part).groups()
+        words += [*before, *([word] if word else []), *after]
+    return words
 
 
 def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
