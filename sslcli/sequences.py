@@ -72,16 +72,16 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         self.tokenizer = frame.tokenizer
         self.names = tuple(frame.labels or ())
         self.kind = _kind_of(options, self.names)
-        if self.sequence_tokens <= (specials := len(self._joined([_NOTHING, _NOTHING])[0])):
-            raise UsageError(
-                f"sequences of {self.sequence_tokens} tokens leave no room beside {specials} special ones", "use a larger --seq-len"
-            )
+        self.specials = {count: len(self._joined([_NOTHING] * count)[0]) for count in (1, 2)}  # beside so many texts
+        if self.sequence_tokens <= max(self.specials.values()):
+            problem = f"sequences of {self.sequence_tokens} tokens leave no room beside {max(self.specials.values())} special ones"
+            raise UsageError(problem, "use a larger --seq-len")
         self.classifier = PooledClassifier(frame.architecture, 1 if self.kind == "number" else len(self.names), frame.architecture.dropout)
 
     @classmethod
     def example(cls, options: Options, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
         """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError."""
-        columns = [options.label_field] if options.label_field else answers
+        columns = (options.label_field,) if options.label_field else answers
         return Example(record.id, record.where, texts, gold_of(record, options.kind, *columns))
 
     @classmethod
@@ -103,6 +103,8 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         counts = counted([example.gold for example in examples if example.gold is not None], options.kind)
         if options.kind == "classes" and len(counts) < 2:
             raise DataError(f"every training example has the label '{next(iter(counts), '')}'", "there must be two at least to tell apart")
+        if options.kind == "labels" and not counts:
+            raise DataError("no training example has a label", "lists of labels may be empty, but not all of them")
         return in_order(counts)
 
     def begin(self, backbone: Transformer) -> None:
@@ -123,11 +125,10 @@ class SequenceTask(ReadoutTask[SequenceViews]):
 
     def _encoded(self, example: Example, parts: Sequence[np.ndarray]) -> Encoded:
         target, weight = self._target(example)
-        whole, _ = self._joined(parts)
-        room = self.sequence_tokens - (len(whole) - sum(map(len, parts)))
-        kept = kept_tokens([len(part) for part in parts], room)
+        sizes, specials = [len(part) for part in parts], self.specials[len(parts)]
+        kept = kept_tokens(sizes, self.sequence_tokens - specials)
         tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
-        return Encoded([Sample(tokens, segments=segments, fields={"target": target, "weight": weight})], whole_tokens=len(whole))
+        return Encoded([Sample(tokens, segments=segments, fields={"target": target, "weight": weight})], whole_tokens=sum(sizes) + specials)
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         if len(parts) == 2:

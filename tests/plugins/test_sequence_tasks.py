@@ -253,6 +253,8 @@ def test_what_does_not_fit_is_said():
     assert "'yes'" in caught.value.hint
     with pytest.raises(DataError, match="every training example has the label 'no'"):
         TaskBench.of(Classify, examples_of(["no"] * 3), TOKENIZER)
+    with pytest.raises(DataError, match="no training example has a label"):
+        TaskBench.of(Classify, examples_of([[], []]), TOKENIZER)
     with pytest.raises(DataError, match="no training example has an answer"):
         TaskBench.of(Classify, without_gold(examples), TOKENIZER)
     with pytest.raises(UsageError, match="sequences of 65 tokens are longer than the 64 positions"):
