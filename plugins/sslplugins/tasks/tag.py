@@ -155,9 +155,9 @@ class Tag(ReadoutTask[TagViews]):
         """[W, C] in float32"""
         read_MD = hidden.last_TD.index_select(0, views.pieces_M)
         if self.options.pooling == "mean":
-            sums_WD = read_MD.new_zeros(len(views.tags_W), read_MD.shape[1]).index_add(0, views.word_M, read_MD)
+            # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to the bit.
             pieces_W = torch.bincount(views.word_M, minlength=len(views.tags_W))
-            read_MD = sums_WD / pieces_W[:, None].to(sums_WD.dtype)
+            read_MD = torch.segment_reduce(read_MD.float(), "mean", lengths=pieces_W, axis=0, unsafe=True)
         return self.classifier(read_MD).float()
 
     def loss(self, hidden: Hidden, views: TagViews) -> Loss:
