@@ -31,7 +31,7 @@ from sslcli.workflows.datafiles import facts_of
 from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.labelling import Labelled, labelled_data, task_class, task_options
-from sslcli.workflows.models import load_pretrained, newest_fitting
+from sslcli.workflows.models import load_pretrained, locate, newest_fitting
 from sslcli.workflows.planning import plan_for, prediction, try_steps
 from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
 from sslcli.workflows.running import Result, run
@@ -65,7 +65,15 @@ def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSetti
     saved = saved_settings(FinetuneSettings, folder)
     if "task" in asked.model_fields_set and asked.task != saved.task:
         raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
+    if asked.model.source is not None and _is_same_place(asked.model.source, saved.model.source):
+        asked = asked.model_copy(update={"model": asked.model.model_copy(update={"source": saved.model.source})})
     return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
+
+
+def _is_same_place(asked: str, saved: str) -> bool:
+    """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
+    place = locate(asked)
+    return Path(saved).is_relative_to((place.run or place.weights).resolve())
 
 
 class Finetuning:

@@ -110,7 +110,7 @@ def test_the_saved_settings_replay_the_run(uninterrupted, tmp_path):
     from sslcli.workflows.resuming import saved_settings
 
     _, whole, _ = uninterrupted
-    settings = saved_settings(whole)
+    settings = saved_settings(PretrainSettings, whole)
     elsewhere = settings.model_copy(update={"run": settings.run.model_copy(update={"folder": str(tmp_path)})})
     pretrain(elsewhere, observe=ignore)
     assert_equal_runs(whole, tmp_path)
