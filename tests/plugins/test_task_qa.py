@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qa_bench import CHINESE, ENGLISH, EXAMPLES, LONG, asked, bench_of
+from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 from sslplugins.tasks.qa import NO_PIECE, QuestionAnswering
-from sslplugins.tasks.windows import best_spans, merged_spans, pieces_between, window_bounds
 from task_bench import mean_loss, record, without_gold
 
 from sslcli.errors import UsageError

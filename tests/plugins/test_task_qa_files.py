@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from sslplugins.questions.files import Answer
 from sslplugins.tasks.qa import QuestionAnswering
-from sslplugins.tasks.questions import Answer
 
 from sslcli.errors import DataError
 

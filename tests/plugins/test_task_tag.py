@@ -5,8 +5,8 @@ import gzip
 import numpy as np
 import pytest
 import torch
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, joined, pieces_of
 from sslplugins.tasks.tag import NO_TAG, Tag
-from sslplugins.tasks.wordpieces import NO_WORD, cut_at_words, joined, pieces_of
 from task_bench import TaskBench, mean_loss, record, without_gold
 from tokenizers import Tokenizer as Library
 from tokenizers import models

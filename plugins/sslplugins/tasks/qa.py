@@ -42,11 +42,11 @@ from sslcli.api import (
     join_pair,
     setting,
 )
-from sslplugins.tasks.qabaselines import baselines_of
-from sslplugins.tasks.qareport import marked_passage, report_of
-from sslplugins.tasks.qascores import METRIC_LANGUAGES, rule_of, scores_of, written_files
-from sslplugins.tasks.questions import question_of, read_questions
-from sslplugins.tasks.windows import best_spans, merged_spans, pieces_between, window_bounds
+from sslplugins.questions.baselines import baselines_of
+from sslplugins.questions.files import question_of, read_questions
+from sslplugins.questions.report import marked_passage, report_of
+from sslplugins.questions.scores import METRIC_LANGUAGES, rule_of, scores_of, written_files
+from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 
 USUAL_TOKENS = 384
 PORTION = 256  # questions that are cut into tokens together

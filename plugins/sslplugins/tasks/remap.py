@@ -26,7 +26,7 @@ from sslcli.api import (
     setting,
     suffix_of,
 )
-from sslplugins.tasks.symbolfiles import FORMATS
+from sslplugins.symbols.files import FORMATS
 
 SEQUENCES = ("sequence", "text", "seq")
 ANSWERS = ("label", "labels", "class")

@@ -42,9 +42,9 @@ from sslcli.api import (
     span_scores,
     suffix_of,
 )
-from sslplugins.tasks.tagged import Column, read_columns, read_conllu, sentence_of
-from sslplugins.tasks.tagreport import accuracy_score, report_of
-from sslplugins.tasks.wordpieces import NO_WORD, cut_at_words, pieces_of
+from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, pieces_of
+from sslplugins.tagging.report import accuracy_score, report_of
 
 NO_TAG = -1
 PORTION = 1_000  # sentences that are cut into pieces together

@@ -15,9 +15,20 @@ def build(words: Sequence[str]) -> Command:
             Flag("to", ("--to",), "format: hf, a directory for AutoModel and AutoTokenizer", metavar="FORMAT", default="hf"),
             Flag("overwrite", ("--overwrite",), "replace what stands in the folder", kind="truth"),
             Flag("heads", ("--heads/--no-heads",), "write the heads too; without them it is for AutoModel", kind="truth", default="yes"),
+            Flag("adapter", ("--adapter",), "write the LoRA adapters alone, in PEFT's layout, beside a base model", kind="truth"),
+            Flag(
+                "base",
+                ("--base",),
+                "name or folder of the base model that adapters belong to; the one that was adapted when not given",
+                metavar="MODEL",
+            ),
             Flag("check", ("--check/--no-check",), "read it back and compare hidden states and logits", kind="truth", default="yes"),
             Flag("transformers", ("--transformers",), "have transformers, where it is installed, read it and compare too", kind="truth"),
         ),
         "sslcli.cli.actions.export:run",
-        ("ssl export @latest --to hf my-model", "ssl export runs/first --to hf my-model --overwrite"),
+        (
+            "ssl export @latest --to hf my-model",
+            "ssl export runs/first --to hf my-model --overwrite",
+            "ssl export @latest:qa my-adapter --adapter",
+        ),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from sslcli.api import AnswerRule, Example, Passage, Prediction, Report, Span, Table
-from sslplugins.tasks.qascores import texts_of
+from sslplugins.questions.scores import texts_of
 
 WORST = 5
 CONTEXT_CHARACTERS = 80  # shown on either side of a mark

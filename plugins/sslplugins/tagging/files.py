@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sslcli.api import DataError, Example, Record, Where, read_lines
-from sslplugins.tasks.wordpieces import words_of
+from sslplugins.tagging.pieces import words_of
 
 Column = Literal["upos", "xpos"]
 COLUMNS_OF_CONLLU = 10
