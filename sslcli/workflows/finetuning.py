@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,8 @@ class Finetuning:
             alone = {"agree": agree} if world.size == 1 else {}
             tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
             scores = self.task.score(self.options, self.settings.labels, predictions, self.data.evaluation)
-            deciding = _deciding(scores, self.settings.best_by)
             loss, terms, _ = tally.read()
-            cost = -deciding.value if deciding.higher_is_better else deciding.value
-            found = [loss, terms, {score.name: score.value for score in scores}, cost]
+            found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
             counts = {**tally.counts(), **{score.name: score.count for score in scores}}
             return Judgement(*json.loads(world.told(json.dumps([*found, counts]))))
 
@@ -235,9 +234,13 @@ def _lost(training: EncodedSet) -> list[str]:
     return [f"{len(lost):,} of {len(training.examples):,} training examples lose something to --seq-len: {example.where}: {what}"]
 
 
-def _deciding(scores: Sequence[Score], name: str | None) -> Score:
-    """Raises UsageError where there is no score of that name."""
-    found = next((score for score in scores if name in (None, score.name)), None)
-    if found is None:
-        raise UsageError(f"there is no score '{name}'", f"this task has {', '.join(score.name for score in scores)}")
-    return found
+def cost_of(scores: Sequence[Score], best_by: str | None) -> float:
+    """The lower the better: of the first score, of the named one, or the mean of several ("f1+accuracy").
+
+    Raises UsageError where there is no score of a name.
+    """
+    by_name = {score.name: score for score in scores}
+    names = [scores[0].name] if best_by is None else best_by.split("+")
+    if unknown := [name for name in names if name not in by_name]:
+        raise UsageError(f"there is no score '{unknown[0]}'", f"this task has {', '.join(by_name)}")
+    return statistics.fmean(-by_name[name].value if by_name[name].higher_is_better else by_name[name].value for name in names)

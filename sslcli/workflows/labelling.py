@@ -63,7 +63,7 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     notes = [
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
-    return Labelled(train, evaluation, test or evaluation, notes)
+    return Labelled(train, evaluation, test or evaluation, [*_passed_over([*data.train, *data.evaluation, *data.test]), *notes])
 
 
 def examples_of(task: type[Task], options: Config, references: Sequence[str], split: Split, data: LabelledSettings) -> list[Example]:
@@ -72,7 +72,7 @@ def examples_of(task: type[Task], options: Config, references: Sequence[str], sp
     for reference in references:
         before = len(found)
         found += islice(
-            _read(task, options, reference, split, data.reader_options), None if data.limit is None else data.limit - len(found)
+            read_examples(task, options, reference, split, data.reader_options), None if data.limit is None else data.limit - len(found)
         )
         if len(found) == before and (data.limit is None or before < data.limit):
             raise DataError(f"{reference} holds no example", "check that it is the right file: ssl finetune TASK --check --data FILE")
@@ -80,28 +80,47 @@ def examples_of(task: type[Task], options: Config, references: Sequence[str], sp
     return found
 
 
-def _read(task: type[Task], options: Config, reference: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Example]:
-    scheme, colon, rest = reference.partition(":")
+def read_examples(task: type[Task], options: Config, reference: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Example]:
+    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data")."""
+    scheme, colon, _ = reference.partition(":")
     if colon and scheme in registry.names("suites"):
-        part, split_name, folder = _suite_reference(reference, rest)
-        return (task.parse(options, record) for record in suite_of(scheme).records(folder, part, split_name))
+        suite, *place = _suite_reference(reference)
+        return (task.parse(options, record) for record in suite.records(*place))
     if colon and scheme in registry.names("readers"):
         return (task.parse(options, record) for record in _generated(reference, scheme, task.records, split, reader_options))
     return task.read(options, reference)
 
 
-def suite_of(name: str) -> Suite:
+def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
+    """Raises ConfigError with every mistake in its options at once."""
     cls = registry.load("suites", name)
-    return cls(cls.Options())
+    try:
+        return cls(cls.Options(**given))
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options, prefix="options"), f"ssl finetune {name} --help lists the options") from error
 
 
-def _suite_reference(reference: str, rest: str) -> tuple[str, str, Path]:
-    """ "cola/train:glue_data" -> "cola", "train", glue_data."""
+def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
+    return f"{suite}:{part}/{split}:{folder}"
+
+
+def _suite_reference(reference: str) -> tuple[Suite, Path, str, str]:
+    """ "glue:cola/train:glue_data" -> the suite, glue_data, "cola", "train"."""
+    scheme, _, rest = reference.partition(":")
     place, colon, folder = rest.partition(":")
     part, slash, split = place.partition("/")
     if not (colon and slash and part and split and folder):
         raise DataError(f"'{reference}' does not say a part, a split and a folder", "write it as in glue:cola/train:glue_data")
-    return part, split, Path(folder)
+    return suite_of(scheme, {}), Path(folder), part, split
+
+
+def _passed_over(references: Iterable[str]) -> Iterator[str]:
+    """What suites say of the rows that they leave out."""
+    suites = registry.names("suites")
+    for reference in dict.fromkeys(references):
+        if reference.partition(":")[0] in suites and ":" in reference:
+            suite, *place = _suite_reference(reference)
+            yield from suite.passed_over(*place)
 
 
 def _generated(reference: str, scheme: str, kind: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Record]:

@@ -9,6 +9,7 @@ from sslcli.data.records import Record
 from sslcli.errors import DataError, UsageError
 from sslcli.labelled import Example
 from sslcli.workflows.answering import Answerer
+from sslcli.workflows.labelling import read_examples
 
 LINE = "the command line"
 
@@ -24,8 +25,10 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
 
 
 def examples_to_answer(answerer: Answerer, reference: str) -> Iterator[Example]:
-    """Of a file in any format of the task; of standard input one a line, as soon as it is there."""
-    return _from_lines(answerer) if reference == STANDARD_INPUT else answerer.task.read(answerer.options, reference)
+    """Of a file in any format of the task, or of a suite; of standard input one a line, as soon as it is there."""
+    if reference == STANDARD_INPUT:
+        return _from_lines(answerer)
+    return read_examples(answerer.task, answerer.options, reference, "test", {})
 
 
 def _from_lines(answerer: Answerer) -> Iterator[Example]:

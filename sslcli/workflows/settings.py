@@ -101,7 +101,10 @@ class FinetuneSettings(Config):
     options: dict[str, Any] = setting({}, "options of the task (--set options.NAME=VALUE)")
     labels: tuple[str, ...] = setting((), "the answers that there are, in the order of the head's rows")
     best_by: str | None = setting(
-        None, "score that decides which checkpoint is best; the task's first when not given", "--best-by", panel="Training"
+        None,
+        "score that decides which checkpoint is best, or several (f1+accuracy: their mean); the task's first when not given",
+        "--best-by",
+        panel="Training",
     )
     model: StartSettings = StartSettings()
     adapters: AdapterSettings = AdapterSettings()
