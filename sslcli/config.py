@@ -178,9 +178,11 @@ def key_of(problem: str) -> str:
     return re.match(r"(?:there is no setting ')?([^\s:']*)", problem)[1]
 
 
-def write_yaml(settings: BaseModel) -> str:
-    """The text of a run file that reads back to equal settings."""
-    return yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+def write_yaml(settings: BaseModel, only_said: bool = False) -> str:
+    """The text of a run file that reads back to equal settings. `only_said`: without what nobody said."""
+    return yaml.dump(
+        settings.model_dump(mode="json", exclude_unset=only_said), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
+    )
 
 
 class _Dumper(yaml.SafeDumper):

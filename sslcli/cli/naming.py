@@ -73,7 +73,8 @@ def task_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
 
 
 def suite_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    return plugin_flags(_options("suites", name), name, "suite", spellings([*flags, *GLOBALS]))
+    """Options of a suite, beside the flags there are."""
+    return plugin_flags(_options("suites", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def show(run: Run) -> Report:
 
 
 def _command(run: Run) -> str:
-    return f"ssl finetune {run.objective}" if run.kind == "finetune" else "ssl pretrain"
+    return f"ssl finetune {run.objective}" if run.kind in ("finetune", "suite") else "ssl pretrain"
 
 
 def unreadable_settings(run: Run) -> str:

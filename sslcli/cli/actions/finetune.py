@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sslcli import registry
+from sslcli.cli.actions import suite
 from sslcli.cli.actions.recipes import recommended, with_recipe
-from sslcli.cli.actions.suite import run_suite
 from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
@@ -39,10 +39,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     refuse_strange_name(given.get("run.name"))
     if "task" in given:
         refuse_unknown_task(given["task"])
-    resume = resumed_folder(given, "finetune")
     layers = [*_task_layer(given), *layers_of(given, [flag for flag in command.flags if _is_setting(flag)])]
-    if given.get("task") in registry.names("suites"):
-        return run_suite(given["task"], command, given, layers, screen)
+    if suite.is_named(given):
+        return suite.run(given, layers, starts_of(given), seed_count(given) if "seeds" in given else None, screen)
+    resume = resumed_folder(given, "finetune")
     resolved = (
         resolve(FinetuneSettings, read_layer(resume / "config.yaml"), *layers) if resume else with_recipe(FinetuneSettings, layers, _recipe)
     )
@@ -62,7 +62,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
                 screen.say(line)
             screen.report(report)
             return 0
-        starts, seeds = starts_of(given), seeds_of(given, settings.training.seed)
+        starts, seeds = starts_of(given), range(settings.training.seed, settings.training.seed + seed_count(given))
         if len(starts) * len(seeds) > 1:
             return _studied(settings, starts, seeds, given, screen)
         return _alone(_started_at(settings, starts[0]) if "init" in given else settings, resume, given, screen)
@@ -79,11 +79,11 @@ def starts_of(given: Given) -> Sequence[Start]:
     return list(dict.fromkeys(names))  # type: ignore[arg-type]
 
 
-def seeds_of(given: Given, first: int) -> Sequence[int]:
+def seed_count(given: Given) -> int:
     text = given.get("seeds", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
         raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")
-    return range(first, first + int(text))
+    return int(text)
 
 
 def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen: Screen) -> int:

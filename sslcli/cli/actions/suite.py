@@ -1,12 +1,95 @@
 """`ssl finetune SUITE`: every part of a suite with one set of settings, one table, the leaderboard's files."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
-from sslcli.cli.options import Command, Given
+from sslcli import registry
+from sslcli.cli.actions.training import resumed_folder
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import AUTO, Given
+from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.engine.events import Started
+from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
-from sslcli.runfiles import Layer
+from sslcli.labelled import SuitePart
+from sslcli.runfiles import Layer, read_layer
+from sslcli.workflows.checking import check_data
+from sslcli.workflows.finetuning import dry_run, finetune
+from sslcli.workflows.runfolder import new_name
+from sslcli.workflows.running import Result
+from sslcli.workflows.runs import RUN_FILE, find_run, read_facts, runs_folder
+from sslcli.workflows.settings import FinetuneSettings, Start
+from sslcli.workflows.studying import Variant
+from sslcli.workflows.suites import SuitePlan, planned, refuse_other_settings, run_suite
 
 
-def run_suite(name: str, command: Command, given: Given, layers: Sequence[Layer], screen: Screen) -> int:
-    raise UsageError(f"{name} is not there yet")
+def is_named(given: Given) -> bool:
+    """Whether the line is about a suite, or goes on with one."""
+    if "task" in given:
+        return given["task"] in registry.names("suites")
+    return given.get("resume", AUTO) != AUTO and find_run(given["resume"]).kind == "suite"
+
+
+def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:
+    """`layers`: what the line says about settings; `seeds`: how many, None where it says nothing of them."""
+    if len(starts) > 1:
+        raise UsageError("a suite starts all its runs in one way", f"once more with --init {starts[-1]} and another --name")
+    resume = resumed_folder(given, "suite")
+    saved = [] if resume is None else [read_layer(resume / RUN_FILE)]
+    resolved = resolve(FinetuneSettings, *saved, *layers)
+    settings = resolved.settings
+    if settings.hardware.gpus is not None:
+        raise UsageError("several runs one after the other are not started on several GPUs", "leave out --gpus")
+    if "init" in given:
+        settings = settings.model_copy(update={"model": settings.model.model_copy(update={"start": starts[0]})})
+    with flags_named(resolved.sources):
+        if resume is not None:
+            refuse_other_settings(resume, settings)
+        plan = _planned(settings, given, seeds, resume)
+        if given.get("check") or given.get("dry_run"):
+            return _looked_at(plan, bool(given.get("check")), screen)
+        overwrite = bool(given.get("overwrite")) and resume is None
+        report = run_suite(plan, partial(_trained, overwrite, screen), resuming=resume is not None, overwrite=overwrite)
+    if screen.json:
+        screen.document({"event": "done", "run": str(plan.folder), "report": asdict(report)})
+    elif screen.quiet:
+        screen.line(str(plan.folder))
+    else:
+        screen.report(report)
+        screen.say(f"saved in {plan.folder}")
+    return 0
+
+
+def _planned(settings: FinetuneSettings, given: Given, seeds: int | None, resume: Path | None) -> SuitePlan:
+    """A suite that is gone on with keeps its parts, to which the line may add, and its seeds, where the line says no other number."""
+    facts = read_facts(resume) if resume is not None else {}
+    first = settings.training.seed
+    names = [*given["parts"].split(","), *facts.get("parts", [])] if "parts" in given else facts.get("parts", [])
+    seeds = seeds or facts.get("seeds", 1)
+    said = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    return planned(settings, [part.strip() for part in names if part.strip()], range(first, first + seeds), resume or said)
+
+
+def _looked_at(plan: SuitePlan, checks: bool, screen: Screen) -> int:
+    """Each part as --check or --dry-run would show it alone; nothing is written."""
+    for part in plan.parts:
+        settings = plan.settings_for(part, plan.runs(part)[0])
+        if checks:
+            report = check_data(settings)
+        else:
+            facts, report = dry_run(settings)
+            for line in header_lines(Started(None, facts, 0, 0)):
+                screen.say(line)
+        screen.report(replace(report, title=f"{part.name}: {report.title}"))
+    return 0
+
+
+def _trained(
+    overwrite: bool, screen: Screen, part: SuitePart, variant: Variant, settings: FinetuneSettings, stopper: Stopper, resume: Path | None
+) -> Result:
+    with watching(screen, f"ssl · finetune · {part.name} · seed {variant.seed}") as observe:
+        return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)

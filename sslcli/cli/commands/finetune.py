@@ -20,6 +20,7 @@ OWN = (
     Flag("init", ("--init",), "where to start, one or several: pretrained, random, shuffled-weights", "Study", metavar="X,X,..."),
     Flag("seeds", ("--seeds",), "so many runs with seeds one after the other; the median and the spread", "Study", metavar="N"),
 )
+PARTS = Flag("parts", ("--parts",), "only these parts of the suite; all whose files are there when not given", "Study", metavar="X,X,...")
 
 
 def build(words: Sequence[str]) -> Command:
@@ -27,7 +28,7 @@ def build(words: Sequence[str]) -> Command:
     resumed = [find_run(name).folder / "config.yaml" for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-")]
     name = named_task(words, resumed)
     if name in registry.names("suites"):
-        flags += suite_flags(name, flags)
+        flags += [PARTS, *suite_flags(name, [*flags, PARTS])]
     elif name:
         flags += task_flags(name, flags)
     return Command(
@@ -40,5 +41,6 @@ def build(words: Sequence[str]) -> Command:
             "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",
             "ssl finetune pos --data en.conllu --model models/bert --lora-rank 8 --seeds 5",
             "ssl finetune nli --data pairs.tsv --check",
+            "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
     )
