@@ -159,6 +159,10 @@ class Reader(ABC):
         """Settings (dotted key -> value) that were found to work for this data; they yield to a file and to flags."""
         return {}
 
+    def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
+        """The same for fine-tuning."""
+        return {}
+
 
 class PieceTrainer(ABC):
     """Learns a vocabulary of pieces."""

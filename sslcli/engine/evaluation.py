@@ -12,7 +12,6 @@ from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
 from sslcli.engine.tally import Tally
-from sslcli.labelled import Task
 
 Agree = Callable[[Work], Work]
 
@@ -63,8 +62,6 @@ def evaluate(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree)
 
 def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> tuple[Tally, dict[int, Any]]:
     """Loss of a task, and its parts by the number of their sample."""
-    task = replica.learner.learnable
-    assert isinstance(task, Task)
 
     def attempt(seen: list[Any]) -> tuple[Tally, dict[int, Any]]:
         tally, found = Tally(), {}
@@ -73,14 +70,13 @@ def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) 
             seen[:] = work.views
             parts: list[Any] = []
             for views in work.views:
-                loss, answers = task.examine(replica.learner.backbone, to_device(views, hardware.device))
+                loss, answers = replica.learner(to_device(views, hardware.device), examines=True)
                 tally.add(loss, views.counts)
                 parts += answers
             found.update(zip(work.samples, parts, strict=True))
         return tally, found
 
-    with replica.whole():
-        return _in_parts_that_fit(attempt, loader, hardware)
+    return _in_parts_that_fit(attempt, loader, hardware)
 
 
 def _in_parts_that_fit(attempt: Callable[[list[Any]], Any], loader: Loader, hardware: Hardware) -> Any:

@@ -1,6 +1,7 @@
 """The one module that the loop trains: the backbone and whatever learns on top of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,8 +21,9 @@ class Learner(nn.Module):
         self.backbone = backbone
         self.learnable = learnable
 
-    def forward(self, views: Views) -> Loss:
-        return self.learnable(self.backbone, views)
+    def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
+        """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
+        return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
 
     def groups(self) -> list[Group]:
         """The learnable's groups, then those asked for; the first that matches a name counts, and a last one matches whatever is left."""

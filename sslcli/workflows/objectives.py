@@ -44,11 +44,12 @@ def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     return "encoder" if "encoder" in common else "decoder"
 
 
-def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Settings that the data's own reader found to work for an objective or task, for the first reference with a scheme ("demo:world")."""
+def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], objective: str = "", task: str = "") -> Mapping[str, Any]:
+    """Settings that the data's own reader found to work for an objective, or for a task, for the first reference with a
+    scheme ("demo:world")."""
     for reference in references:
         scheme, colon, _ = reference.partition(":")
         if colon and scheme in registry.names("readers"):
-            data = DataSettings(reader_options=dict(reader_options))
-            return reader_of(Source(reference, scheme, ""), data).recipe(reference, name)
+            reader = reader_of(Source(reference, scheme, ""), DataSettings(reader_options=dict(reader_options)))
+            return reader.task_recipe(reference, task) if task else reader.recipe(reference, objective)
     return {}

@@ -16,8 +16,9 @@ from sslcli.engine.loading import Loader
 from sslcli.engine.place import place
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import SslError
+from sslcli.workflows.finetuning import finetune
 from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 RANK = place()[0]
 
@@ -57,7 +58,8 @@ def run(job):
         settings = {**settings, "data": {**settings["data"], "train": [job["own"][str(RANK)]]}}
     try:
         resume = Path(job["resume"]) if job.get("resume") else None
-        result = pretrain(PretrainSettings.model_validate(settings), resume=resume, observe=lambda event: None, stopper=stopper)
+        train, kind = (finetune, FinetuneSettings) if "task" in settings else (pretrain, PretrainSettings)
+        result = train(kind.model_validate(settings), resume=resume, observe=lambda event: None, stopper=stopper)
         return {"reason": result.outcome.reason, "step": result.outcome.progress.step}
     except SslError as error:
         return {"error": type(error).__name__, "message": error.message}

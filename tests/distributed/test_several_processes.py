@@ -93,6 +93,23 @@ def assert_equal_tensors(one, other):
         assert all(torch.equal(value, other[part][name]) for name, value in one[part].items())
 
 
+def finetuning(source, folder, parallel):
+    """Of questions: windows of one passage go to several ranks, and are judged together."""
+    return {
+        "settings": {
+            "task": "qa",
+            "options": {"sequence_tokens": 40, "stride": 10},
+            "model": {"source": str(source), "dropout": 0.0},
+            "adapters": {"rank": 2},
+            "data": {"reader_options": {"sentences": 100}, "limit": 60},
+            "optimizer": {"rate": 1e-2},
+            "training": {"max_steps": STEPS, "batch_size": 11, "micro_batch_size": 3, "log_every": 3, "eval_every": 4},
+            "hardware": {"device": "cpu", "parallel": parallel},
+            "run": {"folder": str(folder), "plot": False},
+        }
+    }
+
+
 def training(objective, corpus, folder, parallel):
     return {"settings": settings_for(objective, corpus, folder, parallel), "record": f"{folder}.samples"}
 
@@ -114,6 +131,7 @@ def alone(text_corpus, tmp_path_factory, module_cache):
     folder = tmp_path_factory.mktemp("alone")
     for objective in OBJECTIVES:
         assert run(training(objective, text_corpus, folder / objective, "ddp")) == {"reason": "done", "step": STEPS}
+    assert run(finetuning(folder / "mlm", folder / "answers", "ddp")) == {"reason": "done", "step": STEPS}
     return folder
 
 
@@ -131,6 +149,7 @@ def two(alone, text_corpus, tmp_path_factory):
         # Evaluation asks as well, so this falls into the evaluation after the fourth step, with a tally of one step open.
         jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 5]}
         jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
+    jobs |= {f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
     (folder / "other.txt").write_text(text_corpus.read_text() * 2)
     jobs["missing"] = {**training("mlm", text_corpus, folder / "missing", "ddp"), "own": {"1": str(folder / "nowhere.txt")}}
     jobs["other"] = {**training("mlm", text_corpus, folder / "other", "ddp"), "own": {"1": str(folder / "other.txt")}}
@@ -161,6 +180,17 @@ def test_two_processes_train_what_one_does(alone, two):
         objective = name.rpartition("-")[0]
         assert_same_course(alone / objective, folder / name)
         assert_same_samples(alone / f"{objective}.samples", folder / f"{name}.samples", 2)
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_fine_tune_as_one_does(alone, two, parallel):
+    folder, answers = two
+    assert answers[f"answers-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
+    assert_same_course(alone / "answers", folder / f"answers-{parallel}")
+    predicted = [(each / "predictions.jsonl").read_text().splitlines() for each in (alone / "answers", folder / f"answers-{parallel}")]
+    texts = [[json.loads(line)["prediction"] for line in lines] for lines in predicted]
+    assert texts[0] == texts[1]
+    assert texts[0]
 
 
 def test_four_processes_train_what_one_does(alone, four):

@@ -130,7 +130,7 @@ def _task_layer(given: Given) -> list[Layer]:
 
 
 def _recipe(said: FinetuneSettings) -> Mapping[str, Any]:
-    return recipe_for(said.data.train, said.data.reader_options, said.task)
+    return recipe_for(said.data.train, said.data.reader_options, task=said.task)
 
 
 def _is_setting(flag: Any) -> bool:

@@ -1,0 +1,191 @@
+"""`ssl finetune`, `ssl evaluate` and `ssl predict`, as a person types them, from a small model of the built-in world."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sslcli.cli.app import run
+
+WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
+QUICK = ["--max-steps", "4", "--batch-size", "8", "--eval-every", "2", "--no-plot"]
+SHAPE = ["width=16", "heads=2", "depth=1", "feedforward_width=32", "longest_tokens=64"]
+SQUAD = {
+    "version": "1.1",
+    "data": [
+        {
+            "title": "t",
+            "paragraphs": [
+                {
+                    "context": f"{name} the baker lives in {place}.",
+                    "qas": [
+                        {"id": f"{name}-{n}", "question": "where?", "answers": [{"text": place, "answer_start": len(name) + 20}]}
+                        for n in range(2)
+                    ],
+                }
+                for name, place in [("anna", "rome"), ("bob", "paris"), ("eva", "lyon"), ("max", "oslo"), ("tim", "cairo"), ("ida", "rio")]
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, module_cache):
+    """A folder with one pretraining run, a SQuAD file, and a run fine-tuned for sentiment."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "squad.json").write_text(json.dumps(SQUAD))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SSLCLI_RUNS_DIR", "runs")
+        shape = [word for each in SHAPE for word in ("-s", f"model.shape.{each}")]
+        line = ["pretrain", "--objective", "mlm", "--max-steps", "2", "--batch-size", "8", "--no-plot", *WORLD[:2], *shape]
+        assert run([*line, "--name", "first", "-q"]) == 0
+        assert run(["finetune", "sentiment", *WORLD, *QUICK, "--name", "moods", "-q"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("SSLCLI_RUNS_DIR", "runs")
+
+
+def test_the_line_of_the_readme_works_as_typed(ssl, place):
+    ended = ssl("finetune", "qa", "--data", "squad.json", *QUICK, "--name", "answers")
+    assert ended.code == 0, ended.err
+    assert "runs/first (the newest that fits; choose with --model)" in ended.err
+    assert "lead" in ended.out
+    assert "exact match" in ended.out
+    answers = json.loads((place / "runs/answers/predictions.json").read_text())
+    contexts = {qa["id"]: p["context"] for p in SQUAD["data"][0]["paragraphs"] for qa in p["qas"]}
+    assert answers
+    assert all(text in contexts[name] for name, text in answers.items())
+
+
+def test_evaluate_says_the_scores_and_holds_them_to_a_bound(ssl):
+    ended = ssl("evaluate", "sentiment", "--json", "--min", "accuracy=0")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    accuracy = next(score for score in report["scores"] if score["name"] == "accuracy")
+    assert {"majority", "chance"} <= accuracy["baselines"].keys()
+    assert 0 < accuracy["count"] <= 90
+    below = ssl("evaluate", "sentiment", "--min", "accuracy=1.01")
+    assert below.code == 3
+    assert "not at least 1.01" in below.err
+    assert ssl("evaluate", "sentiment", "--min", "accurcy=1").code == 2
+    assert ssl("evaluate", "sentiment", "--min", "accuracy").code == 2
+
+
+def test_evaluate_writes_what_it_found(ssl, place):
+    assert ssl("evaluate", "sentiment", "--out", "found", "-q").code == 0
+    lines = [json.loads(line) for line in (place / "found/predictions.jsonl").read_text().splitlines()]
+    scores = {score["name"]: score["value"] for score in json.loads((place / "found/scores.json").read_text())}
+    assert scores["accuracy"] == pytest.approx(sum(line["prediction"] == line["gold"] for line in lines) / len(lines))
+
+
+def test_predict_answers_a_text_a_file_and_a_pipe_alike(ssl, place):
+    texts = ["the apple is sweet", "the lemon is sour"]
+    typed = [json.loads(ssl("predict", "sentiment", text, "--model", "moods").out) for text in texts]
+    (place / "texts.jsonl").write_text("".join(json.dumps({"text": text, "id": text}) + "\n" for text in texts))
+    assert ssl("predict", "sentiment", "--data", "texts.jsonl", "--out", "said.jsonl").code == 0
+    read = [json.loads(line) for line in (place / "said.jsonl").read_text().splitlines()]
+    piped = subprocess.run(
+        [sys.executable, "-m", "sslcli", "predict", "sentiment"],
+        input="\n".join(texts),
+        capture_output=True,
+        text=True,
+        cwd=place,
+        check=True,
+    )
+    through = [json.loads(line) for line in piped.stdout.splitlines()]
+    assert [line["id"] for line in read] == texts
+    for one, two, three in zip(typed, read, through, strict=True):
+        assert one["prediction"] == two["prediction"] == three["prediction"]
+        assert two["confidence"] == pytest.approx(one["confidence"], abs=1e-5)
+        assert three["confidence"] == pytest.approx(one["confidence"], abs=1e-5)
+
+
+def test_predict_takes_as_many_texts_as_the_task_reads(ssl):
+    ended = ssl("predict", "sentiment", "one", "two")
+    assert (ended.code, "takes 1 text" in ended.err) == (2, True)
+    assert ssl("predict", "sentiment", "one", "--data", "texts.jsonl").code == 2
+
+
+def test_check_looks_and_trains_nothing(ssl, place):
+    before = sorted((place / "runs").iterdir())
+    ended = ssl("finetune", "qa", "--data", "squad.json", "--check")
+    assert ended.code == 0, ended.err
+    assert "examples" in ended.out
+    assert sorted((place / "runs").iterdir()) == before
+
+
+def test_dry_run_predicts_and_writes_nothing(ssl, place):
+    before = sorted((place / "runs").iterdir())
+    ended = ssl("finetune", "sentiment", *WORLD, *QUICK, "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "training time" in ended.out
+    assert sorted((place / "runs").iterdir()) == before
+
+
+def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl, place):
+    line = [
+        "finetune",
+        "sentiment",
+        *WORLD,
+        "--max-steps",
+        "4",
+        "--batch-size",
+        "8",
+        "--name",
+        "study",
+        "--compare-scratch",
+        "--seeds",
+        "2",
+    ]
+    stopped = ssl(*line, "--max-time", "0.001s")
+    assert stopped.code == 75, stopped.err
+    ended = ssl(*line, "--resume", "--max-time", "1h", "--json")
+    assert ended.code == 0, ended.err
+    last = json.loads(ended.out.splitlines()[-1])
+    assert last["runs"] == ["runs/study", "runs/study-random", "runs/study-seed43", "runs/study-random-seed43"]
+    accuracy = last["report"]["scores"][0]
+    assert {"majority", "chance", "random"} <= accuracy["baselines"].keys()
+    spread = last["report"]["tables"][0]
+    assert spread["title"] == "over the seeds"
+    assert {row[0] for row in spread["rows"]} == {"pretrained", "random"}
+    assert (place / "runs/study/plots/comparison.png").is_file()
+    # The newest model of the task is the one that began pretrained, not its control.
+    assert "runs/study-seed43 " in ssl("predict", "sentiment", "sweet").err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["sentimnt"], "did you mean 'sentiment'"),
+        ([], "which task?"),
+        (["sentiment", "--init", "rando"], "did you mean 'random'"),
+        (["sentiment", "--seeds", "0"], "--seeds must be"),
+        (["sentiment", "--model", "nowhere"], "there is no run 'nowhere'"),
+        (["qa", "--data", "missing.json"], "missing.json"),
+        (["qa", "--stridee", "3"], "no such option: --stridee"),
+        (["qa", "--data", "squad.json", "--stride", "-3"], "--stride"),
+        (["dna"], "demo:world has no symbols"),
+        (["sentiment", "--best-by", "charm"], "there is no score 'charm'"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_is_left_behind(ssl, place, words, named):
+    before = {path for path in (place / "runs").iterdir() if (path / "run.json").is_file()}
+    ended = ssl("finetune", *words, *(WORLD if words[:1] == ["sentiment"] else []), *QUICK)
+    assert ended.code == 2, ended.err
+    assert named in ended.err
+    assert "Traceback" not in ended.err
+    if "--best-by" not in words:
+        assert {path for path in (place / "runs").iterdir() if (path / "run.json").is_file()} == before
+
+
+def test_help_lists_the_options_of_the_task_on_the_line(ssl):
+    assert "--stride" in ssl("finetune", "qa", "--help").out
+    assert "--stride" not in ssl("finetune", "sentiment", "--help").out
+    assert "--class-weights" in ssl("finetune", "sentiment", "--help").out
