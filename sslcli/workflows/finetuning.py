@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sslcli.contracts import Frame
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
-from sslcli.data.sampler import Sampler
+from sslcli.data.draws import name_key
+from sslcli.data.sampler import Sampler, permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.evaluation import Agree, Judge, Judgement
 from sslcli.engine.events import Observer
@@ -24,7 +26,7 @@ from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
 from sslcli.engine.world import ALONE, World
 from sslcli.errors import ConfigError, DataError, UsageError
-from sslcli.labelled import Task
+from sslcli.labelled import Example, Task
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.caching import Say, quiet
@@ -93,7 +95,7 @@ class Finetuning:
         with torch.device("meta"):
             self.twin: Task = self.task(self.options, frame)
         self.training = EncodedSet.of(self.twin, data.train, training=True)
-        self.evaluation = EncodedSet.of(self.twin, data.evaluation, training=False)
+        self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
         if not len(self.training.samples):
             raise DataError("nothing can be learnt from the training data: every answer is cut off", "raise --seq-len")
         self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
@@ -136,7 +138,7 @@ class Finetuning:
         def judge(replica: Replica, agree: Agree) -> Judgement:
             alone = {"agree": agree} if world.size == 1 else {}
             tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
-            scores = self.task.score(self.options, self.settings.labels, predictions, self.data.evaluation)
+            scores = self.task.score(self.options, self.settings.labels, predictions, self.evaluation.examples)
             loss, terms, _ = tally.read()
             found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
             counts = {**tally.counts(), **{score.name: score.count for score in scores}}
@@ -195,6 +197,12 @@ class Finetuning:
         found = scored(answerer, self.data.train, self.data.test, self.settings.training.batch_size)
         write_evaluation(found, folder)
         return found.report
+
+
+def _drawn(examples: Sequence[Example], count: int) -> Sequence[Example]:
+    """So many of them for the evaluations on the way, always the same ones, in their order; all are scored at the end."""
+    places = permuted(np.arange(min(count, len(examples))), len(examples), name_key("evaluation"))
+    return [examples[place] for place in sorted(places.tolist())]
 
 
 def _shape(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:
