@@ -33,6 +33,7 @@ from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Plugi
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.reports import Report
 from sslcli.workflows.caching import Say
+from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
 from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
@@ -165,7 +166,13 @@ class _Run:
             self._introduce(tell, progress, found["notes"])
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
-        report = self._conclude(facts, outcome) if self.world.leads else Report()
+        report = Report()
+        if self.world.leads:
+            try:
+                with stopping_at_once():
+                    report = self._conclude(facts, outcome)
+            except Stopping as stop:  # all is trained; a resume concludes again
+                outcome = Outcome(stop.reason, progress)
         self.world.gather([0.0])  # a rank that ended before would make torchrun and srun end the one that still writes
         return Result(self.folder, outcome, report)
 

@@ -1,5 +1,6 @@
 """`ssl finetune TASK`: the line's settings, one run or a study of several, and how it ended."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -17,6 +18,7 @@ from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.engine.events import Started
 from sslcli.engine.place import place
+from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.checking import check_data
@@ -100,8 +102,10 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
     if settings.hardware.gpus is not None:
         raise UsageError("several runs one after the other are not started on several GPUs", "leave out --gpus, or make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    most_seconds = settings.training.max_time
+    deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
-    for each in study(list(variants(base, starts, seeds)), partial(_variant, settings, given, screen)):
+    for each in study(list(variants(base, starts, seeds)), partial(_variant, settings, given, screen, deadline)):
         if not refuse_unfinished(each.result, f"the same command with --name {base.name}", screen):
             return 0
         ended.append(each)
@@ -114,11 +118,12 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
     return 0
 
 
-def _variant(settings: FinetuneSettings, given: Given, screen: Screen, variant: Variant) -> Result:
-    own = settings_of(variant, settings)
+def _variant(settings: FinetuneSettings, given: Given, screen: Screen, deadline: float | None, variant: Variant) -> Result:
+    """`deadline`: when --max-time, which is that of the whole study, is over."""
+    own, stopper = settings_of(variant, settings), Stopper(None if deadline is None else deadline - time.monotonic())
     resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None
     with watching(screen, f"ssl · finetune · {settings.task} · {variant.start} · seed {variant.seed}") as observe:
-        return finetune(own, resume=resumes, overwrite=bool(given.get("overwrite")), observe=observe)
+        return finetune(own, resume=resumes, overwrite=bool(given.get("overwrite")), observe=observe, stopper=stopper)
 
 
 def _started_at(settings: FinetuneSettings, start: Start) -> FinetuneSettings:
