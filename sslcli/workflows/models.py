@@ -35,7 +35,7 @@ from sslcli.runfiles import read_layer
 from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.runs import Run, all_runs, find_run, runs_folder
+from sslcli.workflows.runs import PRETRAINED, Run, all_runs, find_run, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 
@@ -83,7 +83,7 @@ def newest_finetuned(task: str) -> Run:
     wanted = registry.load("tasks", task)
     for found in all_runs():
         learnt = found.kind == "finetune" and found.objective in registry.names("tasks") and registry.load("tasks", found.objective)
-        if learnt is wanted and found.facts.get("start") == "pretrained" and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
+        if learnt is wanted and found.facts.get("start") == PRETRAINED and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
             return found
     raise UsageError(
         f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"

@@ -15,6 +15,7 @@ from sslcli.runfiles import read_layer
 
 LATEST = "@latest"
 RUN_FILE = "config.yaml"
+PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def find_run(reference: str) -> Run:
         if not fitting:
             of_kind = f" of {kind}" if kind else ""
             raise UsageError(f"there is no run{of_kind} in {runs_folder()} yet", "make one: ssl pretrain --objective mlm")
-        return fitting[0]
+        # Asked for by what it learnt, a model is meant, and not the control that began with random weights.
+        return next((run for run in fitting if kind and run.facts.get("start", PRETRAINED) == PRETRAINED), fitting[0])
     exact = [run for run in everyone if run.name == reference]
     fitting = exact or [run for run in everyone if reference and run.name.startswith(reference)]
     if len(fitting) == 1:

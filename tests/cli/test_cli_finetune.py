@@ -158,6 +158,7 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
     assert (place / "runs/study/plots/comparison.png").is_file()
     # The newest model of the task is the one that began pretrained, not its control.
     assert "runs/study-seed43 " in ssl("predict", "sentiment", "sweet").err
+    assert json.loads(ssl("runs", "show", "@latest:sentiment", "--json").out)["name"] == "study-seed43"
 
 
 @pytest.mark.parametrize(

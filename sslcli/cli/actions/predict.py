@@ -1,5 +1,6 @@
 """`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -25,6 +26,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     texts = [given[key] for key in ("first", "second") if key in given]
     if texts and "data" in given:
         raise UsageError("a text and --data are two things to answer", "give one of them")
+    if not texts and "data" not in given and sys.stdin.isatty():
+        raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
     answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
     draws = bool(texts) and screen.out.is_terminal and not screen.json
