@@ -36,7 +36,8 @@ JOBS = {
         Job("dna", "dna/train.jsonl", "dna/dev.jsonl", 128, steps=120, batch=16, rate=2e-4, tests=500),
     )
 }
-SPEED_STEPS, SPEED_TESTS = 16, 8
+SPEED_STEPS, SPEED_TESTS, SETTLING_STEPS = 16, 8, 2
+MAIN_SCORES = ("accuracy", "macro f1", "f1", "exact match")
 SIDES = ("ours", "longest", "grouped", "max")
 
 
@@ -52,15 +53,15 @@ def trainings(material: Material, job: Job, sides: Sequence[str], one_epoch: boo
 
 
 def measure_speed(material: Material, job: Job, given: argparse.Namespace) -> None:
-    """Rounds of all sides forth and back, after one that is not counted."""
+    """Rounds of all sides forth and back, after a few steps of each that are not counted."""
     job = replace(job, steps=given.steps or SPEED_STEPS, tests=SPEED_TESTS)
+    for train in trainings(material, replace(job, steps=SETTLING_STEPS), given.sides or SIDES, one_epoch=True).values():
+        train()
     sides = trainings(material, job, given.sides or SIDES, one_epoch=True)
     fits: dict[str, list[Fit]] = {side: [] for side in sides}
-    for number in range(given.rounds + 1):
-        for side in list(sides)[:: 1 if number % 2 else -1]:
-            fit = sides[side]()
-            if number:
-                fits[side].append(fit)
+    for number in range(given.rounds):
+        for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
+            fits[side].append(sides[side]())
     print(f"{title(job)}, {fits['ours'][0].tokens:,} tokens a round")
     for side, taken in fits.items():
         speeds = [fit.tokens / seconds_of(fit, given) for fit in taken]
@@ -82,9 +83,6 @@ def compare_scores(material: Material, job: Job, given: argparse.Namespace) -> N
         seconds = f"{fit.seconds:,.0f} s ({fit.processor_seconds:,.0f} of processor)"
         print(f"  {side:8s} {told}   {seconds}, {fit.tokens:,} tokens, {fit.tokens / seconds_of(fit, given):,.0f} tokens/s", flush=True)
         note(given, job, {side: asdict(fit)})
-
-
-MAIN_SCORES = ("accuracy", "macro f1", "f1", "exact match")
 
 
 def title(job: Job) -> str:
@@ -109,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", default=list(JOBS), metavar="TASK", help=", ".join(JOBS))
     parser.add_argument("--speed", action="store_true", help="a few steps of every side, round by round, without scores")
-    parser.add_argument("--rounds", type=int, default=3, help="of --speed, after one that is not counted")
+    parser.add_argument("--rounds", type=int, default=3, help="of --speed")
     parser.add_argument("--steps", type=int, help=f"instead of those of each task; {SPEED_STEPS} with --speed")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--examples", type=int, help="train on no more than these")
