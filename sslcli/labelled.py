@@ -65,7 +65,6 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
-    typed: ClassVar[tuple[str, ...]] = ("text",)  # columns of a record that is typed on a line, or between tabs
 
     @property
     def sequence_tokens(self) -> int:
@@ -78,6 +77,11 @@ class Task(Learnable[V]):
                 f"use --seq-len {shape.longest_tokens} or less",
             )
         return wanted
+
+    @classmethod
+    def typed(cls, options: Config) -> tuple[str, ...]:
+        """Columns of a record that is typed on a line, or between tabs."""
+        return ("text",)
 
     @classmethod
     @abstractmethod

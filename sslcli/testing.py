@@ -1,4 +1,4 @@
-"""For plugin authors: a tiny world to try an objective in, and the checks that every objective must pass.
+"""For plugin authors: a tiny world to try a plugin in, and the checks that every objective and every task must pass.
 
 import pytest
 from sslcli.testing import CHECKS, check_one
@@ -6,27 +6,39 @@ from sslcli.testing import CHECKS, check_one
 @pytest.mark.parametrize("check", CHECKS)
 def test_conformance(check):
     check_one(MyObjective, check)
+
+Of a task the checks are TASK_CHECKS. It is tried on generated records of its kind ("texts", "pairs", "words", "questions",
+"sequences"); a task of another kind gives `examples`, eight or more, each with a gold answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sslcli.config import Config
-from sslcli.conformance.bench import FEATURES, Bench, architectures, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
-from sslcli.conformance.checks import CHECKS
+from sslcli.conformance.bench import Bench, TaskBench, architectures
+from sslcli.conformance.objectives import CHECKS
+from sslcli.conformance.records import tiny_records
+from sslcli.conformance.tasks import TASK_CHECKS
+from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
 from sslcli.contracts import Objective
 from sslcli.errors import CheckError
+from sslcli.labelled import Example, Task
 
 __all__ = [
     "CHECKS",
     "FEATURES",
+    "TASK_CHECKS",
     "Bench",
     "Finding",
+    "TaskBench",
     "check_objective",
     "check_one",
+    "check_task",
     "corpus_in_memory",
     "tiny_corpus",
     "tiny_frame",
+    "tiny_records",
     "tiny_tokenizer",
 ]
 
@@ -40,18 +52,35 @@ class Finding:
     detail: str = ""
 
 
-def check_one(cls: type[Objective], check: str, options: Config | None = None) -> None:
-    """Raises CheckError where the objective does not hold to `check`, on any kind of Transformer that it can use."""
+def check_one(
+    cls: type[Objective] | type[Task], check: str, options: Config | None = None, examples: Sequence[Example] | None = None
+) -> None:
+    """Raises CheckError where the plugin does not hold to `check`, on any kind of Transformer that it can use.
+
+    `check` is one of CHECKS for an objective, of TASK_CHECKS for a task; `examples` are for a task.
+    """
     for architecture in architectures(cls):
-        CHECKS[check](Bench.of(cls, options, architecture))
+        if issubclass(cls, Task):
+            TASK_CHECKS[check](TaskBench.of(cls, options, architecture, examples))
+        else:
+            CHECKS[check](Bench.of(cls, options, architecture))
 
 
 def check_objective(cls: type[Objective], options: Config | None = None) -> Sequence[Finding]:
     """All checks; whatever a plugin raises is a finding, never an error."""
+    return _findings(CHECKS, lambda check: check_one(cls, check, options))
+
+
+def check_task(cls: type[Task], examples: Sequence[Example] | None = None, options: Config | None = None) -> Sequence[Finding]:
+    """All checks on examples with gold answers, on generated ones where none are given; whatever is raised is a finding."""
+    return _findings(TASK_CHECKS, lambda check: check_one(cls, check, options, examples))
+
+
+def _findings(checks: Mapping[str, Any], hold: Callable[[str], None]) -> Sequence[Finding]:
     findings = []
-    for check in CHECKS:
+    for check in checks:
         try:
-            check_one(cls, check, options)
+            hold(check)
         except CheckError as error:
             findings.append(Finding(check, False, error.message + (f" ({error.hint})" if error.hint else "")))
         except Exception as error:  # a stranger's code: anything may come

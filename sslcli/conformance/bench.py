@@ -1,150 +1,72 @@
-"""A small world for a plugin to be tried in: generated data, a tiny Transformer, and the steps that the loop takes."""
+"""Objectives and tasks with their data on a tiny Transformer, as the loop would have them."""
 
-import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import tokenizers
 import torch
 
 from sslcli.config import Config
-from sslcli.contracts import Frame, Loss, Objective, Views
+from sslcli.conformance.records import tiny_records
+from sslcli.conformance.tiny import tiny_corpus, tiny_frame
+from sslcli.contracts import Frame, Learnable, Loss, Objective, Views
 from sslcli.core.initialize import initialize
-from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
-from sslcli.data.batches import Batch, collate
+from sslcli.data.batches import Batch, Sample, collate
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
-from sslcli.data.draws import Draws, mix
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.draws import Draws
 from sslcli.engine.learner import Learner
+from sslcli.errors import CheckError
+from sslcli.labelled import Encoded, Example, Prediction, Task
 
-FEATURES = 8  # of every item of a tiny array document
-SEQUENCE_TOKENS = 32
-DOCUMENTS = 48
-SUBJECTS = ("cat", "dog", "bird", "fish", "horse", "mouse")
-VERBS = ("sees", "likes", "follows")
-PLACES = ("garden", "house", "river", "forest")
-SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PIECES = ("gar", "##den", "for", "##est", "hor", "##se", "ri", "##ver")  # so that some words have two
-
-
-def tiny_texts() -> list[list[str]]:
-    """Documents of three to five sentences about one animal; what it does, and where, depends on what it is."""
-    texts = []
-    for number in range(DOCUMENTS):
-        draw = [int(value) % 60 for value in mix(number, np.arange(16))]
-        subject, length = number % len(SUBJECTS), 3 + draw[0] % 3
-        texts.append(
-            [
-                f"the {SUBJECTS[subject]} {VERBS[subject % 3]} the {SUBJECTS[draw[2 * i + 1] % 6]}"
-                f" in the {PLACES[(subject + draw[2 * i + 2] % 2) % 4]} ."
-                for i in range(length)
-            ]
-        )
-    return texts
-
-
-@cache
-def tiny_tokenizer() -> Tokenizer:
-    """Word pieces for the tiny texts; three of its words have two pieces."""
-    words = {word for text in tiny_texts() for sentence in text for word in sentence.split()}
-    whole = sorted(words - {"garden", "forest", "horse", "river"})
-    vocabulary = {piece: number for number, piece in enumerate((*SPECIALS, *PIECES, *whole))}
-    model = tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]")
-    library = tokenizers.Tokenizer(model)
-    library.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    library.decoder = tokenizers.decoders.WordPiece()
-    library.add_special_tokens(list(SPECIALS))
-    return Tokenizer(library)
-
-
-def corpus_in_memory(
-    documents: Sequence[Sequence[np.ndarray]],
-    *,
-    modality: Modality = "text",
-    sequence_tokens: int = SEQUENCE_TOKENS,
-    unit: Literal["fill", "sentence"] = "fill",
-    bytes_of: Sequence[int] | None = None,
-    language_of: Sequence[int] | None = None,
-) -> Corpus:
-    """A corpus without files. Every document is a list of sentences, each its tokens (or one array, its rows).
-
-    `bytes_of` each sentence: one a token where not given. `language_of` each document: all of language 0.
-    """
-    sentences = [sentence for document in documents for sentence in document]
-    sizes = [len(sentence) for sentence in sentences]
-    shard = np.concatenate(sentences)
-    languages = np.zeros(len(documents), dtype=np.int64) if language_of is None else np.asarray(language_of)
-    ends = np.cumsum([0, *(len(document) for document in documents)])
-    return Corpus(
-        folder=Path("memory"),
-        modality=modality,
-        sequence_tokens=sequence_tokens,
-        unit=unit,
-        languages=tuple(f"language {number}" for number in range(int(languages.max()) + 1)),
-        fingerprint=hashlib.blake2b(shard.tobytes(), digest_size=16).hexdigest(),
-        sentences=np.cumsum([0, *sizes]),
-        documents=ends,
-        spans=np.stack([np.arange(len(documents)), ends[:-1], ends[1:]], axis=1),
-        _bytes=np.cumsum([0, *(sizes if bytes_of is None else bytes_of)]),
-        _language_of=languages,
-        _shards=(shard,),
-    )
-
-
-def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: Literal["fill", "sentence"] = "fill") -> Corpus:
-    """The tiny texts; or arrays [items, FEATURES], images as [8, 8, 3]."""
-    if modality != "text":
-        arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
-        return corpus_in_memory(arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit)
-    texts = tiny_texts()
-    return corpus_in_memory(
-        [tiny_tokenizer().encode_batch(text) for text in texts],
-        sequence_tokens=sequence_tokens,
-        unit=unit,
-        bytes_of=[len(sentence.encode()) for text in texts for sentence in text],
-    )
-
-
-def tiny_array(document: int, modality: Modality) -> np.ndarray:
-    """float32: a sum of two waves with phases of the document's own."""
-    phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
-    length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
-    items, features = np.arange(length)[:, None], np.arange(width)[None, :]
-    values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(np.float32)
-    return values.reshape(8, 8, 3) if modality == "images" else values
-
-
-def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "text") -> Frame:
-    """Two layers of width 32 without dropout; no tokenizer where the data is arrays."""
-    tokenizer = tiny_tokenizer() if modality == "text" else None
-    shape = TransformerSettings(
-        architecture=architecture,
-        vocabulary=0 if tokenizer is None else tokenizer.size,
-        width=32,
-        depth=2,
-        heads=2,
-        feedforward_width=64,
-        longest_tokens=64,
-        norm_place="post" if architecture == "encoder" else "pre",
-        segments=2 if architecture == "encoder" else 0,
-        initial_deviation=0.1,
-    )
-    return Frame(shape, tokenizer)
+FEWEST_EXAMPLES = 8
 
 
 @dataclass(frozen=True)
-class Bench:
+class LearnableBench(ABC):
+    """A learnable and what it is born with; a kind of learnable says where its samples come from."""
+
+    cls: type[Learnable]
+    options: Config
+    frame: Frame
+
+    @abstractmethod
+    def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
+        """Of these samples, counted on from the first where there are fewer."""
+
+    def learner(self, seed: int = 0) -> Learner:
+        """With initial weights out of `seed`, and begun."""
+        backbone, learnable = Transformer(self.frame.architecture), self.cls(self.options, self.frame)
+        generator = torch.Generator().manual_seed(seed)
+        initialize(backbone, generator)
+        initialize(learnable, generator)
+        with torch.no_grad():
+            learnable.begin(backbone)
+        return Learner(backbone, learnable)
+
+    def twin(self) -> Learnable:
+        """The learnable as the loader has it: on the meta device, where a parameter has no value to be read."""
+        with torch.device("meta"):
+            return self.cls(self.options, self.frame)
+
+    def views(self, numbers: Sequence[int], epoch: int = 0) -> Views:
+        return self.twin().views(self.batch(numbers, epoch), Draws(0, epoch))
+
+    def total(self, loss: Loss, views: Views) -> torch.Tensor:
+        """What the loop minimises, for a batch that is one micro-batch."""
+        return sum(value / views.counts[term] for term, value in loss.sums.items() if views.counts[term])
+
+
+@dataclass(frozen=True)
+class Bench(LearnableBench):
     """One objective with its data, as the loop would have it."""
 
     cls: type[Objective]
-    options: Config
-    frame: Frame
     corpus: Corpus
     rows: np.ndarray
     lengths: np.ndarray
@@ -158,33 +80,66 @@ class Bench:
         rows, lengths = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("values", "lengths"))
         return cls(objective, options, frame, corpus, rows, lengths)
 
-    def learner(self, seed: int = 0) -> Learner:
-        """With initial weights out of `seed`, and begun."""
-        backbone, objective = Transformer(self.frame.architecture), self.cls(self.options, self.frame)
-        generator = torch.Generator().manual_seed(seed)
-        initialize(backbone, generator)
-        initialize(objective, generator)
-        with torch.no_grad():
-            objective.begin(backbone)
-        return Learner(backbone, objective)
-
-    def twin(self) -> Objective:
-        """The objective as the loader has it: on the meta device, where a parameter has no value to be read."""
-        with torch.device("meta"):
-            return self.cls(self.options, self.frame)
-
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         twin, draws = self.twin(), Draws(0, epoch)
         numbers = [int(number) % len(self.rows) for number in numbers]
         return collate(numbers, [twin.sample(self.corpus, self.rows[number], draws.sample(number)) for number in numbers])
 
-    def views(self, numbers: Sequence[int], epoch: int = 0) -> Views:
-        return self.twin().views(self.batch(numbers, epoch), Draws(0, epoch))
 
-    def total(self, loss: Loss, views: Views) -> torch.Tensor:
-        """What the loop minimises, for a batch that is one micro-batch."""
-        return sum(value / views.counts[term] for term, value in loss.sums.items() if views.counts[term])
+@dataclass(frozen=True)
+class TaskBench(LearnableBench):
+    """One task with labelled examples, its options settled and its labels found as the workflow does."""
+
+    cls: type[Task]
+    given: Config
+    examples: Sequence[Example]
+
+    @classmethod
+    def of(cls, task: type[Task], options: Config | None, architecture: Architecture, examples: Sequence[Example] | None) -> "TaskBench":
+        """With generated examples where none are given. Raises CheckError where there are too few, or none of the task's kind."""
+        given = task.Options() if options is None else options
+        if examples is None:
+            examples = [task.parse(given, record) for record in tiny_records(task.records)]
+        if len(examples) < FEWEST_EXAMPLES or any(example.gold is None for example in examples):
+            raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a gold answer")
+        frame = tiny_frame(architecture)
+        settled = task.settle(given, examples, frame.tokenizer)
+        return cls(task, settled, replace(frame, labels=list(task.labels(settled, examples))), given, examples)
+
+    @cached_property
+    def samples(self) -> Sequence[Sample]:
+        """What is trained on."""
+        return [sample for encoded in self.twin().encode(self.examples, True) for sample in encoded.samples]
+
+    def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
+        numbers = [int(number) % len(self.samples) for number in numbers]
+        return collate(numbers, [self.samples[number] for number in numbers])
+
+    def unlabelled(self) -> Sequence[Example]:
+        return [replace(example, gold=None) for example in self.examples]
+
+    def views_of(self, samples: Sequence[Sample]) -> Views:
+        return self.twin().views(collate(range(len(samples)), samples), Draws(0, 0))
+
+    def encoded(self, examples: Sequence[Example], training: bool = False) -> Sequence[Encoded]:
+        return list(self.twin().encode(examples, training))
+
+    @torch.no_grad()
+    def parts(self, learner: Learner, samples: Sequence[Sample]) -> Sequence[Any]:
+        """One a sample, all in one batch."""
+        return learner.eval().learnable.predict(learner.backbone, self.views_of(samples)) if samples else []
+
+    def predictions(self, learner: Learner, examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
+        """One an example; `together` or each sample in a batch of its own."""
+        encoded = self.encoded(examples)
+        samples = [sample for each in encoded for sample in each.samples]
+        batches = [samples] if together else [[sample] for sample in samples]
+        parts = iter([part for batch in batches for part in self.parts(learner, batch)])
+        return [
+            learner.learnable.merge(example, each, [next(parts) for _ in each.samples])
+            for example, each in zip(examples, encoded, strict=True)
+        ]
 
 
-def architectures(objective: type[Objective]) -> Iterator[Architecture]:
-    yield from sorted(objective.needs)
+def architectures(learnable: type[Learnable]) -> Iterator[Architecture]:
+    yield from sorted(learnable.needs)

@@ -16,7 +16,7 @@ LINE = "the command line"
 
 def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
     """Raises UsageError where the task takes another number of texts."""
-    wanted = answerer.task.typed
+    wanted = answerer.task.typed(answerer.options)
     if len(texts) != len(wanted):
         raise UsageError(
             f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
@@ -37,7 +37,7 @@ def _from_lines(answerer: Answerer) -> Iterator[Example]:
         if not line.strip():
             continue
         where = Where("standard input", number)
-        yield answerer.task.parse(answerer.options, Record(where, _values(line, answerer.task.typed, where)))
+        yield answerer.task.parse(answerer.options, Record(where, _values(line, answerer.task.typed(answerer.options), where)))
 
 
 def _values(line: str, columns: Sequence[str], where: Where) -> dict[str, object]:

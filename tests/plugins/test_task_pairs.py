@@ -6,7 +6,7 @@ from sslplugins.tasks.pairs import Pairs
 from task_bench import TaskBench, record
 
 from sslcli.api import DataError, Frame, Tokenizer, UsageError
-from sslcli.conformance.bench import SUBJECTS
+from sslcli.conformance.tiny import SUBJECTS
 from sslcli.testing import tiny_frame, tiny_tokenizer
 
 

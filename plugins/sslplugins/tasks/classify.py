@@ -14,6 +14,10 @@ class Classify(SequenceTask):
     records = "texts"
 
     @classmethod
+    def typed(cls, options: Config) -> tuple[str, ...]:
+        return (options.text_field or TEXTS[0],)
+
+    @classmethod
     def parse(cls, options: Config, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else TEXTS
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)

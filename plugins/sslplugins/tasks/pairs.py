@@ -29,6 +29,10 @@ class Pairs(SequenceTask):
             raise UsageError("two texts need a separator between them, and the tokenizer has none", "use a model with one, such as BERT's")
 
     @classmethod
+    def typed(cls, options: Options) -> tuple[str, ...]:
+        return (options.first_field, options.second_field) if options.first_field and options.second_field else TEXTS[0]
+
+    @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
         texts = tuple(record.text(column, may_be_empty=True) for column in _columns(options, record))
         example = cls.example(options, record, texts, ANSWERS)

@@ -89,7 +89,6 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
-    typed = ("question", "context")
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -109,6 +108,10 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
     def sequence_tokens(self) -> int:
         longest = super().sequence_tokens
         return longest if self.options.sequence_tokens else min(longest, USUAL_TOKENS)
+
+    @classmethod
+    def typed(cls, options: Options) -> tuple[str, ...]:
+        return ("question", "context")
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:

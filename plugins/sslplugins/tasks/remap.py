@@ -60,6 +60,10 @@ class Remap(SequenceTask):
     records = "sequences"
 
     @classmethod
+    def typed(cls, options: Options) -> tuple[str, ...]:
+        return (options.text_field or SEQUENCES[0],)
+
+    @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else SEQUENCES
         symbols = "".join(record.text(*columns).split()).upper()  # lower case marks repeats in genomes: the letter is the same

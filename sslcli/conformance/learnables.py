@@ -1,40 +1,35 @@
-"""What every objective must hold to, each as one check that a stranger's plugin goes through like a built-in one.
+"""What whatever the one loop trains must hold to, an objective or a task, each as one check.
 
-A check is a function of a Bench; it raises CheckError where something does not hold.
+A check is a function of a LearnableBench; it raises CheckError where something does not hold.
 """
 
 import ast
 import inspect
 import math
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
-import numpy as np
 import torch
 from pydantic import ValidationError
 from torch import Tensor
 
 from sslcli.config import Config, flags_of, leaves
-from sslcli.conformance.bench import Bench
+from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
 from sslcli.contracts import Loss, Views
-from sslcli.data.arrangements import ARRANGEMENTS
 from sslcli.data.draws import Draws
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.errors import CheckError
-from sslcli.workflows.settings import PretrainSettings
 
 TOLERANCE = 2e-4  # relative, of sums in float32 whose order differs
 EIGHT = range(8)
 EXAMPLES, MOST_STEPS, LEARNT = 32, 200, 0.3
-COMMAND_FLAGS = frozenset(
-    {spelling for _, field in leaves(PretrainSettings) for flag in flags_of(field) for spelling in flag.split("/")}
-    | {"--config", "--set", "--json", "--quiet", "--verbose", "--debug", "--no-color", "--help", "--resume", "--overwrite", "--dry-run"}
-    | {"--show-batch"}
-)
+OWN_FLAGS = frozenset(
+    {"--config", "--set", "--json", "--quiet", "--verbose", "--debug", "--no-color", "--help", "--resume", "--overwrite", "--dry-run"}
+)  # of every command that trains
 
 
 def demand(condition: bool, message: str, hint: str = "") -> None:
@@ -42,17 +37,7 @@ def demand(condition: bool, message: str, hint: str = "") -> None:
         raise CheckError(message, hint)
 
 
-def declarations(bench: Bench) -> None:
-    """summary, needs, reads, arranges and Options are what the contract says."""
-    cls = bench.cls
-    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
-    demand(bool(cls.reads) and cls.reads <= {"text", "images", "sound", "table"}, f"reads is {set(cls.reads)}", "name modalities")
-    demand(cls.arranges in ARRANGEMENTS, f"arranges is '{cls.arranges}'", f"choose one of {', '.join(ARRANGEMENTS)}")
-    demand(issubclass(cls.Options, Config), "Options is no Config", "write class Options(Config)")
-
-
-def imports(bench: Bench) -> None:
+def imports(bench: LearnableBench) -> None:
     """Of sslcli, only sslcli.api and sslcli.testing are imported."""
     tree = ast.parse(inspect.getsource(sys.modules[bench.cls.__module__]))
     named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
@@ -61,7 +46,7 @@ def imports(bench: Bench) -> None:
     demand(not inner, f"it imports {', '.join(inner)}", "import from sslcli.api, which is kept stable")
 
 
-def options(bench: Bench) -> None:
+def options(bench: LearnableBench) -> None:
     """Defaults are valid; settings survive JSON; unknown keys are refused; nothing can be changed afterwards."""
     cls, given = bench.cls.Options, bench.options
     demand(cls.model_validate_json(given.model_dump_json()) == given, "options written as JSON read back as others")
@@ -74,42 +59,29 @@ def options(bench: Bench) -> None:
     demand(bool(cls.model_config.get("frozen")), "Options can be changed", "leave model_config alone")
 
 
-def option_flags(bench: Bench) -> None:
+def flags_of_command(settings: type[Config], *own: str) -> frozenset[str]:
+    """Every spelling that a command with these settings takes for itself."""
+    return OWN_FLAGS | {*own} | {spelling for _, field in leaves(settings) for flag in flags_of(field) for spelling in flag.split("/")}
+
+
+def refuse_taken_flags(options: type[Config], taken: frozenset[str]) -> None:
     """Every option is described, and none takes a flag of the command."""
-    for name, field in leaves(bench.cls.Options):
+    for name, field in leaves(options):
         demand(bool(field.description), f"option {name} has no description", 'write it as setting(default, "what it does")')
         flags = flags_of(field) or (f"--{name.replace('_', '-').replace('.', '-')}",)
-        taken = COMMAND_FLAGS & {spelling for flag in flags for spelling in flag.split("/")}
-        demand(not taken, f"option {name} takes the command's flag {', '.join(sorted(taken))}", "give it another name")
+        double = taken & {spelling for flag in flags for spelling in flag.split("/")}
+        demand(not double, f"option {name} takes the command's flag {', '.join(sorted(double))}", "give it another name")
 
 
-def rows(bench: Bench) -> None:
-    """arrange gives the same int64 rows every time, and the lengths that the samples have."""
-    again = [chunk.values for chunk in bench.cls(bench.options, bench.frame).arrange(bench.corpus)]
-    demand(bench.rows.dtype == np.int64 and bench.rows.ndim == 2, "rows are not int64 [n, k]")
-    demand(len(bench.rows) == len(bench.lengths) > 0, "there is not one length for every row")
-    demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "draw random numbers in sample")
-
-
-def samples(bench: Bench) -> None:
-    """A sample is a pure function of its number: the same in any order and company."""
-    forward, backward = bench.batch(EIGHT), bench.batch(range(7, -1, -1))
-    for index in EIGHT:
-        one = bench.batch([index])
-        for batch, place in ((forward, index), (backward, 7 - index)):
-            part = slice(*batch.starts[place : place + 2])
-            data = (batch.tokens if batch.tokens is not None else batch.rows)[part]
-            same = np.array_equal(data, one.tokens if one.tokens is not None else one.rows)
-            demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
-            for name, values in batch.fields.items():
-                demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
-
-
-def pure_views(bench: Bench) -> None:
+def pure_views(bench: LearnableBench) -> None:
     """views on a meta-device twin is a pure function of batch and draws, and leaves both and all global state alone."""
     batch, draws = bench.batch(EIGHT), Draws(0, 0)
     before, generators = copied(batch), global_generators()
-    first, second = bench.twin().views(batch, draws), bench.twin().views(batch, draws)
+    try:
+        first, second = bench.twin().views(batch, draws), bench.twin().views(batch, draws)
+    except RuntimeError as error:  # torch's word for a value that is asked for on the meta device
+        problem = f"views fails on the loader's twin, which is without weights: {error}"
+        raise CheckError(problem, "read parameters and buffers in forward") from error
     demand(equal(batch, before), "views writes into its batch", "copy an array before changing it")
     demand(equal(generators, global_generators()), "views draws from a global generator", "draw from `draws`")
     demand(equal(first, second), "views differ from call to call", "draw from `draws`, which is keyed by sample and purpose")
@@ -117,7 +89,7 @@ def pure_views(bench: Bench) -> None:
     demand(not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)), "views hold tensors without values")
 
 
-def counts(bench: Bench) -> None:
+def counts(bench: LearnableBench) -> None:
     """Every summed term has its count, a whole number of 0 or more, known before forward."""
     views = bench.views(EIGHT)
     loss = bench.learner()(views)
@@ -128,7 +100,7 @@ def counts(bench: Bench) -> None:
         demand(value.ndim == 0 and value.dtype.is_floating_point, f"the sum of '{term}' is not one floating-point number")
 
 
-def forward(bench: Bench) -> None:
+def forward(bench: LearnableBench) -> None:
     """forward is deterministic and finite, and writes nothing."""
     learner, views, generators = bench.learner(), bench.views(EIGHT), global_generators()
     state, given = copied(learner.state_dict()), copied(views)
@@ -141,8 +113,8 @@ def forward(bench: Bench) -> None:
     demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
 
 
-def gradients(bench: Bench) -> None:
-    """They reach every layer of the backbone and every trained parameter of the objective."""
+def gradients(bench: LearnableBench) -> None:
+    """They reach every layer of the backbone and every trained parameter on top of it."""
     learner, views = bench.learner(), bench.views(range(EXAMPLES))
     bench.total(learner(views), views).backward()
     without = [name for name, value in learner.learnable.named_parameters() if value.requires_grad and value.grad is None]
@@ -152,7 +124,7 @@ def gradients(bench: Bench) -> None:
         demand(reached, f"no gradient reaches layer {layer} of the backbone", "read the backbone's hidden states in the loss")
 
 
-def groups(bench: Bench) -> None:
+def groups(bench: LearnableBench) -> None:
     """Every group matches a parameter."""
     learner = bench.learner()
     names = [name for name, _ in learner.named_parameters()]
@@ -161,24 +133,24 @@ def groups(bench: Bench) -> None:
         demand(found, f"group '{group.match}' matches no parameter", 'names begin with "backbone." or "learnable."')
 
 
-def micro_batches(bench: Bench) -> None:
+def micro_batches(bench: LearnableBench) -> None:
     """One batch equals its parts: sums, counts, metrics and gradients add up, whatever stands beside a sample."""
     if bench.cls.couples:
         return
     whole = _measured(bench, [EIGHT])
     for parts in ([range(4), range(4, 8)], [[index] for index in EIGHT]):
-        _demand_close(whole, _measured(bench, parts), f"one batch differs from {len(parts)} micro-batches")
+        demand_close(whole, _measured(bench, parts), f"one batch differs from {len(parts)} micro-batches")
 
 
-def order(bench: Bench) -> None:
+def order(bench: LearnableBench) -> None:
     """The order of the samples in a batch changes nothing."""
-    _demand_close(_measured(bench, [EIGHT]), _measured(bench, [range(7, -1, -1)]), "the samples' order changes the loss")
+    demand_close(_measured(bench, [EIGHT]), _measured(bench, [range(7, -1, -1)]), "the samples' order changes the loss")
 
 
-def state(bench: Bench) -> None:
+def state(bench: LearnableBench) -> None:
     """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss."""
     learner, views = bench.learner(), bench.views(EIGHT)
-    _train(bench, learner, views, steps=3)
+    train(bench, learner, views, steps=3)
     fresh = bench.learner(seed=1)
     fresh.load_state_dict(copied(learner.state_dict()))
     learner.eval()
@@ -187,24 +159,21 @@ def state(bench: Bench) -> None:
     demand(same, "a fresh instance with the same state_dict gives another loss", "keep state in parameters and buffers")
 
 
-def learning(bench: Bench) -> None:
+def learning(bench: LearnableBench) -> None:
     """A batch of 32 examples is learnt: its loss falls clearly."""
+    learnt(bench)
+
+
+def learnt(bench: LearnableBench) -> Learner:
+    """Trained until its loss has fallen by the share LEARNT. Raises CheckError where it does not."""
     learner, views = bench.learner(), bench.views(range(EXAMPLES))
-    losses = _train(bench, learner, views, steps=MOST_STEPS, fall=LEARNT)
+    losses = train(bench, learner, views, steps=MOST_STEPS, fall=LEARNT)
     message = f"the loss of {EXAMPLES} examples went from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses) - 1} steps"
     demand(_has_fallen(losses, LEARNT), message, "check the targets, and that gradients have the right sign")
+    return learner
 
 
-def words(bench: Bench) -> None:
-    """show says in words or pictures what was done to the samples."""
-    report = bench.twin().show(bench.views(range(3)))
-    texts = [span.text for passage in report.passages for span in passage.spans] + list(report.notes)
-    tables = [str(cell) for table in report.tables for row in table.rows for cell in row]
-    shown = any(text.strip() for text in (*texts, *tables)) or any(len(curve.ys) for curve in report.curves)
-    demand(shown, "show gives an empty report", "say what was corrupted and what is to be predicted")
-
-
-def _train(bench: Bench, learner: Learner, views: Views, steps: int, fall: float = math.inf) -> list[float]:
+def train(bench: LearnableBench, learner: Learner, views: Views, steps: int, fall: float = math.inf) -> list[float]:
     """Losses before each step and after the last; ends early once the loss has fallen by the share `fall`."""
     optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=3e-3, weight_decay=0.0))
     losses: list[float] = []
@@ -227,7 +196,7 @@ def _has_fallen(losses: list[float], share: float) -> bool:
     return losses[-1] <= losses[0] - share * abs(losses[0])
 
 
-def _measured(bench: Bench, parts: list[Collection[int]]) -> dict[str, Tensor]:
+def _measured(bench: LearnableBench, parts: list[Collection[int]]) -> dict[str, Tensor]:
     """Everything that must add up, over micro-batches of these samples."""
     learner = bench.learner()
     found: dict[str, Tensor] = {}
@@ -251,31 +220,10 @@ def _measured(bench: Bench, parts: list[Collection[int]]) -> dict[str, Tensor]:
     return found
 
 
-def _demand_close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], message: str) -> None:
+def demand_close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], message: str) -> None:
     demand(set(first) == set(second), f"{message}: {', '.join(sorted(set(first) ^ set(second)))} is not in both")
     largest = max([float(v.abs().max()) for k, v in first.items() if k.startswith("gradient")], default=1.0)
     for name, value in first.items():
         scale = largest if name.startswith("gradient") else max(1.0, float(value.abs().max()))
         difference = float((value - second[name]).abs().max())
         demand(difference <= TOLERANCE * scale, f"{message}: {name} differs by {difference:.2g}", "sum over targets, never average")
-
-
-Check = Callable[[Bench], None]
-CHECKS: Mapping[str, Check] = {
-    "declarations": declarations,
-    "imports": imports,
-    "options round-trip": options,
-    "options as flags": option_flags,
-    "rows": rows,
-    "samples by number": samples,
-    "views are pure": pure_views,
-    "counts": counts,
-    "forward is deterministic and finite": forward,
-    "gradients": gradients,
-    "groups": groups,
-    "micro-batches": micro_batches,
-    "order of samples": order,
-    "state": state,
-    "a batch is learnt": learning,
-    "samples in words": words,
-}

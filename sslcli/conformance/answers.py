@@ -1,0 +1,191 @@
+"""What a task's answers must hold to: predictions, scores, baselines and reports, each as one check of a TaskBench."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import torch
+
+from sslcli.conformance.bench import TaskBench
+from sslcli.conformance.learnables import EIGHT, demand, learnt
+from sslcli.conformance.trees import copied, equal, global_generators
+from sslcli.errors import CheckError
+from sslcli.labelled import Prediction
+from sslcli.reports import Report, Score
+
+CLOSE = 1e-4  # of numbers in an answer that were computed in another company
+PERFECT = {"": 1.0, "%": 100.0}  # the most that a share can be, by its unit
+
+
+def demand_alike(first: Sequence[Prediction], second: Sequence[Prediction], message: str, hint: str = "") -> None:
+    for number, (one, other) in enumerate(zip(first, second, strict=True)):
+        same = _alike([one.value, one.confidence], [other.value, other.confidence])
+        demand(same, f"{message}: {one.value!r:.60} became {other.value!r:.60} (example {number})", hint)
+
+
+def predictions(bench: TaskBench) -> None:
+    """predict is deterministic, gives a part a sample, and leaves its views, the network and all global state alone."""
+    learner, views = bench.learner().eval(), bench.views(EIGHT)
+    state, given, generators = copied(learner.state_dict()), copied(views), global_generators()
+    with torch.no_grad():
+        first, second = (learner.learnable.predict(learner.backbone, views) for _ in range(2))
+    demand(len(first) == len(views.inputs.packing.lengths), f"predict gives {len(first)} parts for {len(EIGHT)} samples")
+    demand(equal(first, second), "two predictions of the same views differ", "draw from a generator with a seed of its own")
+    demand(equal(state, learner.state_dict()), "predict changes parameters or buffers")
+    demand(equal(given, views), "predict writes into its views")
+    demand(equal(generators, global_generators()), "predict draws from a global generator")
+
+
+def examining(bench: TaskBench) -> None:
+    """examine gives what forward and predict give."""
+    learner, views = bench.learner().eval(), bench.views(EIGHT)
+    with torch.no_grad():
+        loss, parts = learner.learnable.examine(learner.backbone, views)
+        demand(equal(loss.sums, learner(views).sums), "the loss of examine is not that of forward")
+        demand(equal(parts, learner.learnable.predict(learner.backbone, views)), "the parts of examine are not those of predict")
+
+
+def company(bench: TaskBench) -> None:
+    """What is answered about an example does not depend on the batch that it is in."""
+    learner = bench.learner()
+    together, alone = (bench.predictions(learner, bench.examples, together=each) for each in (True, False))
+    demand_alike(together, alone, "an answer depends on its batch", "read each sample's own rows alone")
+
+
+def unlabelled(bench: TaskBench) -> None:
+    """An example without a gold answer is the same to the network, counts nothing and is answered alike."""
+    bare = bench.encoded(bench.unlabelled())
+    for number, (with_gold, without) in enumerate(zip(bench.encoded(bench.examples), bare, strict=True)):
+        tokens = [[sample.tokens if sample.tokens is not None else sample.rows for sample in each.samples] for each in (with_gold, without)]
+        demand(equal(*tokens), f"the gold answer of example {number} is seen in its tokens", "put it into fields or per_token")
+    learner, views = bench.learner(), bench.views_of([sample for encoded in bare for sample in encoded.samples])
+    counted = {term: count for term, count in views.counts.items() if count}
+    demand(not counted, f"examples without a gold answer are counted: {counted}", "give them a label of -1 or a weight of 0")
+    loss = learner(views)
+    wrong = {term: value.item() for term, value in loss.sums.items() if value.item() != 0}
+    demand(not wrong, f"examples without a gold answer have a loss: {wrong}", "leave them out of the sum")
+    ratios = {name: ratio for name, ratio in loss.metrics.items() if float(ratio.count) or float(ratio.sum)}
+    demand(not ratios, f"examples without a gold answer are in the metrics {', '.join(ratios)}", "leave them out of sum and count")
+    answers = [bench.predictions(learner, examples) for examples in (bench.examples, bench.unlabelled())]
+    demand_alike(*answers, "the answer depends on the gold answer")
+
+
+def merging(bench: TaskBench) -> None:
+    """A prediction can be written as JSON, and its confidence is a probability or None."""
+    for prediction in bench.predictions(bench.learner(), bench.examples):
+        _demand_prediction(prediction)
+
+
+def scores(bench: TaskBench) -> None:
+    """score gives figures that are numbers, with names, a count, and an interval around them; whatever the answers are."""
+    found = _scores(bench, bench.predictions(bench.learner(), bench.examples))
+    names = [score.name for score in found]
+    demand(bool(names) and len({*names}) == len(names), f"scores are {names}", "give one at least, and each its own name")
+    for score in found:
+        plain = score.name == score.name.strip() and score.name and not set(score.name) & set("=,")
+        demand(bool(plain), f"'{score.name}' cannot be a score's name", "it is typed as in --min f1=80")
+        demand(math.isfinite(score.value), f"score '{score.name}' is {score.value}")
+        demand(score.count > 0, f"score '{score.name}' has a count of {score.count}", "say of how many answers it is")
+        low, high = score.interval or (score.value, score.value)
+        demand(low <= score.value <= high, f"score '{score.name}' is {score.value:.4g} outside its interval of {low:.4g} to {high:.4g}")
+    again = [score.name for score in _scores(bench, bench.predictions(bench.learner(seed=1), bench.examples))]
+    demand(again == names, f"scores are called {names} and then {again}", "which ones there are may depend on options and examples alone")
+
+
+def best_possible(bench: TaskBench) -> None:
+    """The gold answers themselves score the most that there is, where a prediction's value has their form."""
+    given = bench.predictions(bench.learner(), bench.examples)
+    if not all(_has_form(prediction.value, example.gold) for prediction, example in zip(given, bench.examples, strict=True)):
+        return
+    gold = [Prediction(_plain(example.gold)) for example in bench.examples]
+    perfect, others = _scores(bench, gold)[0], _scores(bench, given)[0]
+    sign = 1 if perfect.higher_is_better else -1
+    same = all(_plain(one.value) == _plain(other.value) for one, other in zip(gold, given, strict=True))
+    better = sign * perfect.value > sign * others.value or same
+    demand(better, f"the gold answers score {perfect.name} {perfect.value:.4g}, and others {others.value:.4g}", "mind higher_is_better")
+    most = PERFECT.get(perfect.unit, perfect.value) if perfect.higher_is_better else 0.0
+    demand(math.isclose(perfect.value, most, abs_tol=1e-6), f"the gold answers score {perfect.name} {perfect.value:.4g} and not {most:g}")
+
+
+def baselines(bench: TaskBench) -> None:
+    """Every baseline answers each test example, and is scored as a model is."""
+    half = len(bench.examples) // 2
+    train, test = bench.examples[:half], bench.examples[half:]
+    for name, given in bench.cls.baselines(bench.options, bench.frame.labels, train, test).items():
+        demand(len(given) == len(test), f"baseline '{name}' has {len(given)} answers for {len(test)} examples")
+        for prediction in given:
+            _demand_prediction(prediction)
+        try:
+            found = bench.cls.score(bench.options, bench.frame.labels, given, test)
+        except Exception as error:  # a stranger's code: anything may come
+            raise CheckError(f"baseline '{name}' cannot be scored: {type(error).__name__}: {error}") from error
+        demand(all(math.isfinite(score.value) for score in found), f"baseline '{name}' has a score that is no number")
+
+
+def learning(bench: TaskBench) -> None:
+    """What is learnt from some examples is answered about them: their loss falls clearly, and their first score rises."""
+    learners = bench.learner(), learnt(bench)
+    before, after = (_scores(bench, bench.predictions(learner, bench.examples))[0] for learner in learners)
+    risen = after.value > before.value if after.higher_is_better else after.value < before.value
+    message = f"{after.name} went from {before.value:.4g} to {after.value:.4g} while the loss fell"
+    demand(risen, message, "answer what forward learns, and mind higher_is_better")
+
+
+def reports(bench: TaskBench) -> None:
+    """What is shown, counted and written is text and numbers; an example is the same one with and without its gold answer."""
+    cls, given = bench.cls, bench.predictions(bench.learner(), bench.examples)
+    found = cls.findings(bench.options, bench.frame.labels, given, bench.examples)
+    demand(isinstance(found, Report), f"findings gives {type(found).__name__}", "give a Report")
+    balance = cls.balance(bench.examples)
+    wrong = {label: count for label, count in balance.items() if not isinstance(label, str) or not isinstance(count, int) or count < 0}
+    demand(not wrong, f"balance has {wrong}", "count how often each answer is given")
+    for example, bare, prediction in zip(bench.examples, bench.unlabelled(), given, strict=True):
+        demand(cls.key(example) == cls.key(bare), "key depends on the gold answer", "make it of `data` alone")
+        demand(cls.group(example) == cls.group(bare), "group depends on the gold answer", "make it of `data` alone")
+        for each in (example, bare):
+            shown = cls.shown(each, prediction)
+            words = [*shown.notes, *(span.text for passage in shown.passages for span in passage.spans), *shown.tables, *shown.curves]
+            demand(any(words), "shown gives an empty report", "say what was answered")
+    names = {example.id: prediction for example, prediction in zip(bench.examples, given, strict=True)}
+    for name, content in cls.written(bench.options, names).items():
+        fits = isinstance(content, str) and bool(name) and "/" not in name
+        demand(fits, f"written gives {type(content).__name__} for '{name}'", "give the name of a file, and its text")
+
+
+def _scores(bench: TaskBench, given: Sequence[Prediction]) -> Sequence[Score]:
+    found = bench.cls.score(bench.options, bench.frame.labels, given, bench.examples)
+    demand(bool(found), "there is no score", "the first one decides which checkpoint is best")
+    return found
+
+
+def _demand_prediction(prediction: Prediction) -> None:
+    demand(isinstance(prediction, Prediction), f"merge gives {type(prediction).__name__}", "give a Prediction")
+    try:
+        json.dumps([prediction.value, dict(prediction.details)], allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CheckError(f"a prediction cannot be written as JSON: {error}", "use texts, Python's own numbers, lists and dicts") from error
+    sure = prediction.confidence
+    demand(sure is None or 0 <= sure <= 1, f"a confidence is {sure}", "give a probability, or None")
+
+
+def _has_form(value: Any, gold: Any) -> bool:
+    """Whether both are texts, numbers, or lists of the same."""
+    if isinstance(value, list | tuple) and isinstance(gold, list | tuple):
+        return all(_has_form(one, other) for one, other in product(value, gold))
+    return any(isinstance(value, form) and isinstance(gold, form) for form in (str, int | float))
+
+
+def _plain(value: Any) -> Any:
+    return [*map(_plain, value)] if isinstance(value, list | tuple) else value
+
+
+def _alike(first: Any, second: Any) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return math.isclose(first, second, rel_tol=CLOSE, abs_tol=CLOSE)
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return len(first) == len(second) and all(map(_alike, first, second))
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_alike(first[key], second[key]) for key in first)
+    return first == second

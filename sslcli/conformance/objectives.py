@@ -1,0 +1,84 @@
+"""What every objective must hold to, each as one check that a stranger's plugin goes through like a built-in one.
+
+A check is a function of a Bench; it raises CheckError where something does not hold.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from sslcli.config import Config
+from sslcli.conformance import learnables
+from sslcli.conformance.bench import Bench
+from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
+from sslcli.data.arrangements import ARRANGEMENTS
+from sslcli.workflows.settings import PretrainSettings
+
+COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
+
+
+def declarations(bench: Bench) -> None:
+    """summary, needs, reads, arranges and Options are what the contract says."""
+    cls = bench.cls
+    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    demand(bool(cls.reads) and cls.reads <= {"text", "images", "sound", "table"}, f"reads is {set(cls.reads)}", "name modalities")
+    demand(cls.arranges in ARRANGEMENTS, f"arranges is '{cls.arranges}'", f"choose one of {', '.join(ARRANGEMENTS)}")
+    demand(issubclass(cls.Options, Config), "Options is no Config", "write class Options(Config)")
+
+
+def option_flags(bench: Bench) -> None:
+    """Every option is described, and none takes a flag of `ssl pretrain`."""
+    refuse_taken_flags(bench.cls.Options, COMMAND_FLAGS)
+
+
+def rows(bench: Bench) -> None:
+    """arrange gives the same int64 rows every time, and the lengths that the samples have."""
+    again = [chunk.values for chunk in bench.cls(bench.options, bench.frame).arrange(bench.corpus)]
+    demand(bench.rows.dtype == np.int64 and bench.rows.ndim == 2, "rows are not int64 [n, k]")
+    demand(len(bench.rows) == len(bench.lengths) > 0, "there is not one length for every row")
+    demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "draw random numbers in sample")
+
+
+def samples(bench: Bench) -> None:
+    """A sample is a pure function of its number: the same in any order and company."""
+    forward, backward = bench.batch(EIGHT), bench.batch(range(7, -1, -1))
+    for index in EIGHT:
+        one = bench.batch([index])
+        for batch, place in ((forward, index), (backward, 7 - index)):
+            part = slice(*batch.starts[place : place + 2])
+            data = (batch.tokens if batch.tokens is not None else batch.rows)[part]
+            same = np.array_equal(data, one.tokens if one.tokens is not None else one.rows)
+            demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
+            for name, values in batch.fields.items():
+                demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
+
+
+def words(bench: Bench) -> None:
+    """show says in words or pictures what was done to the samples."""
+    report = bench.twin().show(bench.views(range(3)))
+    texts = [span.text for passage in report.passages for span in passage.spans] + list(report.notes)
+    tables = [str(cell) for table in report.tables for row in table.rows for cell in row]
+    shown = any(text.strip() for text in (*texts, *tables)) or any(len(curve.ys) for curve in report.curves)
+    demand(shown, "show gives an empty report", "say what was corrupted and what is to be predicted")
+
+
+Check = Callable[[Bench], None]
+CHECKS: Mapping[str, Check] = {
+    "declarations": declarations,
+    "imports": learnables.imports,
+    "options round-trip": learnables.options,
+    "options as flags": option_flags,
+    "rows": rows,
+    "samples by number": samples,
+    "views are pure": learnables.pure_views,
+    "counts": learnables.counts,
+    "forward is deterministic and finite": learnables.forward,
+    "gradients": learnables.gradients,
+    "groups": learnables.groups,
+    "micro-batches": learnables.micro_batches,
+    "order of samples": learnables.order,
+    "state": learnables.state,
+    "a batch is learnt": learnables.learning,
+    "samples in words": words,
+}

@@ -1,0 +1,75 @@
+"""Tiny labelled records of the usual kinds, in the columns that files have, so that a task of such a kind can be tried.
+
+Every answer follows from its record, so that it can be learnt.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice, product
+from typing import Any
+
+from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS
+from sslcli.data.documents import Where
+from sslcli.data.records import Record
+from sslcli.errors import CheckError
+
+RECORDS = 32
+LONG_PASSAGE = 7  # every so many passages one has more sentences than fit into one window
+MANNERS = ("calm", "glad", "busy")  # of seeing, liking and following
+TAGS = ("DET", "NOUN", "VERB", "DET", "NOUN", "ADP", "DET", "NOUN", "PUNCT")
+Values = Mapping[str, Any]
+
+
+def tiny_sentences() -> Sequence[str]:
+    """RECORDS different ones, of nine words."""
+    told = product(PLACES, SUBJECTS, VERBS)
+    spread = (each for number, each in enumerate(told) if number % 2 == 0)
+    return [f"the {subject} {verb} the {SUBJECTS[-1]} in the {place} ." for place, subject, verb in islice(spread, RECORDS)]
+
+
+def tiny_records(kind: str) -> Sequence[Record]:
+    """Raises CheckError for a kind of which there are none."""
+    if kind not in KINDS:
+        hint = f"give examples of your own, or take one of {', '.join(KINDS)} for `records`"
+        raise CheckError(f"there are no generated records of the kind '{kind}'", hint)
+    made = [KINDS[kind](number, sentence) for number, sentence in enumerate(tiny_sentences())]
+    return [Record(Where("generated", number), values) for number, values in enumerate(made, start=1)]
+
+
+def _text(number: int, sentence: str) -> Values:
+    return {"text": sentence, "label": MANNERS[VERBS.index(sentence.split()[2])]}
+
+
+def _pair(number: int, sentence: str) -> Values:
+    """Whether the place of the second text is that of the first."""
+    *before, place, stop = sentence.split()
+    other = place if number % 2 else PLACES[(PLACES.index(place) + 1) % len(PLACES)]
+    label = "entailment" if other == place else "contradiction"
+    return {"premise": sentence, "hypothesis": " ".join([*before[-2:], other, stop]), "label": label}
+
+
+def _words(number: int, sentence: str) -> Values:
+    return {"tokens": sentence.split(), "tags": list(TAGS)}
+
+
+def _question(number: int, sentence: str) -> Values:
+    """Where it is, in a passage of two sentences or of many."""
+    _, subject, verb, *_, place, _ = sentence.split()
+    rest = [other for other in tiny_sentences() if other.split()[1] != subject][: 9 if number % LONG_PASSAGE == 0 else 1]
+    passage = " ".join([sentence, *rest])
+    return {
+        "question": f"the {subject} {verb} in",
+        "context": passage,
+        "answers": {"text": [place], "answer_start": [passage.index(place)]},
+    }
+
+
+def _symbols(number: int, sentence: str) -> Values:
+    """Whether there is more of A and T or of C and G."""
+    common, rare = ("AT", "CG") if number % 2 else ("CG", "AT")
+    sequence = "".join((rare if (number + place) % 4 == 0 else common)[(number * place // 3) % 2] for place in range(12 + number % 5))
+    return {"sequence": sequence, "label": "weak" if number % 2 else "strong"}
+
+
+KINDS: Mapping[str, Callable[[int, str], Values]] = {
+    "texts": _text, "pairs": _pair, "words": _words, "questions": _question, "sequences": _symbols,
+}  # fmt: skip

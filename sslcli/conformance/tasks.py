@@ -1,0 +1,168 @@
+"""What every task must hold to beside what holds for all learnables, each as one check on labelled examples.
+
+A check is a function of a TaskBench; it raises CheckError where something does not hold.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sslcli.conformance import answers, learnables
+from sslcli.conformance.bench import TaskBench
+from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
+from sslcli.conformance.trees import copied, equal
+from sslcli.data.batches import Sample
+from sslcli.data.documents import Where
+from sslcli.data.records import Record
+from sslcli.errors import CheckError, DataError
+from sslcli.labelled import Encoded, Task
+from sslcli.workflows.settings import FinetuneSettings
+
+COMMAND_FLAGS = flags_of_command(FinetuneSettings, "--check", "--compare-scratch", "--init", "--seeds")
+TYPED = "the cat sees the mouse in the garden ."  # what someone might type
+
+
+def declarations(bench: TaskBench) -> None:
+    """summary, needs, records, typed and Options are what the contract says."""
+    cls = bench.cls
+    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    kind = getattr(cls, "records", None)
+    demand(isinstance(kind, str) and bool(kind), f"records is {kind!r}", 'name the kind of record that parse takes: "texts", "pairs", ...')
+    typed = cls.typed(bench.options)
+    named = isinstance(typed, tuple) and bool(typed) and len({*typed}) == len(typed)
+    demand(named, f"typed gives {typed!r}", 'name the columns of a record that is typed on a line, as in ("text",)')
+    demand(issubclass(cls.Options, Task.Options), "Options has no --seq-len", "write class Options(Task.Options)")
+
+
+def option_flags(bench: TaskBench) -> None:
+    """Every option is described, and none takes a flag of `ssl finetune`."""
+    refuse_taken_flags(bench.cls.Options, COMMAND_FLAGS)
+
+
+def settling(bench: TaskBench) -> None:
+    """settle gives options of the class, and changes nothing about what is settled, whatever examples come later."""
+    demand(
+        isinstance(bench.options, bench.cls.Options), f"settle gives {type(bench.options).__name__}", "give options.model_copy(update=...)"
+    )
+    for examples in (bench.examples, bench.examples[: len(bench.examples) // 2]):
+        again = bench.cls.settle(bench.options, examples, bench.frame.tokenizer)
+        demand(again == bench.options, "settling what is settled changes it", "fill in only what the options leave open")
+
+
+def labels(bench: TaskBench) -> None:
+    """Labels are texts, each once, the same every time."""
+    given = bench.frame.labels
+    demand(all(isinstance(label, str) and label for label in given), f"labels are {given!r:.80}", "give texts, none of them empty")
+    demand(len({*given}) == len(given), f"a label is twice among {given!r:.80}", "sort a set")
+    again = [*bench.cls.labels(bench.options, bench.examples)]
+    demand(again == given, "labels are others the second time", "sort them")
+
+
+def examples(bench: TaskBench) -> None:
+    """parse gives a record's place and an id of its own; a record that was typed has no gold answer and can be encoded."""
+    ids = {example.id for example in bench.examples}
+    demand(len(ids) == len(bench.examples), "two examples have the same id", "use record.id")
+    wrong = [example.id for example in bench.examples if not isinstance(example.id, str) or not isinstance(example.where, Where)]
+    demand(not wrong, "an example has no id or no place", "give Example(record.id, record.where, ...)")
+    columns = bench.cls.typed(bench.options)
+    record = Record(Where("typed", 1), dict.fromkeys(columns, TYPED))
+    try:
+        example = bench.cls.parse(bench.options, record)
+    except DataError as error:
+        raise CheckError(f"a record of {', '.join(columns)} is refused: {error.message}", "a gold answer may be missing") from error
+    demand(example.gold is None, f"a record without an answer has the gold answer {example.gold!r:.60}", "give None")
+    demand(len(bench.encoded([example])) == 1, "encode gives nothing for a record without an answer")
+
+
+def encoding(bench: TaskBench) -> None:
+    """encode gives one Encoded an example, in order, whatever else is there; all samples have the same fields."""
+    for training in (False, True):
+        together = bench.encoded(bench.examples, training)
+        demand(
+            len(together) == len(bench.examples), f"encode gives {len(together)} for {len(bench.examples)} examples", "yield one for each"
+        )
+        for number, example in enumerate(bench.examples):
+            alone = bench.encoded([example], training)
+            same = len(alone) == 1 and equal(alone[0].samples, together[number].samples)
+            demand(same, f"example {number} is encoded otherwise in company", "yield in the order of the examples, each by itself")
+    samples = _samples(together)
+    demand(bool(samples), "no example becomes a sample")
+    for sample in samples:
+        alike = (sample.fields.keys(), sample.per_token.keys()) == (samples[0].fields.keys(), samples[0].per_token.keys())
+        demand(alike, "samples have different fields", "give all the same, -1 where there is nothing to say")
+        fitting = all(len(values) == len(sample) for values in sample.per_token.values())
+        demand(fitting, "an array of per_token is not as long as the tokens")
+
+
+def lengths(bench: TaskBench) -> None:
+    """No sample is longer than --seq-len, which cuts examples that are, and says how long they were."""
+    samples = _samples(bench.encoded(bench.examples))
+    longest = max(map(len, samples))
+    most = bench.twin().sequence_tokens
+    demand(longest <= most, f"a sample has {longest} tokens, and {most} are allowed", "cut at self.sequence_tokens")
+    fewer = longest - longest // 4
+    options = bench.options.model_copy(update={"sequence_tokens": fewer})
+    cut = list(bench.cls(options, bench.frame).encode(bench.examples, False))
+    longest = max(map(len, _samples(cut)), default=0)
+    demand(longest <= fewer, f"with --seq-len {fewer} a sample has {longest} tokens", "cut at self.sequence_tokens")
+    whole = [each.whole_tokens for each in bench.encoded(bench.examples)]
+    short = [each.whole_tokens for each in cut]
+    demand(whole == short, "whole_tokens depends on --seq-len", "count the tokens before any is cut off")
+    fits = all(size >= max(map(len, each.samples), default=0) for size, each in zip(short, cut, strict=True))
+    demand(fits, "whole_tokens is less than a sample has", "count the tokens before any is cut off, special ones too")
+
+
+def terms(bench: TaskBench) -> None:
+    """Which terms and metrics there are does not depend on the data: all ranks add up the same ones."""
+    learner, bare = bench.learner(), _samples(bench.encoded(bench.unlabelled()))
+    whole = learner(bench.views(EIGHT))
+    for views in (bench.views([0]), bench.views([len(bench.samples) - 1]), bench.views_of(bare[:1])):
+        part = learner(views)
+        same = (part.sums.keys(), part.metrics.keys(), views.counts.keys()) == (whole.sums.keys(), whole.metrics.keys(), whole.sums.keys())
+        demand(same, "terms or metrics depend on the data", "give a sum of 0 and a count of 0 where there is nothing")
+
+
+def state(bench: TaskBench) -> None:
+    """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss and the same answers."""
+    learnables.state(bench)
+    learner, fresh = bench.learner(), bench.learner(seed=1)
+    train(bench, learner, bench.views(EIGHT), steps=3)
+    fresh.load_state_dict(copied(learner.state_dict()))
+    given = [bench.predictions(each, bench.examples) for each in (learner, fresh)]
+    answers.demand_alike(*given, "a fresh instance with the same state_dict answers otherwise", "keep state in parameters and buffers")
+
+
+def _samples(encoded: Sequence[Encoded]) -> list[Sample]:
+    return [sample for each in encoded for sample in each.samples]
+
+
+Check = Callable[[TaskBench], None]
+TASK_CHECKS: Mapping[str, Check] = {
+    "declarations": declarations,
+    "imports": learnables.imports,
+    "options round-trip": learnables.options,
+    "options as flags": option_flags,
+    "settled options": settling,
+    "labels": labels,
+    "examples": examples,
+    "encoding": encoding,
+    "lengths": lengths,
+    "views are pure": learnables.pure_views,
+    "counts": learnables.counts,
+    "terms": terms,
+    "forward is deterministic and finite": learnables.forward,
+    "gradients": learnables.gradients,
+    "groups": learnables.groups,
+    "micro-batches": learnables.micro_batches,
+    "order of samples": learnables.order,
+    "state": state,
+    "predict is deterministic": answers.predictions,
+    "examine": answers.examining,
+    "company": answers.company,
+    "examples without an answer": answers.unlabelled,
+    "predictions": answers.merging,
+    "scores": answers.scores,
+    "gold answers score best": answers.best_possible,
+    "baselines": answers.baselines,
+    "reports": answers.reports,
+    "some examples are learnt": answers.learning,
+}

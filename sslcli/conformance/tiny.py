@@ -1,0 +1,131 @@
+"""A small world for a plugin to be tried in: generated texts and arrays, a tokenizer, and the frame of a tiny Transformer."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tokenizers
+
+from sslcli.contracts import Frame
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.data.corpus import Corpus
+from sslcli.data.documents import Modality
+from sslcli.data.draws import mix
+from sslcli.data.tokenizer import Tokenizer
+
+FEATURES = 8  # of every item of a tiny array document
+SEQUENCE_TOKENS = 32
+DOCUMENTS = 48
+SUBJECTS = ("cat", "dog", "bird", "fish", "horse", "mouse")
+VERBS = ("sees", "likes", "follows")
+PLACES = ("garden", "house", "river", "forest")
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PIECES = ("gar", "##den", "for", "##est", "hor", "##se", "ri", "##ver")  # so that some words have two
+
+
+def tiny_texts() -> list[list[str]]:
+    """Documents of three to five sentences about one animal; what it does, and where, depends on what it is."""
+    texts = []
+    for number in range(DOCUMENTS):
+        draw = [int(value) % 60 for value in mix(number, np.arange(16))]
+        subject, length = number % len(SUBJECTS), 3 + draw[0] % 3
+        texts.append(
+            [
+                f"the {SUBJECTS[subject]} {VERBS[subject % 3]} the {SUBJECTS[draw[2 * i + 1] % 6]}"
+                f" in the {PLACES[(subject + draw[2 * i + 2] % 2) % 4]} ."
+                for i in range(length)
+            ]
+        )
+    return texts
+
+
+@cache
+def tiny_tokenizer() -> Tokenizer:
+    """Word pieces for the tiny texts; three of its words have two pieces."""
+    words = {word for text in tiny_texts() for sentence in text for word in sentence.split()}
+    whole = sorted(words - {"garden", "forest", "horse", "river"})
+    vocabulary = {piece: number for number, piece in enumerate((*SPECIALS, *PIECES, *whole))}
+    model = tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]")
+    library = tokenizers.Tokenizer(model)
+    library.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    library.decoder = tokenizers.decoders.WordPiece()
+    library.add_special_tokens(list(SPECIALS))
+    return Tokenizer(library)
+
+
+def corpus_in_memory(
+    documents: Sequence[Sequence[np.ndarray]],
+    *,
+    modality: Modality = "text",
+    sequence_tokens: int = SEQUENCE_TOKENS,
+    unit: Literal["fill", "sentence"] = "fill",
+    bytes_of: Sequence[int] | None = None,
+    language_of: Sequence[int] | None = None,
+) -> Corpus:
+    """A corpus without files. Every document is a list of sentences, each its tokens (or one array, its rows).
+
+    `bytes_of` each sentence: one a token where not given. `language_of` each document: all of language 0.
+    """
+    sentences = [sentence for document in documents for sentence in document]
+    sizes = [len(sentence) for sentence in sentences]
+    shard = np.concatenate(sentences)
+    languages = np.zeros(len(documents), dtype=np.int64) if language_of is None else np.asarray(language_of)
+    ends = np.cumsum([0, *(len(document) for document in documents)])
+    return Corpus(
+        folder=Path("memory"),
+        modality=modality,
+        sequence_tokens=sequence_tokens,
+        unit=unit,
+        languages=tuple(f"language {number}" for number in range(int(languages.max()) + 1)),
+        fingerprint=hashlib.blake2b(shard.tobytes(), digest_size=16).hexdigest(),
+        sentences=np.cumsum([0, *sizes]),
+        documents=ends,
+        spans=np.stack([np.arange(len(documents)), ends[:-1], ends[1:]], axis=1),
+        _bytes=np.cumsum([0, *(sizes if bytes_of is None else bytes_of)]),
+        _language_of=languages,
+        _shards=(shard,),
+    )
+
+
+def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: Literal["fill", "sentence"] = "fill") -> Corpus:
+    """The tiny texts; or arrays [items, FEATURES], images as [8, 8, 3]."""
+    if modality != "text":
+        arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
+        return corpus_in_memory(arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit)
+    texts = tiny_texts()
+    return corpus_in_memory(
+        [tiny_tokenizer().encode_batch(text) for text in texts],
+        sequence_tokens=sequence_tokens,
+        unit=unit,
+        bytes_of=[len(sentence.encode()) for text in texts for sentence in text],
+    )
+
+
+def tiny_array(document: int, modality: Modality) -> np.ndarray:
+    """float32: a sum of two waves with phases of the document's own."""
+    phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
+    length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
+    items, features = np.arange(length)[:, None], np.arange(width)[None, :]
+    values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(np.float32)
+    return values.reshape(8, 8, 3) if modality == "images" else values
+
+
+def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "text") -> Frame:
+    """Two layers of width 32 without dropout; no tokenizer where the data is arrays."""
+    tokenizer = tiny_tokenizer() if modality == "text" else None
+    shape = TransformerSettings(
+        architecture=architecture,
+        vocabulary=0 if tokenizer is None else tokenizer.size,
+        width=32,
+        depth=2,
+        heads=2,
+        feedforward_width=64,
+        longest_tokens=64,
+        norm_place="post" if architecture == "encoder" else "pre",
+        segments=2 if architecture == "encoder" else 0,
+        initial_deviation=0.1,
+    )
+    return Frame(shape, tokenizer)

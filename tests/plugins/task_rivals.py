@@ -1,0 +1,337 @@
+"""Tasks with one defect each. RIVALS: each with the check that finds it, and words of what that check says."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from sslcli import registry
+from sslcli.api import Config, DataError, Group, Loss, Prediction, Report, setting
+
+Classify = registry.load("tasks", "classify")
+
+
+class Undeclared(Classify):
+    summary = " "
+
+
+class OfNoKind(Classify):
+    records = ""
+
+
+class TypesNothing(Classify):
+    @classmethod
+    def typed(cls, options):
+        return ()
+
+
+class TakesAnything(Classify):
+    class Options(Classify.Options):
+        model_config = {"extra": "allow"}
+
+
+class TakesFlag(Classify):
+    class Options(Classify.Options):
+        freeze: bool = setting(False, "a name of the command's")
+
+
+class SettlesAgain(Classify):
+    class Options(Classify.Options):
+        seen: int = setting(0, "examples so far")
+
+    @classmethod
+    def settle(cls, options, examples, tokenizer):
+        settled = super().settle(options, examples, tokenizer)
+        return settled.model_copy(update={"seen": settled.seen + len(examples)})
+
+
+class NamesTwice(Classify):
+    @classmethod
+    def labels(cls, options, examples):
+        return [*super().labels(options, examples)] * 2
+
+
+class NumbersAsLabels(Classify):
+    @classmethod
+    def labels(cls, options, examples):
+        return [0, 1, 2]
+
+
+class OneIdForAll(Classify):
+    @classmethod
+    def parse(cls, options, record):
+        return replace(super().parse(options, record), id="example")
+
+
+class NeedsAnswer(Classify):
+    @classmethod
+    def parse(cls, options, record):
+        example = super().parse(options, record)
+        if example.gold is None:
+            raise DataError("there is no label", "give one")
+        return example
+
+
+class Backwards(Classify):
+    def encode(self, examples, training):
+        yield from super().encode(examples[::-1], training)
+
+
+class PassesOver(Classify):
+    def encode(self, examples, training):
+        yield from list(super().encode(examples, training))[: len(examples) // 2 + 1]
+
+
+class OwnFields(Classify):
+    def encode(self, examples, training):
+        for example, encoded in zip(examples, super().encode(examples, training), strict=True):
+            (sample,) = encoded.samples
+            yield replace(encoded, samples=[replace(sample, fields={**sample.fields, str(example.gold): 1})])
+
+
+class NeverCuts(Classify):
+    @property
+    def sequence_tokens(self):
+        return 64
+
+
+class ReadsParameter(Classify):
+    def views(self, batch, draws):
+        views = super().views(batch, draws)
+        return replace(views, weights_B=views.weights_B + 0.0 * self.classifier.classifier.bias.sum())
+
+
+class DrawsGlobally(Classify):
+    def views(self, batch, draws):
+        torch.rand(1)
+        return super().views(batch, draws)
+
+
+class WritesIntoBatch(Classify):
+    def views(self, batch, draws):
+        batch.tokens[0] = 0
+        return super().views(batch, draws)
+
+
+class Uncounted(Classify):
+    def loss(self, hidden, views):
+        return Loss({"other": super().loss(hidden, views).sums["answer"]})
+
+
+class SomeMetrics(Classify):
+    def loss(self, hidden, views):
+        loss = super().loss(hidden, views)
+        return loss if views.counts["answer"] > 1 else Loss(loss.sums)
+
+
+class Noisy(Classify):
+    def loss(self, hidden, views):
+        return Loss({"answer": super().loss(hidden, views).sums["answer"] + torch.rand(())})
+
+
+class Detached(Classify):
+    def loss(self, hidden, views):
+        return super().loss(replace(hidden, last_TD=hidden.last_TD.detach()), views)
+
+
+class GroupOfNothing(Classify):
+    def groups(self):
+        return [Group("learnable.nothing.*")]
+
+
+class Averages(Classify):
+    def loss(self, hidden, views):
+        return Loss({"answer": super().loss(hidden, views).sums["answer"] / max(views.counts["answer"], 1)})
+
+
+class KnowsItsPlace(Classify):
+    def loss(self, hidden, views):
+        weight_T1 = torch.linspace(1, 2, len(hidden.last_TD))[:, None]
+        return super().loss(replace(hidden, last_TD=hidden.last_TD * weight_T1), views)
+
+
+class HiddenState(Classify):
+    steps = 0
+
+    def answers(self, hidden, views):
+        return [values_C / (1 + self.steps) for values_C in super().answers(hidden, views)]
+
+    def after_step(self, backbone, state, draws):
+        self.steps += 1
+
+
+class Guesses(Classify):
+    calls = 0
+
+    def answers(self, hidden, views):
+        self.calls += 1
+        return [values_C + self.calls for values_C in super().answers(hidden, views)]
+
+
+class OnePart(Classify):
+    def answers(self, hidden, views):
+        return super().answers(hidden, views)[:1]
+
+
+class ExaminesOtherwise(Classify):
+    def examine(self, backbone, views):
+        loss, parts = super().examine(backbone, views)
+        return Loss({"answer": 2 * loss.sums["answer"]}), parts
+
+
+class ComparesWithBatch(Classify):
+    def answers(self, hidden, views):
+        parts = np.stack(super().answers(hidden, views))
+        return list(parts / parts.max(axis=0))
+
+
+class CountsAll(Classify):
+    def views(self, batch, draws):
+        return replace(super().views(batch, draws), counts={"answer": len(batch)})
+
+
+class LearnsNothingGiven(Classify):
+    def views(self, batch, draws):
+        views = super().views(batch, draws)
+        return replace(views, weights_B=torch.ones_like(views.weights_B))
+
+
+class SeesGold(Classify):
+    def encode(self, examples, training):
+        told = [replace(each, data=(each.data[0] + " cat" * len(each.gold or ""),)) for each in examples]
+        yield from super().encode(told, training)
+
+
+class TellsGold(Classify):
+    def merge(self, example, encoded, parts):
+        return super().merge(example, encoded, parts) if example.gold is None else Prediction(example.gold)
+
+
+class NumpyAnswers(Classify):
+    def merge(self, example, encoded, parts):
+        return Prediction(np.float32(1.0))
+
+
+class SurerThanSure(Classify):
+    def merge(self, example, encoded, parts):
+        return replace(super().merge(example, encoded, parts), confidence=1.5)
+
+
+class ScoresOfNobody(Classify):
+    @classmethod
+    def score(cls, options, labels, predictions, examples):
+        return [replace(score, count=0) for score in super().score(options, labels, predictions, examples)]
+
+
+class NotANumber(Classify):
+    @classmethod
+    def score(cls, options, labels, predictions, examples):
+        return [replace(score, value=float("nan")) for score in super().score(options, labels, predictions, examples)]
+
+
+class PraisesErrors(Classify):
+    @classmethod
+    def score(cls, options, labels, predictions, examples):
+        return [replace(score, value=1 - score.value, interval=None) for score in super().score(options, labels, predictions, examples)]
+
+
+class ScoresHalf(Classify):
+    @classmethod
+    def score(cls, options, labels, predictions, examples):
+        return [replace(score, value=score.value / 2, interval=None) for score in super().score(options, labels, predictions, examples)]
+
+
+class ShortBaseline(Classify):
+    @classmethod
+    def baselines(cls, options, labels, train, test):
+        return {name: given[1:] for name, given in super().baselines(options, labels, train, test).items()}
+
+
+class StrangeBaseline(Classify):
+    @classmethod
+    def baselines(cls, options, labels, train, test):
+        return {"stranger": [Prediction("no such label")] * len(test)}
+
+
+class KeyWithGold(Classify):
+    @classmethod
+    def key(cls, example):
+        return f"{example.data} {example.gold}"
+
+
+class Mute(Classify):
+    @classmethod
+    def shown(cls, example, prediction):
+        return Report()
+
+
+class NeverLearns(Classify):
+    def groups(self):
+        return [Group("*", rate=0.0)]
+
+
+class AnswersTheLeastLikely(Classify):
+    def merge(self, example, encoded, parts):
+        (values_C,) = parts
+        return Prediction(self.names[int(values_C.argmin())])
+
+
+class NoSequenceTokens(Classify):
+    class Options(Config):
+        kind: str = setting("auto", "as ever")
+        label_field: str = setting("", "as ever")
+        text_field: str = setting("", "as ever")
+        class_weights: str = setting("none", "as ever")
+        first_number: float | None = setting(None, "as ever")
+
+    sequence_tokens = 64
+
+
+RIVALS = {
+    Undeclared: ("declarations", "summary"),
+    OfNoKind: ("declarations", "kind"),
+    TypesNothing: ("declarations", "typed"),
+    NoSequenceTokens: ("declarations", "seq-len"),
+    TakesAnything: ("options round-trip", "unknown keys"),
+    TakesFlag: ("options as flags", "--freeze"),
+    SettlesAgain: ("settled options", "changes it"),
+    NamesTwice: ("labels", "twice"),
+    NumbersAsLabels: ("labels", "give texts"),
+    OneIdForAll: ("examples", "same id"),
+    NeedsAnswer: ("examples", "refused"),
+    Backwards: ("encoding", "otherwise in company"),
+    PassesOver: ("encoding", "gives 17 for 32"),
+    OwnFields: ("encoding", "different fields"),
+    NeverCuts: ("lengths", "--seq-len"),
+    ReadsParameter: ("views are pure", "without weights"),
+    DrawsGlobally: ("views are pure", "global generator"),
+    WritesIntoBatch: ("views are pure", "writes into its batch"),
+    Uncounted: ("counts", "other"),
+    SomeMetrics: ("terms", "depend on the data"),
+    Noisy: ("forward is deterministic and finite", "differ"),
+    Detached: ("gradients", "layer 1"),
+    GroupOfNothing: ("groups", "matches no parameter"),
+    Averages: ("micro-batches", "micro-batches"),
+    KnowsItsPlace: ("order of samples", "order"),
+    HiddenState: ("state", "answers otherwise"),
+    Guesses: ("predict is deterministic", "differ"),
+    OnePart: ("predict is deterministic", "1 parts for 8"),
+    ExaminesOtherwise: ("examine", "not that of forward"),
+    ComparesWithBatch: ("company", "depends on its batch"),
+    CountsAll: ("examples without an answer", "are counted"),
+    LearnsNothingGiven: ("examples without an answer", "have a loss"),
+    SeesGold: ("examples without an answer", "seen in its tokens"),
+    TellsGold: ("examples without an answer", "depends on the gold answer"),
+    NumpyAnswers: ("predictions", "JSON"),
+    SurerThanSure: ("predictions", "1.5"),
+    ScoresOfNobody: ("scores", "count of 0"),
+    NotANumber: ("scores", "nan"),
+    PraisesErrors: ("gold answers score best", "gold answers score"),
+    ScoresHalf: ("gold answers score best", "and not 1"),
+    ShortBaseline: ("baselines", "15 answers for 16"),
+    StrangeBaseline: ("baselines", "cannot be scored"),
+    KeyWithGold: ("reports", "key depends"),
+    Mute: ("reports", "empty report"),
+    NeverLearns: ("some examples are learnt", "loss of 32 examples"),
+    AnswersTheLeastLikely: ("some examples are learnt", "while the loss fell"),
+}
