@@ -8,7 +8,8 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
 
@@ -18,11 +19,12 @@ from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, neare
 from sslcli.registry import KINDS, Found
 from sslcli.reports import Report, Table
 
-TEMPLATES = {  # file of the package -> template; both are Jinja
+CHECKED = ("objectives", "tasks")  # the kinds that have a conformance kit, and templates
+TEMPLATES = {  # file of the package -> template; both, and the template's own path, are Jinja
     "pyproject.toml": "pyproject.toml.j2",
-    "{{ module }}.py": "module.py.j2",
-    "test_{{ module }}.py": "test.py.j2",
-    "README.md": "readme.md.j2",
+    "{{ module }}.py": "{{ kind }}/module.py.j2",
+    "test_{{ module }}.py": "{{ kind }}/test.py.j2",
+    "README.md": "{{ kind }}/readme.md.j2",
     ".github/workflows/test.yml": "workflow.yml.j2",
 }
 
@@ -68,6 +70,7 @@ def describe_plugin(found: Found) -> Report:
         ["file", str(registry.locate(found) or "?")],
         ["summary", str(getattr(cls, "summary", found.summary))],
         *([name, ", ".join(sorted(value))] for name in ("needs", "reads") if (value := getattr(cls, name, None))),
+        *([["records", cls.records]] if found.kind == "tasks" else []),
     ]
     rows = [[key, _type_name(field.annotation), _default(field), field.description or ""] for key, field in leaves(cls.Options)]
     tables = [Table(f"{KINDS[found.kind][0]} {found.name}", ("what", "value"), facts)]
@@ -77,50 +80,68 @@ def describe_plugin(found: Found) -> Report:
     return Report(tables=tables, notes=[text] if text else [])
 
 
-def objectives_of(reference: str) -> dict[str, type[Any]]:
-    """The objective of a name, or all those of a package's folder, which need not be installed."""
+def checked_of(reference: str) -> list[tuple[Found, type[Any]]]:
+    """The objective or task of a name, or all those of a package's folder, which need not be installed."""
     folder = Path(reference)
     if "/" in reference and not folder.is_dir():
-        raise PluginError(f"there is no folder {reference}", "name an objective, or the folder of a package that has one")
-    if not folder.is_dir():
-        return {reference: registry.load("objectives", reference)}
+        raise PluginError(f"there is no folder {reference}", "name an objective or a task, or the folder of a package that has one")
+    found = _of_folder(folder) if folder.is_dir() else [found for found in find_anywhere(reference) if found.kind in CHECKED]
+    if not found:
+        raise PluginError(f"'{reference}' is no objective and no task", "for other kinds there is no kit: ssl plugins list")
+    return [(each, registry.load_found(each)) for each in found]
+
+
+def _of_folder(folder: Path) -> list[Found]:
+    """What a package's own file names; its folder is put on the path."""
     project = _project(folder / "pyproject.toml")
-    entries = project.get("entry-points", {}).get("sslcli.objectives", {})
-    if not isinstance(entries, dict) or not entries:
-        raise PluginError(f"{folder / 'pyproject.toml'} names no objective", 'it needs [project.entry-points."sslcli.objectives"]')
+    name, version, groups = str(project.get("name", folder.name)), str(project.get("version", "?")), project.get("entry-points", {})
+    entries = [(kind, groups.get(f"sslcli.{kind}", {})) for kind in CHECKED]
+    found = [
+        Found(kind, key, name, version, str(value)) for kind, named in entries if isinstance(named, dict) for key, value in named.items()
+    ]
+    if not found:
+        hint = 'it needs [project.entry-points."sslcli.objectives"] or "sslcli.tasks"'
+        raise PluginError(f"{folder / 'pyproject.toml'} names no objective and no task", hint)
     sys.path[:0] = [str(path.resolve()) for path in (folder / "src", folder) if path.is_dir()]
-    name, version = str(project.get("name", folder.name)), str(project.get("version", "?"))
-    return {key: registry.load_found(Found("objectives", key, name, version, str(value))) for key, value in entries.items()}
+    return found
 
 
-def new_objective(kind: str, name: str, folder: Path | None) -> Path:
-    """Write a package with a working objective, its test, README and CI file; returns its folder, which is new or was empty."""
-    if kind not in ("objective", "objectives"):
-        raise UsageError(f"there is no template for '{kind}'", "there is one for 'objective': ssl plugins new objective NAME")
+def new_package(kind: str, name: str, folder: Path | None) -> Path:
+    """Write a package with a working plugin, its test, README and CI file; returns its folder, which is new or was empty."""
+    kinds = {word: plural for plural in CHECKED for word in (plural, KINDS[plural][0])}
+    if kind not in kinds:
+        raise UsageError(f"there is no template for '{kind}'", "there is one for 'objective' and one for 'task': ssl plugins new task NAME")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UsageError(f"'{name}' cannot be the name of a plugin", "use small letters, digits and single '-' between them")
-    if name in registry.names("objectives"):
-        raise UsageError(f"there is an objective '{name}' already", "a plugin of the same name would be shadowed; choose another")
+    if name in registry.names(kinds[kind]):
+        hint = "a plugin of the same name would be shadowed; choose another"
+        raise UsageError(f"'{name}' is the name of a plugin already", hint)
     folder = folder or Path(f"sslcli-{name}")
     module = f"sslcli_{name.replace('-', '_')}"
     words: Mapping[str, str] = {
+        "kind": KINDS[kinds[kind]][0],
         "name": name,
         "module": module,
         "field": name.replace("-", "_"),
         "title": "".join(part.capitalize() for part in name.split("-")),
     }
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
-    templates = importlib.resources.files("sslcli.workflows") / "templates"
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} is there and not empty", "choose another folder with --out")
-        for target, template in TEMPLATES.items():
-            path = folder / environment.from_string(target).render(words)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(environment.from_string((templates / template).read_text(encoding="utf-8")).render(words), encoding="utf-8")
+        _write_templates(folder, words)
     except OSError as error:
         raise RunError(f"cannot write {folder}: {error.strerror}", "choose another folder with --out") from error
     return folder
+
+
+def _write_templates(folder: Path, words: Mapping[str, str]) -> None:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    templates = importlib.resources.files("sslcli.workflows") / "templates"
+    for names in TEMPLATES.items():
+        target, template = (environment.from_string(name).render(words) for name in names)
+        path = folder / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(environment.from_string((templates / template).read_text(encoding="utf-8")).render(words), encoding="utf-8")
 
 
 def _project(path: Path) -> dict[str, Any]:
@@ -135,7 +156,17 @@ def _project(path: Path) -> dict[str, Any]:
 
 
 def _type_name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    """As a person writes it: the choices of a Literal, "int | None", without what pydantic hangs on it."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin is Literal:
+        return ", ".join(map(str, parts))
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type_name, parts))
+    if annotation is NoneType:
+        return "None"
+    return annotation.__name__ if isinstance(annotation, type) and not parts else str(annotation).replace("typing.", "")
 
 
 def _default(field: Any) -> str:

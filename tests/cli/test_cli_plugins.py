@@ -165,3 +165,18 @@ def test_show_says_where_a_plugin_stands_and_what_its_options_are(install, ssl):
     shown = ssl("plugins", "show", "deep").out
     assert str(site / "ssl_deep.py") in shown
     assert "how long it thinks" in shown
+
+
+def test_show_lists_the_options_and_the_records_of_a_task(ssl):
+    shown = ssl("plugins", "show", "qa").out
+    for word in (
+        "records",
+        "questions",
+        "sequence_tokens",
+        "stride",
+        "tokens that neighbouring windows",
+        "auto, yes, no",
+        "128",
+        "int | None",
+    ):
+        assert word in shown, shown

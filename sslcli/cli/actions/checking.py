@@ -1,24 +1,48 @@
-"""`ssl plugins check`: the conformance kit over one objective, installed or in a folder."""
+"""`ssl plugins check`: the conformance kit over one objective or task, installed or in a folder."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import islice
+
+from pydantic import ValidationError
 
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.errors import CheckError
-from sslcli.testing import check_objective
-from sslcli.workflows.plugins import objectives_of
+from sslcli.config import problems_of
+from sslcli.errors import CheckError, ConfigError, UsageError
+from sslcli.labelled import Example, Task
+from sslcli.testing import check_objective, check_task
+from sslcli.workflows.plugins import checked_of
+
+MOST_EXAMPLES = 64  # of a file: the kit is for seconds
 
 
 def check_plugin(command: Command, given: Given, screen: Screen) -> int:
-    for name, cls in objectives_of(given["name"]).items():
-        findings = check_objective(cls)
+    plugins, data = checked_of(given["name"]), given.get("data")
+    if data is not None and not any(issubclass(cls, Task) for _, cls in plugins):
+        raise UsageError(f"'{given['name']}' is no task, and takes no labelled data", "leave --data out: an objective has its own")
+    for found, cls in plugins:
+        findings = check_task(cls, _examples(cls, data)) if issubclass(cls, Task) else check_objective(cls)
         failed = [finding for finding in findings if not finding.passed]
         if screen.json:
-            screen.document({"name": name, "passed": not failed, "findings": [asdict(finding) for finding in findings]})
+            screen.document({"name": found.name, "passed": not failed, "findings": [asdict(finding) for finding in findings]})
         else:
             for finding in findings:
                 screen.line(f"{'✔' if finding.passed else '✘'} {finding.name}{': ' + finding.detail if finding.detail else ''}")
         if failed:
-            raise CheckError(f"'{name}' fails {len(failed)} of {len(findings)} checks: {', '.join(f.name for f in failed)}", "see above")
-        screen.say(f"'{name}' passes all {len(findings)} checks")
+            raise CheckError(
+                f"'{found.name}' fails {len(failed)} of {len(findings)} checks: {', '.join(f.name for f in failed)}", "see above"
+            )
+        screen.say(f"'{found.name}' passes all {len(findings)} checks")
     return 0
+
+
+def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | None:
+    """The first of a file, read with the options that the task has by itself. Raises DataError, or ConfigError where it has none."""
+    if reference is None:
+        return None
+    try:
+        options = cls.Options()
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options, prefix="options")) from error
+    return list(islice(cls.read(options, reference), MOST_EXAMPLES))

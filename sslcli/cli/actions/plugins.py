@@ -6,7 +6,7 @@ from pathlib import Path
 from sslcli import registry
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_objective, table_of
+from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_package, table_of
 
 
 def list_plugins(command: Command, given: Given, screen: Screen) -> int:
@@ -30,7 +30,7 @@ def show_plugin(command: Command, given: Given, screen: Screen) -> int:
 
 
 def new_plugin(command: Command, given: Given, screen: Screen) -> int:
-    folder = new_objective(given["kind"], given["name"], Path(given["out"]) if "out" in given else None)
+    folder = new_package(given["kind"], given["name"], Path(given["out"]) if "out" in given else None)
     if screen.json:
         screen.document({"folder": str(folder)})
         return 0
