@@ -154,8 +154,8 @@ class Task(Learnable[V]):
 
     @classmethod
     def group(cls, example: Example) -> str:
-        """Examples of one group are never torn apart when some are held out: questions about one passage."""
-        return example.id
+        """Examples of one group are never torn apart when some are held out: the same text twice, questions about one passage."""
+        return cls.key(example)
 
     @classmethod
     def shown(cls, example: Example, prediction: Prediction) -> Report:

@@ -108,9 +108,11 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         return in_order(counts)
 
     def begin(self, backbone: Transformer) -> None:
-        if self.kind == "number" and self.options.first_number is not None:
+        bias = self.classifier.classifier.bias
+        is_new = not bias.any()  # a head that goes on from another run has learnt its own
+        if self.kind == "number" and self.options.first_number is not None and is_new:
             with torch.no_grad():
-                self.classifier.classifier.bias.fill_(self.options.first_number)
+                bias.fill_(self.options.first_number)
 
     def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
         """Each text's tokens, int64, without special ones."""

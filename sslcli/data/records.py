@@ -128,7 +128,7 @@ def _json_lines(reference: str) -> Iterator[Record]:
     for number, line in read_lines(reference):
         if line.strip():
             where = Where(reference, number)
-            yield _record(parse_json(line, where), where)
+            yield record_of(parse_json(line, where), where)
 
 
 def _json_list(reference: str) -> Iterator[Record]:
@@ -138,10 +138,11 @@ def _json_list(reference: str) -> Iterator[Record]:
         raise DataError(f"{reference} holds no list of records", 'write [{...}, {...}] or {"data": [{...}, {...}]}')
     for number, value in enumerate(listed, start=1):
         where = Where(reference, number)
-        yield _record(value, where)
+        yield record_of(value, where)
 
 
-def _record(value: Any, where: Where) -> Record:
+def record_of(value: Any, where: Where) -> Record:
+    """Raises DataError for what is no object."""
     if not isinstance(value, dict):
         raise DataError(f"{where} is not an object but {type(value).__name__}", 'a record is {"column": value, ...}')
     return Record(where, value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def answer(
 
 
 class Answerer:
-    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, None where that is not known."""
+    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, `run`: its folder; None where not known."""
 
     def __init__(
         self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
@@ -82,6 +83,7 @@ class Answerer:
         self.name, self.task, self.options, self.labels = name, type(learner.learnable), options, labels
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
         self.notes: Sequence[str] = ()
+        self.run: Path | None = None
 
     @classmethod
     def load(cls, reference: str, name: str, hardware: Hardware) -> "Answerer":
@@ -107,7 +109,7 @@ class Answerer:
         backbone = Transformer(pretrained.settings)
         backbone.load_state_dict(dict(pretrained.backbone))
         answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
-        answerer.notes = pretrained.notes
+        answerer.notes, answerer.run = pretrained.notes, None if trained is None else trained.folder
         return answerer
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:

@@ -11,7 +11,8 @@ from sslcli.folders import write_atomically
 from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
-from sslcli.workflows.labelling import examples_of, labelled_data, refuse_unlabelled
+from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, refuse_unlabelled
+from sslcli.workflows.runs import read_facts
 from sslcli.workflows.settings import AnswerSettings
 
 PREDICTIONS, SCORES = "predictions.jsonl", "scores.json"
@@ -38,7 +39,8 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
         train, notes = _training_examples(answerer)
     elif answerer.data is not None:
         own = labelled_data(answerer.task, answerer.options, answerer.data)
-        train, examples, notes = own.train, own.test[: settings.data.limit], own.notes
+        train, examples = own.train, own.test[: settings.data.limit]
+        notes = [*own.notes, *_changed(answerer, own)]
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     refuse_unlabelled("evaluate", examples)
@@ -92,6 +94,13 @@ def line_of(example: Example, prediction: Prediction) -> str:
     gold = {} if example.gold is None else {"gold": example.gold}
     answer = {"id": example.id, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
     return json.dumps(answer, ensure_ascii=False, default=asdict)
+
+
+def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:
+    known = {} if answerer.run is None else read_facts(answerer.run)
+    if known.get("data") in (None, fingerprint_of(data)):
+        return []
+    return ["the data is not what the model was fine-tuned on any more: some of what is scored here may have been trained on"]
 
 
 def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[str]]:

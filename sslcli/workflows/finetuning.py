@@ -1,6 +1,5 @@
 """`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one loop."""
 
-import hashlib
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.datafiles import facts_of
 from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
-from sslcli.workflows.labelling import Labelled, labelled_data, task_class, task_options
+from sslcli.workflows.labelling import Labelled, fingerprint_of, labelled_data, task_class, task_options
 from sslcli.workflows.models import load_pretrained, locate, newest_fitting
 from sslcli.workflows.planning import plan_for, prediction, try_steps
 from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
@@ -98,8 +97,9 @@ class Finetuning:
         self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
         if not len(self.training.samples):
             raise DataError("nothing can be learnt from the training data: every answer is cut off", "raise --seq-len")
+        self._refuse_strange_score()
         self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
-        self.lengths, self.fingerprint = self.training.lengths, _fingerprint(data)
+        self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         self.notes = [*pretrained.notes, *data.notes, *_lost(self.training)]
 
     @classmethod
@@ -121,6 +121,13 @@ class Finetuning:
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
         return cls(settings, pretrained, tokenizer, data)
 
+    def _refuse_strange_score(self) -> None:
+        """Raises UsageError where --best-by names a score that this data has not: before anything is trained."""
+        data, labels, best_by = self.data, self.settings.labels, self.settings.best_by
+        guessed = self.task.baselines(self.options, labels, data.train, data.evaluation) if best_by is not None else {}
+        for guesses in list(guessed.values())[:1]:
+            cost_of(self.task.score(self.options, labels, guesses, data.evaluation), best_by)
+
     def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
         training = self.settings.training
         sampler = Sampler(self.lengths, training.batch_size, training.batch_unit, training.seed)
@@ -129,11 +136,17 @@ class Finetuning:
             seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned,
         )  # fmt: skip
 
+    @property
+    def sequences_at_once(self) -> int:
+        """In evaluations, where batches count sequences: no more than training has."""
+        training = self.settings.training
+        whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
+        return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)
+
     def judge(self, hardware: Hardware, world: World) -> Judge:
         """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
         training = self.settings.training
-        sequences = training.batch_size if training.batch_unit == "sequences" else None
-        loader = evaluation_loader(self.evaluation, self.twin, sequences or 32, training.micro_batch_size, training.seed)
+        loader = evaluation_loader(self.evaluation, self.twin, self.sequences_at_once, training.micro_batch_size, training.seed)
 
         def judge(replica: Replica, agree: Agree) -> Judgement:
             alone = {"agree": agree} if world.size == 1 else {}
@@ -194,7 +207,7 @@ class Finetuning:
         if not done:
             return Report()
         answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
-        found = scored(answerer, self.data.train, self.data.test, self.settings.training.batch_size)
+        found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
         return found.report
 
@@ -222,16 +235,6 @@ def _completed(
     model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
     decided = {"options": options, "labels": tuple(labels), "training": training, "optimizer": optimizer, "model": model}
     return settings.model_copy(update=decided)
-
-
-def _fingerprint(data: Labelled) -> str:
-    """Of what was read, not of where it lay."""
-    digest = hashlib.blake2b(digest_size=16)
-    for examples in (data.train, data.evaluation, data.test):
-        for example in examples:
-            digest.update(repr((example.id, example.data, example.gold)).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()
 
 
 def _lost(training: EncodedSet) -> list[str]:

@@ -1,5 +1,6 @@
 """Labelled examples out of references, checked as sets: no file empty, no id twice, what is held out kept whole."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -64,6 +65,16 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
     return Labelled(train, evaluation, test or evaluation, [*_passed_over([*data.train, *data.evaluation, *data.test]), *notes])
+
+
+def fingerprint_of(data: Labelled) -> str:
+    """Of what was read and how it was divided, not of where it lay."""
+    digest = hashlib.blake2b(digest_size=16)
+    for examples in (data.train, data.evaluation, data.test):
+        for example in examples:
+            digest.update(repr((example.id, example.data, example.gold)).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def examples_of(task: type[Task], options: Config, references: Sequence[str], split: Split, data: LabelledSettings) -> list[Example]:
@@ -172,6 +183,15 @@ def held_out(task: type[Task], examples: Sequence[Example], share: float) -> tup
     # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest is not.
     least, most = min(drawn, key=drawn.__getitem__), max(drawn, key=drawn.__getitem__)
     chosen = {group for group, value in drawn.items() if value < share or group == least} - {most}
+    known = set(task.balance([example for example, group in zip(examples, groups, strict=True) if group not in chosen]))
+    for example, group in zip(examples, groups, strict=True):
+        if group in chosen and not known.issuperset(answers := task.balance([example])):
+            known.update(answers)  # an answer that nothing else has is for training: held out, it could only be missed
+            chosen.discard(group)
+    if not chosen:
+        raise DataError(
+            f"{examples[0].where.file} is too small to hold anything out: every answer is given once", "give held-out data with --eval-data"
+        )
     train = [example for example, group in zip(examples, groups, strict=True) if group not in chosen]
     return train, [example for example, group in zip(examples, groups, strict=True) if group in chosen]
 

@@ -75,6 +75,11 @@ def newest_fitting(needs: Collection[Architecture]) -> Run:
     )
 
 
+def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
+    """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
+    return str(locate(source or str(newest_fitting(needs).folder)).weights.resolve())
+
+
 def newest_finetuned(task: str) -> Run:
     """The newest run that learnt this task and began with a pretrained model. Raises UsageError where there is none.
 

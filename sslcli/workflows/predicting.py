@@ -1,11 +1,10 @@
 """`ssl predict`: examples without gold answers, from the line, from a file, or one after the other from standard input."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines
-from sslcli.data.records import Record
+from sslcli.data.records import Record, parse_json, record_of
 from sslcli.errors import DataError, UsageError
 from sslcli.labelled import Example
 from sslcli.workflows.answering import Answerer
@@ -36,20 +35,16 @@ def _from_lines(answerer: Answerer) -> Iterator[Example]:
     for number, line in read_lines(STANDARD_INPUT):
         if not line.strip():
             continue
-        where = Where("standard input", number)
-        yield answerer.task.parse(answerer.options, Record(where, _values(line, answerer.task.typed(answerer.options), where)))
+        record = _record(line, answerer.task.typed(answerer.options), Where("standard input", number))
+        yield answerer.task.parse(answerer.options, record)
 
 
-def _values(line: str, columns: Sequence[str], where: Where) -> dict[str, object]:
+def _record(line: str, columns: Sequence[str], where: Where) -> Record:
     if line.lstrip().startswith("{"):
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: this is no JSON: {error!s:.80}", "write one object a line") from error
-        return values
+        return record_of(parse_json(line, where), where)
     texts = line.split("\t")
     if len(texts) != len(columns):
         raise DataError(
             f"{where}: there are {len(texts)} texts, and {len(columns)} belong there", f"write {' TAB '.join(columns)}, or JSON"
         )
-    return dict(zip(columns, texts, strict=True))
+    return Record(where, dict(zip(columns, texts, strict=True)))

@@ -30,6 +30,7 @@ def learner_to_finetune(
         initialize(module, _generator(seed, purpose))
     if start.start != "random":
         backbone.load_state_dict(dict(pretrained.backbone))
+    if start.start == "pretrained":
         _load_head(task, settings, pretrained)
     if start.start == "shuffled-weights":
         shuffle(backbone, _generator(seed, "shuffle"))

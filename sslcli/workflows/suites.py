@@ -25,7 +25,7 @@ from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import evaluate, write_evaluation
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.labelling import examples_of, suite_of, suite_reference, task_class
-from sslcli.workflows.models import locate, newest_fitting
+from sslcli.workflows.models import decided_source
 from sslcli.workflows.resuming import continued, saved_settings
 from sslcli.workflows.runfolder import command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.running import Result
@@ -230,8 +230,8 @@ def _completed(settings: FinetuneSettings, suite: Suite, parts: Sequence[SuitePa
     training = settings.training
     if training.max_steps is None and training.epochs is None and suite.epochs is not None:
         training = training.model_copy(update={"epochs": suite.epochs})
-    source = settings.model.source or str(newest_fitting(task_class(parts[0].task).needs).folder)
-    model = settings.model.model_copy(update={"source": str(locate(source).weights.resolve())})
+    source = decided_source(settings.model.source, task_class(parts[0].task).needs)
+    model = settings.model.model_copy(update={"source": source})
     return settings.model_copy(update={"training": training, "model": model})
 
 

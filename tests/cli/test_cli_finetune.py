@@ -172,7 +172,7 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
         (["qa", "--data", "missing.json"], "missing.json"),
         (["qa", "--stridee", "3"], "no such option: --stridee"),
         (["qa", "--data", "squad.json", "--stride", "-3"], "--stride"),
-        (["dna"], "demo:world has no symbols"),
+        (["dna"], "demo:world has no sequences"),
         (["sentiment", "--best-by", "charm"], "there is no score 'charm'"),
     ],
 )
@@ -182,11 +182,32 @@ def test_what_cannot_be_is_said_and_nothing_is_left_behind(ssl, place, words, na
     assert ended.code == 2, ended.err
     assert named in ended.err
     assert "Traceback" not in ended.err
-    if "--best-by" not in words:
-        assert {path for path in (place / "runs").iterdir() if (path / "run.json").is_file()} == before
+    assert {path for path in (place / "runs").iterdir() if (path / "run.json").is_file()} == before
 
 
 def test_help_lists_the_options_of_the_task_on_the_line(ssl):
     assert "--stride" in ssl("finetune", "qa", "--help").out
     assert "--stride" not in ssl("finetune", "sentiment", "--help").out
     assert "--class-weights" in ssl("finetune", "sentiment", "--help").out
+
+
+def test_answers_may_take_the_place_of_what_was_asked(ssl, place):
+    lines = [json.dumps({"text": "sweet", "id": n}) for n in range(3)]
+    (place / "same.jsonl").write_text("\n".join(lines))
+    assert ssl("predict", "sentiment", "--data", "same.jsonl", "--out", "same.jsonl", "--model", "moods").code == 0
+    assert [json.loads(line)["id"] for line in (place / "same.jsonl").read_text().splitlines()] == ["0", "1", "2"]
+    before = (place / "same.jsonl").read_text()
+    (place / "torn.jsonl").write_text("\n".join([*lines, "{"]))
+    ended = ssl("predict", "sentiment", "--data", "torn.jsonl", "--out", "same.jsonl", "--model", "moods")
+    assert (ended.code, "record 4" in ended.err) == (2, True)
+    assert (place / "same.jsonl").read_text() == before
+    assert not list(place.glob(".*.part"))
+
+
+def test_all_runs_of_a_study_start_from_one_model(ssl, place):
+    line = ["finetune", "sentiment", *WORLD, *QUICK, "--name", "twice", "--seeds", "2", "--model", "@latest", "-q"]
+    assert ssl(*line).code == 0
+    sources = [
+        (place / f"runs/{name}/config.yaml").read_text().partition("source: ")[2].split("\n")[0] for name in ("twice", "twice-seed43")
+    ]
+    assert sources[0] == sources[1]

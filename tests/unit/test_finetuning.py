@@ -277,3 +277,49 @@ def test_variants_have_their_own_folders_and_the_first_has_the_name(tmp_path, mo
     assert [variant.folder.name for variant in found] == ["x", "x-random", "x-seed43", "x-random-seed43"]
     own = settings_of(found[3], settings(model))
     assert (own.model.start, own.training.seed, own.run.folder) == ("random", 43, str(tmp_path / "x-random-seed43"))
+
+
+def test_controls_take_no_head_that_learnt_anything(model, tmp_path):
+    finetune(settings(model, tmp_path / "one"), observe=ignore)
+    learnt = load_pretrained(str(tmp_path / "one")).trained.learnable
+    for start in ("random", "shuffled-weights"):
+        head = course(tmp_path / "one", model={"start": start}).learner.learnable.state_dict()
+        assert not any(torch.equal(head[name], learnt[name]) for name in head if name.endswith("weight"))
+
+
+def test_an_answer_that_is_given_once_is_never_held_out(tmp_path):
+    rare = {"id": "r", "text": "nothing like it", "label": "rare"}
+    for position in range(0, 40, 5):
+        records = reviews(40)
+        records.insert(position, rare)
+        assert "rare" in {example.gold for example in data_of(tmp_path, records, held_out=0.9).train}
+
+
+def test_the_same_text_is_never_on_both_sides(tmp_path):
+    records = [{**record, "id": f"{record['id']}-{copy}"} for record in reviews(40) for copy in range(3)]
+    data = data_of(tmp_path, records, held_out=0.4)
+    assert not data.notes
+    assert len(data.train) + len(data.evaluation) == 120
+
+
+def test_evaluate_says_that_the_data_is_another_by_now(model, tmp_path):
+    file = write(tmp_path / "train.jsonl", reviews(40))
+    own = settings(model, tmp_path / "run", data={"train": [file], "limit": None})
+    finetune(own, observe=ignore)
+    assert not evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings()).report.notes
+    write(tmp_path / "train.jsonl", reviews(44))
+    (note,) = evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings()).report.notes
+    assert note.startswith("the data is not what the model was fine-tuned on any more")
+
+
+def test_a_regression_that_goes_on_keeps_where_it_was(model, tmp_path):
+    numbers = [{"text": f"text {n} {'good' if n % 2 else 'bad'}", "score": n + 0.5, "id": n} for n in range(30)]
+    data = {"train": [write(tmp_path / "numbers.jsonl", numbers)], "limit": None}
+    finetune(settings(model, tmp_path / "one", task="classify", data=data), observe=ignore)
+    learnt = load_pretrained(str(tmp_path / "one")).trained.learnable["classifier.classifier.bias"]
+    further = course(tmp_path / "one", task="classify", data=data).learner
+    further.learnable.begin(further.backbone)
+    assert torch.equal(further.learnable.state_dict()["classifier.classifier.bias"], learnt)
+    fresh = course(model, task="classify", data=data).learner
+    fresh.learnable.begin(fresh.backbone)
+    assert 5 < float(fresh.learnable.state_dict()["classifier.classifier.bias"]) < 25

@@ -23,8 +23,10 @@ from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import dry_run, finetune
-from sslcli.workflows.labelling import refuse_unknown_task, task_options
+from sslcli.workflows.labelling import refuse_unknown_task, task_class, task_options
+from sslcli.workflows.models import decided_source
 from sslcli.workflows.objectives import recipe_for
+from sslcli.workflows.resuming import saved_settings
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import runs_folder
@@ -99,9 +101,10 @@ def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen
 
 def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequence[int], given: Given, screen: Screen) -> int:
     """Run after run; with --resume those that ended are left as they are."""
-    if settings.hardware.gpus is not None:
-        raise UsageError("several runs one after the other are not started on several GPUs", "leave out --gpus, or make one run at a time")
+    if settings.hardware.gpus is not None or place()[1] > 1:
+        raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    settings = _from_one_model(settings, base if "resume" in given else None)
     most_seconds = settings.training.max_time
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
@@ -116,6 +119,15 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
         screen.report(report)
         screen.say(f"saved in {', '.join(str(each.result.folder) for each in ended)}")
     return 0
+
+
+def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneSettings:
+    """Decided once for all runs: "@latest" means another one as soon as the first of them has ended."""
+    if begun is not None and (begun / "config.yaml").is_file():
+        source = saved_settings(FinetuneSettings, begun).model.source
+    else:
+        source = decided_source(settings.model.source, task_class(settings.task).needs)
+    return settings.model_copy(update={"model": settings.model.model_copy(update={"source": source})})
 
 
 def _variant(settings: FinetuneSettings, given: Given, screen: Screen, deadline: float | None, variant: Variant) -> Result:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -32,7 +32,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
     draws = bool(texts) and screen.out.is_terminal and not screen.json
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(Path(given["out"]))) if "out" in given else None
+        file = stack.enter_context(_written(Path(given["out"]))) if "out" in given else None
         for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size):
             if draws:
                 screen.report(answerer.task.shown(example, prediction))
@@ -48,8 +48,17 @@ def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int) 
         yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
 
 
-def _opened(path: Path) -> TextIO:
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """A file that is there when all of it is; what was read from may have the same name. Pipes and devices are written as they are."""
+    aside = path.with_name(f".{path.name}.part") if path.is_file() or not path.exists() else path
     try:
-        return path.open("w", encoding="utf-8")
+        with aside.open("w", encoding="utf-8") as file:
+            yield file
+        if aside != path:
+            aside.replace(path)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}", "choose another --out") from error
+        raise RunError(f"cannot write {path}: {error.strerror}", "check the free space, or choose another --out") from error
+    finally:
+        if aside != path:
+            aside.unlink(missing_ok=True)
