@@ -146,6 +146,8 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
     ]
     stopped = ssl(*line, "--max-time", "0.001s")
     assert stopped.code == 75, stopped.err
+    assert "the same command" in stopped.err
+    assert "several runs go on together" in ssl(*line, "--resume", "study").err
     ended = ssl(*line, "--resume", "--max-time", "1h", "--json")
     assert ended.code == 0, ended.err
     last = json.loads(ended.out.splitlines()[-1])

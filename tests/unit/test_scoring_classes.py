@@ -109,3 +109,12 @@ def test_no_example_is_no_figure():
         class_scores([], [], ["a"])
     with pytest.raises(DataError, match="no example"):
         multilabel_scores([], [], ["a"])
+
+
+def test_of_many_classes_the_largest_confusions_are_listed():
+    labels = [f"c{number:02d}" for number in range(30)]
+    gold = [labels[number % 30] for number in range(600)]
+    predicted = [labels[0] if right in ("c07", "c09") else right for right in gold]
+    predicted[9] = "c01"  # of the twenty of c09 one becomes another
+    listed = class_tables(gold, predicted, labels)[1]
+    assert listed.rows == [["c07", "c00", 20], ["c09", "c00", 19], ["c09", "c01", 1]]

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from sslcli.api import DataError, mean_score, statistic_score, sums_score
-from sslcli.scoring.classes import macro_f1
+from sslcli.scoring.classes import Margins, macro_f1
 from sslcli.scoring.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums
 
 
@@ -43,10 +43,10 @@ def test_kinds_and_examples_are_resampled_alike():
     def confusions(rights, guesses):
         return np.bincount(3 * rights + guesses, minlength=9).reshape(3, 3)
 
-    by_kind = interval_of_counts(lambda cells: macro_f1(cells.reshape(-1, 3, 3)), confusions(gold, predicted).ravel())
-    by_example = interval_of_statistic(lambda *sides: float(macro_f1(confusions(*sides))), gold, predicted)
+    by_kind = interval_of_counts(lambda cells: macro_f1(Margins.of(cells.reshape(-1, 3, 3))), confusions(gold, predicted).ravel())
+    by_example = interval_of_statistic(lambda *sides: float(macro_f1(Margins.of(confusions(*sides)))), gold, predicted)
     one_hot = np.eye(9)[3 * gold + predicted]
-    by_sums = interval_of_sums(lambda cells: macro_f1(cells.reshape(-1, 3, 3)), one_hot)
+    by_sums = interval_of_sums(lambda cells: macro_f1(Margins.of(cells.reshape(-1, 3, 3))), one_hot)
     width = by_example[1] - by_example[0]
     assert by_kind == pytest.approx(by_example, abs=0.1 * width)
     assert by_sums == pytest.approx(by_example, abs=0.1 * width)

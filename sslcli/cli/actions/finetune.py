@@ -12,7 +12,7 @@ from sslcli.cli.actions import suite
 from sslcli.cli.actions.recipes import recommended, with_recipe
 from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder
 from sslcli.cli.naming import flags_named
-from sslcli.cli.options import Command, Given, layers_of
+from sslcli.cli.options import AUTO, Command, Given, layers_of
 from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
@@ -104,12 +104,14 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
     if settings.hardware.gpus is not None or place()[1] > 1:
         raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    if given.get("resume") not in (None, AUTO):
+        raise UsageError("several runs go on together, and not from one of them", f"give {_named(base)} --resume")
     settings = _from_one_model(settings, base if "resume" in given else None)
     most_seconds = settings.training.max_time
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
     for each in study(list(variants(base, starts, seeds)), partial(_variant, settings, given, screen, deadline)):
-        if not refuse_unfinished(each.result, f"the same command with --name {base.name}", screen):
+        if not refuse_unfinished(each.result, screen, f"go on with the same command, {_named(base)} and --resume"):
             return 0
         ended.append(each)
     report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot)
@@ -119,6 +121,10 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
         screen.report(report)
         screen.say(f"saved in {', '.join(str(each.result.folder) for each in ended)}")
     return 0
+
+
+def _named(base: Path) -> str:
+    return f"--name {base.name}" if base.parent == runs_folder() else f"--out {base}"
 
 
 def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneSettings:

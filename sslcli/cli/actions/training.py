@@ -67,7 +67,7 @@ def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Pa
     return launch(processes, folder, words, launcher_words, screen.verbose)
 
 
-def refuse_unfinished(result: Result, command: str, screen: Screen) -> bool:
+def refuse_unfinished(result: Result, screen: Screen, hint: str) -> bool:
     """Whether the run came to its end. Raises StopRequest, which has its own exit codes, where it was asked to stop before."""
     reason, step = result.outcome.reason, result.outcome.progress.step
     if reason == "done":
@@ -76,12 +76,12 @@ def refuse_unfinished(result: Result, command: str, screen: Screen) -> bool:
     if restarts_are_left():  # any other code than 0 would start it again at once
         screen.say(f"stopped: {stopped}")
         return False
-    raise (Interrupted if reason == "interrupted" else Preempted)(stopped, f"go on with: {command} --resume {result.folder}")
+    raise (Interrupted if reason == "interrupted" else Preempted)(stopped, hint)
 
 
 def conclude(result: Result, command: str, screen: Screen) -> int:
     """The exit code, after what was reached is shown."""
-    if not refuse_unfinished(result, command, screen) or place()[0] > 0:
+    if not refuse_unfinished(result, screen, f"go on with: {command} --resume {result.folder}") or place()[0] > 0:
         return 0
     if screen.json:
         screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})
