@@ -12,8 +12,8 @@ tune() {
         --batch-size 16 --precision fp32 --set training.eval_samples=400 "$@"
 }
 
-tune sentiment sentiment/en-train.jsonl.gz sentiment/en-dev.jsonl.gz --max-steps 300 --eval-every 60 --seq-len 128
-tune pos pos/brown-train.conllu.gz pos/brown-dev.conllu.gz --max-steps 150 --eval-every 30 --seq-len 128
-tune nli nli/train.jsonl.gz nli/dev.jsonl.gz --max-steps 300 --eval-every 60 --seq-len 128
-tune qa qa/train.json qa/dev.json --max-steps 200 --eval-every 50 --seq-len 256
-tune dna dna/train.jsonl dna/dev.jsonl --max-steps 240 --eval-every 60
+tune sentiment sentiment/en-train.jsonl.gz sentiment/en-dev.jsonl.gz --max-steps 120 --eval-every 30 --seq-len 128
+tune pos pos/brown-train.conllu.gz pos/brown-dev.conllu.gz --max-steps 60 --eval-every 15 --seq-len 128
+tune nli nli/train.jsonl.gz nli/dev.jsonl.gz --max-steps 120 --eval-every 30 --seq-len 128
+tune qa qa/train.json qa/dev.json --max-steps 80 --eval-every 20 --seq-len 256
+tune dna dna/train.jsonl dna/dev.jsonl --max-steps 100 --eval-every 25

@@ -7,8 +7,9 @@ import yaml
 
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import AdapterSettings
+from sslcli.engine.checkpoint import step_name
 from sslcli.workflows.agreement import loader_of
-from sslcli.workflows.runs import read_run
+from sslcli.workflows.runs import read_metrics, read_run
 from sslcli.workflows.weights import Pretrained
 
 PIPELINES = {
@@ -106,8 +107,10 @@ def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:
 
 
 def _figures(pretrained: Pretrained) -> list[str]:
-    """The last held-out figures of the run, beside the floors it was measured against."""
-    evaluation: Mapping[str, Any] = read_run(pretrained.trained.folder).evaluation if pretrained.trained is not None else {}
+    """The held-out figures of the checkpoint that is exported; nothing where it was not evaluated."""
+    lines = read_metrics(pretrained.trained.folder) if pretrained.trained is not None else []
+    own = [line for line in lines if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name]
+    evaluation: Mapping[str, Any] = own[-1] if own else {}
     metrics = evaluation.get("metrics")
     figures = {"loss (nats)": evaluation.get("loss"), **(metrics if isinstance(metrics, dict) else {})}
     rows = [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]

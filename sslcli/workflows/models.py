@@ -83,12 +83,13 @@ def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
 def newest_finetuned(task: str) -> Run:
     """The newest run that learnt this task and began with a pretrained model. Raises UsageError where there is none.
 
-    A task goes by several names, of which any will do; controls that began with random weights are not meant.
+    A task goes by several names, of which the one that is asked for comes first; controls that began with random weights
+    are not meant.
     """
-    wanted = registry.load("tasks", task)
-    for found in all_runs():
-        learnt = found.kind == "finetune" and found.objective in registry.names("tasks") and registry.load("tasks", found.objective)
-        if learnt is wanted and found.facts.get("start") == PRETRAINED and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
+    wanted, known = registry.load("tasks", task), registry.names("tasks")
+    runs = [run for run in all_runs() if run.kind == "finetune" and run.objective in known and run.facts.get("start") == PRETRAINED]
+    for found in sorted(runs, key=lambda run: run.objective != task):  # of that very name first, and of each name the newest
+        if registry.load("tasks", found.objective) is wanted and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
             return found
     raise UsageError(
         f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"

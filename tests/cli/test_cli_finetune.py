@@ -75,7 +75,8 @@ def test_evaluate_says_the_scores_and_holds_them_to_a_bound(ssl):
     assert below.code == 3
     assert "not at least 1.01" in below.err
     assert ssl("evaluate", "sentiment", "--min", "accurcy=1").code == 2
-    assert ssl("evaluate", "sentiment", "--min", "accuracy").code == 2
+    for wrong in ("accuracy", "accuracy=nan", "=1", "accuracy=high"):
+        assert ssl("evaluate", "sentiment", "--min", wrong).code == 2
 
 
 def test_evaluate_writes_what_it_found(ssl, place):

@@ -1,5 +1,6 @@
 """`ssl evaluate TASK`."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,10 +54,10 @@ def _bounds(texts: list[str]) -> Mapping[str, float]:
     for text in texts:
         name, equals, value = text.rpartition("=")
         try:
-            bounds[name.strip()] = float(value)
+            bounds[name.strip()] = bound = float(value)
         except ValueError:
-            equals = ""
-        if not (equals and name.strip()):
+            bound = math.nan
+        if not (equals and name.strip() and math.isfinite(bound)):
             raise UsageError(f"--min must be a score and a number, not '{text}'", "write --min f1=80")
     return bounds
 
