@@ -1,11 +1,15 @@
 """Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place."""
 
 import gzip
+import io
+import os
+import stat
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from sslcli.data.documents import Where
 from sslcli.errors import DataError
@@ -18,6 +22,7 @@ else:
 STANDARD_INPUT = "-"
 LONGEST_LINE_BYTES = 1 << 24
 LARGEST_WHOLE_BYTES = 1 << 31
+PATIENCE_SECONDS = 8.0
 _BLOCK_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PACKED = (".gz", ".zst")
@@ -32,22 +37,60 @@ def suffix_of(reference: str) -> str:
 
 
 def open_bytes(reference: str) -> BinaryIO:
-    """The unpacked bytes of a file, or of standard input for "-". Raises DataError where it cannot be opened."""
+    """The unpacked bytes of a file, or of standard input for "-".
+
+    Raises DataError where it cannot be opened, and for a pipe into which nobody writes within PATIENCE_SECONDS.
+    """
     if reference == STANDARD_INPUT:
         return sys.stdin.buffer
     path = Path(reference)
     try:
         if path.is_dir():
             raise DataError(f"{path} is a folder, not a file", "give a folder to --data, or a file in it")
+        file = _opened_pipe(path) if stat.S_ISFIFO(path.stat().st_mode) else path
         if path.suffix.lower() == ".gz":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
+            return gzip.open(file, "rb")  # type: ignore[return-value]
         if path.suffix.lower() == ".zst":
-            return zstd.open(path, "rb")
-        return path.open("rb")
+            return zstd.open(file, "rb")
+        return path.open("rb") if file is path else file
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
         ) from error
+
+
+class _Begun(io.RawIOBase):
+    """A stream whose first bytes were taken already."""
+
+    def __init__(self, first: bytes, rest: io.FileIO) -> None:
+        self._first, self._rest = first, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if not self._first:
+            return self._rest.readinto(buffer)
+        taken, self._first = self._first[: len(buffer)], self._first[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        self._rest.close()
+        super().close()
+
+
+def _opened_pipe(path: Path) -> BinaryIO:
+    """To open a pipe as a file would wait for ever for somebody at its other end."""
+    pipe = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (first := pipe.read(_BLOCK_BYTES)) == b"":  # None would be a writer who has written nothing yet
+        if time.monotonic() > deadline:
+            pipe.close()
+            raise DataError(f"nobody writes into the pipe {path}", "start what writes into it first")
+        time.sleep(0.05)
+    os.set_blocking(pipe.fileno(), True)
+    return io.BufferedReader(_Begun(first or b"", pipe))
 
 
 def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") -> Iterator[tuple[int, str]]:

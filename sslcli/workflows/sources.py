@@ -8,13 +8,11 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,7 +28,6 @@ from sslcli.folders import hash_file
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
 _DOCUMENTS_LOOKED_AT = 64
-PATIENCE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -153,28 +150,9 @@ def _spooled(pipe: str) -> str:
     The file is there until the process ends.
     """
     try:
-        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, ExitStack() as stack:
+        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, open_bytes(pipe) as stream:
             atexit.register(Path(file.name).unlink, missing_ok=True)
-            if pipe == STANDARD_INPUT:
-                stream = stack.enter_context(open_bytes(pipe))
-            else:
-                stream = stack.enter_context(os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0))
-                file.write(_first_bytes(stream, pipe))
             shutil.copyfileobj(stream, file)
     except OSError as error:
         raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
     return file.name
-
-
-def _first_bytes(stream: BinaryIO, pipe: str) -> bytes:
-    """What has come through a pipe when somebody is at its other end; to open one as a file would wait for that for ever.
-
-    Raises DataError where nobody is there within PATIENCE_SECONDS.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (first := stream.read(_ENDS_BYTES)) == b"":  # None would be a writer who has written nothing yet
-        if time.monotonic() > deadline:
-            raise DataError(f"nobody writes into the pipe {pipe}", "start what writes into it first")
-        time.sleep(0.05)
-    os.set_blocking(stream.fileno(), True)
-    return first or b""

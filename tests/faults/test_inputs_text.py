@@ -2,10 +2,10 @@
 
 from inputs_text import sweep
 
-from sslcli.workflows import sources
+from sslcli.data import files
 
 
 def test_texts_are_read_whole_or_refused(monkeypatch):
-    monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.5)
     tally = sweep(60)
     assert tally.good, tally.describe

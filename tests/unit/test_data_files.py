@@ -8,10 +8,10 @@ import os
 import pytest
 
 from sslcli import registry
+from sslcli.data import files
 from sslcli.data.files import read_lines, zstd
 from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, SslError
-from sslcli.workflows import sources
 from sslcli.workflows.sources import documents, expand
 
 LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
@@ -86,7 +86,7 @@ def test_half_a_character_in_a_language_is_named_too(tmp_path):
 
 
 def test_a_pipe_that_nobody_writes_into_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(files, "PATIENCE_SECONDS", 0.1)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match="nobody writes into the pipe") as caught:
         texts(tmp_path / "pipe")
