@@ -4,6 +4,7 @@
     ├── UsageError          2    the command line asks for something that is not there
     ├── ConfigError         2    settings that do not fit: all mistakes at once
     ├── DataError           2    a file, a record or a field that cannot be used
+    │   └── RecordErrors    2    all of them at once, where somebody asked for that
     ├── PluginError         2    a plugin that is missing, shadowed, double or broken
     ├── ModelError          2    a model directory or a checkpoint that cannot be used
     ├── RunError            1    something failed while running: memory, disk, a loss that is not a number
@@ -16,8 +17,10 @@
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
+
+INDENT = "\n       "  # of every line but the first, below "error: "
 
 
 class SslError(Exception):
@@ -29,6 +32,11 @@ class SslError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What has a line of its own: a line's end anywhere else stands in a name or in data."""
+        return (self.message,)
 
 
 class UsageError(SslError):
@@ -42,13 +50,27 @@ class ConfigError(SslError):
 
     def __init__(self, problems: Iterable[str], hint: str = "") -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        head = self.problems[0] if count == 1 else f"{count} mistakes in the settings:"
-        super().__init__("\n       ".join([head, *self.problems] if count > 1 else [head]), hint)
+        super().__init__(INDENT.join(self.lines), hint)
+
+    @property
+    def lines(self) -> Sequence[str]:
+        return self.problems if len(self.problems) == 1 else (f"{len(self.problems)} mistakes in the settings:", *self.problems)
 
 
 class DataError(SslError):
     exit_code = 2
+
+
+class RecordErrors(DataError):
+    """All records at once that cannot be used; `problems` are whole sentences. `more`: there are others that nobody looked for."""
+
+    def __init__(self, problems: Iterable[str], more: bool, hint: str) -> None:
+        self.problems, self.more = tuple(problems), more
+        super().__init__(INDENT.join(self.lines), hint)
+
+    @property
+    def lines(self) -> Sequence[str]:
+        return (f"{len(self.problems)} {'records and more' if self.more else 'records'} cannot be used:", *self.problems)
 
 
 class PluginError(SslError):

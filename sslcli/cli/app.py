@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.place import place
-from sslcli.errors import Interrupted, Preempted, RunError, SslError, nearest
-from sslcli.reports import printable_lines
+from sslcli.errors import INDENT, Interrupted, Preempted, RunError, SslError, nearest
+from sslcli.reports import printable
 
 COMMANDS = {
     "tokenize": "Learn a tokenizer and cut raw text into shards",
@@ -111,22 +111,23 @@ def run(words: Sequence[str]) -> int:
     except SslError as error:
         if place()[0] > 0 and not isinstance(error, RunError):
             return error.exit_code  # rank 0 meets the same and says it
-        return _report(words, error.message, error.hint, error.exit_code)
+        return _report(words, error.lines, error.hint, error.exit_code)
     except typer.TyperException as error:
-        return _report(words, *_usage_words(error, words), 2)
+        message, hint = _usage_words(error, words)
+        return _report(words, [message], hint, 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _report(words, "interrupted", "", 130)
+        return _report(words, ["interrupted"], "", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not write again
         return 1
     except OSError as error:  # of a place that nobody looked at before: a name that no disk takes, a file that went away
         code = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
         return _report(
-            words, f"{str(error.filename)[:200]}: {error.strerror or error}", "check the path, its permissions and the disk", code
+            words, [f"{str(error.filename)[:200]}: {error.strerror or error}"], "check the path, its permissions and the disk", code
         )
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        return _report(words, f"this should not have happened: {what}", "--debug shows where; please report it", 1)
+        return _report(words, [f"this should not have happened: {what}"], "--debug shows where; please report it", 1)
 
 
 def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:
@@ -259,13 +260,13 @@ def _known_flags(words: Sequence[str]) -> list[str]:
     return sorted(spellings([*(flag for command in commands for flag in command.flags), *GLOBALS]))
 
 
-def _report(words: Sequence[str], message: str, hint: str, code: int) -> int:
+def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) -> int:
     """An error on stderr, with --json also as a document on stdout, with --debug after its traceback."""
     if "--debug" in words or os.environ.get("SSLCLI_DEBUG") == "1":
         traceback.print_exc()
     if "--json" in words:
-        print(json.dumps({"schema": "sslcli/1", "event": "error", "code": code, "message": message, "hint": hint}))
-    print(f"{'stopped' if code in (75, 130) else 'error'}: {printable_lines(message)}", file=sys.stderr)
+        print(json.dumps({"schema": "sslcli/1", "event": "error", "code": code, "message": INDENT.join(lines), "hint": hint}))
+    print(f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}", file=sys.stderr)
     if hint:
-        print(f"hint:  {printable_lines(hint)}", file=sys.stderr)
+        print(f"hint:  {printable(hint)}", file=sys.stderr)
     return code
