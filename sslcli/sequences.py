@@ -24,7 +24,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.draws import Draws
-from sslcli.data.golds import Kind, converted, counted, gold_of, in_order, kind_of, mean_of, settled_weights, weights_of
+from sslcli.data.golds import Kind, checked, converted, counted, gold_of, in_order, kind_of, mean_of, settled_weights, weights_of
 from sslcli.data.records import Record
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.truncation import kept_tokens
@@ -91,6 +91,8 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         if not golds:
             raise DataError("no training example has an answer", "say which column holds it with --label-field")
         kind = kind_of(golds) if options.kind == "auto" else options.kind
+        if options.kind == "auto" and kind == "labels":
+            _refuse_single(examples)
         settled: dict[str, Any] = {"kind": kind}
         if options.class_weights != "none":
             settled["class_weights"] = settled_weights(options.class_weights, kind, counted(golds, kind))
@@ -140,7 +142,10 @@ class SequenceTask(ReadoutTask[SequenceViews]):
 
     def _target(self, example: Example) -> tuple[int | float | np.ndarray, float]:
         """What is to be learnt, and what it counts: nothing where there is no answer."""
-        gold = None if example.gold is None else converted(example.gold, self.kind)
+        try:
+            gold = None if example.gold is None else checked(example.gold, self.kind)
+        except ValueError as error:
+            raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
         weight = 0.0 if gold is None else 1.0
         if self.kind == "number":
             return gold or 0.0, weight
@@ -256,6 +261,15 @@ class SequenceTask(ReadoutTask[SequenceViews]):
     @classmethod
     def shown(cls, example: Example, prediction: Prediction) -> Report:
         return Report(passages=[_passage(_worded(prediction), example)])
+
+
+def _refuse_single(examples: Sequence[Example]) -> None:
+    """Of a list amid texts one of the two is a mistake, and which one only a person knows. Raises DataError."""
+    single = next((example for example in examples if not isinstance(example.gold, tuple | None)), None)
+    if single is not None:
+        listed = next(example for example in examples if isinstance(example.gold, tuple))
+        problem = f"{single.where} has one label, and {listed.where} has a list of them"
+        raise DataError(problem, "write all of them in one way, or say --kind labels")
 
 
 def _kind_of(options: SequenceTask.Options, labels: Sequence[str]) -> Kind:

@@ -42,11 +42,13 @@ def open_bytes(reference: str) -> BinaryIO:
     Raises DataError where it cannot be opened, and for a pipe into which nobody writes within PATIENCE_SECONDS.
     """
     if reference == STANDARD_INPUT:
+        if sys.stdin is None or sys.stdin.buffer.closed:
+            raise DataError("standard input is closed, or was read already", "give a file, or name '-' once")
         return sys.stdin.buffer
     path = Path(reference)
     try:
         if path.is_dir():
-            raise DataError(f"{path} is a folder, not a file", "give a folder to --data, or a file in it")
+            raise DataError(f"{path} is a folder, not a file", "give a file in it")
         file = _opened_pipe(path) if stat.S_ISFIFO(path.stat().st_mode) else path
         if path.suffix.lower() == ".gz":
             return gzip.open(file, "rb")  # type: ignore[return-value]
@@ -108,7 +110,7 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{where}: byte {error.start + 1} of the line is not UTF-8",
-                "convert the file, or use --set data.reader_options.errors=replace",
+                "convert the file to UTF-8; text to pretrain on is also read with --set data.reader_options.errors=replace",
             ) from error
 
 

@@ -10,6 +10,7 @@ from sslcli.errors import UsageError, did_you_mean
 
 Kind = Literal["classes", "labels", "number"]
 Gold = str | float | tuple[str, ...]
+LARGEST_NUMBER = 1e18
 _HINT = "an answer is a text, a number or a list of texts"
 
 
@@ -49,6 +50,17 @@ def converted(gold: Gold, kind: Kind) -> Gold:
         return str(_text_of(gold))
     labels = gold if isinstance(gold, tuple) else str(_text_of(gold)).split(",")
     return tuple(sorted({label.strip() for label in labels} - {""}))
+
+
+def checked(gold: Gold, kind: Kind) -> Gold:
+    """`converted`, of an answer that came from elsewhere than those that decided the kind. Raises ValueError saying what it is not."""
+    if kind == "number" and not _is_number(gold):
+        raise ValueError(f"the answer {gold!r:.40} is no number, as those of the training examples are")
+    if kind == "number" and abs(float(gold)) > LARGEST_NUMBER:
+        raise ValueError(f"the answer {gold:g} is beyond {LARGEST_NUMBER:g}, and its square would be beyond what a loss can be")
+    if kind == "classes" and isinstance(gold, tuple):
+        raise ValueError(f"the answer {list(gold)!r:.40} is a list, and the training examples have one class each")
+    return converted(gold, kind)
 
 
 def counted(golds: Iterable[Gold], kind: Kind) -> Counter[str]:
