@@ -3,8 +3,10 @@
 Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQA, DRCD and CMRC 2018 are written as SQuAD 1.1.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from sslcli.api import DataError, Example, Record, Where, read_json, read_records, suffix_of
@@ -36,12 +38,10 @@ def read_questions(reference: str) -> Iterator[Example]:
     """
     content = read_json(reference) if suffix_of(reference) == "json" else None
     if isinstance(content, dict) and "questions" in content:
-        yield from _of_course(content, Where(reference))
-    elif isinstance(content, dict) and _is_nested(content.get("data")):
-        yield from _of_squad(content, Where(reference))
-    else:
-        for record in read_records(reference):
-            yield question_of(record)
+        return _of_course(content, Where(reference))
+    if isinstance(content, dict) and _is_nested(content.get("data")):
+        return _of_squad(content, Where(reference))
+    return map(question_of, read_records(reference))
 
 
 def question_of(record: Record) -> Example:
@@ -59,16 +59,24 @@ def question_of(record: Record) -> Example:
 
 def _of_squad(content: Mapping[str, Any], where: Where) -> Iterator[Example]:
     may_lack = str(content.get("version", "")).removeprefix("v").startswith("2")
+
+    def example(asked: Mapping[str, Any], at: Where, passage: str, count: int) -> Example:
+        name, at = _id(asked, at, count), _named(at, asked)
+        question = Question(_text(asked, "question", at), passage)
+        return Example(name, Where(where.file, count), question, _squad_gold(asked, passage, at, may_lack))
+
+    return starmap(example, _asked_in_squad(content, where))
+
+
+def _asked_in_squad(content: Mapping[str, Any], where: Where) -> Iterator[tuple[Mapping[str, Any], Where, str, int]]:
+    """Every question with its place, its passage and its number."""
     count = 0
     for article, at_article in _objects(content, "data", where):
         for paragraph, at_paragraph in _objects(article, "paragraphs", at_article):
             passage = _text(paragraph, "context", at_paragraph)
             for asked, at in _objects(paragraph, "qas", at_paragraph):
                 count += 1
-                name = _id(asked, at, count)
-                at = _named(at, asked)
-                question = Question(_text(asked, "question", at), passage)
-                yield Example(name, Where(where.file, count), question, _squad_gold(asked, passage, at, may_lack))
+                yield asked, at, passage, count
     if not count:
         raise DataError(f"{where.file} has no questions", "give a file with at least one")
 
@@ -93,21 +101,22 @@ def _of_course(content: Mapping[str, Any], where: Where) -> Iterator[Example]:
     passages = content.get("paragraphs")
     if not isinstance(passages, list):
         raise _wrong(_at(where, "paragraphs"), "there is no list of paragraphs", "questions name their paragraph by its number, from 0")
-    count = 0
-    for asked, at in _objects(content, "questions", where):
-        count += 1
-        name = _id(asked, at, count)
-        at = _named(at, asked)
+
+    def example(count: int, found: tuple[Mapping[str, Any], Where]) -> Example:
+        asked, at = found
+        name, at = _id(asked, at, count), _named(at, asked)
         place = _whole(asked, "paragraph_id", at)
         if not 0 <= place < len(passages):
-            raise _wrong(_at(at, ".paragraph_id"), f"there is no paragraph {place}", f"there are {len(passages)}, numbered from 0")
+            raise _wrong(_at(at, ".paragraph_id"), f"there is no paragraph {place!s:.20}", f"there are {len(passages)}, numbered from 0")
         passage = passages[place]
         if not isinstance(passage, str) or not passage.strip():
             raise _wrong(Where(where.file, None, f"paragraphs[{place}]"), "this is no text, or an empty one", "give the paragraph's text")
         question = Question(_text(asked, "question_text", at), passage)
-        yield Example(name, Where(where.file, count), question, _course_gold(asked, passage, at))
-    if not count:
+        return Example(name, Where(where.file, count), question, _course_gold(asked, passage, at))
+
+    if content["questions"] == []:
         raise DataError(f"{where.file} has no questions", "give a file with at least one")
+    return starmap(example, enumerate(_objects(content, "questions", where), start=1))
 
 
 def _course_gold(asked: Mapping[str, Any], passage: str, at: Where) -> tuple[Answer, ...] | None:
@@ -140,15 +149,24 @@ def _checked(text: str, start: int, passage: str, where: Where) -> Answer:
     SQuAD 1.1 itself has some whose offset is that of the full stop or comma in front of them; these are moved behind it.
     """
     if not 0 <= start < len(passage):
-        raise _wrong(where, f"{start} is outside the passage, which has {len(passage)} characters", _OFFSET_HINT)
+        raise _wrong(where, f"{start!s:.20} is outside the passage, which has {len(passage)} characters", _OFFSET_HINT)
     if passage[start] in ".," and passage.startswith(text, start + 1):
         start += 1
     if not passage.startswith(text, start):
         there = passage[start : start + len(text)]
-        times = passage.count(text)
-        elsewhere = f"it stands at {passage.find(text)}" if times == 1 else f"it stands there {times} times" if times else "it is not in it"
-        raise _wrong(where, f"at {start} the passage has {there!r:.60}, not the answer {text!r:.60}; {elsewhere}", _OFFSET_HINT)
+        raise _wrong(
+            where, f"at {start} the passage has {there!r:.60}, not the answer {text!r:.60}; {_elsewhere(text, passage)}", _OFFSET_HINT
+        )
     return Answer(start, text)
+
+
+def _elsewhere(text: str, passage: str) -> str:
+    """Where an answer stands, or why it seems to stand nowhere."""
+    if times := passage.count(text):
+        return f"it stands at {passage.find(text)}" if times == 1 else f"it stands there {times} times"
+    if unicodedata.normalize("NFC", text) in unicodedata.normalize("NFC", passage):
+        return "it stands there in another normal form of Unicode (NFC, NFD)"
+    return "it stands there in another case" if text.casefold() in passage.casefold() else "it is not in it"
 
 
 def _in_turn(answers: Mapping[str, Any], where: Where) -> Any:

@@ -6,6 +6,7 @@ CoNLL-U: https://universaldependencies.org/format.html.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from sslcli.api import DataError, Example, Record, Where, read_lines
@@ -14,7 +15,7 @@ from sslplugins.tagging.pieces import words_of
 Column = Literal["upos", "xpos"]
 COLUMNS_OF_CONLLU = 10
 PLACES: dict[Column, int] = {"upos": 3, "xpos": 4}
-NOTHING = "_"  # how CoNLL-U writes that a column says nothing
+NOTHING = ("_", "")  # how CoNLL-U writes that a column says nothing; some leave it empty
 _NUMBER = re.compile(r"[1-9]\d*")
 _RANGE_OR_EMPTY = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4 is written in one, 8.1 is not written at all
 _BLANKS = re.compile(r"[ \t]+")
@@ -51,19 +52,27 @@ def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
     A file that is empty there has no gold answers. Raises DataError naming file, sentence and field.
     """
     blocks = list(_conllu_blocks(reference))
-    filled = {name for name, place in PLACES.items() if any(line.cells[place] != NOTHING for block in blocks for line in block.lines)}
+    filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for block in blocks for line in block.lines)}
     if column is None:
         column = "xpos" if filled == {"xpos"} else "upos"
     elif column not in filled and filled:
         (other,) = filled
         raise DataError(f"{reference} has nothing in its {column.upper()} column", f"use --column {other}")
-    for block in blocks:
-        words = tuple(line.cells[1] for line in block.lines)
-        tags = tuple(line.cells[PLACES[column]] for line in block.lines)
-        if filled and NOTHING in tags:
-            line = block.lines[tags.index(NOTHING)]
-            raise _wrong(block.where, column.upper(), f"line {line.number}: '{line.cells[1]}' has no tag", "give every word one")
-        yield Example(block.name, block.where, Sentence(words, column), tags if filled else None)
+    if not filled:
+        return (Example(block.name, block.where, Sentence(_forms(block), column)) for block in blocks)
+    return map(partial(_tagged, column=column), blocks)
+
+
+def _forms(block: _Block) -> tuple[str, ...]:
+    return tuple(line.cells[1] for line in block.lines)
+
+
+def _tagged(block: _Block, column: Column) -> Example:
+    tags = tuple(line.cells[PLACES[column]] for line in block.lines)
+    bare = next((line for line, tag in zip(block.lines, tags, strict=True) if tag in NOTHING), None)
+    if bare is not None:
+        raise _wrong(block.where, column.upper(), f"line {bare.number}: '{bare.cells[1]}' has no tag", "give every word one")
+    return Example(block.name, block.where, Sentence(_forms(block), column), tags)
 
 
 def read_columns(reference: str) -> Iterator[Example]:
@@ -71,22 +80,26 @@ def read_columns(reference: str) -> Iterator[Example]:
 
     Where lines have a word and nothing else there are no gold answers. Raises DataError naming file, sentence and field.
     """
-    for block in _blocks(reference):
-        rows = [_Line(line.number, _cells(line.cells[0])) for line in block.lines]
-        rows = [row for row in rows if row.cells[0] != _DOCUMENT]
-        untagged = [row for row in rows if len(row.cells) == 1]
-        if untagged and len(untagged) < len(rows):
-            row = untagged[0]
-            raise _wrong(
-                block.where, "tag", f"line {row.number}: '{row.cells[0]}' has no tag", "a line is a word, a tab or blanks, and a tag"
-            )
-        if empty := next((row for row in rows if "" in (row.cells[0], row.cells[-1])), None):
-            raise _wrong(
-                block.where, "word", f"line {empty.number} begins or ends with nothing", "a line is a word, a tab or blanks, and a tag"
-            )
-        if rows:
-            words, tags = (tuple(row.cells[place] for row in rows) for place in (0, -1))
-            yield Example(block.name, block.where, Sentence(words), None if untagged else tags)
+    return filter(None, map(_in_columns, _blocks(reference)))
+
+
+def _in_columns(block: _Block) -> Example | None:
+    """None of a block that only says where a document begins."""
+    rows = [_Line(line.number, _cells(line.cells[0])) for line in block.lines]
+    rows = [row for row in rows if row.cells[0] != _DOCUMENT]
+    if not rows:
+        return None
+    if numbered := next((row for row in rows if len(row.cells) == COLUMNS_OF_CONLLU and _NUMBER.fullmatch(row.cells[0])), None):
+        problem = f"line {numbered.number} has ten columns and begins with a number, as in CoNLL-U"
+        raise _wrong(block.where, "word", problem, "give the file the ending .conllu")
+    untagged = [row for row in rows if len(row.cells) == 1]
+    if untagged and len(untagged) < len(rows):
+        row = untagged[0]
+        raise _wrong(block.where, "tag", f"line {row.number}: '{row.cells[0]}' has no tag", _COLUMNS_HINT)
+    if empty := next((row for row in rows if "" in (row.cells[0], row.cells[-1])), None):
+        raise _wrong(block.where, "word", f"line {empty.number} begins or ends with nothing", _COLUMNS_HINT)
+    words, tags = (tuple(row.cells[place] for row in rows) for place in (0, -1))
+    return Example(block.name, block.where, Sentence(words), None if untagged else tags)
 
 
 def sentence_of(record: Record) -> Example:
@@ -133,6 +146,9 @@ def _conllu_blocks(reference: str) -> Iterator[_Block]:
             if not row.cells[1]:
                 raise _wrong(block.where, "FORM", f"line {row.number} has no word", "every word needs its form")
         rows = [row for row in rows if _NUMBER.fullmatch(row.cells[0])]
+        if skipped := next((row for number, row in enumerate(rows, start=1) if row.cells[0] != str(number)), None):
+            problem = f"line {skipped.number} has word {skipped.cells[0]} where {rows.index(skipped) + 1} should be"
+            raise _wrong(block.where, "ID", problem, "words are numbered 1, 2, 3, ...; an empty line ends a sentence")
         if rows:
             yield _Block(block.name, block.where, tuple(rows))
 

@@ -6,7 +6,9 @@ text alone classifies DNA better than one that was not pretrained.
 Letters: V vocabulary.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -71,8 +73,7 @@ class Remap(SequenceTask):
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
-        records = FORMATS.get(suffix_of(reference), read_records)(reference)
-        yield from (cls.parse(options, record) for record in records)
+        return map(partial(cls.parse, options), FORMATS.get(suffix_of(reference), read_records)(reference))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
@@ -108,6 +109,9 @@ def _read(path: str) -> dict[str, str]:
 def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: Tokenizer) -> dict[str, str]:
     """What is given, and for every other symbol, in their order, a word that no other has."""
     words = {symbol if symbol == STRANGE else symbol.upper(): word for symbol, word in given.items()}
+    if len(words) < len(given):
+        cases = Counter(symbol.upper() for symbol in given)
+        raise UsageError(f"the symbol '{max(cases, key=cases.__getitem__)}' has two words", "capitals and small letters are one symbol")
     silent = [symbol for symbol, word in words.items() if not len(tokenizer.encode(word))]
     if silent:
         raise UsageError(f"the word of the symbol '{silent[0]}' is empty", "give words as A=apple,C=cat")
