@@ -6,6 +6,7 @@ Everything here is also in sslcli.api. Letters: B samples of a micro-batch.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, final, runtime_checkable
 
@@ -90,9 +91,11 @@ class Task(Learnable[V]):
 
     @classmethod
     def read(cls, options: Config, reference: str) -> Iterator[Example]:
-        """All examples of one file. Override it for formats that are no list of flat records. Raises DataError."""
-        for record in read_records(reference):
-            yield cls.parse(options, record)
+        """All examples of one file. Override it for formats that are no list of flat records. Raises DataError.
+
+        `map` gives the next example even after one that cannot be used, where a generator has ended: --check finds them all.
+        """
+        return map(partial(cls.parse, options), read_records(reference))
 
     @classmethod
     def settle(cls, options: Config, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:

@@ -1,29 +1,36 @@
 """`ssl finetune TASK --check`: what is in labelled data, and what is wrong with it, before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from sslcli.contracts import Frame
-from sslcli.labelled import Example, Task
+from sslcli.errors import DataError, RecordErrors
+from sslcli.labelled import Example, Split, Task
 from sslcli.reports import Report, Table
 from sslcli.workflows.answering import EncodedSet
-from sslcli.workflows.labelling import labelled_data, task_class, task_options
+from sslcli.workflows.labelling import labelled_data, read_examples, task_class, task_options, unlabelled
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.sources import is_read_once
 
 SHOWN = 3
+MOST_WRONG = 20
 
 
 def check_data(settings: FinetuneSettings) -> Report:
     """Counts, lengths against the model's limit, balance of the answers, what is cut off, what stands in two sets.
 
-    Raises DataError for the first record that cannot be used, ConfigError, ModelError and UsageError as training would.
+    Raises RecordErrors or DataError for the records that cannot be used, ConfigError, ModelError and UsageError as training would.
     """
     cls = task_class(settings.task)
-    data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)
+    try:
+        data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)
+    except DataError as error:
+        raise _with_others(error, cls, settings) from error
     pretrained = load_pretrained(settings.model.source or str(newest_fitting(cls.needs).folder))
     tokenizer = pretrained.tokenizer()
     options = cls.settle(task_options(settings.task, settings.options), data.train, tokenizer)
@@ -42,6 +49,44 @@ def check_data(settings: FinetuneSettings) -> Report:
     if len(lost) > SHOWN:
         notes.append(f"and {len(lost) - SHOWN:,} more that lose something to --seq-len")
     return Report(f"{settings.task}: {Path(settings.data.train[0]).name}", tables=tables, notes=notes or ["nothing is wrong"])
+
+
+def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:
+    """The same error where it is the only one; else as many of the records that cannot be used as a person mends at once."""
+    data = settings.data
+    if any(map(is_read_once, (*data.train, *data.evaluation, *data.test))):
+        return first
+    errors = {str(error): error for error in islice(_wrong_records(task, settings), MOST_WRONG + 1)}
+    if len(errors | {str(first): first}) < 2:
+        return first
+    return RecordErrors(list({str(first): first} | errors)[:MOST_WRONG], len(errors) > MOST_WRONG, first.hint)
+
+
+def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[DataError]:
+    """File after file, for as long as the reader of each can go on behind a wrong record."""
+    options, data = task_options(settings.task, settings.options), settings.data
+    sets: Sequence[tuple[Split, Sequence[str]]] = (("train", data.train), ("test", data.evaluation), ("test", data.test))
+    for split, references in sets:
+        for reference in references:
+            try:
+                examples = read_examples(task, options, reference, split, data.reader_options)
+            except DataError as error:
+                yield error
+                continue
+            yield from _wrong_in(examples, data.limit)
+
+
+def _wrong_in(examples: Iterator[Example], limit: int | None) -> Iterator[DataError]:
+    for _ in count() if limit is None else range(limit):
+        try:
+            example = next(examples)
+        except StopIteration:
+            return
+        except DataError as error:
+            yield error
+        else:
+            if example.gold is None:
+                yield unlabelled(example)
 
 
 def _rows(sets: Sequence[EncodedSet]) -> list[list[object]]:

@@ -43,7 +43,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
         notes = [*own.notes, *_changed(answerer, own)]
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
-    refuse_unlabelled("evaluate", examples)
+    refuse_unlabelled(examples)
     found = scored(answerer, train, examples, settings.batch_size)
     return replace(found, report=replace(found.report, notes=[*answerer.notes, *notes, *found.report.notes]))
 

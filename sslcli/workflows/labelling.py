@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
         evaluation = examples_of(task, options, data.train, "test", data)
     elif not evaluation:
         train, evaluation = held_out(task, train, data.held_out)
-    for what, examples in (("train", train), ("evaluate", evaluation), ("test", test)):
-        refuse_unlabelled(what, examples)
+    for examples in (train, evaluation, test):
+        refuse_unlabelled(examples)
     notes = [
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
@@ -92,13 +93,17 @@ def examples_of(task: type[Task], options: Config, references: Sequence[str], sp
 
 
 def read_examples(task: type[Task], options: Config, reference: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Example]:
-    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data")."""
+    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data").
+
+    What stands behind a record that cannot be used can still be asked for, where the reader goes on.
+    """
+    parse = partial(task.parse, options)
     scheme, colon, _ = reference.partition(":")
     if colon and scheme in registry.names("suites"):
         suite, *place = _suite_reference(reference)
-        return (task.parse(options, record) for record in suite.records(*place))
+        return map(parse, suite.records(*place))
     if colon and scheme in registry.names("readers"):
-        return (task.parse(options, record) for record in _generated(reference, scheme, task.records, split, reader_options))
+        return map(parse, _generated(reference, scheme, task.records, split, reader_options))
     return task.read(options, reference)
 
 
@@ -162,11 +167,15 @@ def _refuse_duplicates(examples: Iterable[Example]) -> None:
         seen[key] = example
 
 
-def refuse_unlabelled(what: str, examples: Sequence[Example]) -> None:
+def refuse_unlabelled(examples: Sequence[Example]) -> None:
     """Raises DataError naming the first example without a gold answer."""
     bare = next((example for example in examples if example.gold is None), None)
     if bare is not None:
-        raise DataError(f"{bare.where}: there is no answer to {what} with", "unlabelled examples are for ssl predict")
+        raise unlabelled(bare)
+
+
+def unlabelled(example: Example) -> DataError:
+    return DataError(f"{example.where}: there is no answer to learn from or to score with", "unlabelled examples are for ssl predict")
 
 
 def held_out(task: type[Task], examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
