@@ -58,10 +58,10 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     test = examples_of(task, options, data.test, "test", data)
     if not evaluation and _is_generated(data.train):
         evaluation = examples_of(task, options, data.train, "test", data)
-    elif not evaluation:
-        train, evaluation = held_out(task, train, data.held_out)
     for examples in (train, evaluation, test):
         refuse_unlabelled(examples)
+    if not evaluation:
+        train, evaluation = held_out(task, train, data.held_out)
     notes = [
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
