@@ -12,7 +12,7 @@ from torch import Tensor
 from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.composite import acts_after_steps
-from sslcli.engine.evaluation import Judge
+from sslcli.engine.evaluation import Judge, Judgement
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
 from sslcli.engine.learner import Learner
@@ -118,7 +118,10 @@ class Trainer:
             return stop.reason
 
     def _has_lost_patience(self) -> bool:
-        return self.plan.patience is not None and self.progress.worse_in_row >= self.plan.patience
+        if self.plan.patience is None or self.progress.worse_in_row < self.plan.patience:
+            return False
+        self.observe(Noted(f"ended at step {self.progress.step}: no better evaluation {self.plan.patience} times in a row"))
+        return True
 
     def _take_step(self) -> None:
         began = time.monotonic()
@@ -231,7 +234,7 @@ class Trainer:
                 f"the held-out loss at step {progress.step} is not a finite number",
                 "the checkpoints before it are kept; start again with a lower --lr, or from their weights: --model RUN --lr 1e-4",
             )
-        best = progress.step > 0 and math.isfinite(found.cost) and (progress.best_cost is None or found.cost < progress.best_cost)
+        best = progress.step > 0 and math.isfinite(found.cost) and _is_better(found, progress)
         if best:
             progress.best_cost, progress.best_loss, progress.best_step = found.cost, found.loss, progress.step
         progress.worse_in_row = 0 if best or progress.step == 0 else progress.worse_in_row + 1
@@ -253,3 +256,10 @@ class Trainer:
     def _tell_of(self, saved: Iterable[Saved]) -> None:
         for event in saved:
             self.observe(event)
+
+
+def _is_better(found: Judgement, progress: Progress) -> bool:
+    """Of equal costs, which small sets often give, the lower loss is the better one."""
+    if progress.best_cost is None or progress.best_loss is None:
+        return True
+    return (found.cost, found.loss) < (progress.best_cost, progress.best_loss)

@@ -23,17 +23,19 @@ from sslcli.errors import DataError, RunError, SslError, UsageError
 
 T = TypeVar("T")
 SLURM_PORT = "29507"
+PATIENCE_DAYS = 7
 LOST = ("gloo", "Gloo", "NCCL", "Connection closed by", "Socket Timeout", "wait timeout")
 
 
 @dataclass(frozen=True)
 class World:
     """`rank` of `size` processes. `writing` is a group of its own for the thread that writes checkpoints: two threads must
-    not speak in one group."""
+    not speak in one group. In `patient` the others wait as long as rank 0 lives, whatever it does alone."""
 
     rank: int = 0
     size: int = 1
     writing: Any = None
+    patient: Any = None
 
     @property
     def leads(self) -> bool:
@@ -113,7 +115,8 @@ def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
     if made_here:
         _meet(rank, size, device, timeout_seconds)
     try:
-        yield World(rank, size, distributed.new_group(backend="gloo", timeout=timedelta(seconds=timeout_seconds)))
+        waits = (timedelta(seconds=timeout_seconds), timedelta(days=PATIENCE_DAYS))
+        yield World(rank, size, *(distributed.new_group(backend="gloo", timeout=wait) for wait in waits))
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise

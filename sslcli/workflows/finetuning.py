@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.draws import name_key
 from sslcli.data.sampler import Sampler, permuted
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.checkpoint import Checkpoints
 from sslcli.engine.evaluation import Agree, Judge, Judgement
 from sslcli.engine.events import Observer
 from sslcli.engine.loading import Loader
@@ -74,6 +76,8 @@ def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSetti
 
 def _is_same_place(asked: str, saved: str) -> bool:
     """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
+    if Path(saved).is_relative_to(Path(asked).resolve()):
+        return True  # also where it is gone by now
     place = locate(asked)
     return Path(saved).is_relative_to((place.run or place.weights).resolve())
 
@@ -105,17 +109,10 @@ class Finetuning:
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
         task = task_class(settings.task)
-        source = settings.model.source
-        if source is None:
-            found = newest_fitting(task.needs)
-            source = str(found.folder)
-            say(f"model  {source} (the newest that fits; choose with --model)")
-        pretrained = load_pretrained(source)
+        pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
         if pretrained.settings.architecture not in task.needs:
-            raise UsageError(
-                f"'{settings.task}' needs {' or '.join(sorted(task.needs))}, and {source} is {pretrained.settings.architecture}",
-                "choose another --model",
-            )
+            what = f"{pretrained.folder} is {pretrained.settings.architecture}"
+            raise UsageError(f"'{settings.task}' needs {' or '.join(sorted(task.needs))}, and {what}", "choose another --model")
         tokenizer = Tokenizer.load(learnt) if learnt is not None else pretrained.tokenizer()
         say(f"reading {', '.join(settings.data.train)}")
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
@@ -209,7 +206,25 @@ class Finetuning:
         answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
         found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
-        return found.report
+        if self.data.test is not self.data.evaluation:
+            return found.report
+        chosen = "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
+        return replace(found.report, notes=[*found.report.notes, chosen])
+
+
+def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
+    source = settings.model.source
+    if source is None:
+        source = str(newest_fitting(task.needs).folder)
+        say(f"model  {source} (the newest that fits; choose with --model)")
+    return load_pretrained(source)
+
+
+def _going_on(settings: FinetuneSettings, learnt: Path | None) -> Pretrained | None:
+    """What a run with a checkpoint needs to know of the model that it began with, which may be gone by now."""
+    if learnt is None or settings.model.source is None or Checkpoints(learnt.parent, 1, {}).newest()[0] is None:
+        return None
+    return Pretrained(TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={})
 
 
 def _drawn(examples: Sequence[Example], count: int) -> Sequence[Example]:

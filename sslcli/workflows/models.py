@@ -161,7 +161,7 @@ def _named_run(name: str) -> Path:
     if name == BEST or name.startswith(f"{BEST}:"):
         return _best_run(name.partition(":")[2])
     try:
-        return find_run(name).folder
+        return find_run(name, with_weights=True).folder
     except UsageError as error:
         if _REMOTE.fullmatch(name):
             hint = "nothing is fetched from a network: download the model and give its folder"

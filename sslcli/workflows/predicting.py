@@ -1,4 +1,4 @@
-"""`ssl predict`: examples without gold answers, from the line, from a file, or one after the other from standard input."""
+"""`ssl predict`: examples without gold answers, from the line, from a file, or from standard input."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,7 +24,7 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
 
 
 def examples_to_answer(answerer: Answerer, reference: str) -> Iterator[Example]:
-    """Of a file in any format of the task, or of a suite; of standard input one a line, as soon as it is there."""
+    """Of a file in any format of the task, or of a suite; of standard input one a line."""
     if reference == STANDARD_INPUT:
         return _from_lines(answerer)
     return read_examples(answerer.task, answerer.options, reference, "test", {})

@@ -166,15 +166,17 @@ class _Run:
             self._introduce(tell, progress, found["notes"])
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
-        report = Report()
+        report, reason = Report(), outcome.reason
         if self.world.leads:
             try:
                 with stopping_at_once():
                     report = self._conclude(facts, outcome)
-            except Stopping as stop:  # all is trained; a resume concludes again
-                outcome = Outcome(stop.reason, progress)
-        self.world.gather([0.0])  # a rank that ended before would make torchrun and srun end the one that still writes
-        return Result(self.folder, outcome, report)
+            except Stopping as stop:  # all is trained; a resume concludes
+                reason = stop.reason
+            self._write_end(facts, progress, reason)
+        # A rank that ended before would make torchrun and srun end the one that still writes.
+        reason = self.world.told(reason, self.world.patient)
+        return Result(self.folder, Outcome(reason, progress), report)
 
     def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
         header = self.course.header(self.plan, self.hardware, self.world)
@@ -276,9 +278,11 @@ class _Run:
         }
 
     def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> Report:
-        progress = outcome.progress
-        status = "done" if outcome.reason == "done" else "stopped"
-        ended = {"status": status, "reason": outcome.reason, "step": progress.step, "ended": now()}
+        self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
+        return self.course.conclude(self.folder, self.hardware, outcome.reason == "done")
+
+    def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str) -> None:
+        status = {"done": "done", "concluding": "running"}.get(reason, "stopped")
+        ended = {"status": status, "reason": reason, "step": progress.step, "ended": now()}
         best = {"best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
         write_facts(self.folder, {**facts, **ended, **best})
-        return self.course.conclude(self.folder, self.hardware, status == "done")

@@ -112,11 +112,14 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-def find_run(reference: str) -> Run:
-    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
+def find_run(reference: str, with_weights: bool = False) -> Run:
+    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm"; `with_weights`: suites have none.
+
+    Raises UsageError where that is not one.
+    """
     if (Path(reference) / "run.json").is_file():
         return read_run(Path(reference))
-    everyone = all_runs()
+    everyone = [run for run in all_runs() if not (with_weights and run.kind == "suite")]
     if reference == LATEST or reference.startswith(f"{LATEST}:"):
         kind = reference.partition(":")[2]
         fitting = [run for run in everyone if kind in ("", run.objective, run.kind)]

@@ -12,7 +12,9 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.draws import mix, name_key
 from sslcli.engine.learner import Learner
+from sslcli.errors import UsageError
 from sslcli.labelled import Task
+from sslcli.workflows.labelling import task_class
 from sslcli.workflows.settings import FinetuneSettings, StartSettings
 from sslcli.workflows.weights import Pretrained, Trained, shapes_of
 
@@ -20,7 +22,10 @@ from sslcli.workflows.weights import Pretrained, Trained, shapes_of
 def learner_to_finetune(
     build: Callable[[], Task], settings: FinetuneSettings, pretrained: Pretrained, shape: TransformerSettings
 ) -> Learner:
-    """Weights that are not loaded follow from the seed alone, each network's from its own generator."""
+    """Weights that are not loaded follow from the seed alone, each network's from its own generator.
+
+    A `pretrained` without a backbone is of a run that goes on, whose checkpoint has all weights.
+    """
     seed, start = settings.training.seed, settings.model
     with torch.random.fork_rng():
         torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
@@ -28,7 +33,7 @@ def learner_to_finetune(
     backbone = Transformer(shape)
     for purpose, module in (("backbone", backbone), ("learnable", task)):
         initialize(module, _generator(seed, purpose))
-    if start.start != "random":
+    if start.start != "random" and pretrained.backbone:
         backbone.load_state_dict(dict(pretrained.backbone))
     if start.start == "pretrained":
         _load_head(task, settings, pretrained)
@@ -37,12 +42,17 @@ def learner_to_finetune(
     if start.freeze:
         backbone.requires_grad_(False)
     add_adapters(backbone, settings.adapters, _generator(seed, "adapters"))
-    return Learner(backbone, task, rates(start, backbone.settings.depth))
+    return Learner(backbone, task, rates(start, shape))
 
 
-def rates(start: StartSettings, depth: int) -> Sequence[Group]:
-    """Each layer learns at `layer_decay` times the rate of the one above it (Howard and Ruder 2018, section 3.2)."""
-    decay = start.layer_decay
+def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
+    """Each layer learns at `layer_decay` times the rate of the one above it (Howard and Ruder 2018, section 3.2).
+
+    Raises UsageError where all layers are one.
+    """
+    decay, depth = start.layer_decay, shape.depth
+    if decay != 1.0 and shape.shared_layers:
+        raise UsageError("the layers of this model share their weights, which learn at one rate", "leave out --layer-decay")
     blocks = [Group(f"backbone.blocks.{layer}.*", decay ** (depth - layer)) for layer in range(depth)]
     below = [Group("backbone.inputs.*", decay ** (depth + 1))]
     return [*(blocks + below if decay != 1.0 else []), Group("learnable.*", start.head_rate)]
@@ -62,7 +72,9 @@ def _load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -
 
 def _is_same_task(trained: Trained, settings: FinetuneSettings) -> bool:
     before = trained.settings
-    return isinstance(before, FinetuneSettings) and (before.task, before.labels) == (settings.task, settings.labels)
+    if not isinstance(before, FinetuneSettings) or task_class(before.task) is not task_class(settings.task):
+        return False
+    return (before.labels, before.options.get("kind")) == (settings.labels, settings.options.get("kind"))
 
 
 def _generator(seed: int, purpose: str) -> torch.Generator:

@@ -1,27 +1,34 @@
 """What is trained and how fast, where it starts, when it ends, and what the best checkpoint answers."""
 
 import json
+import os
+import shutil
+import signal
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from sslcli.core.settings import TransformerSettings
 from sslcli.data.documents import Where
 from sslcli.data.records import Record
 from sslcli.engine.events import Evaluated
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
+from sslcli.engine.stopping import Stopper
 from sslcli.engine.world import ALONE
 from sslcli.errors import CheckError, DataError, UsageError
 from sslcli.reports import Report, Score
+from sslcli.workflows import finetuning
 from sslcli.workflows.answering import Answerer
-from sslcli.workflows.evaluating import evaluate, refuse_below
+from sslcli.workflows.evaluating import evaluate, refuse_below, scored
 from sslcli.workflows.finetuning import Finetuning, finetune
 from sslcli.workflows.labelling import held_out, labelled_data, task_class
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.pretraining import pretrain
 from sslcli.workflows.running import Result
-from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, LabelledSettings, PretrainSettings
+from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, LabelledSettings, PretrainSettings, StartSettings
+from sslcli.workflows.starting import rates
 from sslcli.workflows.studying import Ended, Variant, settings_of, summary, variants
 
 HARDWARE = choose_hardware(HardwareSettings(device="cpu", precision="fp32"))
@@ -66,6 +73,20 @@ def course(*args, **groups):
 
 def weights_after(folder, file="backbone.safetensors"):
     return load_file(max((folder / "checkpoints").glob("step-*")) / file)
+
+
+class StopAfter(Stopper):
+    """Asks to stop when it was polled so often."""
+
+    def __init__(self, polls):
+        super().__init__()
+        self.polls = polls
+
+    def poll(self):
+        self.polls -= 1
+        if self.polls == 0:
+            self.asked = "preempted"
+        super().poll()
 
 
 def plain(source, **groups):
@@ -130,8 +151,8 @@ def test_all_starts_see_the_same_batches(model):
 def test_the_best_checkpoint_is_the_one_with_the_best_score(model, tmp_path):
     seen = []
     finetune(settings(model, tmp_path, training={"max_steps": 12}), observe=lambda event: seen.append(event))
-    scored = [(event.metrics["accuracy"], -event.step) for event in seen if isinstance(event, Evaluated) and event.step]
-    assert (tmp_path / "best").read_text() == f"step-{-max(scored)[1]:06d}"
+    judged = [(event.metrics["accuracy"], -event.loss, event.step) for event in seen if isinstance(event, Evaluated) and event.step]
+    assert (tmp_path / "best").read_text() == f"step-{max(judged)[2]:06d}"
 
 
 def test_patience_ends_a_run_that_does_not_get_better(model, tmp_path):
@@ -323,3 +344,48 @@ def test_a_regression_that_goes_on_keeps_where_it_was(model, tmp_path):
     fresh = course(model, task="classify", data=data).learner
     fresh.learnable.begin(fresh.backbone)
     assert 5 < float(fresh.learnable.state_dict()["classifier.classifier.bias"]) < 25
+
+
+def test_a_run_goes_on_without_the_model_that_it_began_with(model, tmp_path):
+    shutil.copytree(model, tmp_path / "base")
+    own = settings(tmp_path / "base", tmp_path / "run", training={"max_steps": 8})
+    finetune(own, observe=ignore, stopper=StopAfter(16))
+    assert list((tmp_path / "run/checkpoints").iterdir())
+    shutil.rmtree(tmp_path / "base")
+    assert finetune(own, resume=tmp_path / "run", observe=ignore).outcome.progress.step == 8
+
+
+def test_a_stop_in_the_last_scoring_leaves_a_run_that_a_resume_ends(model, tmp_path, monkeypatch):
+    def scored_by_nobody(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return scored(*args)
+
+    monkeypatch.setattr(finetuning, "scored", scored_by_nobody)
+    stopped = finetune(settings(model, tmp_path), observe=ignore)
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert (stopped.outcome.reason, facts["status"], facts["step"]) == ("preempted", "stopped", 4)
+    assert not (tmp_path / "scores.json").exists()
+    monkeypatch.undo()
+    ended = finetune(settings(model, tmp_path), resume=tmp_path, observe=ignore)
+    assert (ended.outcome.reason, json.loads((tmp_path / "run.json").read_text())["status"]) == ("done", "done")
+    assert (tmp_path / "scores.json").is_file()
+
+
+def test_of_equal_scores_the_lower_loss_is_the_better(model, tmp_path):
+    """Where all answers are the same one, accuracy says nothing, and the loss still falls."""
+    seen = []
+    lopsided = [{"text": f"text {n}", "label": "a" if n % 10 else "b", "id": n} for n in range(120)]
+    data = {"train": [write(tmp_path / "data.jsonl", lopsided)], "limit": None}
+    own = settings(model, tmp_path / "run", data=data, training={"max_steps": 12, "patience": 2}, model={"freeze": True})
+    finetune(own, observe=seen.append)
+    judged = [event for event in seen if isinstance(event, Evaluated) and event.step]
+    costs = [(-event.metrics["accuracy"], event.loss) for event in judged]
+    assert [event.best for event in judged] == [cost < min(costs[:place], default=(9,)) for place, cost in enumerate(costs)]
+    assert len({cost[0] for cost in costs}) < len(costs)
+
+
+def test_shared_layers_have_one_rate(model):
+    shared = TransformerSettings(vocabulary=9, width=4, depth=3, heads=1, feedforward_width=4, longest_tokens=4, shared_layers=True)
+    with pytest.raises(UsageError, match="at one rate"):
+        rates(StartSettings(layer_decay=0.9), shared)
+    assert [group.match for group in rates(StartSettings(), shared)] == ["learnable.*"]

@@ -65,6 +65,7 @@ class Glue(Suite):
 
     def refusals(self, files: Mapping[str, str]) -> Sequence[str]:
         missing = [name for name in SHEETS if name not in files]
+        files = {name: content for name, content in files.items() if name in SHEETS}
         rows = {name: content.count("\n") - 1 for name, content in files.items()}
         wrong = [f"{name} has {rows[name]:,} answers and should have {SHEETS[name].rows:,}" for name in files]
         return [

@@ -29,7 +29,8 @@ def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str], *
     """`labels`: the tags that the model can give; those that it cannot are told of."""
     golds = [example.gold for example in examples]
     flat_golds, flat_given = ([tag for tags in sentences for tag in tags] for sentences in (golds, given))
-    strange = Counter(tag for tag in flat_golds if tag not in set(labels))
+    known = set(labels)
+    strange = Counter(tag for tag in flat_golds if tag not in known)
     by_tag, confusions = class_tables(flat_golds, flat_given, [*labels, *sorted(strange)])
     rows = sorted((row for row in by_tag.rows if row[-1]), key=lambda row: -row[-1])
     tables = [Table("scores by tag", ["tag", "precision", "recall", "f1", "words"], rows)]

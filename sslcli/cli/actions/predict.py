@@ -18,7 +18,7 @@ from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import line_of
 from sslcli.workflows.predicting import examples_to_answer, typed_example
 
-AT_ONCE = 256  # examples that are read, answered and written before the next are read
+AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
@@ -30,10 +30,11 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
     answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
+    is_piped = not texts and given.get("data", STANDARD_INPUT) == STANDARD_INPUT
     draws = bool(texts) and screen.out.is_terminal and not screen.json
     with ExitStack() as stack:
         file = stack.enter_context(_written(Path(given["out"]))) if "out" in given else None
-        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size):
+        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped):
             if draws:
                 screen.report(answerer.task.shown(example, prediction))
             else:
@@ -41,10 +42,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int) -> Iterator[tuple[Example, Prediction]]:
-    """In portions, so that neither a long file fills the memory nor a slow pipe waits for its end."""
+def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool) -> Iterator[tuple[Example, Prediction]]:
+    """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
     left = iter(examples)
-    while portion := list(islice(left, AT_ONCE)):
+    while portion := list(islice(left, batch_size if is_piped else AT_ONCE)):
         yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
 
 

@@ -13,6 +13,7 @@ from sslcli.cli.progress import header_lines, watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.engine.events import Started
+from sslcli.engine.place import place
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
 from sslcli.labelled import SuitePart
@@ -28,9 +29,10 @@ from sslcli.workflows.suites import SuitePlan, planned, refuse_other_settings, r
 
 
 def is_named(given: Given) -> bool:
-    """Whether the line is about a suite, or goes on with one."""
-    if "task" in given:
-        return given["task"] in registry.names("suites")
+    """Whether the line, or a run file on it, is about a suite, or goes on with one."""
+    if "task" in given or given.get("config"):
+        said = given.get("task") or next((read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None)
+        return said in registry.names("suites")
     return given.get("resume", AUTO) != AUTO and find_run(given["resume"]).kind == "suite"
 
 
@@ -42,8 +44,8 @@ def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: i
     saved = [] if resume is None else [read_layer(resume / RUN_FILE)]
     resolved = resolve(FinetuneSettings, *saved, *layers)
     settings = resolved.settings
-    if settings.hardware.gpus is not None:
-        raise UsageError("several runs one after the other are not started on several GPUs", "leave out --gpus")
+    if settings.hardware.gpus is not None or place()[1] > 1:
+        raise UsageError("several runs one after the other are not started in several processes", "leave out --gpus")
     if "init" in given:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"start": starts[0]})})
     with flags_named(resolved.sources):

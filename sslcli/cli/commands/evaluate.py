@@ -4,16 +4,14 @@ from collections.abc import Sequence
 
 from sslcli.cli.options import Command, Flag, flags_for
 from sslcli.engine.settings import HardwareSettings
-from sslcli.workflows.runs import LATEST
 
 TASK = Flag("task", (), "task that the model was fine-tuned for", metavar="TASK", required=True)
 MODEL = Flag(
     "model",
     ("--model", "-m"),
-    "run (name, folder, @latest); the newest of the task when not given",
+    "run (name, folder, @latest:TASK) or directory; the newest run of the task when not given",
     "Model",
     metavar="RUN",
-    default=f"{LATEST}:TASK",
 )
 BATCH_SIZE = Flag("batch_size", ("--batch-size",), "sequences that are computed at once", "Hardware", metavar="N", default="32")
 
