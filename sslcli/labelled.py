@@ -39,7 +39,7 @@ class Example:
 class Encoded:
     """What an example becomes: several samples where windows multiply, none where there is nothing to learn from.
 
-    `whole_tokens`: before anything was cut off. `lost`: what of the gold answer was cut off, in words. `places`: whatever
+    `whole_tokens`: before anything was cut off. `lost`: what of the text or of the gold answer was cut off, in words. `places`: whatever
     `merge` needs to find back from tokens to the text.
     """
 
@@ -95,7 +95,12 @@ class Task(Learnable[V]):
 
         `map` gives the next example even after one that cannot be used, where a generator has ended: --check finds them all.
         """
-        return map(partial(cls.parse, options), read_records(reference))
+        return map(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
+
+    @classmethod
+    def chosen(cls, options: Config, records: Iterator[Record], reference: str) -> Iterator[Record]:
+        """Those of a source's flat records that become examples. Raises DataError where none does."""
+        return records
 
     @classmethod
     def settle(cls, options: Config, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
@@ -146,9 +151,9 @@ class Task(Learnable[V]):
         return Report()
 
     @classmethod
-    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
-        """How often each answer is given (--check); empty where answers are free."""
-        return {}
+    def answered(cls, options: Config, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
+        """What each example's gold answer says, by name, for counting; nothing where answers are free."""
+        return [()] * len(examples)
 
     @classmethod
     def key(cls, example: Example) -> str:

@@ -132,7 +132,9 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         sizes, specials = [len(part) for part in parts], self.specials[len(parts)]
         kept = kept_tokens(sizes, self.sequence_tokens - specials)
         tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
-        return Encoded([Sample(tokens, segments=segments, fields={"target": target, "weight": weight})], whole_tokens=sum(sizes) + specials)
+        sample = Sample(tokens, segments=segments, fields={"target": target, "weight": weight})
+        cut = sum(sizes) - sum(kept)
+        return Encoded([sample], sum(sizes) + specials, f"{cut:,} of {sum(sizes):,} tokens of its text are cut off" if cut else "")
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         if len(parts) == 2:
@@ -248,10 +250,10 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         return Report(tables=tables, passages=worst)
 
     @classmethod
-    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
+    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         golds = [example.gold for example in examples if example.gold is not None]
-        counts = counted(golds, kind_of(golds))
-        return {label: counts[label] for label in in_order(counts)}
+        kind = kind_of(golds) if options.kind == "auto" else options.kind
+        return [() if example.gold is None else tuple(counted([example.gold], kind)) for example in examples]
 
     @classmethod
     def key(cls, example: Example) -> str:

@@ -138,9 +138,9 @@ def reports(bench: TaskBench) -> None:
     cls, given = bench.cls, bench.predictions(bench.learner(), bench.examples)
     found = cls.findings(bench.options, bench.frame.labels, given, bench.examples)
     demand(isinstance(found, Report), f"findings gives {type(found).__name__}", "give a Report")
-    balance = cls.balance(bench.examples)
-    wrong = {label: count for label, count in balance.items() if not isinstance(label, str) or not isinstance(count, int) or count < 0}
-    demand(not wrong, f"balance has {wrong}", "count how often each answer is given")
+    answered = cls.answered(bench.options, bench.examples)
+    wrong = [answer for each in answered for answer in each if not isinstance(answer, str)]
+    demand(len(answered) == len(bench.examples) and not wrong, f"answered gives {wrong or len(answered)}", "give names for each example")
     for example, bare, prediction in zip(bench.examples, bench.unlabelled(), given, strict=True):
         demand(cls.key(example) == cls.key(bare), "key depends on the gold answer", "make it of `data` alone")
         demand(cls.group(example) == cls.group(bare), "group depends on the gold answer", "make it of `data` alone")

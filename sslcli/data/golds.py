@@ -15,9 +15,10 @@ _HINT = "an answer is a text, a number or a list of texts"
 
 
 def gold_of(record: Record, kind: Kind | Literal["auto"], *names: str) -> Gold | None:
-    """What the first of these columns says, None where it is not there or empty; of its own type where `kind` is "auto".
+    """What the first of these columns says, of its own type; None where it is not there or empty.
 
-    Raises DataError naming place and column.
+    It is the same whatever `kind` is known by now; what no answer of that kind can be is refused. Raises DataError naming
+    place and column.
     """
     name, value = record.find(*names)
     if value is None or value == "":
@@ -27,10 +28,10 @@ def gold_of(record: Record, kind: Kind | Literal["auto"], *names: str) -> Gold |
         if None in labels or kind in ("classes", "number"):
             raise record.wrong(name, "a list of labels" if None not in labels else "this is no list of labels", _HINT)
         return converted(tuple(labels), "labels")
-    gold = value if isinstance(value, float) and kind in ("auto", "number") else _text_of(value)
+    gold = value if isinstance(value, float) else _text_of(value)
     if gold is None or (kind == "number" and not _is_number(gold)):
         raise record.wrong(name, "this is no number" if kind == "number" else "this is no label", _HINT)
-    return gold if kind == "auto" else converted(gold, kind)
+    return gold
 
 
 def kind_of(golds: Iterable[Gold]) -> Kind:

@@ -12,7 +12,7 @@ from sslcli.errors import DataError, RecordErrors
 from sslcli.labelled import Example, Split, Task
 from sslcli.reports import Report, Table
 from sslcli.workflows.answering import EncodedSet
-from sslcli.workflows.labelling import labelled_data, read_examples, task_class, task_options, unlabelled
+from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options, unlabelled
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.sources import is_read_once
@@ -41,9 +41,9 @@ def check_data(settings: FinetuneSettings) -> Report:
     if data.test is not data.evaluation:
         sets["test"] = EncodedSet.of(task, data.test, training=False)
     tables = [Table("examples", ("", *sets), _rows(list(sets.values())))]
-    if balance := [_balance(cls, each.examples) for each in sets.values()]:
-        names = list(dict.fromkeys(name for counts in balance for name in counts))
-        tables += [Table("answers", ("answer", *sets), [[name, *(c.get(name, 0) for c in balance)] for name in names])] if names else []
+    balances = [balance_of(cls, options, each.examples) for each in sets.values()]
+    if names := list(dict.fromkeys(name for counts in balances for name in counts)):
+        tables.append(Table("answers", ("answer", *sets), [[name, *(counts.get(name, 0) for counts in balances)] for name in names]))
     lost = [(example, each.lost) for s in sets.values() for example, each in zip(s.examples, s.encoded, strict=True) if each.lost]
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:
@@ -100,7 +100,3 @@ def _rows(sets: Sequence[EncodedSet]) -> list[list[object]]:
         ["longest sequence given to the model", *(int(s.lengths.max(initial=0)) for s in sets)],
         ["examples that lose something", *(sum(bool(each.lost) for each in s.encoded) for s in sets)],
     ]
-
-
-def _balance(task: type[Task], examples: Sequence[Example]) -> dict[str, int]:
-    return dict(task.balance(examples))

@@ -11,7 +11,7 @@ from sslcli.folders import write_atomically
 from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
-from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, refuse_unlabelled
+from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of, refuse_unlabelled
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.settings import AnswerSettings
 
@@ -37,6 +37,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     if settings.data.evaluation:
         examples = examples_of(answerer.task, answerer.options, settings.data.evaluation, "test", settings.data)
         train, notes = _training_examples(answerer)
+        notes = [*notes, *filter(None, [overlap_of(answerer.task, train, examples, "scored")])]
     elif answerer.data is not None:
         own = labelled_data(answerer.task, answerer.options, answerer.data)
         train, examples = own.train, own.test[: settings.data.limit]
@@ -108,6 +109,6 @@ def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[
     if answerer.data is None:
         return [], ["the training data of this model is not known, so there are no baselines"]
     try:
-        return examples_of(answerer.task, answerer.options, answerer.data.train, "train", answerer.data), []
+        return labelled_data(answerer.task, answerer.options, answerer.data).train, []
     except SslError as error:
         return [], [f"there are no baselines, because the training data cannot be read: {error.message}"]

@@ -1,10 +1,11 @@
 """Labelled examples out of references, checked as sets: no file empty, no id twice, what is held out kept whole."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     for examples in (train, evaluation, test):
         refuse_unlabelled(examples)
     if not evaluation:
-        train, evaluation = held_out(task, train, data.held_out)
+        train, evaluation = held_out(task, options, train, data.held_out)
     notes = [
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
@@ -97,14 +98,17 @@ def read_examples(task: type[Task], options: Config, reference: str, split: Spli
 
     What stands behind a record that cannot be used can still be asked for, where the reader goes on.
     """
-    parse = partial(task.parse, options)
     scheme, colon, _ = reference.partition(":")
     if colon and scheme in registry.names("suites"):
         suite, *place = _suite_reference(reference)
-        return map(parse, suite.records(*place))
+        return _parsed(task, options, suite.records(*place), reference)
     if colon and scheme in registry.names("readers"):
-        return map(parse, _generated(reference, scheme, task.records, split, reader_options))
+        return _parsed(task, options, _generated(reference, scheme, task.records, split, reader_options), reference)
     return task.read(options, reference)
+
+
+def _parsed(task: type[Task], options: Config, records: Iterator[Record], reference: str) -> Iterator[Example]:
+    return map(partial(task.parse, options), task.chosen(options, records, reference))
 
 
 def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
@@ -178,7 +182,7 @@ def unlabelled(example: Example) -> DataError:
     return DataError(f"{example.where}: there is no answer to learn from or to score with", "unlabelled examples are for ssl predict")
 
 
-def held_out(task: type[Task], examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+def held_out(task: type[Task], options: Config, examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
     """Train and held out, by a hash of each example's group, so that the same examples are held out whatever else is there.
 
     Raises DataError where one of the two would be empty.
@@ -192,10 +196,11 @@ def held_out(task: type[Task], examples: Sequence[Example], share: float) -> tup
     # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest is not.
     least, most = min(drawn, key=drawn.__getitem__), max(drawn, key=drawn.__getitem__)
     chosen = {group for group, value in drawn.items() if value < share or group == least} - {most}
-    known = set(task.balance([example for example, group in zip(examples, groups, strict=True) if group not in chosen]))
-    for example, group in zip(examples, groups, strict=True):
-        if group in chosen and not known.issuperset(answers := task.balance([example])):
-            known.update(answers)  # an answer that nothing else has is for training: held out, it could only be missed
+    answers = task.answered(options, examples)
+    known = {answer for each, group in zip(answers, groups, strict=True) if group not in chosen for answer in each}
+    for each, group in zip(answers, groups, strict=True):
+        if group in chosen and not known.issuperset(each):
+            known.update(each)  # an answer that nothing else has is for training: held out, it could only be missed
             chosen.discard(group)
     if not chosen:
         raise DataError(
@@ -216,3 +221,8 @@ def overlap_of(task: type[Task], train: Sequence[Example], test: Sequence[Exampl
         f"{len(both):,} of {len(test):,} {what} examples stand in the training data too, so their scores are too good:"
         f" {first.where} is {known[task.key(first)].where}"
     )
+
+
+def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
+    """How often each answer is given, the commonest first."""
+    return dict(Counter(chain.from_iterable(task.answered(options, examples))).most_common())

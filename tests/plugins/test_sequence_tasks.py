@@ -18,6 +18,7 @@ from sslcli.config import resolve, write_yaml
 from sslcli.errors import ConfigError
 from sslcli.runfiles import Layer
 from sslcli.testing import tiny_tokenizer
+from sslcli.workflows.labelling import balance_of
 
 TOKENIZER = tiny_tokenizer()
 WORDS = ["the", "cat", "dog", "bird", "fish", "mouse", "sees", "likes", "follows", "in", "house", "garden", "river", "horse"]
@@ -231,10 +232,10 @@ def test_the_table_of_labels_counts_each_for_itself():
 
 
 def test_the_balance_and_the_order_of_labels():
-    assert Classify.balance(examples_of(["10", "9", "10", "-1"])) == {"-1": 1, "9": 1, "10": 2}
-    assert list(Classify.balance(examples_of(["10", "9", "10", "-1"]))) == ["-1", "9", "10"]
-    assert Classify.balance(examples_of([["a"], ["a", "b"], []])) == {"a": 2, "b": 1}
-    assert Classify.balance(examples_of([1.5, 2.0])) == {}
+    assert balance_of(Classify, Classify.Options(), examples_of(["10", "9", "10", "-1"])) == {"10": 2, "-1": 1, "9": 1}
+    assert balance_of(Classify, Classify.Options(), examples_of([["a"], ["a", "b"], []])) == {"a": 2, "b": 1}
+    assert balance_of(Classify, Classify.Options(), examples_of([1.5, 2.0])) == {}
+    assert list(Classify.labels(Classify.Options(kind="classes"), examples_of(["10", "9", "10", "-1"]))) == ["-1", "9", "10"]
 
 
 def test_the_key_is_the_text_alone():

@@ -10,6 +10,7 @@ from task_bench import TaskBench, record
 from sslcli.api import DataError
 from sslcli.data.golds import converted, gold_of, kind_of
 from sslcli.testing import tiny_tokenizer
+from sslcli.workflows.labelling import balance_of
 
 
 def parsed(options=None, **values):
@@ -49,7 +50,7 @@ def test_the_kind_of_answers_is_seen(values, kind, expected):
     [("a, b,,a", "labels", ("a", "b")), ("3", "number", 3.0), (2.0, "classes", "2"), (2.5, "classes", "2.5"), ("", "labels", None)],
 )
 def test_a_kind_that_is_given_decides(value, kind, expected):
-    assert gold_of(record(label=value), kind, "label") == expected
+    assert converted(gold_of(record(label=value), kind, "label"), kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,4 +100,4 @@ def test_the_world_has_texts():
 def test_real_reviews_are_read(real_data):
     examples = list(Classify.read(Classify.Options(), str(real_data / "sentiment" / "zh-dev.jsonl.gz")))
     assert len(examples) == 3_000
-    assert set(Classify.balance(examples)) == {"ambivalent", "negative", "neutral", "positive"}
+    assert set(balance_of(Classify, Classify.Options(), examples)) == {"ambivalent", "negative", "neutral", "positive"}

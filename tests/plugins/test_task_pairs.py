@@ -8,6 +8,7 @@ from task_bench import TaskBench, record
 from sslcli.api import DataError, Frame, Tokenizer, UsageError
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.testing import tiny_frame, tiny_tokenizer
+from sslcli.workflows.labelling import balance_of
 
 
 def read(folder, name, content, **options):
@@ -88,4 +89,4 @@ def test_the_world_has_pairs():
 def test_real_inference_is_read(real_data):
     examples = list(Pairs.read(Pairs.Options(), str(real_data / "nli" / "dev.jsonl.gz")))
     assert len(examples) == 3_000
-    assert set(Pairs.balance(examples)) <= {"contradiction", "entailment", "neutral"}
+    assert set(balance_of(Pairs, Pairs.Options(), examples)) <= {"contradiction", "entailment", "neutral"}

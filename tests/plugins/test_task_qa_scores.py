@@ -8,6 +8,7 @@ from sslplugins.tasks.qa import QuestionAnswering
 from task_bench import without_gold
 
 from sslcli.labelled import Prediction
+from sslcli.workflows.labelling import balance_of
 
 
 def test_files_for_the_official_script_and_for_the_course():
@@ -92,5 +93,8 @@ def test_an_answer_is_shown_in_its_passage():
 def test_questions_of_one_passage_stay_together_and_are_told_apart():
     assert QuestionAnswering.group(EXAMPLES[0]) == QuestionAnswering.group(EXAMPLES[1]) != QuestionAnswering.group(EXAMPLES[2])
     assert len({QuestionAnswering.key(example) for example in EXAMPLES}) == 4
-    assert QuestionAnswering.balance(EXAMPLES) == {}
-    assert QuestionAnswering.balance([*EXAMPLES, asked("why ?", CHINESE)]) == {"an answer": 4, "no answer": 1}
+    assert balance_of(QuestionAnswering, QuestionAnswering.Options(), EXAMPLES) == {}
+    assert balance_of(QuestionAnswering, QuestionAnswering.Options(), [*EXAMPLES, asked("why ?", CHINESE)]) == {
+        "an answer": 4,
+        "no answer": 1,
+    }

@@ -15,6 +15,7 @@ from sslcli import registry
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.workflows.directories import read_directory
+from sslcli.workflows.labelling import balance_of
 
 SENTENCES = ["the cat sees the dog", "a dog likes gardens", "苹果 很 好吃 。", "the gardener , a cat", "he said “ 你好 ” to 我们 。"]
 
@@ -264,7 +265,7 @@ def test_a_word_without_a_piece_is_given_the_commonest_tag_and_is_told_of():
     (encoded,) = bench.encoded([example], training=True)
     assert "1 of 3 tags" in encoded.lost
     (prediction,) = bench.predict([example])
-    commonest = max(Tag.balance([*EXAMPLES, example]).items(), key=lambda item: item[1])[0]
+    commonest = max(balance_of(Tag, Tag.Options(), [*EXAMPLES, example]).items(), key=lambda item: item[1])[0]
     assert prediction.value[1] == commonest == bench.task.tags[0]
     assert prediction.details["probabilities"][1] is None
 

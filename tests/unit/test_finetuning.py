@@ -258,7 +258,7 @@ def test_questions_about_one_passage_stay_together():
         for n in range(40)
     ]
     examples = [task.parse(task.Options(), Record(Where("x", 1), record)) for record in records]
-    train, evaluation = held_out(task, examples, 0.4)
+    train, evaluation = held_out(task, task.Options(), examples, 0.4)
     assert {task.group(example) for example in train}.isdisjoint({task.group(example) for example in evaluation})
     assert train
     assert evaluation
@@ -389,3 +389,22 @@ def test_shared_layers_have_one_rate(model):
     with pytest.raises(UsageError, match="at one rate"):
         rates(StartSettings(layer_decay=0.9), shared)
     assert [group.match for group in rates(StartSettings(), shared)] == ["learnable.*"]
+
+
+def test_numbers_in_a_table_are_the_same_ones_when_a_run_goes_on_and_when_it_is_scored(model, tmp_path):
+    """Some have a decimal point and some have none; what is held out does not depend on when that is known."""
+    rows = "".join(f"text {n} {'good' if n % 2 else 'bad'},{n % 7}{'.5' if n % 3 == 0 else ''}\n" for n in range(80))
+    (tmp_path / "numbers.csv").write_text(f"text,score\n{rows}")
+    own = settings(model, tmp_path / "run", task="classify", data={"train": [str(tmp_path / "numbers.csv")], "limit": None})
+    assert finetune(own, observe=ignore, stopper=StopAfter(9)).outcome.reason == "preempted"
+    report = finetune(own, resume=tmp_path / "run", observe=ignore).report
+    again = evaluate(str(tmp_path / "run"), "classify", AnswerSettings()).report
+    assert [score.value for score in again.scores] == [score.value for score in report.scores]
+    assert not [note for note in again.notes if "any more" in note]
+
+
+def test_scoring_what_was_trained_on_is_said(model, tmp_path):
+    file = write(tmp_path / "train.jsonl", reviews(40))
+    finetune(settings(model, tmp_path / "run", data={"train": [file], "limit": None}), observe=ignore)
+    notes = evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings(data=LabelledSettings(train=(), evaluation=(file,)))).report.notes
+    assert any("of 40 scored examples stand in the training data too" in note for note in notes)

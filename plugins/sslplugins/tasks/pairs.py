@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
-from sslcli.api import Config, DataError, Example, Frame, Record, SequenceTask, UsageError, read_records, setting
+from sslcli.api import Config, DataError, Example, Frame, Record, SequenceTask, UsageError, setting
 
 TEXTS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("text", "text_pair"), ("question", "sentence"), ("question1", "question2"),
@@ -40,24 +39,22 @@ class Pairs(SequenceTask):
         return replace(example, gold=None if example.gold == UNDECIDED else RENAMED.get(example.gold, example.gold))
 
     @classmethod
-    def read(cls, options: Options, reference: str) -> Iterator[Example]:
+    def chosen(cls, options: Options, records: Iterator[Record], reference: str) -> Iterator[Record]:
         """Without the rows of other languages and those that have no gold label because people disagreed."""
-        return map(partial(cls.parse, options), _chosen(options, reference))
-
-
-def _chosen(options: Pairs.Options, reference: str) -> Iterator[Record]:
-    languages, found = set(), False
-    for record in read_records(reference):
-        language = record.find("language")[1]
-        if options.language and language is not None and language != options.language:
-            languages.add(str(language))
-        elif record.find(options.label_field or "gold_label", *ANSWERS)[1] != UNDECIDED:
-            found = True
-            yield record
-    if not found and languages:
-        raise DataError(f"{reference} has no row in '{options.language}'", f"it has {', '.join(sorted(languages)[:20])}")
-    if not found:
-        raise DataError(f"every row of {reference} has '{UNDECIDED}' for an answer", "give a file with gold labels")
+        languages, undecided, found = set(), False, False
+        for record in records:
+            language = record.find("language")[1]
+            if options.language and language is not None and language != options.language:
+                languages.add(str(language))
+            elif record.find(options.label_field or "gold_label", *ANSWERS)[1] == UNDECIDED:
+                undecided = True
+            else:
+                found = True
+                yield record
+        if not found and languages:
+            raise DataError(f"{reference} has no row in '{options.language}'", f"it has {', '.join(sorted(languages)[:20])}")
+        if not found and undecided:
+            raise DataError(f"every row of {reference} has '{UNDECIDED}' for an answer", "give a file with gold labels")
 
 
 def _columns(options: Config, record: Record) -> tuple[str, str]:

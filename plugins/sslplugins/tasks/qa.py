@@ -259,10 +259,11 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         return report_of(predictions, examples, rule_of(examples, options.metric_language, options.strict_official))
 
     @classmethod
-    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
-        """Empty unless some questions rightly have no answer."""
-        absent = sum(example.gold == () for example in examples)
-        return {"an answer": len(examples) - absent, "no answer": absent} if absent else {}
+    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
+        """Nothing unless some questions rightly have no answer."""
+        if all(example.gold != () for example in examples):
+            return [()] * len(examples)
+        return [("no answer",) if example.gold == () else ("an answer",) for example in examples]
 
     @classmethod
     def key(cls, example: Example) -> str:

@@ -8,6 +8,7 @@ Letters: B samples, T tokens of all of them, W words of all of them, M pieces th
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -103,7 +104,7 @@ class Tag(ReadoutTask[TagViews]):
     @classmethod
     def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
         """The commonest tag first, so that a word of which nothing is to be seen can be given it."""
-        counts = cls.balance(examples)
+        counts = Counter(chain.from_iterable(cls.answered(options, examples)))
         return sorted(counts, key=lambda tag: (-counts[tag], tag))
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
@@ -218,8 +219,8 @@ class Tag(ReadoutTask[TagViews]):
         return report
 
     @classmethod
-    def balance(cls, examples: Sequence[Example]) -> Mapping[str, int]:
-        return Counter(tag for example in examples for tag in example.gold or ())
+    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
+        return [example.gold or () for example in examples]
 
     @classmethod
     def key(cls, example: Example) -> str:

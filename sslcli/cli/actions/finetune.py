@@ -47,6 +47,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if suite.is_named(given):
         return suite.run(given, layers, starts_of(given), seed_count(given) if "seeds" in given else None, screen)
     resume = resumed_folder(given, "finetune")
+    _refuse_other_task(resume, given)
     resolved = (
         resolve(FinetuneSettings, read_layer(resume / "config.yaml"), *layers) if resume else with_recipe(FinetuneSettings, layers, _recipe)
     )
@@ -70,6 +71,15 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         if len(starts) * len(seeds) > 1:
             return _studied(settings, starts, seeds, given, screen)
         return _alone(_started_at(settings, starts[0]) if "init" in given else settings, resume, given, screen)
+
+
+def _refuse_other_task(resume: Path | None, given: Given) -> None:
+    """Before the options of the one are read as those of the other."""
+    learnt = None if resume is None else read_layer(resume / "config.yaml").values.get("task")
+    if resume is not None and learnt != given.get("task", learnt):
+        raise UsageError(
+            f"{resume} is a run of {learnt or 'another command'}, not of {given['task']}", f"ssl finetune {learnt} --resume {resume}"
+        )
 
 
 def starts_of(given: Given) -> Sequence[Start]:
