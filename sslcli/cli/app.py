@@ -103,6 +103,9 @@ def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
 
 def run(words: Sequence[str]) -> int:
     """The exit code of one command line; whatever happens is on the streams."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us, as cron may do
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -77,4 +77,5 @@ def _wilson(right: float, count: int) -> Interval:
     share, squared = right / count, _NORMAL_QUANTILE**2
     middle = (share + squared / (2 * count)) / (1 + squared / count)
     half = _NORMAL_QUANTILE / (1 + squared / count) * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    # At both ends the formula gives 0 and 1 but for rounding.
+    return (0.0 if right == 0 else float(middle - half)), (1.0 if right == count else float(middle + half))

@@ -22,6 +22,7 @@ class RunSettings(Config):
     folder: str | None = setting(None, "run folder; runs/OBJECTIVE-DATE-TIME when not given", "--out", "-o", panel="Output")
     name: str | None = setting(None, "name of the run folder under runs/", "--name", panel="Output")
     plot: bool = setting(True, "draw the loss curve as PNG", "--plot/--no-plot", panel="Output")
+    study: tuple[str, ...] = setting((), "names of all the runs that this one is compared with, itself among them")
 
 
 class PretrainSettings(Config):

@@ -35,12 +35,13 @@ def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int]) -> Ite
             yield Variant(start, seed, folder.with_name("-".join([folder.name, *names])))
 
 
-def settings_of(variant: Variant, settings: FinetuneSettings) -> FinetuneSettings:
+def settings_of(variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = ()) -> FinetuneSettings:
+    names = tuple(each.folder.name for each in study)
     return settings.model_copy(
         update={
             "model": settings.model.model_copy(update={"start": variant.start}),
             "training": settings.training.model_copy(update={"seed": variant.seed}),
-            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None}),
+            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None, "study": names}),
         }
     )
 

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from sslcli.cli.app import run
+from sslcli.engine.trainer import Trainer
 
 WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
 QUICK = ["--max-steps", "4", "--batch-size", "8", "--eval-every", "2", "--no-plot"]
@@ -130,7 +132,16 @@ def test_dry_run_predicts_and_writes_nothing(ssl, place):
     assert sorted((place / "runs").iterdir()) == before
 
 
-def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl, place):
+def stopping_at_its_second_step(run):
+    def stopped(trainer, progress):
+        trainer.plan = replace(trainer.plan, total_steps=2)
+        outcome = run(trainer, progress)
+        return replace(outcome, reason="preempted")
+
+    return stopped
+
+
+def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl, place, monkeypatch):
     line = [
         "finetune",
         "sentiment",
@@ -148,7 +159,15 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
     stopped = ssl(*line, "--max-time", "0.001s")
     assert stopped.code == 75, stopped.err
     assert "the same command" in stopped.err
+    monkeypatch.setattr(Trainer, "run", stopping_at_its_second_step(Trainer.run))
+    stopped = ssl(*line)
+    assert (stopped.code, "--name study and --resume" in stopped.err) == (75, True), stopped.err
+    monkeypatch.undo()
+    monkeypatch.setenv("SSLCLI_RUNS_DIR", "runs")
+    monkeypatch.chdir(place)
     assert "several runs go on together" in ssl(*line, "--resume", "study").err
+    alone = ssl("finetune", "sentiment", "--resume", "study", "--max-time", "1h")
+    assert "this goes on with study alone; study-random, study-seed43, study-random-seed43 belong to the same study" in alone.err
     ended = ssl(*line, "--resume", "--max-time", "1h", "--json")
     assert ended.code == 0, ended.err
     last = json.loads(ended.out.splitlines()[-1])

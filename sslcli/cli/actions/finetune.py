@@ -1,5 +1,6 @@
 """`ssl finetune TASK`: the line's settings, one run or a study of several, and how it ended."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.resuming import saved_settings
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
-from sslcli.workflows.runs import runs_folder
+from sslcli.workflows.runs import read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, Start
 from sslcli.workflows.studying import Ended, Variant, settings_of, study, summary, variants
 
@@ -104,6 +105,9 @@ def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen
     command = f"ssl finetune {settings.task}"
     if (code := launched(settings.hardware, settings.run, settings.task, resume, screen)) is not None:
         return code
+    if resume is not None and (others := [name for name in settings.run.study if name != resume.name]):
+        whole = shlex.join(["ssl", *map(str, read_facts(resume).get("command", [])[1:])])
+        screen.say(f"this goes on with {resume.name} alone; {', '.join(others)} belong to the same study: {whole} --resume")
     with watching(screen, f"ssl · finetune · {settings.task}") as observe:
         result = finetune(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
     return conclude(result, command, screen)
@@ -120,7 +124,8 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
     most_seconds = settings.training.max_time
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
-    for each in study(list(variants(base, starts, seeds)), partial(_variant, settings, given, screen, deadline)):
+    wanted = list(variants(base, starts, seeds))
+    for each in study(wanted, partial(_variant, settings, wanted, given, screen, deadline)):
         if not refuse_unfinished(each.result, screen, f"go on with the same command, {_named(base)} and --resume"):
             return 0
         ended.append(each)
@@ -146,9 +151,11 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     return settings.model_copy(update={"model": settings.model.model_copy(update={"source": source})})
 
 
-def _variant(settings: FinetuneSettings, given: Given, screen: Screen, deadline: float | None, variant: Variant) -> Result:
+def _variant(
+    settings: FinetuneSettings, wanted: Sequence[Variant], given: Given, screen: Screen, deadline: float | None, variant: Variant
+) -> Result:
     """`deadline`: when --max-time, which is that of the whole study, is over."""
-    own, stopper = settings_of(variant, settings), Stopper(None if deadline is None else deadline - time.monotonic())
+    own, stopper = settings_of(variant, settings, wanted), Stopper(None if deadline is None else deadline - time.monotonic())
     resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None
     with watching(screen, f"ssl · finetune · {settings.task} · {variant.start} · seed {variant.seed}") as observe:
         return finetune(own, resume=resumes, overwrite=bool(given.get("overwrite")), observe=observe, stopper=stopper)
