@@ -59,7 +59,12 @@ class Prediction:
 
 
 class Task(Learnable[V]):
-    """Labels read from a file. The head starts at random; it and the backbone are trained together."""
+    """Labels read from a file. The head starts at random; it and the backbone are trained together.
+
+    A task can be exported to model directories where its state is one head of core: a PooledClassifier or a RowClassifier
+    at `self.classifier`, or a RowClassifier of two at `self.spans`; an option `kind` of "classes", "labels" or "number" says
+    what a PooledClassifier's numbers are.
+    """
 
     class Options(Config):
         sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)

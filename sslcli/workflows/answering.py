@@ -110,6 +110,8 @@ class Answerer:
         backbone.load_state_dict(dict(pretrained.backbone))
         answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
         answerer.notes, answerer.run = pretrained.notes, None if trained is None else trained.folder
+        if trained is None:
+            answerer.notes = [*answerer.notes, f"{reference} does not say all of how its task was set; the rest is as by default"]
         return answerer
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:

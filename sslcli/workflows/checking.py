@@ -69,7 +69,7 @@ def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[Dat
     for split, references in sets:
         for reference in references:
             try:
-                examples = read_examples(task, options, reference, split, data.reader_options)
+                examples = read_examples(task, options, reference, split, data)
             except DataError as error:
                 yield error
                 continue

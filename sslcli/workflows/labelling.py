@@ -66,7 +66,9 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     notes = [
         overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
     ]
-    return Labelled(train, evaluation, test or evaluation, [*_passed_over([*data.train, *data.evaluation, *data.test]), *notes])
+    return Labelled(
+        train, evaluation, test or evaluation, [*_passed_over([*data.train, *data.evaluation, *data.test], data.suite_options), *notes]
+    )
 
 
 def fingerprint_of(data: Labelled) -> str:
@@ -84,26 +86,24 @@ def examples_of(task: type[Task], options: Config, references: Sequence[str], sp
     found: list[Example] = []
     for reference in references:
         before = len(found)
-        found += islice(
-            read_examples(task, options, reference, split, data.reader_options), None if data.limit is None else data.limit - len(found)
-        )
+        found += islice(read_examples(task, options, reference, split, data), None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
             raise DataError(f"{reference} holds no example", "check that it is the right file: ssl finetune TASK --check --data FILE")
     _refuse_duplicates(found)
     return found
 
 
-def read_examples(task: type[Task], options: Config, reference: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Example]:
+def read_examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
     """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data").
 
     What stands behind a record that cannot be used can still be asked for, where the reader goes on.
     """
     scheme, colon, _ = reference.partition(":")
     if colon and scheme in registry.names("suites"):
-        suite, *place = _suite_reference(reference)
+        suite, *place = _suite_reference(reference, data.suite_options)
         return _parsed(task, options, suite.records(*place), reference)
     if colon and scheme in registry.names("readers"):
-        return _parsed(task, options, _generated(reference, scheme, task.records, split, reader_options), reference)
+        return _parsed(task, options, _generated(reference, scheme, task.records, split, data.reader_options), reference)
     return task.read(options, reference)
 
 
@@ -124,22 +124,22 @@ def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
     return f"{suite}:{part}/{split}:{folder}"
 
 
-def _suite_reference(reference: str) -> tuple[Suite, Path, str, str]:
+def _suite_reference(reference: str, options: Mapping[str, Any]) -> tuple[Suite, Path, str, str]:
     """ "glue:cola/train:glue_data" -> the suite, glue_data, "cola", "train"."""
     scheme, _, rest = reference.partition(":")
     place, colon, folder = rest.partition(":")
     part, slash, split = place.partition("/")
     if not (colon and slash and part and split and folder):
         raise DataError(f"'{reference}' does not say a part, a split and a folder", "write it as in glue:cola/train:glue_data")
-    return suite_of(scheme, {}), Path(folder), part, split
+    return suite_of(scheme, options), Path(folder), part, split
 
 
-def _passed_over(references: Iterable[str]) -> Iterator[str]:
+def _passed_over(references: Iterable[str], options: Mapping[str, Any]) -> Iterator[str]:
     """What suites say of the rows that they leave out."""
     suites = registry.names("suites")
     for reference in dict.fromkeys(references):
         if reference.partition(":")[0] in suites and ":" in reference:
-            suite, *place = _suite_reference(reference)
+            suite, *place = _suite_reference(reference, options)
             yield from suite.passed_over(*place)
 
 

@@ -9,6 +9,7 @@ from sslcli.errors import DataError, UsageError
 from sslcli.labelled import Example
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import read_examples
+from sslcli.workflows.settings import LabelledSettings
 
 LINE = "the command line"
 
@@ -27,7 +28,7 @@ def examples_to_answer(answerer: Answerer, reference: str) -> Iterator[Example]:
     """Of a file in any format of the task, or of a suite; of standard input one a line."""
     if reference == STANDARD_INPUT:
         return _from_lines(answerer)
-    return read_examples(answerer.task, answerer.options, reference, "test", {})
+    return read_examples(answerer.task, answerer.options, reference, "test", LabelledSettings(train=()))
 
 
 def _from_lines(answerer: Answerer) -> Iterator[Example]:

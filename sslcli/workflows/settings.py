@@ -60,6 +60,7 @@ class LabelledSettings(Config):
     )
     limit: Count | None = setting(None, "read only so many examples of each (for testing)", "--limit", panel="Data", gt=0)
     reader_options: dict[str, Any] = setting({}, "options of the reader of demo:NAME")
+    suite_options: dict[str, Any] = setting({}, "options of the suite of SUITE:PART/SPLIT:FOLDER")
 
 
 Start = Literal["pretrained", "random", "shuffled-weights"]

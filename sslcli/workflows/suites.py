@@ -62,7 +62,9 @@ class SuitePlan:
             "task": part.task,
             "options": dict(part.options),
             "best_by": self.best_by(part),
-            "data": self.settings.data.model_copy(update={"train": (train,), "evaluation": (evaluation,)}),
+            "data": self.settings.data.model_copy(
+                update={"train": (train,), "evaluation": (evaluation,), "suite_options": self.settings.options}
+            ),
         }
         return settings_of(variant, self.settings.model_copy(update=changes))
 
@@ -191,7 +193,12 @@ class _Suite:
         return files
 
     def _data(self, part: SuitePart, split: str) -> LabelledSettings:
-        return LabelledSettings(train=(), evaluation=(self.plan.reference(part, split),), limit=self.plan.settings.data.limit)
+        return LabelledSettings(
+            train=(),
+            evaluation=(self.plan.reference(part, split),),
+            limit=self.plan.settings.data.limit,
+            suite_options=self.plan.settings.options,
+        )
 
     def _remarks(self) -> list[str]:
         epochs, most = self.plan.settings.training.epochs, self.plan.suite.epochs

@@ -41,6 +41,10 @@ def rule_of(examples: Sequence[Example], language: str, strict: bool) -> AnswerR
     return replace(rule, both_empty_f1=1.0, skips_empty_golds=True) if may_lack else rule
 
 
+def name_of(rule: AnswerRule) -> str:
+    return "SQuAD 1.1" if rule is SQUAD_V1 else "SQuAD 2.0" if rule is SQUAD_V2 else "MLQA"
+
+
 def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], language: str, strict: bool) -> Sequence[Score]:
     """F1 and exact match in percent. With unanswerable questions by SQuAD's rule also both halves and the best threshold.
 

@@ -7,7 +7,7 @@ Letters: B windows, T tokens of all of them, N tokens that may start or end an a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -45,7 +45,7 @@ from sslcli.api import (
 from sslplugins.questions.baselines import baselines_of
 from sslplugins.questions.files import question_of, read_questions
 from sslplugins.questions.report import marked_passage, report_of
-from sslplugins.questions.scores import METRIC_LANGUAGES, rule_of, scores_of, written_files
+from sslplugins.questions.scores import METRIC_LANGUAGES, name_of, rule_of, scores_of, written_files
 from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 
 USUAL_TOKENS = 384
@@ -256,7 +256,9 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     @classmethod
     def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        return report_of(predictions, examples, rule_of(examples, options.metric_language, options.strict_official))
+        rule = rule_of(examples, options.metric_language, options.strict_official)
+        report = report_of(predictions, examples, rule)
+        return replace(report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"])
 
     @classmethod
     def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
