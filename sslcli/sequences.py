@@ -247,7 +247,8 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         if kind == "number":
             return Report(passages=worst, notes=correlation_notes(gold, given))
         tables = class_tables(gold, given, labels) if kind == "classes" else [_label_table(gold, given, labels)]
-        return Report(tables=tables, passages=worst)
+        two = kind == "classes" and len(labels) == 2
+        return Report(tables=tables, passages=worst, notes=[f"f1, precision and recall are those of '{labels[1]}'"] if two else [])
 
     @classmethod
     def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:

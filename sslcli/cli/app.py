@@ -125,9 +125,8 @@ def run(words: Sequence[str]) -> int:
         return 1
     except OSError as error:  # of a place that nobody looked at before: a name that no disk takes, a file that went away
         code = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
-        return _report(
-            words, [f"{str(error.filename)[:200]}: {error.strerror or error}"], "check the path, its permissions and the disk", code
-        )
+        place_of = str(error.filename or "an output")[:200]
+        return _report(words, [f"{place_of}: {error.strerror or error}"], "check the path, its permissions and the disk", code)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(words, [f"this should not have happened: {what}"], "--debug shows where; please report it", 1)

@@ -75,6 +75,8 @@ def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
         if name not in by_name:
             raise UsageError(f"there is no score '{name}'", f"there are: {', '.join(score.name for score in scores)}")
         score = by_name[name]
+        if score.unit == "%" and 0 < bound <= 1:
+            raise UsageError(f"{name} is given in percent", f"write --min {name}={100 * bound:g}")
         if score.value < bound if score.higher_is_better else score.value > bound:
             problems.append(f"{name} is {score.value:.4g} and not {'at least' if score.higher_is_better else 'at most'} {bound:g}")
     if problems:

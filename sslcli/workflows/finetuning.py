@@ -172,7 +172,7 @@ class Finetuning:
             + (f", {len(self.data.test):,} to test" if self.data.test is not self.data.evaluation else "")
             + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
             + f" · {self.lengths.mean():.0f} tokens on average",
-            "task": f"{settings.task}{labels} · trains {trained / 1e6:.2f} M parameters" + self._how(),
+            "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
             "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
             "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {settings.schedule.name}"
             f" · warm-up {warmup_steps(settings.schedule, plan.total_steps)} steps · weight decay {optimizer.weight_decay:g}"

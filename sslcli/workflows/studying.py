@@ -72,7 +72,8 @@ def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool) -> Rep
         curves = {e.variant.start: read_metrics(e.result.folder) for e in ended if e.variant.seed == first.variant.seed}
         score_curves(curves, title, folder / "plots" / "comparison.png")
     own = first.result.report
-    notes = [*own.notes, *_worth(by_start, first.variant.start)]
+    seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
+    notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start)]
     return Report(own.title, scores, [*tables, *own.tables], own.curves, own.passages, notes)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import NOUNS, generated_paragraphs
+from generated_texts import NOUNS, generated_paragraphs
 from test_parity_answers import SMALL, model_of
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))

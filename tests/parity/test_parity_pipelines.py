@@ -6,7 +6,7 @@ Letters: T rows of all sequences end to end.
 import numpy as np
 import pytest
 import torch
-from conftest import generated_paragraphs
+from generated_texts import generated_paragraphs
 from test_parity_answers import LABELS, SHAPES, loaded, model_of
 from tiny_models import VOCABULARY, packed, transformers
 
