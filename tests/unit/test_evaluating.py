@@ -107,10 +107,10 @@ def test_a_study_gives_medians_spreads_and_what_pretraining_is_worth(tmp_path):
     (score,) = report.scores
     assert (score.value, dict(score.baselines)) == (0.8, {"chance": 0.1, "random": 0.4})
     assert report.tables[0].rows == [["pretrained", "f1", 0.8, 0.7, 0.9, 3], ["random", "f1", 0.4, 0.3, 0.5, 3]]
-    assert report.notes == ["pretrained is +0.4 f1 beside random on the same batches"]
+    assert report.notes[-1] == "pretrained is +0.4 f1 beside random on the same batches"
     close = [ended(tmp_path, "pretrained", 0, 0.5), ended(tmp_path, "pretrained", 1, 0.6)]
     close += [ended(tmp_path, "random", 0, 0.5), ended(tmp_path, "random", 1, 0.55)]
-    assert "within the spread of the seeds" in summary(close, "qa", tmp_path, plot=False).notes[0]
+    assert "within the spread of the seeds" in summary(close, "qa", tmp_path, plot=False).notes[-1]
 
 
 def test_variants_have_their_own_folders_and_the_first_has_the_name(tmp_path, model):
@@ -139,10 +139,11 @@ def test_evaluate_says_that_the_data_is_another_by_now(model, tmp_path):
     file = write(tmp_path / "train.jsonl", reviews(40))
     own = settings(model, tmp_path / "run", data={"train": [file], "limit": None})
     finetune(own, observe=ignore)
-    assert not evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings()).report.notes
-    write(tmp_path / "train.jsonl", reviews(44))
-    (note,) = evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings()).report.notes
-    assert note.startswith("the data is not what the model was fine-tuned on any more")
+    changed = "the data is not what the model was fine-tuned on any more"
+    for records, is_said in ((reviews(40), False), (reviews(44), True)):
+        write(tmp_path / "train.jsonl", records)
+        notes = evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings()).report.notes
+        assert any(note.startswith(changed) for note in notes) == is_said
 
 
 def test_numbers_in_a_table_are_the_same_ones_when_a_run_goes_on_and_when_it_is_scored(model, tmp_path):
