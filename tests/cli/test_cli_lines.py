@@ -163,7 +163,7 @@ plugins check /
 plugins check /tmp/nowhere-at-all
 plugins new
 plugins new objective
-plugins new task x
+plugins new reader x
 plugins new objective 'A B'
 plugins new objective mlm
 plugins new objective class
