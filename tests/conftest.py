@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from generated_texts import generated_paragraphs
 
+from sslcli.workflows.pretraining import pretrain
+from sslcli.workflows.settings import PretrainSettings
+
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -34,3 +37,18 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("SSLCLI_TEST_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def world_run(tmp_path_factory, module_cache):
+    """A finished pretraining run on the built-in world, small and hardly trained, to start from."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    settings = {
+        "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"},
+        "tokenizer": {"kind": "words", "vocabulary": 900},
+        "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "depth": 2, "feedforward_width": 32, "longest_tokens": 64}},
+        "training": {"max_steps": 2, "batch_size": 8},
+        "run": {"folder": str(folder), "plot": False},
+    }
+    pretrain(PretrainSettings.model_validate(settings), observe=lambda event: None)
+    return folder

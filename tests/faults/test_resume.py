@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
+from stops import StopAtPoll
 
-from sslcli.engine.stopping import Stopper
 from sslcli.errors import ConfigError, DataError, ModelError, RunError, UsageError
 from sslcli.workflows.pretraining import pretrain
 from sslcli.workflows.settings import PretrainSettings
@@ -15,18 +15,6 @@ OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"]
 FILES = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors")
 # Polls are between micro-batches, between steps and between evaluation batches; these fall into all three.
 STOPS = [1, 7, 18, 29, 41]
-
-
-class StopAtPoll(Stopper):
-    def __init__(self, polls):
-        super().__init__()
-        self.polls = polls
-
-    def poll(self):
-        self.polls -= 1
-        if self.polls == 0:
-            self.asked = "preempted"
-        super().poll()
 
 
 def ignore(event):

@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_resume import StopAtPoll, ignore, logged
+from stops import StopAtPoll
+from test_resume import ignore, logged
 
 from sslcli.errors import ConfigError, DataError
 from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.settings import FinetuneSettings
 
 FILES = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors")
 VARIANTS = {
@@ -22,28 +22,13 @@ VARIANTS = {
 STOPS = [3, 9, 16, 27]
 
 
-@pytest.fixture(scope="module")
-def world_model(tmp_path_factory, module_cache):
-    """A small model of the built-in world; two steps are enough to have weights."""
-    folder = tmp_path_factory.mktemp("world")
-    settings = {
-        "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"},
-        "tokenizer": {"kind": "words", "vocabulary": 900},
-        "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1, "longest_tokens": 64}},
-        "training": {"max_steps": 2, "batch_size": 8},
-        "run": {"folder": str(folder), "plot": False},
-    }
-    pretrain(PretrainSettings.model_validate(settings), observe=ignore)
-    return folder
-
-
 def settings_for(variant, model, folder, **training):
     trained = {"max_steps": 10, "batch_size": 12, "micro_batch_size": 5, "log_every": 4, "eval_every": 3, "save_every": 2, "patience": 9}
     said = VARIANTS[variant]
     return FinetuneSettings.model_validate(
         {
             **said,
-            "model": {"source": str(model), **said.get("model", {})},
+            "model": {"source": str(model), "dropout": 0.1, **said.get("model", {})},
             "data": {"reader_options": {"sentences": 100}, "limit": 60},
             "optimizer": {"rate": 1e-3},
             "training": {**trained, **training},
@@ -53,16 +38,16 @@ def settings_for(variant, model, folder, **training):
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
-def uninterrupted(request, world_model, tmp_path_factory):
+def uninterrupted(request, world_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    assert finetune(settings_for(request.param, world_model, folder), observe=ignore).outcome.reason == "done"
+    assert finetune(settings_for(request.param, world_run, folder), observe=ignore).outcome.reason == "done"
     return request.param, folder
 
 
 @pytest.mark.parametrize("polls", STOPS)
-def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls, world_model, tmp_path):
+def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls, world_run, tmp_path):
     variant, whole = uninterrupted
-    settings = settings_for(variant, world_model, tmp_path)
+    settings = settings_for(variant, world_run, tmp_path)
     first = finetune(settings, observe=ignore, stopper=StopAtPoll(polls))
     assert first.outcome.reason == "preempted"
     assert finetune(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
@@ -75,12 +60,12 @@ def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls,
         assert all(torch.equal(one[name], other[name]) for name in one), file
 
 
-def test_a_resume_takes_no_other_settings_and_no_other_data(uninterrupted, world_model, tmp_path):
+def test_a_resume_takes_no_other_settings_and_no_other_data(uninterrupted, world_run, tmp_path):
     variant, _ = uninterrupted
-    finetune(settings_for(variant, world_model, tmp_path), observe=ignore, stopper=StopAtPoll(9))
+    finetune(settings_for(variant, world_run, tmp_path), observe=ignore, stopper=StopAtPoll(9))
     with pytest.raises(ConfigError, match=r"training\.batch_size was 12 and would become 13"):
-        finetune(settings_for(variant, world_model, tmp_path, batch_size=13), resume=tmp_path, observe=ignore)
+        finetune(settings_for(variant, world_run, tmp_path, batch_size=13), resume=tmp_path, observe=ignore)
     facts = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text(json.dumps({**facts, "data": "of another set"}))
     with pytest.raises(DataError, match="the data changed since the run was started"):
-        finetune(settings_for(variant, world_model, tmp_path), resume=tmp_path, observe=ignore)
+        finetune(settings_for(variant, world_run, tmp_path), resume=tmp_path, observe=ignore)

@@ -4,7 +4,6 @@ import json
 
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.engine.stopping import Stopper
 from sslcli.workflows.finetuning import Finetuning
 from sslcli.workflows.settings import FinetuneSettings
 
@@ -32,20 +31,6 @@ def settings(source, folder=None, task="sentiment", **groups):
 
 def course(*args, **groups):
     return Finetuning.of(settings(*args, **groups), None, ignore)
-
-
-class StopAfter(Stopper):
-    """Asks to stop when it was polled so often."""
-
-    def __init__(self, polls):
-        super().__init__()
-        self.polls = polls
-
-    def poll(self):
-        self.polls -= 1
-        if self.polls == 0:
-            self.asked = "preempted"
-        super().poll()
 
 
 def write(path, records):

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from small_runs import HARDWARE, StopAfter, course, ignore, reviews, settings, write
+from small_runs import HARDWARE, course, ignore, reviews, settings, write
+from stops import StopAtPoll
 
 from sslcli.data.documents import Where
 from sslcli.data.records import Record
@@ -151,7 +152,7 @@ def test_numbers_in_a_table_are_the_same_ones_when_a_run_goes_on_and_when_it_is_
     rows = "".join(f"text {n} {'good' if n % 2 else 'bad'},{n % 7}{'.5' if n % 3 == 0 else ''}\n" for n in range(80))
     (tmp_path / "numbers.csv").write_text(f"text,score\n{rows}")
     own = settings(model, tmp_path / "run", task="classify", data={"train": [str(tmp_path / "numbers.csv")], "limit": None})
-    assert finetune(own, observe=ignore, stopper=StopAfter(9)).outcome.reason == "preempted"
+    assert finetune(own, observe=ignore, stopper=StopAtPoll(9)).outcome.reason == "preempted"
     report = finetune(own, resume=tmp_path / "run", observe=ignore).report
     again = evaluate(str(tmp_path / "run"), "classify", AnswerSettings()).report
     assert [score.value for score in again.scores] == [score.value for score in report.scores]

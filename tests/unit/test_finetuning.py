@@ -8,7 +8,8 @@ import signal
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_runs import StopAfter, course, ignore, settings, write
+from small_runs import course, ignore, settings, write
+from stops import StopAtPoll
 
 from sslcli.core.settings import TransformerSettings
 from sslcli.engine.events import Evaluated
@@ -150,7 +151,7 @@ def test_a_regression_that_goes_on_keeps_where_it_was(model, tmp_path):
 def test_a_run_goes_on_without_the_model_that_it_began_with(model, tmp_path):
     shutil.copytree(model, tmp_path / "base")
     own = settings(tmp_path / "base", tmp_path / "run", training={"max_steps": 8})
-    finetune(own, observe=ignore, stopper=StopAfter(16))
+    finetune(own, observe=ignore, stopper=StopAtPoll(16))
     assert list((tmp_path / "run/checkpoints").iterdir())
     shutil.rmtree(tmp_path / "base")
     assert finetune(own, resume=tmp_path / "run", observe=ignore).outcome.progress.step == 8

@@ -7,25 +7,10 @@ import torch
 
 from sslcli.engine.trainer import Trainer
 from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.settings import FinetuneSettings
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 TASKS = {"sentiment": {}, "pos": {}, "nli": {}, "qa": {"sequence_tokens": 48, "stride": 12}}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory, module_cache):
-    folder = tmp_path_factory.mktemp("world")
-    settings = {
-        "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"},
-        "tokenizer": {"kind": "words", "vocabulary": 900},
-        "model": {"preset": "tiny", "shape": {"width": 64, "heads": 2, "feedforward_width": 128, "dropout": 0.0, "longest_tokens": 64}},
-        "training": {"max_steps": 2, "batch_size": 8},
-        "run": {"folder": str(folder), "plot": False},
-    }
-    pretrain(PretrainSettings.model_validate(settings), observe=lambda event: None)
-    return folder
 
 
 def run(model, folder, task, device, precision="fp32", **groups):

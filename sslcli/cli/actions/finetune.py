@@ -11,13 +11,12 @@ from typing import Any, get_args
 from sslcli import registry
 from sslcli.cli.actions import suite
 from sslcli.cli.actions.recipes import recommended, with_recipe
-from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder
+from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder, show_prediction
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import AUTO, Command, Given, layers_of
-from sslcli.cli.progress import header_lines, watching
+from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.engine.events import Started
 from sslcli.engine.place import place
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError, did_you_mean
@@ -63,11 +62,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             screen.report(check_data(settings))
             return 0
         if given.get("dry_run"):
-            facts, report = dry_run(settings)
-            for line in header_lines(Started(None, facts, 0, 0)):
-                screen.say(line)
-            screen.report(report)
-            return 0
+            return show_prediction(*dry_run(settings), screen)
         starts, seeds = starts_of(given), range(settings.training.seed, settings.training.seed + seed_count(given))
         if len(starts) * len(seeds) > 1:
             return _studied(settings, starts, seeds, given, screen)

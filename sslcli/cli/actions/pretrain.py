@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.cli.actions.recipes import recommended, with_recipe
-from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, resumed_folder
+from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, resumed_folder, show_prediction
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
-from sslcli.cli.progress import header_lines, watching
+from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.engine.events import Started
 from sslcli.engine.place import place
 from sslcli.runfiles import read_layer
 from sslcli.workflows.objectives import objective_classes, objective_options, recipe_for
@@ -49,11 +48,7 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
         screen.report(show_batch(settings))
         return 0
     if given.get("dry_run"):
-        facts, report = dry_run(settings)
-        for line in header_lines(Started(None, facts, 0, 0)):
-            screen.say(line)
-        screen.report(report)
-        return 0
+        return show_prediction(*dry_run(settings), screen)
     if (code := launched(settings.hardware, settings.run, settings.objective, resume, screen)) is not None:
         return code
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:

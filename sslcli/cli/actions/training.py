@@ -1,16 +1,18 @@
 """What all lines that train have in common: the folder they mean, the processes they start, and how they end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from sslcli.cli.actions.launching import launch, own_words, processes_to_start
 from sslcli.cli.options import AUTO, Given
+from sslcli.cli.progress import header_lines
 from sslcli.cli.screen import Screen
+from sslcli.engine.events import Started
 from sslcli.engine.place import is_restart, launch_name, place, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
-from sslcli.reports import printable
+from sslcli.reports import Report, printable
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import find_run, read_facts, resumable_run, runs_folder
@@ -118,3 +120,11 @@ def _said_folder(given: Given) -> Path | None:
     if folder := given.get("run.folder"):
         return Path(folder)
     return runs_folder() / given["run.name"] if "run.name" in given else None
+
+
+def show_prediction(facts: Mapping[str, str], report: Report, screen: Screen) -> int:
+    """What --dry-run found."""
+    for line in header_lines(Started(None, facts, 0, 0)):
+        screen.say(line)
+    screen.report(report)
+    return 0
