@@ -14,6 +14,6 @@ tune() {
 
 tune sentiment sentiment/en-train.jsonl.gz sentiment/en-dev.jsonl.gz --max-steps 120 --eval-every 30 --seq-len 128
 tune pos pos/brown-train.conllu.gz pos/brown-dev.conllu.gz --max-steps 60 --eval-every 15 --seq-len 128
-tune nli nli/train.jsonl.gz nli/dev.jsonl.gz --max-steps 120 --eval-every 30 --seq-len 128
-tune qa qa/train.json qa/dev.json --max-steps 80 --eval-every 20 --seq-len 256
-tune dna dna/train.jsonl dna/dev.jsonl --max-steps 100 --eval-every 25
+tune nli nli/train.jsonl.gz nli/dev.jsonl.gz --max-steps 60 --eval-every 20 --seq-len 128
+tune qa qa/train.json qa/dev.json --max-steps 50 --eval-every 25 --seq-len 192
+tune dna dna/train.jsonl dna/dev.jsonl --max-steps 60 --eval-every 20
