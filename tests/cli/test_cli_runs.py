@@ -76,7 +76,7 @@ def test_a_run_is_alive_while_its_lock_is_held(make_run):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert find_run("alive").status == "running"
     assert find_run("alive").status == "died"
-    assert resumable_run().name == "alive"
+    assert resumable_run("pretrain").name == "alive"
 
 
 def test_references(make_run, tmp_path):
@@ -97,7 +97,7 @@ def test_references(make_run, tmp_path):
         find_run("mlm-tow")
     assert "did you mean 'mlm-two'?" in caught.value.hint
     with pytest.raises(UsageError):
-        resumable_run()
+        resumable_run("pretrain")
 
 
 def test_comparing_shows_what_differs_and_only_that(make_run, ssl):
