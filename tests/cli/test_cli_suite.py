@@ -131,6 +131,7 @@ def test_a_part_is_evaluated_by_its_reference(ssl, place):
 
 def test_ctrl_c_between_two_runs_says_how_to_go_on_and_that_ends_as_if_nothing_had_been(ssl, place, monkeypatch):
     trained = action.finetune
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has it ignored
 
     def interrupted(settings, **rest):
         if settings.run.folder.endswith("seed43"):
