@@ -11,6 +11,7 @@ from sslcli.data.batches import Sample, collate
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.sampler import Sampler, Selection
 from sslcli.engine.ahead import Ahead
+from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.world import ALONE, World
 
 EVALUATION = -1  # the epoch that evaluation draws from, so that every evaluation sees the same masks
@@ -115,3 +116,18 @@ class Loader:
                 start, size = stop, 0
             size += cost
         yield start, len(lengths)
+
+
+def training_loader(
+    sample: Callable[[int, SampleDraws], Sample],
+    twin: Learnable,
+    lengths: np.ndarray,
+    training: TrainingSettings,
+    micro_batch_size: int | None,
+    world: World,
+    pinned: bool,
+) -> Loader:
+    """Epoch after epoch over samples of these `lengths` [n], in the batches that the settings of a run ask for."""
+    sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed)
+    unit = training.batch_unit
+    return Loader(sample, twin, sampler, seed=training.seed, unit=unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned)

@@ -14,15 +14,14 @@ from sslcli.contracts import Frame
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.draws import name_key
-from sslcli.data.sampler import Sampler, permuted
+from sslcli.data.sampler import permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.engine.evaluation import Agree, Judge, Judgement
 from sslcli.engine.events import Observer
-from sslcli.engine.loading import Loader
+from sslcli.engine.loading import Loader, training_loader
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import Replica
-from sslcli.engine.schedule import warmup_steps
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
 from sslcli.engine.world import ALONE, World
@@ -36,7 +35,7 @@ from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.labelling import Labelled, fingerprint_of, labelled_data, task_class, task_options
 from sslcli.workflows.models import load_pretrained, locate, newest_fitting
-from sslcli.workflows.planning import plan_for, prediction, try_steps
+from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
 from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
@@ -126,12 +125,7 @@ class Finetuning:
             cost_of(self.task.score(self.options, labels, guesses, data.evaluation), best_by)
 
     def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
-        training = self.settings.training
-        sampler = Sampler(self.lengths, training.batch_size, training.batch_unit, training.seed)
-        return Loader(
-            self.training.sample, self.twin, sampler,
-            seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned,
-        )  # fmt: skip
+        return training_loader(self.training.sample, self.twin, self.lengths, self.settings.training, micro_batch_size, world, pinned)
 
     @property
     def sequences_at_once(self) -> int:
@@ -161,7 +155,7 @@ class Finetuning:
 
     def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
         settings, shape = self.settings, self.learner.backbone.settings
-        training, optimizer, model = settings.training, settings.optimizer, settings.model
+        training, model = settings.training, settings.model
         trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
         start = "" if model.start == "pretrained" else f" · {model.start}"
         labels = f" · {len(settings.labels)} answers" if settings.labels else ""
@@ -174,10 +168,7 @@ class Finetuning:
             + f" · {self.lengths.mean():.0f} tokens on average",
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
             "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
-            "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {settings.schedule.name}"
-            f" · warm-up {warmup_steps(settings.schedule, plan.total_steps)} steps · weight decay {optimizer.weight_decay:g}"
-            f" · clip {optimizer.clip:g}",
-            "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
+            **how_it_is_trained(settings, plan, hardware, world),
         }
 
     def _how(self) -> str:
@@ -187,8 +178,7 @@ class Finetuning:
         return f"{head_only}{adapters}" + (f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else "")
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
-        emulated = "this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here"
-        return [emulated] if hardware.emulates_bf16() else []
+        return hardware_warnings(hardware)
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         data = self.settings.data

@@ -44,7 +44,7 @@ def plan_for(training: TrainingSettings, lengths: np.ndarray) -> Plan:
 def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = ALONE) -> dict[str, str]:
     """Title -> line: everything that was decided, in the order in which it is shown."""
     settings, shape = prepared.settings, prepared.learner.backbone.settings
-    training, optimizer, schedule = settings.training, settings.optimizer, settings.schedule
+    training = settings.training
     tokens = int(prepared.train.lengths.sum())
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
@@ -54,6 +54,14 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
         "objective": f"{settings.objective} · {described_options(prepared)}",
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
+        **how_it_is_trained(settings, plan, hardware, world),
+    }
+
+
+def how_it_is_trained(settings: Any, plan: Plan, hardware: Hardware, world: World) -> dict[str, str]:
+    """The lines about optimizer and device, from the groups of settings that all runs have."""
+    optimizer, schedule = settings.optimizer, settings.schedule
+    return {
         "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
         "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
@@ -68,9 +76,12 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
         found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
     if held_out < FEWEST_HELD_OUT_SAMPLES:
         found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
-    if hardware.emulates_bf16():
-        found.append("this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here")
-    return found
+    return [*found, *hardware_warnings(hardware)]
+
+
+def hardware_warnings(hardware: Hardware) -> list[str]:
+    emulated = "this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here"
+    return [emulated] if hardware.emulates_bf16() else []
 
 
 def described_options(prepared: Prepared) -> str:

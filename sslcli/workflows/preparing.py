@@ -13,17 +13,15 @@ from pydantic import ValidationError
 from sslcli.config import problems_of
 from sslcli.contracts import Frame, Objective
 from sslcli.core.arithmetic import parameters, training_bytes
-from sslcli.core.initialize import initialize
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
-from sslcli.core.transformer import Transformer
 from sslcli.data.corpus import Corpus
-from sslcli.data.draws import mix, name_key
+from sslcli.data.draws import name_key
 from sslcli.data.sampler import Sampler, permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
-from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.engine.loading import EVALUATION, Loader, training_loader
 from sslcli.engine.world import ALONE, World
 from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
@@ -33,7 +31,7 @@ from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Tokenized, shards_for
-from sslcli.workflows.weights import Pretrained
+from sslcli.workflows.weights import Pretrained, from_seed
 
 FLOAT_BYTES = 4
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
@@ -55,11 +53,7 @@ class Prepared:
 
     def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
         training = self.settings.training
-        sampler = Sampler(self.train.lengths, training.batch_size, training.batch_unit, training.seed)
-        return Loader(
-            self.train.sample, self.twin, sampler,
-            seed=training.seed, unit=training.batch_unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned,
-        )  # fmt: skip
+        return training_loader(self.train.sample, self.twin, self.train.lengths, training, micro_batch_size, world, pinned)
 
     def evaluation_loader(self, world: World = ALONE) -> Loader:
         training = self.settings.training
@@ -172,14 +166,7 @@ def _drawn(source: Source, count: int) -> Source:
 
 
 def _learner(build: Callable[[], Objective], shape: TransformerSettings, seed: int, pretrained: Pretrained | None) -> Learner:
-    """Weights follow from the seed alone, also those that a plugin's own constructor draws."""
-    with torch.random.fork_rng():
-        torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
-        objective = build()
-    backbone = Transformer(shape)
-    for purpose, module in (("backbone", backbone), ("learnable", objective)):
-        generator = torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)
-        initialize(module, generator)
+    backbone, objective = from_seed(build, shape, seed)
     if pretrained is not None:
         pretrained.load_into(backbone, objective)
     return Learner(backbone, objective)

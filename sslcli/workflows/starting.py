@@ -2,21 +2,17 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
-
 from sslcli.contracts import Group
 from sslcli.core.adapters import add_adapters
 from sslcli.core.heads import PooledClassifier
-from sslcli.core.initialize import initialize, shuffle
+from sslcli.core.initialize import shuffle
 from sslcli.core.settings import TransformerSettings
-from sslcli.core.transformer import Transformer
-from sslcli.data.draws import mix, name_key
 from sslcli.engine.learner import Learner
 from sslcli.errors import UsageError
 from sslcli.labelled import Task
 from sslcli.workflows.labelling import task_class
 from sslcli.workflows.settings import FinetuneSettings, StartSettings
-from sslcli.workflows.weights import Pretrained, Trained, shapes_of
+from sslcli.workflows.weights import Pretrained, Trained, from_seed, generator_for, shapes_of
 
 
 def learner_to_finetune(
@@ -27,21 +23,16 @@ def learner_to_finetune(
     A `pretrained` without a backbone is of a run that goes on, whose checkpoint has all weights.
     """
     seed, start = settings.training.seed, settings.model
-    with torch.random.fork_rng():
-        torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
-        task = build()
-    backbone = Transformer(shape)
-    for purpose, module in (("backbone", backbone), ("learnable", task)):
-        initialize(module, _generator(seed, purpose))
+    backbone, task = from_seed(build, shape, seed)
     if start.start != "random" and pretrained.backbone:
         backbone.load_state_dict(dict(pretrained.backbone))
     if start.start == "pretrained":
         _load_head(task, settings, pretrained)
     if start.start == "shuffled-weights":
-        shuffle(backbone, _generator(seed, "shuffle"))
+        shuffle(backbone, generator_for(seed, "shuffle"))
     if start.freeze:
         backbone.requires_grad_(False)
-    add_adapters(backbone, settings.adapters, _generator(seed, "adapters"))
+    add_adapters(backbone, settings.adapters, generator_for(seed, "adapters"))
     return Learner(backbone, task, rates(start, shape))
 
 
@@ -75,7 +66,3 @@ def _is_same_task(trained: Trained, settings: FinetuneSettings) -> bool:
     if not isinstance(before, FinetuneSettings) or task_class(before.task) is not task_class(settings.task):
         return False
     return (before.labels, before.options.get("kind")) == (settings.labels, settings.options.get("kind"))
-
-
-def _generator(seed: int, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)

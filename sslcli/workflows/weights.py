@@ -1,21 +1,25 @@
 """What is known of a pretrained model, wherever it was read from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
+from sslcli.data.draws import mix, name_key
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError
 from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 State = Mapping[str, Tensor]
+L = TypeVar("L", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,21 @@ class Pretrained:
             elif isinstance(module, PooledClassifier) and self.pooled:
                 fitting = {name: value for name, value in self.pooled.items() if value.shape == module.state_dict()[name].shape}
                 module.load_state_dict(fitting, strict=False)
+
+
+def from_seed(build: Callable[[], L], shape: TransformerSettings, seed: int) -> tuple[Transformer, L]:
+    """A backbone and what `build` makes; weights follow from the seed alone, also those that a plugin's own constructor draws."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
+        learnable = build()
+    backbone = Transformer(shape)
+    initialize(backbone, generator_for(seed, "backbone"))
+    initialize(learnable, generator_for(seed, "learnable"))
+    return backbone, learnable
+
+
+def generator_for(seed: int, purpose: str) -> torch.Generator:
+    return torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)
 
 
 def shapes_of(state: State) -> dict[str, tuple[int, ...]]:

@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from sslcli import registry
-from sslcli.cli.actions.training import resumed_folder
+from sslcli.cli.actions.training import resumed_folder, show_prediction
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import AUTO, Given
-from sslcli.cli.progress import header_lines, watching
+from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.engine.events import Started
 from sslcli.engine.place import place
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
@@ -81,12 +80,10 @@ def _looked_at(plan: SuitePlan, checks: bool, screen: Screen) -> int:
     for part in plan.parts:
         settings = plan.settings_for(part, plan.runs(part)[0])
         if checks:
-            report = check_data(settings)
+            facts, report = {}, check_data(settings)
         else:
             facts, report = dry_run(settings)
-            for line in header_lines(Started(None, facts, 0, 0)):
-                screen.say(line)
-        screen.report(replace(report, title=f"{part.name}: {report.title}"))
+        show_prediction(facts, replace(report, title=f"{part.name}: {report.title}"), screen)
     return 0
 
 
