@@ -47,8 +47,8 @@ from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
-from sslcli.labelled import Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
-from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+from sslcli.labelled import Annotated, Annotates, Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
+from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
 from sslcli.scoring.answers import (
     SQUAD_V1,
@@ -69,11 +69,15 @@ from sslcli.scoring.multilabel import multilabel_scores
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
+from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject
+from sslcli.vectors import Pool, Use, sentence_vectors, static_vectors, word_vectors
 
 __all__ = [
     "ARRANGEMENTS",
     "SQUAD_V1",
     "SQUAD_V2",
+    "Annotated",
+    "Annotates",
     "AnswerRule",
     "AnswerValues",
     "Architecture",
@@ -98,21 +102,28 @@ __all__ = [
     "GivesRecords",
     "Group",
     "Hidden",
+    "HiddenBatch",
     "Inputs",
     "Key",
     "LanguageModelHead",
     "Learnable",
     "Loss",
+    "Material",
+    "Matrix",
     "Modality",
     "ModelError",
+    "Move",
     "Objective",
     "Packing",
     "Passage",
     "PieceTrainer",
+    "Plot",
     "PluginError",
+    "Pool",
     "PooledClassifier",
     "Prediction",
     "PredictsTokens",
+    "Probe",
     "Ratio",
     "Reader",
     "Readout",
@@ -124,12 +135,15 @@ __all__ = [
     "RunError",
     "Sample",
     "SampleDraws",
+    "Scatter",
     "Score",
     "Seconds",
     "SequenceTask",
+    "Shift",
     "Span",
     "Split",
     "SslError",
+    "Subject",
     "Suite",
     "SuitePart",
     "Table",
@@ -141,6 +155,7 @@ __all__ = [
     "Transformer",
     "TransformerSettings",
     "UsageError",
+    "Use",
     "Views",
     "Where",
     "answer_scores",
@@ -176,6 +191,7 @@ __all__ = [
     "read_records",
     "read_table",
     "rotary_base",
+    "sentence_vectors",
     "setting",
     "span_scores",
     "span_table",
@@ -186,9 +202,11 @@ __all__ = [
     "squad_f1",
     "squad_v1_scores",
     "squad_v2_scores",
+    "static_vectors",
     "statistic_score",
     "string_exact",
     "suffix_of",
     "sums_score",
+    "word_vectors",
     "write_fields",
 ]

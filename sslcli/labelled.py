@@ -50,6 +50,16 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotated:
+    """A text and what is known of places in it: half open spans of characters, and the label of each; of the whole text, one."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+    labels: Sequence[str]
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """An answer as JSON can hold it. `confidence`: its probability, where there is one."""
 
@@ -203,6 +213,14 @@ class ReadoutTask(Task[V]):
     def examine(self, backbone: Transformer, views: V) -> tuple[Loss, Sequence[Any]]:
         hidden = backbone(views.inputs)
         return self.loss(hidden, views), self.answers(hidden, views)
+
+
+@runtime_checkable
+class Annotates(Protocol):
+    """A task whose gold answers are labels of places in one text: a linear probe can be trained on them."""
+
+    @classmethod
+    def annotated(cls, options: Config, example: Example) -> Annotated: ...
 
 
 @runtime_checkable

@@ -35,7 +35,7 @@ KINDS = {  # kind -> the word for one of them, and the contract that its classes
     "families": ("family", "Family"),
     "tokenizers": ("tokenizer", "PieceTrainer"),
 }
-CONTRACTS = ("sslcli.contracts", "sslcli.labelled")
+CONTRACTS = ("sslcli.contracts", "sslcli.labelled", "sslcli.subjects")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
 

@@ -32,11 +32,51 @@ class Table:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a picture."""
+    """One line of a picture. `lows`, `highs`: 95 % intervals, where they were computed."""
 
     title: str
     xs: Sequence[float]
     ys: Sequence[float]
+    lows: Sequence[float] = ()
+    highs: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Curves in one picture, over a common x."""
+
+    title: str
+    x: str
+    y: str
+    curves: Sequence[Curve]
+    logarithmic: bool = False  # in x, where 0 has its place too
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """values[row][column], each cell a colour and a number. `row_groups`, `column_groups`: the group of each, where like stands
+    beside like; `low`, `high`: the ends of the colours, those of the values where not given."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float]]
+    row_groups: Sequence[str] = ()
+    column_groups: Sequence[str] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points in a plane, coloured by group. `links`: pairs of points that belong together, as translations do."""
+
+    title: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    labels: Sequence[str]
+    groups: Sequence[str]
+    links: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +101,9 @@ class Report:
     scores: Sequence[Score] = ()
     tables: Sequence[Table] = ()
     curves: Sequence[Curve] = ()
+    plots: Sequence[Plot] = ()
+    matrices: Sequence[Matrix] = ()
+    scatters: Sequence[Scatter] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
 

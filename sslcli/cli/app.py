@@ -29,6 +29,7 @@ COMMANDS = {
     "finetune": "Fine-tune a pretrained model for a task on labelled data",
     "evaluate": "Score a fine-tuned model on labelled data",
     "predict": "Let a fine-tuned model answer",
+    "probe": "Look into a frozen model: words, languages, layers, milestones",
     "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
     "export": "Write a model directory that other tools load",
     "runs": "List, show and compare runs",

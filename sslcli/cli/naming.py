@@ -77,6 +77,11 @@ def suite_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     return plugin_flags(_options("suites", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
+def probe_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
+    """Options of a probe, beside the flags there are; what a bare word fills in may be said as a flag too."""
+    return plugin_flags(_options("probes", name), name, "options", spellings([*flags, *GLOBALS]))
+
+
 @contextmanager
 def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
     """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""

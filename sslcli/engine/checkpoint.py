@@ -56,6 +56,12 @@ def step_name(step: int) -> str:
     return f"step-{step:06d}"
 
 
+def step_of(folder: Path) -> int | None:
+    """The step in the name of a checkpoint or milestone; None where it has none."""
+    match = _NAME.fullmatch(folder.name)
+    return None if match is None else int(match[1])
+
+
 class Checkpoints:
     """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
 

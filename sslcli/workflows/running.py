@@ -39,7 +39,7 @@ from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data,
 from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.runs import read_facts
 
-OWN_FILES = ("checkpoints", "milestones", "plots", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")
+OWN_FILES = ("checkpoints", "milestones", "plots", "probes", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")
 S = TypeVar("S", bound=Config)
 
 

@@ -34,9 +34,7 @@ def request_flags(words: Sequence[str]) -> list[Flag]:
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
-    seed = given.get("seed", "42")
-    if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
-        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'")
+    seed = seed_of(given)
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
     place = locate(given.get("model", LATEST))
     screen.say(f"model  {place.run or place.weights}{'' if 'model' in given else ' (latest; choose with --model)'}")
@@ -46,7 +44,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
-        artifacts = list(generate(given.get("model", LATEST), request, int(seed)))
+        artifacts = list(generate(given.get("model", LATEST), request, seed))
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
@@ -55,6 +53,14 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def seed_of(given: Given) -> int:
+    """Raises UsageError where --seed is no number."""
+    seed = given.get("seed", "42")
+    if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
+        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'")
+    return int(seed)
 
 
 def _continues(place: Place) -> bool:

@@ -1,0 +1,60 @@
+"""`ssl probe`: the line's words become options, the report a screen."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sslcli import registry
+from sslcli.cli.actions.generate import seed_of
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, spellings
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import UsageError, did_you_mean
+from sslcli.runfiles import dotted_layer
+from sslcli.subjects import Probe
+from sslcli.workflows.probing import probe
+from sslcli.workflows.runs import LATEST
+
+HARDWARE = ("device", "precision", "compile", "deterministic")
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    name = given["probe"]
+    known = registry.names("probes")
+    if name.rpartition(":")[2] not in known:
+        raise UsageError(f"there is no probe '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
+    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    reference = _reference(registry.load("probes", name), given, options)
+    if "model" not in given and reference == LATEST:
+        screen.say(f"model  {LATEST} (choose with --model)")
+    typed = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
+    with flags_named(sources):
+        folder = Path(given["out"]) if "out" in given else None
+        found = probe(name, reference, options, data=given.get("data", ()), hardware=hardware_of(given), seed=seed_of(given), folder=folder)
+    if screen.json:
+        screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
+    else:
+        screen.report(found.report)
+        screen.say(f"saved  {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+    return 0
+
+
+def hardware_of(given: Given) -> HardwareSettings:
+    """Of one process: nothing is trained."""
+    said = {name: given[name] for name in HARDWARE if name in given}
+    return resolve(HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})).settings
+
+
+def _reference(cls: type[Probe], given: Given, options: dict[str, Any]) -> str:
+    """The model that is meant; a bare word is an option of the probe, or the model. Raises UsageError where there is one too many."""
+    word = given.get("typed")
+    if cls.typed:
+        if word is not None:
+            options[cls.typed] = word
+        return given.get("model", LATEST)
+    if word is not None and "model" in given:
+        raise UsageError(f"'{word}' and --model {given['model']} are two models", "leave one of them out")
+    return word or given.get("model", LATEST)

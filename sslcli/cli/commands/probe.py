@@ -1,0 +1,38 @@
+"""`ssl probe PROBE`: its own flags, and those of the probe that the line names."""
+
+from collections.abc import Sequence
+
+from sslcli import registry
+from sslcli.cli.commands.evaluate import hardware_flags
+from sslcli.cli.naming import probe_flags
+from sslcli.cli.options import Command, Flag
+from sslcli.workflows.runs import LATEST
+
+OWN = (
+    Flag("probe", (), "what to look at: similarity, alignment, layers, ... (ssl plugins list probes)", metavar="PROBE", required=True),
+    Flag("typed", (), "what the probe asks for, such as a word; of the others the model", metavar="[WORD]"),
+    Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
+    Flag("data", ("--data", "-d"), "what to look at it with: file, folder, demo:NAME, zh=PATH; the run's own when not given",
+         "Data", "texts", "FILE"),
+    Flag("seed", ("--seed",), "everything random follows from it", "Probe", metavar="N", default="42"),
+    Flag("out", ("--out", "-o"), "folder for the pictures and their numbers; below the run when not given", "Output", metavar="DIR"),
+)  # fmt: skip
+
+
+def build(words: Sequence[str]) -> Command:
+    flags = [*OWN, *hardware_flags()]
+    known = registry.names("probes")
+    if name := next((word for word in words if word in known), ""):
+        flags += probe_flags(name, flags)
+    return Command(
+        "probe",
+        "Look into a frozen model: figures beside their controls, with pictures",
+        flags,
+        "sslcli.cli.actions.probe:run",
+        (
+            "ssl probe similarity apple",
+            "ssl probe alignment --model runs/world",
+            "ssl probe layers --task pos --data en.conllu --model models/bert",
+            "ssl probe embryology runs/world",
+        ),
+    )

@@ -1,0 +1,147 @@
+"""The extension surface for looking into a frozen model: probes, the shift from one language into another, what both are given.
+
+Everything here is also in sslcli.api. Letters: T tokens of a packed batch, N features, D width, V vocabulary.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslcli.config import Config
+from sslcli.contracts import Learnable
+from sslcli.core.heads import LanguageModelHead
+from sslcli.core.inputs import Edit, Hidden, Inputs, to_device
+from sslcli.core.packing import Packing
+from sslcli.core.settings import Architecture
+from sslcli.core.transformer import Transformer
+from sslcli.data.documents import Document
+from sslcli.data.draws import Draws
+from sslcli.data.records import Record
+from sslcli.data.tokenizer import Tokenizer
+from sslcli.labelled import Annotated
+from sslcli.reports import Report
+
+TOKENS_AT_ONCE = 4_096  # of one packed batch
+
+
+class Material(Protocol):
+    """What a subject is looked at with: the data that the line names, else what the model was trained on.
+
+    Each raises UsageError, with what to give instead, where there is none of the kind.
+    """
+
+    def documents(self) -> Iterator[Document]:
+        """Texts with their languages."""
+
+    def records(self, kind: str) -> Iterator[Record]:
+        """What a generated source knows of itself: "senses", "dictionary", "parallel", or a kind of labelled record."""
+
+    def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        """Texts whose places have labels, of a task that can say so: to learn from, and to test with."""
+
+
+@dataclass(frozen=True)
+class HiddenBatch:
+    """Hidden states of some sequences end to end; `numbers`: which ones, in this order, of those that were asked for."""
+
+    numbers: Sequence[int]
+    hidden: Hidden
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A frozen model, in evaluation mode, and what it is looked at with.
+
+    `name`: for captions. `step`: of training, None where it is not known. `learnable`: what it was trained with, None for a
+    model without a head. `stages`: the same model at each of its milestones, the first the earliest.
+    """
+
+    name: str
+    step: int | None
+    backbone: Transformer
+    tokenizer: Tokenizer
+    learnable: Learnable | None
+    material: Material
+    stages: Callable[[], Iterator["Subject"]] = lambda: iter(())
+
+    @property
+    def depth(self) -> int:
+        """The last layer's number; layer 0 is what the embeddings give."""
+        return self.backbone.settings.depth
+
+    @property
+    def head(self) -> LanguageModelHead | None:
+        modules = () if self.learnable is None else self.learnable.modules()
+        return next((module for module in modules if isinstance(module, LanguageModelHead)), None)
+
+    def hidden(
+        self, sequences: Sequence[np.ndarray], layers: Collection[int], edit: Mapping[int, Edit] | None = None
+    ) -> Iterator[HiddenBatch]:
+        """Hidden states of token sequences (special tokens in place), some thousand tokens at once, those of like length together.
+
+        Raises DataError where one is longer than the model has positions for.
+        """
+        device = self.backbone.embedding.device
+        for numbers in _gathered([len(sequence) for sequence in sequences]):
+            packing = Packing.of([len(sequences[number]) for number in numbers])
+            tokens_T = np.concatenate([sequences[number] for number in numbers])
+            positions_T = np.concatenate([np.arange(length) for length in packing.lengths])
+            inputs = Inputs(packing, torch.from_numpy(positions_T), torch.from_numpy(tokens_T.astype(np.int64)))
+            with torch.no_grad():
+                yield HiddenBatch(numbers, self.backbone(to_device(inputs, device), keep=layers, edit=edit))
+
+
+def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of sequences, the short ones first, about TOKENS_AT_ONCE in one list."""
+    gathered: list[int] = []
+    tokens = 0
+    for number in np.argsort(lengths, kind="stable").tolist():
+        if gathered and tokens + lengths[number] > TOKENS_AT_ONCE:
+            yield gathered
+            gathered, tokens = [], 0
+        gathered.append(number)
+        tokens += lengths[number]
+    if gathered:
+        yield gathered
+
+
+class Probe(ABC):
+    """One question to a frozen model, answered in figures beside their controls."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+    needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    typed: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
+
+
+# (hidden states [N, D], alpha) -> [N, D]; at alpha 0 nothing is changed, at 1 the whole way is gone.
+Move = Callable[[Tensor, float], Tensor]
+
+
+class Shift(ABC):
+    """An estimate of what makes hidden states those of one language, by which they are moved into another."""
+
+    class Options(Config): ...
+
+    summary: ClassVar[str]
+    paired: ClassVar[bool] = False  # needs translations: row i of the source belongs to row i of the target
+
+    def __init__(self, options: Config) -> None:
+        self.options = options
+
+    @abstractmethod
+    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+        """Out of hidden states at one layer, [N, D] at a time, of each language."""

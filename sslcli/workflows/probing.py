@@ -1,0 +1,68 @@
+"""`ssl probe`: one question to a frozen model, its answer in figures and pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import Config, problems_of
+from sslcli.data.draws import Draws
+from sslcli.engine.precision import choose_hardware
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import ConfigError, UsageError
+from sslcli.reports import Report
+from sslcli.subjects import Probe
+from sslcli.workflows.models import locate
+from sslcli.workflows.pictures import file_name, save_report
+from sslcli.workflows.runfolder import command_line
+from sslcli.workflows.runs import runs_folder
+from sslcli.workflows.subjects import load_subject
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A report and the files that hold it."""
+
+    report: Report
+    files: Sequence[Path]
+
+
+def probe(
+    name: str, reference: str, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), reader_options: Mapping[str, Any] | None = None, hardware: HardwareSettings | None = None,
+    seed: int = 42, folder: Path | None = None,
+) -> Looked:  # fmt: skip
+    """Look into the model behind `reference`. Files go into `folder`; when not given, below the run, or below the runs folder.
+
+    Raises ConfigError, DataError, ModelError, PluginError or UsageError.
+    """
+    cls = registry.load("probes", name)
+    complete = probe_options(cls, name, options)
+    subject = load_subject(reference, data, reader_options or {}, choose_hardware(hardware or HardwareSettings()))
+    architecture = subject.backbone.settings.architecture
+    if architecture not in cls.needs:
+        raise UsageError(
+            f"{name} looks into {' or '.join(sorted(cls.needs))} models, and {subject.name} is a {architecture}", "choose another --model"
+        )
+    report = cls(complete).run(subject, Draws(seed, 0, "probe"))
+    typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
+    stem = file_name(f"{name} {typed}")
+    return Looked(
+        report, save_report(report, folder or _folder(reference, stem), f"{subject.name} · seed {seed} · {' '.join(command_line())}")
+    )
+
+
+def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:
+    """Raises ConfigError with every mistake at once."""
+    try:
+        return cls.Options(**given)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options), f"ssl probe {name} --help lists the options") from error
+
+
+def _folder(reference: str, stem: str) -> Path:
+    place = locate(reference)
+    return (place.run / "probes" if place.run is not None else runs_folder() / "probes" / place.weights.name) / stem

@@ -1,0 +1,61 @@
+"""A frozen model to look into, from any reference, with its milestones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sslcli.contracts import Learnable
+from sslcli.core.transformer import Transformer
+from sslcli.engine.checkpoint import step_of
+from sslcli.engine.precision import Hardware
+from sslcli.errors import UsageError
+from sslcli.subjects import Subject
+from sslcli.workflows.material import References
+from sslcli.workflows.models import learner_of, load_pretrained
+from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.weights import Pretrained
+
+
+def load_subject(reference: str, given: Sequence[str], reader_options: Mapping[str, Any], hardware: Hardware) -> Subject:
+    """`given`, `reader_options`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
+    pretrained = load_pretrained(reference)
+    return _subject(pretrained, _references(pretrained, given, reader_options), hardware, with_stages=True)
+
+
+def _references(pretrained: Pretrained, given: Sequence[str], reader_options: Mapping[str, Any]) -> References:
+    settings = None if pretrained.trained is None else pretrained.trained.settings
+    if not isinstance(settings, PretrainSettings):
+        return References(given, (), reader_options)
+    return References(given, settings.data.train, {**settings.data.reader_options, **reader_options})
+
+
+def _subject(pretrained: Pretrained, material: References, hardware: Hardware, *, with_stages: bool) -> Subject:
+    backbone, learnable = _frozen(pretrained, hardware)
+    run = None if pretrained.trained is None else pretrained.trained.folder
+    stages = partial(_stages, run, material, hardware) if with_stages and run is not None else lambda: iter(())
+    step = None if run is None else step_of(pretrained.folder)
+    name = str(pretrained.folder) if run is None or step is None else f"{run.name}, step {step:,}"
+    return Subject(name, step, backbone, pretrained.tokenizer(), learnable, material, stages)
+
+
+def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Learnable | None]:
+    if pretrained.head is None and (pretrained.trained is None or not isinstance(pretrained.trained.settings, PretrainSettings)):
+        backbone, learnable = Transformer(pretrained.settings), None
+        backbone.load_state_dict(dict(pretrained.backbone))
+    else:
+        learner = learner_of(pretrained)
+        backbone, learnable = learner.backbone, learner.learnable.to(hardware.device).eval()
+    backbone = backbone.to(hardware.device).eval().requires_grad_(False)
+    return backbone, learnable
+
+
+def _stages(run: Path, material: References, hardware: Hardware) -> Iterator[Subject]:
+    """Each milestone in turn, and what came last. Raises UsageError where the run kept none."""
+    by_step = {step: folder for folder in (run / "milestones").glob("step-*") if (step := step_of(folder)) is not None}
+    if not by_step:
+        raise UsageError(f"{run} kept no milestones", "pretrain with --milestones")
+    last = load_pretrained(f"{run}:last")
+    by_step.setdefault(step_of(last.folder) or 0, last.folder)
+    for _, folder in sorted(by_step.items()):
+        yield _subject(load_pretrained(str(folder)), material, hardware, with_stages=False)
