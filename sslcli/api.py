@@ -66,6 +66,7 @@ from sslcli.scoring.correlations import correlation_notes, correlation_scores, p
 from sslcli.scoring.figures import mean_score, statistic_score, sums_score
 from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.scoring.multilabel import multilabel_scores
+from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps, separation
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
@@ -138,6 +139,7 @@ __all__ = [
     "Scatter",
     "Score",
     "Seconds",
+    "Separation",
     "SequenceTask",
     "Shift",
     "Span",
@@ -166,6 +168,7 @@ __all__ = [
     "class_tables",
     "correlation_notes",
     "correlation_scores",
+    "cosines",
     "detect_scheme",
     "enclose",
     "generate_tokens",
@@ -191,7 +194,10 @@ __all__ = [
     "read_records",
     "read_table",
     "rotary_base",
+    "sense_gap",
+    "sense_gaps",
     "sentence_vectors",
+    "separation",
     "setting",
     "span_scores",
     "span_table",
