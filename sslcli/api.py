@@ -71,7 +71,7 @@ from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
 from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject
-from sslcli.vectors import Pool, Use, sentence_vectors, static_vectors, word_vectors
+from sslcli.vectors import Located, Pool, Use, locate_words, sentence_vectors, static_vectors, word_vectors
 
 __all__ = [
     "ARRANGEMENTS",
@@ -108,6 +108,7 @@ __all__ = [
     "Key",
     "LanguageModelHead",
     "Learnable",
+    "Located",
     "Loss",
     "Material",
     "Matrix",
@@ -178,6 +179,7 @@ __all__ = [
     "join_pair",
     "layer_pattern",
     "linear_cross_entropy",
+    "locate_words",
     "mean_score",
     "mlqa_exact",
     "mlqa_f1",

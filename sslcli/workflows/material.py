@@ -13,54 +13,59 @@ from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sources import documents, expand, reader_of
+from sslcli.workflows.sources import documents, expand, reader_of, split_language
 
 
 @dataclass(frozen=True)
 class References:
-    """`given`: what --data says; `trained`: the data of the run. Both as --data takes them, of which the first that is there counts."""
+    """`given`: what --data says; `trained`: the data of the run. Both as --data takes them, of which the first that is there
+    counts. `reader_options` are those of the run, and hold for what is given where the same reader opens it."""
 
     given: Sequence[str] = ()
     trained: Sequence[str] = ()
     reader_options: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def all(self) -> Sequence[str]:
-        return self.given or self.trained
-
     def documents(self) -> Iterator[Document]:
-        if not self.all:
+        if not self._all:
             raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
-        data = DataSettings(train=tuple(self.all), reader_options=dict(self.reader_options))
-        return documents(expand(self.all, None), data)
+        return documents(expand(self._all, None), DataSettings(reader_options=self._options))
 
     def records(self, kind: str) -> Iterator[Record]:
-        data = DataSettings(reader_options=dict(self.reader_options))
-        for source in expand(self._generated(), None):
+        data = DataSettings(reader_options=self._options)
+        for source in expand(self._generated, None):
             reader = reader_of(source, data)
             if isinstance(reader, GivesRecords):
                 return reader.records(source.reference, kind, "test")
-        raise UsageError(f"there is no {kind} for this model: its data is not one that knows them", "give a file; --help lists the flags")
+        raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         cls = task_class(task)
-        if not isinstance(cls, Annotates):
+        if not issubclass(cls, Annotates):
             raise UsageError(f"the answers of {task} are no labels of places in a text", "choose pos, tag, sentiment or classify")
-        options = task_options(task, {})
-        references = tuple(self.given or self._generated())
+        references = tuple(self.given or self._generated)
         if not references:
             raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
-        found = labelled_data(cls, options, LabelledSettings(train=references, reader_options=dict(self.reader_options)))
+        options = task_options(task, {})
+        found = labelled_data(cls, options, LabelledSettings(train=references, reader_options=self._options))
         train, test = (list(map(partial(cls.annotated, options), examples)) for examples in (found.train, found.test))
         return train, test
 
+    @property
+    def _all(self) -> Sequence[str]:
+        return self.given or self.trained
+
+    @property
     def _generated(self) -> list[str]:
         """Those of a source that makes its own material ("demo:world")."""
-        known = registry.names("readers")
-        return [
-            reference
-            for reference in self.all
-            if ":" in reference
-            and reference.partition(":")[0].partition("=")[2] in ("", *known)
-            and reference.partition(":")[0].rpartition("=")[2] in known
-        ]
+        return [reference for reference in self._all if _scheme(reference) in registry.names("readers")]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        trained = {_scheme(reference) for reference in self.trained}
+        return dict(self.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
+
+
+def _scheme(reference: str) -> str:
+    """ "demo" of "demo:world" and of "en=demo:world"; nothing of a path."""
+    scheme, colon, _ = split_language(reference)[1].partition(":")
+    return scheme if colon else ""
