@@ -45,6 +45,7 @@ from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
+from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
 from sslcli.labelled import Annotated, Annotates, Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
@@ -71,7 +72,7 @@ from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
 from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject
-from sslcli.vectors import Located, Pool, Use, locate_words, sentence_vectors, static_vectors, word_vectors
+from sslcli.vectors import Located, Pool, Use, balanced, locate_words, sense_uses, sentence_vectors, static_vectors, word_vectors
 
 __all__ = [
     "ARRANGEMENTS",
@@ -162,6 +163,7 @@ __all__ = [
     "Views",
     "Where",
     "answer_scores",
+    "balanced",
     "best_threshold",
     "binary_scores",
     "class_name",
@@ -198,6 +200,7 @@ __all__ = [
     "rotary_base",
     "sense_gap",
     "sense_gaps",
+    "sense_uses",
     "sentence_vectors",
     "separation",
     "setting",
@@ -206,6 +209,7 @@ __all__ = [
     "spans_of",
     "spans_of_tags",
     "spearman",
+    "split_sentences",
     "squad_exact",
     "squad_f1",
     "squad_v1_scores",

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 
 from sslcli.data.arrangements import enclose
+from sslcli.data.draws import Draws
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
-from sslcli.subjects import Subject
+from sslcli.subjects import Material, Subject
 
 Pool = Literal["mean", "first"]
 
@@ -59,6 +60,32 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
             raise DataError(f"'{use.word}' in '{use.text}' is no token of this model", "its tokenizer drops the word; choose another")
         places.append(own)
     return Located([enclose(tokens_T, tokenizer) for tokens_T, _ in encoded], [number_of[use.text] for use in uses], places)
+
+
+def sense_uses(material: Material, per_sense: int, draws: Draws, word: str = "") -> list[Use]:
+    """Uses with their senses that a generated source knows, of one word or of all, balanced over senses; none where it has not the word.
+
+    Raises UsageError where there is no such source, DataError where it knows no senses.
+    """
+    uses = []
+    for record in material.records("senses"):
+        text, found, sense, language = (str(record.values[column]) for column in ("text", "word", "sense", "language"))
+        if word in ("", found):
+            start = int(record.values["start"])
+            uses.append(Use(text, start, start + len(found), sense, language))
+    return balanced(uses, per_sense, draws)
+
+
+def balanced(uses: Sequence[Use], per_sense: int, draws: Draws) -> list[Use]:
+    """At most so many of each word's senses, drawn out of different sentences; in the order of languages, words and senses met first."""
+    groups: dict[tuple[str, str, str], list[Use]] = {}
+    for use in dict.fromkeys(uses):
+        groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
+    chosen = []
+    for number, own in enumerate(groups.values()):
+        order = np.argsort(draws.uniform("uses", np.full(len(own), number), np.arange(len(own))), kind="stable")
+        chosen += [own[place] for place in sorted(order[:per_sense].tolist())]
+    return chosen
 
 
 def word_vectors(subject: Subject, uses: Sequence[Use], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:
