@@ -71,7 +71,7 @@ from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
-from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject
+from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject, mean_row
 from sslcli.vectors import Located, Pool, Use, balanced, locate_words, sense_uses, sentence_vectors, static_vectors, word_vectors
 
 __all__ = [
@@ -182,6 +182,7 @@ __all__ = [
     "layer_pattern",
     "linear_cross_entropy",
     "locate_words",
+    "mean_row",
     "mean_score",
     "mlqa_exact",
     "mlqa_f1",

@@ -23,6 +23,7 @@ from sslcli.data.documents import Document
 from sslcli.data.draws import Draws
 from sslcli.data.records import Record
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.errors import DataError
 from sslcli.labelled import Annotated
 from sslcli.reports import Report
 
@@ -35,8 +36,11 @@ class Material(Protocol):
     Each raises UsageError, with what to give instead, where there is none of the kind.
     """
 
-    def documents(self) -> Iterator[Document]:
-        """Texts with their languages."""
+    def languages(self) -> Sequence[str]:
+        """Those that the data is said to be in, else those of its first documents."""
+
+    def documents(self, language: str = "") -> Iterator[Document]:
+        """Texts with their languages; those of one language alone where it is given."""
 
     def records(self, kind: str) -> Iterator[Record]:
         """What a generated source knows of itself: "senses", "dictionary", "parallel", or a kind of labelled record."""
@@ -145,3 +149,14 @@ class Shift(ABC):
     @abstractmethod
     def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
         """Out of hidden states at one layer, [N, D] at a time, of each language."""
+
+
+def mean_row(rows: Iterator[Tensor]) -> Tensor:
+    """float64 [D]: the mean of rows [N, D] that come some at a time. Raises DataError where there is none."""
+    total, count = None, 0
+    for rows_ND in rows:
+        summed_D = rows_ND.double().sum(dim=0)
+        total, count = summed_D if total is None else total + summed_D, count + len(rows_ND)
+    if total is None or not count:
+        raise DataError("there is no hidden state to take the mean of", "give more text")
+    return total / count

@@ -183,10 +183,15 @@ class Tokenizer:
         return frozenset(np.flatnonzero(self.specials).tolist()) - {self.unknown}
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """[V]: what each token alone stands for, without blanks at its ends."""
+        texts = self._library.decode_batch([[token] for token in range(self.size)], skip_special_tokens=False)
+        return tuple(text.strip() for text in texts)
+
+    @cached_property
     def _blank(self) -> np.ndarray:
         """bool [V]: pieces that stand for blanks alone, as what Metaspace puts before a text."""
-        texts = self._library.decode_batch([[token] for token in range(self.size)], skip_special_tokens=False)
-        return np.asarray([not text.strip() for text in texts], dtype=bool)
+        return np.asarray([not text for text in self.texts], dtype=bool)
 
     @cached_property
     def continues(self) -> np.ndarray:

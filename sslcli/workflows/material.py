@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from sslcli import registry
@@ -13,7 +14,9 @@ from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sources import documents, expand, reader_of, split_language
+from sslcli.workflows.sources import Source, documents, expand, reader_of, split_language
+
+_DOCUMENTS_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,17 @@ class References:
     trained: Sequence[str] = ()
     reader_options: Mapping[str, Any] = field(default_factory=dict)
 
-    def documents(self) -> Iterator[Document]:
-        if not self._all:
-            raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
-        return documents(expand(self._all, None), DataSettings(reader_options=self._options))
+    def languages(self) -> Sequence[str]:
+        sources = self._sources()
+        unsaid = [source for source in sources if not source.language]
+        seen = (document.language for document in islice(self._read(unsaid), _DOCUMENTS_LOOKED_AT))
+        return sorted({*(source.language for source in sources), *seen} - {""})
+
+    def documents(self, language: str = "") -> Iterator[Document]:
+        if not language:
+            return self._read(self._sources())
+        found = self._read([source for source in self._sources() if source.language in ("", language)])
+        return (document for document in found if document.language == language)
 
     def records(self, kind: str) -> Iterator[Record]:
         data = DataSettings(reader_options=self._options)
@@ -49,6 +59,14 @@ class References:
         found = labelled_data(cls, options, LabelledSettings(train=references, reader_options=self._options))
         train, test = (list(map(partial(cls.annotated, options), examples)) for examples in (found.train, found.test))
         return train, test
+
+    def _sources(self) -> Sequence[Source]:
+        if not self._all:
+            raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
+        return expand(self._all, None)
+
+    def _read(self, sources: Sequence[Source]) -> Iterator[Document]:
+        return documents(sources, DataSettings(reader_options=self._options))
 
     @property
     def _all(self) -> Sequence[str]:

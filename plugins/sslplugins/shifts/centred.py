@@ -1,0 +1,21 @@
+"""The mean of the source language taken off: what is left of a word without its language.
+
+Libovický, Rosa & Fraser 2020, "On the language neutrality of pre-trained multilingual representations" (arXiv 2004.05160).
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from sslcli.api import Move, Shift, mean_row
+
+
+class CentredShift(Shift):
+    """x - alpha mean of the source; nothing of the target is used."""
+
+    summary = "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"
+
+    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+        """Raises DataError where the source has no rows."""
+        mean_D = mean_row(source)
+        return lambda x_ND, alpha: x_ND - alpha * mean_D.to(x_ND)

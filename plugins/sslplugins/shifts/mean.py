@@ -1,0 +1,23 @@
+"""The difference of two means: what all hidden states of a language have in common, exchanged for that of another.
+
+Liu, Hsu, Chuang & Lee 2020, "What makes multilingual BERT multilingual?" (arXiv 2010.10041), and Gonen, Ravfogel, Elazar & Goldberg
+2020, "It's not Greek to mBERT" (arXiv 2010.08275).
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from sslcli.api import Move, Shift, mean_row
+
+
+class MeanShift(Shift):
+    """x + alpha (mean of the target - mean of the source)."""
+
+    summary = "the difference of the languages' mean hidden states (Liu et al. 2020)"
+
+    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+        """Raises DataError where a language has no rows."""
+        source_D = mean_row(source)
+        difference_D = mean_row(target) - source_D
+        return lambda x_ND, alpha: x_ND + alpha * difference_D.to(x_ND)

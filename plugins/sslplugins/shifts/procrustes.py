@@ -1,0 +1,38 @@
+"""A rotation between the languages, learnt from translations: the orthogonal map that brings them closest together.
+
+Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem"; between languages Conneau, Lample, Ranzato, Denoyer &
+Jégou 2017, "Word translation without parallel data" (arXiv 1710.04087, eq. 2), here after centring, so that it goes beyond the mean.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from sslcli.api import DataError, Move, Shift
+
+
+class ProcrustesShift(Shift):
+    """x + alpha ((x - mean of the source) W + mean of the target - x), W the orthogonal matrix of least squared error."""
+
+    summary = "an orthogonal map learnt from translations, after centring (Schönemann 1966, Conneau et al. 2017)"
+    paired = True
+
+    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+        """Raises DataError where there are fewer than two pairs, or more rows of one language than of the other."""
+        sides = [list(rows) for rows in (source, target)]
+        counts = [sum(map(len, rows)) for rows in sides]
+        if min(counts) < 2 or counts[0] != counts[1]:
+            raise DataError(
+                f"a map between languages needs two pairs at least, not {counts[0]} and {counts[1]} rows", "give more translations"
+            )
+        source_ND, target_ND = (torch.cat(rows).double() for rows in sides)
+        source_D, target_D = source_ND.mean(dim=0), target_ND.mean(dim=0)
+        left_DD, _, right_DD = torch.linalg.svd((source_ND - source_D).T @ (target_ND - target_D))
+        map_DD = left_DD @ right_DD
+
+        def move(x_ND: Tensor, alpha: float) -> Tensor:
+            mapped_ND = (x_ND - source_D.to(x_ND)) @ map_DD.to(x_ND) + target_D.to(x_ND)
+            return x_ND + alpha * (mapped_ND - x_ND)
+
+        return move
