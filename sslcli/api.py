@@ -43,6 +43,7 @@ from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
+from sslcli.data.pairs import Pair, read_pairs
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
@@ -118,6 +119,7 @@ __all__ = [
     "Move",
     "Objective",
     "Packing",
+    "Pair",
     "Passage",
     "PieceTrainer",
     "Plot",
@@ -196,6 +198,7 @@ __all__ = [
     "read_fields",
     "read_json",
     "read_lines",
+    "read_pairs",
     "read_records",
     "read_table",
     "rotary_base",
