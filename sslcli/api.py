@@ -68,6 +68,7 @@ from sslcli.scoring.correlations import correlation_notes, correlation_scores, p
 from sslcli.scoring.figures import mean_score, statistic_score, sums_score
 from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.scoring.multilabel import multilabel_scores
+from sslcli.scoring.retrieval import Ranks, Retrieval, centred, retrieve
 from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps, separation
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
@@ -129,12 +130,14 @@ __all__ = [
     "Prediction",
     "PredictsTokens",
     "Probe",
+    "Ranks",
     "Ratio",
     "Reader",
     "Readout",
     "ReadoutTask",
     "Record",
     "Report",
+    "Retrieval",
     "RowClassifier",
     "Rows",
     "RunError",
@@ -168,6 +171,7 @@ __all__ = [
     "balanced",
     "best_threshold",
     "binary_scores",
+    "centred",
     "class_name",
     "class_scores",
     "class_tables",
@@ -201,6 +205,7 @@ __all__ = [
     "read_pairs",
     "read_records",
     "read_table",
+    "retrieve",
     "rotary_base",
     "sense_gap",
     "sense_gaps",
