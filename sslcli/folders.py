@@ -39,11 +39,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a small file so that a reader sees the old text or the new, never a part. Raises RunError where the disk refuses."""
     aside = path.with_name(f"{_UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}")
     try:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         sync(aside)
         aside.replace(path)
         sync(path.parent)

@@ -1,8 +1,10 @@
 """What a workflow finds out, as plain data. The screen and the page decide how it is drawn."""
 
+import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 # Control characters, line and paragraph ends, and halves of characters, none of which a terminal shows as itself.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -106,6 +108,17 @@ class Report:
     scatters: Sequence[Scatter] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
+
+
+def finite(value: Any) -> Any:
+    """What JSON can hold of it: null where a number is infinite or none, lists for ranges and for arrays and numbers of numpy."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): finite(inner) for key, inner in value.items()}
+    return [finite(inner) for inner in value] if isinstance(value, list | tuple | range) else value
 
 
 def printable(text: str) -> str:

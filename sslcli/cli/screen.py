@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from sslcli.reports import Curve, Passage, Report, Score, Table, printable, printable_lines
+from sslcli.reports import Curve, Passage, Report, Score, Table, finite, printable, printable_lines
 
 # Marks as well as colours: never colour alone.
 ROLES = {
@@ -41,7 +41,7 @@ class Screen:
 
     def document(self, values: Mapping[str, Any]) -> None:
         """One line of JSON on stdout."""
-        print(json.dumps({"schema": "sslcli/1", **_finite(values)}, ensure_ascii=False, default=str), flush=True)
+        print(json.dumps({"schema": "sslcli/1", **finite(values)}, ensure_ascii=False, default=str), flush=True)
 
     def say(self, text: str) -> None:
         """A remark, beside the result."""
@@ -142,12 +142,3 @@ def _console(stream: Any, color: bool) -> Console:
     """rich follows NO_COLOR, FORCE_COLOR and TERM by itself; off a terminal nothing is cut at 80 columns."""
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OFF_TERMINAL
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, no_color=None if color else True)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinities: they become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(inner) for key, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -17,7 +17,6 @@ from sslcli.workflows.runs import runs_folder
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK_GB = 5.0
-CJK_FONTS = ("Noto Sans CJK", "Noto Serif CJK", "Source Han", "PingFang", "Microsoft YaHei", "SimHei", "WenQuanYi", "Droid Sans Fallback")
 
 
 @dataclass(frozen=True)
@@ -77,16 +76,17 @@ def _devices() -> Iterator[Finding]:
 
 
 def _fonts() -> Iterator[Finding]:
+    """Imported by name and here, as torch is."""
     try:
-        manager = importlib.import_module("matplotlib.font_manager").fontManager
+        fonts = importlib.import_module("sslcli.workflows.fonts")
     except (ImportError, OSError) as error:
-        yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install matplotlib")
+        yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")
         return
-    names = sorted({font.name for font in manager.ttflist if font.name.startswith(CJK_FONTS)})
-    if names:
-        yield Finding("ok", f"Chinese in pictures: {names[0]}")
+    name = fonts.cjk_font()
+    if name is not None:
+        yield Finding("ok", f"Chinese in pictures: {name}")
     else:
-        yield Finding("warning", "no CJK font: Chinese labels in PNG pictures become boxes", "apt install fonts-noto-cjk")
+        yield Finding("warning", "no CJK font: PNG pictures number Chinese labels, SVG and HTML have them", fonts.HOW_TO_GET_ONE)
 
 
 def _disk() -> Iterator[Finding]:

@@ -1,12 +1,13 @@
 """Pictures of a run, each with its numbers beside it as CSV."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+
+from sslcli.workflows.csvfiles import write_csv
 
 # Okabe and Ito's palette: told apart by the colour-blind too.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#666666"
@@ -75,10 +76,3 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     write_csv(path.with_suffix(".csv"), ("run", "step", "split", "loss", score or "score"), rows)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)

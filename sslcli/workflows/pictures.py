@@ -1,31 +1,152 @@
-"""Pictures of a report: every plot, matrix and scatter as PNG and SVG, and its numbers beside it as CSV; the whole as JSON."""
+"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as CSV; tables as CSV; all as JSON.
+
+report.json has all of the report, `caption`, and `files`: the names of the others, each picture's with the place of its data.
+"""
 
 import json
 import re
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
-from sslcli.reports import Report
+from sslcli.reports import Matrix, Plot, Report, Scatter, Score, finite
+from sslcli.workflows.csvfiles import write_csv
+from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
+from sslcli.workflows.fonts import HOW_TO_GET_ONE
 
 REPORT = "report.json"
+LONGEST_NAME = 60  # characters, of which some have three bytes
+SERIES = 5  # so many matrices of the same rows and columns are one picture
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Numbers as CSV, with the picture of them where there is one."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    picture: Picture | None = None
 
 
 def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
-    """The files that were written into the folder, which is made. Raises RunError where it cannot be written.
+    """The files that were written into the folder, which is made; those of a report that lay there are gone.
 
-    `caption`: model, seed and command, written below every picture.
+    `caption`: model, seed and command, written below every picture. Raises RunError where it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / REPORT
-        write_atomically(path, json.dumps({**asdict(report), "caption": caption}, ensure_ascii=False, indent=1))
     except OSError as error:
-        raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another --out") from error
-    return [path]
+        raise RunError(f"cannot make {folder}: {error.strerror}", "choose another --out") from error
+    earlier = _files_of(folder)
+    pictures, paths = [], []
+    for name, sheet in _named(_sheets(report)):
+        write_csv(folder / f"{name}.csv", sheet.columns, sheet.rows)
+        paths.append(folder / f"{name}.csv")
+        if sheet.picture is not None:
+            for form in ("png", "svg"):
+                write_atomically(folder / f"{name}.{form}", drawn(sheet.picture, form, caption))
+                paths.append(folder / f"{name}.{form}")
+            pictures.append({"title": sheet.title, "name": name})
+    files = [path.name for path in paths]
+    whole = {**asdict(report), "caption": caption, "pictures": pictures, "files": files}
+    write_atomically(folder / REPORT, json.dumps(finite(whole), ensure_ascii=False, indent=1))
+    for name in earlier - set(files):
+        with suppress(OSError):
+            (folder / name).unlink()
+    return [folder / REPORT, *paths]
+
+
+def font_notes(report: Report) -> list[str]:
+    """One sentence where this machine has no font for some label, else nothing."""
+    if all(is_all_drawable(sheet.picture) for sheet in _sheets(report) if sheet.picture is not None):
+        return []
+    return [f"PNG pictures show labels that no font here has as #ROW of their CSV: {HOW_TO_GET_ONE} (SVG and HTML show them as they are)"]
 
 
 def file_name(title: str) -> str:
     """A title as the name of a file: words of letters and digits of any script, joined by dashes."""
-    return "-".join(re.findall(r"\w+", title.lower())) or "report"
+    return "-".join(re.findall(r"\w+", title.lower()))[:LONGEST_NAME].strip("-") or "report"
+
+
+def _files_of(folder: Path) -> set[str]:
+    """What a report that lies there has written, by its own words; never anything outside of the folder."""
+    try:
+        files = json.loads((folder / REPORT).read_text(encoding="utf-8"))["files"]
+        return {name for name in files if isinstance(name, str) and re.fullmatch(r"[\w-]+\.(csv|png|svg)", name)}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return set()
+
+
+def _named(sheets: Iterator[Sheet]) -> Iterator[tuple[str, Sheet]]:
+    """Each with a name of its own, also where titles or what the names keep of them are the same."""
+    taken: set[str] = {Path(REPORT).stem}
+    for sheet in sheets:
+        stem = name = file_name(sheet.title)
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        yield name, sheet
+
+
+def _sheets(report: Report) -> Iterator[Sheet]:
+    if report.scores:
+        yield _scores(report.scores)
+    for table in report.tables:
+        yield Sheet(table.title or "table", table.columns, table.rows)
+    if report.curves:
+        yield _plot(Plot("curves", "x", "y", report.curves))
+    yield from map(_plot, report.plots)
+    for alike in _series(report.matrices):
+        if len(alike) < SERIES:
+            yield from (Sheet(matrix.title, ("", *matrix.columns), _rows(matrix), matrix) for matrix in alike)
+        else:
+            rows = [(matrix.title, *row) for matrix in alike for row in _rows(matrix)]
+            yield Sheet(f"{alike[0].title} to {alike[-1].title}", ("matrix", "", *alike[0].columns), rows, alike)
+    for scatter in report.scatters:
+        yield Sheet(scatter.title, ("label", "group", "x", "y", "linked to rows"), _points(scatter), scatter)
+
+
+def _scores(scores: Sequence[Score]) -> Sheet:
+    baselines = list(dict.fromkeys(name for score in scores for name in score.baselines))
+    rows = []
+    for score in scores:
+        better = "higher" if score.higher_is_better else "lower"
+        compared = [score.baselines.get(name, "") for name in baselines]
+        rows.append((score.name, score.value, score.unit, *(score.interval or ("", "")), score.count or "", better, *compared))
+    return Sheet("scores", ("score", "value", "unit", "low", "high", "count", "better", *baselines), rows)
+
+
+def _plot(plot: Plot) -> Sheet:
+    rows = [
+        (curve.title, x, y, *((curve.lows[place], curve.highs[place]) if len(curve.lows) else ("", "")))
+        for curve in plot.curves
+        for place, (x, y) in enumerate(zip(curve.xs, curve.ys, strict=True))
+    ]
+    return Sheet(plot.title, ("curve", plot.x, plot.y, "low", "high"), rows, plot)
+
+
+def _rows(matrix: Matrix) -> list[tuple[Any, ...]]:
+    return [(label, *row) for label, row in zip(matrix.rows, matrix.values, strict=True)]
+
+
+def _points(scatter: Scatter) -> list[tuple[Any, ...]]:
+    """Rows are counted from 1, as a picture without a font for the labels does."""
+    linked: Mapping[int, list[int]] = {number: [] for number in range(len(scatter.xs))}
+    for one, other in scatter.links:
+        linked[one].append(other + 1)
+        linked[other].append(one + 1)
+    points = zip(scatter.labels, scatter.groups, scatter.xs, scatter.ys, strict=True)
+    return [(*point, " ".join(map(str, linked[number]))) for number, point in enumerate(points)]
+
+
+def _series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
+    """Those that follow one another with the same rows and columns."""
+    return [list(alike) for _, alike in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns)))]

@@ -1,5 +1,6 @@
 """`ssl probe`: one question to a frozen model, its answer in figures and pictures."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
 from sslcli.subjects import Probe
 from sslcli.workflows.models import locate
-from sslcli.workflows.pictures import file_name, save_report
+from sslcli.workflows.pictures import file_name, font_notes, save_report
 from sslcli.workflows.runfolder import command_line
 from sslcli.workflows.runs import runs_folder
 from sslcli.workflows.subjects import load_subject
@@ -24,10 +25,11 @@ from sslcli.workflows.subjects import load_subject
 
 @dataclass(frozen=True)
 class Looked:
-    """A report and the files that hold it."""
+    """A report, the files that hold it, and what is to be said of them."""
 
     report: Report
     files: Sequence[Path]
+    remarks: Sequence[str] = ()
 
 
 def probe(
@@ -50,9 +52,8 @@ def probe(
     report = cls(complete).run(subject, Draws(seed, 0, "probe"))
     typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
     stem = file_name(f"{name} {typed}")
-    return Looked(
-        report, save_report(report, folder or _folder(reference, stem), f"{subject.name} · seed {seed} · {' '.join(command_line())}")
-    )
+    caption = f"{subject.name} · seed {seed} · {shlex.join(command_line())}"
+    return Looked(report, save_report(report, folder or _folder(reference, stem), caption), font_notes(report))
 
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:

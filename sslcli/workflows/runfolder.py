@@ -8,7 +8,6 @@ runs/mlm-20261121-081203-a3f9/
 
 import fcntl
 import json
-import math
 import os
 import platform
 import socket
@@ -26,7 +25,7 @@ from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import is_unfinished, write_atomically
-from sslcli.reports import printable
+from sslcli.reports import finite, printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
 
@@ -96,18 +95,11 @@ class Recorder:
         try:
             if line is not None:
                 with self.metrics.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(_finite(line), ensure_ascii=False) + "\n")
+                    file.write(json.dumps(finite(line), ensure_ascii=False) + "\n")
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {describe(event)}\n")
         except OSError as error:
             raise RunError(f"cannot write {self.metrics}: {error.strerror}", "free some space and go on with --resume") from error
-
-
-def _finite(value: Any) -> Any:
-    """Numbers that JSON has no word for become null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _stands(line: Mapping[str, Any], progress: Progress) -> bool:

@@ -4,8 +4,6 @@ runs/NAME/          config.yaml (what was said), run.json, suite.json, table.csv
 runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN/ those of the others
 """
 
-import csv
-import io
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +18,9 @@ from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Interrupted, Preempted, SslError, StopRequest, UsageError, did_you_mean
 from sslcli.folders import remove_unfinished, write_atomically
 from sslcli.labelled import Suite, SuitePart
-from sslcli.reports import Report, Score, Table
+from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
+from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.evaluating import evaluate, write_evaluation
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.labelling import examples_of, suite_of, suite_reference, task_class
@@ -139,7 +138,8 @@ class _Suite:
                 self._answer(part)
         scores = self.scores.by_evaluation(self.plan.parts, self.plan.seeds)
         report = self.plan.suite.summarise(scores)
-        write_atomically(self.plan.folder / TABLE, _as_csv(report.tables[0]))
+        table = report.tables[0]
+        write_csv(self.plan.folder / TABLE, table.columns, table.rows)
         return replace(report, notes=[*report.notes, *self._remarks()])
 
     def write_facts(self, status: str) -> None:
@@ -254,9 +254,3 @@ def _begun(plan: SuitePlan, resuming: bool) -> tuple[dict[str, Any], SuiteScores
         "parts": [part.name for part in plan.parts], "seeds": len(plan.seeds), "parent": plan.settings.model.source,
     }  # fmt: skip
     return facts, SuiteScores.load(plan.folder)
-
-
-def _as_csv(table: Table) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
-    return text.getvalue()

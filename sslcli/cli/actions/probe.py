@@ -39,6 +39,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(found.report)
         screen.say(f"saved  {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+        for remark in found.remarks:
+            screen.say(remark)
     return 0
 
 

@@ -1,0 +1,36 @@
+"""Which letters the pictures can draw: every matplotlib has DejaVu Sans; Chinese needs a font of the machine."""
+
+from functools import cache
+from pathlib import Path
+
+from matplotlib.font_manager import findfont, fontManager, get_font
+
+ALWAYS = "DejaVu Sans"
+CJK_FONTS = (
+    "Noto Sans CJK", "Source Han Sans", "PingFang", "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi", "SimHei", "Noto Serif CJK",
+    "Source Han Serif", "Droid Sans Fallback",
+)  # fmt: skip
+SIMPLIFIED = (" SC", " CN")  # of families that come once a region, the one drawn first
+HOW_TO_GET_ONE = "apt install fonts-noto-cjk"
+
+
+def cjk_font() -> str | None:
+    """The name of an installed family with Chinese letters."""
+    installed = {font.name for font in fontManager.ttflist}
+    fitting = [name for family in CJK_FONTS for name in sorted(installed) if name.startswith(family)]
+    return next((name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None)
+
+
+def families() -> list[str]:
+    """What matplotlib looks for a letter in, one after the other."""
+    return [ALWAYS, *filter(None, [cjk_font()])]
+
+
+def is_drawable(text: str) -> bool:
+    """Whether every letter of it has a shape here."""
+    return all(letter.isspace() or ord(letter) in _letters(tuple(families())) for letter in text)
+
+
+@cache
+def _letters(names: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(code for name in names for code in get_font(Path(findfont(name))).get_charmap())

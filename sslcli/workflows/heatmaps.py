@@ -1,0 +1,142 @@
+"""A matrix as coloured cells with numbers in them, and many matrices as small maps in one picture."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from sslcli.reports import Matrix
+from sslcli.workflows.labels import LONGEST_LABEL, LONGEST_TICK, LONGEST_TITLE, Written, entitle, say_empty
+
+COLORS = "viridis"
+MOST_NUMBERED = 20  # rows and columns with numbers in their cells
+MOST_NAMED = 60  # rows and columns with labels
+LARGEST_INCHES = 16
+
+
+def heatmap(matrix: Matrix, written: Written) -> Figure:
+    row_names, column_names = _names(matrix, written)
+    figure = Figure(figsize=_size(row_names, column_names), layout="constrained")
+    axes = figure.add_subplot()
+    entitle(axes, written(matrix.title, LONGEST_TITLE, 0), above=20 if matrix.column_groups else 6)
+    if not row_names or not column_names:
+        say_empty(axes)
+        return figure
+    image = _cells(axes, matrix, _scale([matrix]))
+    _name(axes, row_names, column_names)
+    if _is_numbered(row_names, column_names):
+        _number(axes, image, matrix.values)
+    _part_groups(axes, matrix, written)
+    figure.colorbar(image, ax=axes, fraction=0.03, pad=0.06 if matrix.row_groups else 0.02)
+    return figure
+
+
+def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
+    """Small maps beside one another, on one scale."""
+    across = maps_across([matrix.title for matrix in matrices])
+    down = math.ceil(len(matrices) / across)
+    figure = Figure(figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)), layout="constrained")
+    scale = _scale(matrices)
+    for place, matrix in enumerate(matrices, 1):
+        axes = figure.add_subplot(down, across, place)
+        image = _cells(axes, matrix, scale)
+        axes.set_title(written(matrix.title, LONGEST_TICK, 0), fontsize=7)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.colorbar(image, ax=figure.axes, fraction=0.02, pad=0.01)
+    return figure
+
+
+def maps_across(titles: Sequence[str]) -> int:
+    """As many as have the same title but for its last word ("layer 2 head 0", ...); where these are unlike, nearly a square."""
+    stems = [title.rpartition(" ")[0] for title in titles]
+    across = stems.count(stems[0])
+    is_even = across > 1 and all(stems.count(stem) == across for stem in stems)
+    return across if is_even and across < len(titles) else math.ceil(math.sqrt(len(titles)))
+
+
+def _names(matrix: Matrix, written: Written) -> tuple[list[str], list[str]]:
+    """Labels of rows and columns; where both are the same long texts, the columns have the numbers of the rows."""
+    rows = [written(label, LONGEST_LABEL, number) for number, label in enumerate(matrix.rows, 1)]
+    if list(matrix.rows) == list(matrix.columns) and _longest(rows) > LONGEST_TICK // 2:
+        return [f"{name}  {number}" for number, name in enumerate(rows, 1)], [str(number) for number in range(1, len(rows) + 1)]
+    return rows, [written(label, LONGEST_TICK, number) for number, label in enumerate(matrix.columns, 1)]
+
+
+def _longest(names: Sequence[str]) -> int:
+    return max(map(len, names), default=0)
+
+
+def _is_numbered(rows: Sequence[str], columns: Sequence[str]) -> bool:
+    return len(rows) <= MOST_NUMBERED and len(columns) <= MOST_NUMBERED
+
+
+def _size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
+    """Inches; room for cells, for labels, and for the scale of the colours."""
+    cell = 0.52 if _is_numbered(rows, columns) else min(0.3, 9 / max(len(rows), len(columns)))
+    width = len(columns) * cell + _longest(rows) * 0.075 + 2.2
+    height = len(rows) * cell + _longest(columns) * 0.06 + 1.6
+    return max(4.5, min(LARGEST_INCHES, width)), max(2.6, min(LARGEST_INCHES, height))
+
+
+def _scale(matrices: Sequence[Matrix]) -> Normalize:
+    """From the lowest to the highest of what is finite, or as the matrices say; equal values lie in the middle."""
+    values = [value for matrix in matrices for row in matrix.values for value in row if math.isfinite(value)] or [0.0]
+    low = min((matrix.low for matrix in matrices if matrix.low is not None), default=min(values))
+    high = max((matrix.high for matrix in matrices if matrix.high is not None), default=max(values))
+    return Normalize(low, high) if high > low else Normalize(low - 0.5, low + 0.5)
+
+
+def _cells(axes: Axes, matrix: Matrix, scale: Normalize) -> AxesImage:
+    axes.set_facecolor("#dddddd")  # behind cells that are no number
+    return axes.imshow([[float(value) for value in row] for row in matrix.values], cmap=COLORS, norm=scale, aspect="auto")
+
+
+def _name(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Every label, or every so many where there are more than can be read."""
+    for axis, names in ((axes.yaxis, rows), (axes.xaxis, columns)):
+        every = math.ceil(len(names) / MOST_NAMED)
+        axis.set_ticks(range(0, len(names), every), names[::every], fontsize=8 if len(names) <= MOST_NUMBERED else 6)
+    if _longest(columns) > 3:
+        turned = {"rotation": 55, "ha": "right", "rotation_mode": "anchor"} if len(columns) <= MOST_NUMBERED else {"rotation": 90}
+        for label in axes.get_xticklabels():
+            label.set(**turned)
+
+
+def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> None:
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            is_bright = not math.isfinite(value) or image.norm(value) > 0.6
+            axes.text(column, row, _cell(value), ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
+
+
+def _cell(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
+
+
+def _part_groups(axes: Axes, matrix: Matrix, written: Written) -> None:
+    """White lines between groups; names of the rows' groups on the right, of the columns' above."""
+    beside = {"transform": axes.get_yaxis_transform(), "rotation": 90, "va": "center", "fontsize": 8}
+    for start, stop, name in groups_of(matrix.row_groups):
+        axes.axhline(start - 0.5, color="white", linewidth=3 if start else 0)
+        axes.text(1.01, (start + stop - 1) / 2, written(name, LONGEST_TICK, 0), **beside)
+    above = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": 8}
+    for start, stop, name in groups_of(matrix.column_groups):
+        axes.axvline(start - 0.5, color="white", linewidth=3 if start else 0)
+        axes.text((start + stop - 1) / 2, 1.01, written(name, LONGEST_TICK, 0), **above)
+
+
+def groups_of(names: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Where each stretch of like names starts and stops, and the name."""
+    stretches, start = [], 0
+    for name, alike in groupby(names):
+        stop = start + len(list(alike))
+        stretches.append((start, stop, name))
+        start = stop
+    return stretches

@@ -1,0 +1,47 @@
+"""What is written in pictures: labels cut to a length, and what stands for those that no font here has."""
+
+from collections.abc import Callable
+
+from matplotlib.axes import Axes
+
+from sslcli.reports import printable
+from sslcli.workflows.fonts import is_drawable
+
+GREY = "#666666"
+LONGEST_TITLE, LONGEST_LABEL, LONGEST_TICK = 90, 44, 22  # characters
+# (label, most characters, number of its row in the table beside the picture, 0 where it has none) -> what is drawn.
+Written = Callable[[str, int, int], str]
+
+
+def as_it_is(label: str, longest: int, number: int = 0) -> str:
+    label = printable(label)
+    return label if len(label) <= longest else f"{label[: longest - 1]}…"
+
+
+def with_letters_at_hand(label: str, longest: int, number: int = 0) -> str:
+    """The number of its row where some letter of it has no shape here, else the letter's code."""
+    if number and not is_drawable(label):
+        return f"#{number}"
+    escaped = (letter if is_drawable(letter) else letter.encode("ascii", "backslashreplace").decode() for letter in label)
+    return as_it_is("".join(escaped), longest)
+
+
+def lines_of(text: str, longest: int) -> list[str]:
+    """Cut between words, or within one that alone is longer than a line of `longest` characters."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) >= longest:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return [line[start : start + longest] for line in lines for start in range(0, max(len(line), 1), longest)]
+
+
+def entitle(axes: Axes, title: str, above: int = 6) -> None:
+    """`above`: points between the picture and its title."""
+    axes.set_title(title, loc="left", fontsize=11, pad=above)
+
+
+def say_empty(axes: Axes) -> None:
+    axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set_xticks([])
+    axes.set_yticks([])
