@@ -1,0 +1,162 @@
+"""Sentences in which a word stands: a file's, those a generated source knows the senses of, ready ones, or a corpus's."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from sslcli.api import (
+    DataError,
+    Draws,
+    Subject,
+    UsageError,
+    Use,
+    balanced,
+    locate_words,
+    read_lines,
+    read_records,
+    sense_uses,
+    split_sentences,
+    suffix_of,
+)
+
+MOST_DOCUMENTS = 50_000  # looked through for a word
+MOST_CHARACTERS = 400  # of a sentence out of a corpus
+RECORD_FILES = ("jsonl", "ndjson", "json", "csv", "tsv")
+READY = Path(__file__).parent / "sentences.yaml"
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # written without spaces
+_MUCH_UNKNOWN = 0.2
+
+
+@dataclass(frozen=True)
+class Found:
+    """Uses of one word, those of a sense side by side, and in words where they come from."""
+
+    uses: list[Use]
+    source: str
+
+    @property
+    def senses(self) -> list[str]:
+        """Of each use; empty texts where they are not known."""
+        return [use.sense for use in self.uses]
+
+
+def occurrence(text: str, word: str) -> int | None:
+    """Where the word first stands in a text: as a whole word, upper and lower case alike; a Chinese one also within others."""
+    whole = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+    if whole is None and _UNSPACED.search(word):
+        whole = re.search(re.escape(word), text)
+    return None if whole is None else whole.start()
+
+
+def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws: Draws) -> Found:
+    """At most `per_sense` uses of each sense, twice as many where none is known. `sentences`: a file; else what is best at hand.
+
+    Raises UsageError where the word is found nowhere, DataError for a file that cannot be used and for a word that the
+    tokenizer does not know.
+    """
+    if not word.strip():
+        raise UsageError("there is no word to look for", "name one, such as apple")
+    finders: list[Callable[[], Found]] = [lambda: _from_file(word, sentences)] if sentences else [
+        lambda: Found(_known(subject, word, per_sense, draws), "of the generated data, which knows the senses"),
+        lambda: Found(_ready(word), "built-in; --sentences FILE for others"),
+        lambda: Found(_from_corpus(subject, word, 2 * per_sense), "of the data, without senses; --sentences FILE for others"),
+    ]  # fmt: skip
+    found = next((found for find in finders if (found := find()).uses), None)
+    if found is None:
+        raise UsageError(f"'{word}' does not occur in the data of this model", "give sentences with it: --sentences FILE, or other --data")
+    known = any(found.senses)
+    chosen = balanced(found.uses, per_sense if known else 2 * per_sense, draws)
+    by_sense = sorted(chosen, key=lambda use: list(dict.fromkeys(found.senses)).index(use.sense))
+    _refuse_unknown(subject, word, by_sense)
+    more = f" of {len(found.uses)}" if len(found.uses) > len(chosen) else ""
+    return Found(by_sense, f'{len(chosen)}{more} sentences with "{word}" ({found.source})')
+
+
+def unknown_share(subject: Subject, uses: list[Use]) -> float:
+    """Of the tokens of the sentences, how many the tokenizer does not know."""
+    tokens = np.concatenate(locate_words(subject.tokenizer, uses).sequences)
+    return float(np.mean(tokens == subject.tokenizer.unknown)) if subject.tokenizer.unknown is not None else 0.0
+
+
+def unknown_notes(subject: Subject, uses: list[Use]) -> list[str]:
+    share = unknown_share(subject, uses)
+    return [f"{share:.0%} of the sentences' tokens are unknown to this model: choose sentences it can read"] * (share > _MUCH_UNKNOWN)
+
+
+def _known(subject: Subject, word: str, per_sense: int, draws: Draws) -> list[Use]:
+    try:
+        return sense_uses(subject.material, per_sense, draws, word)
+    except (UsageError, DataError):
+        return []
+
+
+@cache
+def _ready_sentences() -> dict[str, dict]:
+    return yaml.safe_load(READY.read_text(encoding="utf-8"))
+
+
+def _ready(word: str) -> list[Use]:
+    entry = dict(_ready_sentences().get(word.lower(), {}))
+    language = entry.pop("language", "")
+    return [use for sense, texts in entry.items() for text in texts if (use := _use(text, word, sense, language))]
+
+
+def _use(text: str, word: str, sense: str = "", language: str = "") -> Use | None:
+    start = occurrence(text, word)
+    return None if start is None else Use(text, start, start + len(word), sense, language)
+
+
+def _from_file(word: str, path: str) -> Found:
+    rows = list(_rows(path))
+    uses = [use for text, sense in rows if (use := _use(text, word, sense))]
+    if not uses:
+        raise DataError(f"'{word}' stands in none of the {len(rows)} sentences of {path}", "give sentences with this word")
+    if any(use.sense for use in uses) and not all(use.sense for use in uses):
+        raise DataError(f"{path} gives a sense to some sentences with '{word}' and none to others", "give one to all, or to none")
+    without = len(rows) - len(uses)
+    return Found(uses, f"{path}; lines without the word are left out: {without}" if without else path)
+
+
+def _rows(path: str) -> Iterator[tuple[str, str]]:
+    """Sentences and their senses, empty where there is none. Raises DataError naming the place."""
+    if suffix_of(path) in RECORD_FILES:
+        for record in read_records(path):
+            _, sense = record.find("sense", "label")
+            yield record.text("text", "sentence").strip(), "" if sense is None else str(sense).strip()
+        return
+    for _, line in read_lines(path):
+        text, _, sense = line.strip().partition("\t")
+        if text:
+            yield text, sense.strip()
+
+
+def _from_corpus(subject: Subject, word: str, most: int) -> list[Use]:
+    """The first sentences of the corpus with the word; none where there is no corpus."""
+    try:
+        documents = subject.material.documents()
+        return list(islice(_of_corpus(documents, word), most))
+    except UsageError:
+        return []
+
+
+def _of_corpus(documents: Iterator, word: str) -> Iterator[Use]:
+    for document in islice(documents, MOST_DOCUMENTS):
+        if document.text is None or occurrence(document.text, word) is None:
+            continue
+        for sentence in split_sentences(document):
+            text = sentence.strip()
+            if len(text) <= MOST_CHARACTERS and (use := _use(text, word, language=document.language)):
+                yield use
+
+
+def _refuse_unknown(subject: Subject, word: str, uses: list[Use]) -> None:
+    """A vector of the unknown token says nothing of the word."""
+    found = locate_words(subject.tokenizer, uses)
+    if all((found.tokens(number) == subject.tokenizer.unknown).all() for number in range(len(uses))):
+        raise DataError(f"'{word}' is unknown to this model's tokenizer", "choose a word of its vocabulary, or another --model")

@@ -1,0 +1,74 @@
+"""How a word's senses lie at every layer, as tables, pictures and sentences for a report."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sslcli.api import Curve, Plot, Pool, Score, Separation, Subject, Table, UsageError, Use, separation, static_vectors, word_vectors
+
+STATIC = "input embedding"
+SHUFFLED = "shuffled senses, 97.5 %"
+
+
+def chosen_layer(subject: Subject, layer: int | None) -> int:
+    """The last one where none is asked for. Raises UsageError where there is no such layer."""
+    if layer is not None and layer > subject.depth:
+        raise UsageError(f"layer {layer} does not exist", f"this model has layers 0 (embeddings) to {subject.depth}")
+    return subject.depth if layer is None else layer
+
+
+def vectors_by_layer(subject: Subject, uses: Sequence[Use], pool: Pool) -> dict[int, np.ndarray]:
+    """[N, D] of every layer."""
+    return word_vectors(subject, uses, range(subject.depth + 1), pool)
+
+
+class SensesByLayer:
+    """The separation of one word's uses at every layer and in the input embedding, which knows no context."""
+
+    def __init__(self, subject: Subject, uses: Sequence[Use], vectors: Mapping[int, np.ndarray], pool: Pool) -> None:
+        senses = [use.sense for use in uses]
+        self.at: dict[int, Separation] = {layer: separation(vectors_ND, senses) for layer, vectors_ND in vectors.items()}
+        self.static = separation(static_vectors(subject, uses, pool), senses)
+
+    def scores(self, layer: int) -> list[Score]:
+        found = self.at[layer]
+        baselines = {STATIC: self.static.value, "shuffled senses": found.shuffled, SHUFFLED: found.shuffled_high}
+        scores = [Score("separation", found.value, count=found.count, interval=found.interval, baselines=baselines)]
+        scores += [
+            Score(f"within {sense}", mean, count=found.count, baselines={STATIC: self.static.within[sense]})
+            for sense, mean in found.within.items()
+        ]
+        across = Score("across senses", found.across, higher_is_better=False, count=found.count, baselines={STATIC: self.static.across})
+        return [*scores, across]
+
+    def table(self) -> Table:
+        names = list(self.static.within)
+        columns = ["layer", *(f"within {name}" for name in names), "across", "separation", "low", "high", SHUFFLED, "p"]
+        rows = [self._row(STATIC, self.static), *(self._row(layer, found) for layer, found in self.at.items())]
+        return Table("separation by layer", columns, rows)
+
+    @staticmethod
+    def _row(name: str | int, found: Separation) -> list[str | int | float | None]:
+        return [name, *found.within.values(), found.across, found.value, *found.interval, found.shuffled_high, found.p]
+
+    def plot(self) -> Plot:
+        xs, found = list(self.at), list(self.at.values())
+        curves = [
+            Curve("separation", xs, [each.value for each in found], *zip(*(each.interval for each in found), strict=True)),
+            Curve(SHUFFLED, xs, [each.shuffled_high for each in found]),
+            Curve(STATIC, xs, [self.static.value] * len(xs)),
+        ]
+        return Plot("separation by layer", "layer", "within - across, cosine", curves)
+
+    def notes(self, layer: int) -> list[str]:
+        found = self.at[layer]
+        figures = f"{found.value:.2f} at layer {layer}, where shuffled senses give up to {found.shuffled_high:.2f} (p = {found.p:.3f})"
+        notes = [f"separation {figures}" if found.emerged else f"not emerged: separation {figures}"]
+        best = max(self.at, key=lambda each: self.at[each].value)
+        if best != layer:
+            notes.append(f"the senses lie furthest apart at layer {best}, by {self.at[best].value:.2f}")
+        if self.static.value != 0:
+            notes.append(
+                f"the input embedding alone tells the senses apart by {self.static.value:.3f}: the tokenizer cuts the word in several ways"
+            )
+        return notes
