@@ -7,8 +7,9 @@ from sslcli.testing import CHECKS, check_one
 def test_conformance(check):
     check_one(MyObjective, check)
 
-Of a task the checks are TASK_CHECKS. It is tried on generated records of its kind ("texts", "pairs", "words", "questions",
-"sequences"); a task of another kind gives `examples`, eight or more, each with a gold answer.
+Of a task the checks are TASK_CHECKS, of a probe PROBE_CHECKS, of a shift SHIFT_CHECKS. A task is tried on generated records of
+its kind ("texts", "pairs", "words", "questions", "sequences"); a task of another kind gives `examples`, eight or more, each
+with a gold answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,27 +19,36 @@ from typing import Any
 from sslcli.config import Config
 from sslcli.conformance.bench import Bench, TaskBench, architectures
 from sslcli.conformance.objectives import CHECKS
+from sslcli.conformance.probes import PROBE_CHECKS, SHIFT_CHECKS, ProbeBench, ShiftBench
 from sslcli.conformance.records import tiny_records
+from sslcli.conformance.subjects import TinyMaterial, tiny_subject
 from sslcli.conformance.tasks import TASK_CHECKS
 from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
 from sslcli.contracts import Objective
 from sslcli.errors import CheckError
 from sslcli.labelled import Example, Task
+from sslcli.subjects import Probe, Shift
 
 __all__ = [
     "CHECKS",
     "FEATURES",
+    "PROBE_CHECKS",
+    "SHIFT_CHECKS",
     "TASK_CHECKS",
     "Bench",
     "Finding",
     "TaskBench",
+    "TinyMaterial",
     "check_objective",
     "check_one",
+    "check_probe",
+    "check_shift",
     "check_task",
     "corpus_in_memory",
     "tiny_corpus",
     "tiny_frame",
     "tiny_records",
+    "tiny_subject",
     "tiny_tokenizer",
 ]
 
@@ -53,15 +63,22 @@ class Finding:
 
 
 def check_one(
-    cls: type[Objective] | type[Task], check: str, options: Config | None = None, examples: Sequence[Example] | None = None
+    cls: type[Objective] | type[Task] | type[Probe] | type[Shift],
+    check: str,
+    options: Config | None = None,
+    examples: Sequence[Example] | None = None,
 ) -> None:
     """Raises CheckError where the plugin does not hold to `check`, on any kind of Transformer that it can use.
 
-    `check` is one of CHECKS for an objective, of TASK_CHECKS for a task; `examples` are for a task.
+    `check` is one of CHECKS for an objective, of TASK_CHECKS, PROBE_CHECKS or SHIFT_CHECKS for the others; `examples` are for a task.
     """
+    if issubclass(cls, Shift):
+        return SHIFT_CHECKS[check](ShiftBench(cls, options or cls.Options()))
     for architecture in architectures(cls):
         if issubclass(cls, Task):
             TASK_CHECKS[check](TaskBench.of(cls, options, architecture, examples))
+        elif issubclass(cls, Probe):
+            PROBE_CHECKS[check](ProbeBench.of(cls, options, architecture))
         else:
             CHECKS[check](Bench.of(cls, options, architecture))
 
@@ -74,6 +91,16 @@ def check_objective(cls: type[Objective], options: Config | None = None) -> Sequ
 def check_task(cls: type[Task], examples: Sequence[Example] | None = None, options: Config | None = None) -> Sequence[Finding]:
     """All checks on examples with gold answers, on generated ones where none are given; whatever is raised is a finding."""
     return _findings(TASK_CHECKS, lambda check: check_one(cls, check, options, examples))
+
+
+def check_probe(cls: type[Probe], options: Config | None = None) -> Sequence[Finding]:
+    """All checks; whatever is raised is a finding."""
+    return _findings(PROBE_CHECKS, lambda check: check_one(cls, check, options))
+
+
+def check_shift(cls: type[Shift], options: Config | None = None) -> Sequence[Finding]:
+    """All checks; whatever is raised is a finding."""
+    return _findings(SHIFT_CHECKS, lambda check: check_one(cls, check, options))
 
 
 def _findings(checks: Mapping[str, Any], hold: Callable[[str], None]) -> Sequence[Finding]:

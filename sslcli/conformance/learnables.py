@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import torch
 from pydantic import ValidationError
@@ -32,12 +33,19 @@ OWN_FLAGS = frozenset(
 )  # of every command that trains
 
 
+class Tried(Protocol):
+    """A plugin's class, and options to try it with."""
+
+    cls: type
+    options: Config
+
+
 def demand(condition: bool, message: str, hint: str = "") -> None:
     if not condition:
         raise CheckError(message, hint)
 
 
-def imports(bench: LearnableBench) -> None:
+def imports(bench: Tried) -> None:
     """Of sslcli, only sslcli.api and sslcli.testing are imported."""
     tree = ast.parse(inspect.getsource(sys.modules[bench.cls.__module__]))
     named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
@@ -46,7 +54,7 @@ def imports(bench: LearnableBench) -> None:
     demand(not inner, f"it imports {', '.join(inner)}", "import from sslcli.api, which is kept stable")
 
 
-def options(bench: LearnableBench) -> None:
+def options(bench: Tried) -> None:
     """Defaults are valid; settings survive JSON; unknown keys are refused; nothing can be changed afterwards."""
     cls, given = bench.cls.Options, bench.options
     demand(cls.model_validate_json(given.model_dump_json()) == given, "options written as JSON read back as others")

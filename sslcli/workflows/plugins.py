@@ -19,7 +19,8 @@ from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, neare
 from sslcli.registry import KINDS, Found
 from sslcli.reports import Report, Table
 
-CHECKED = ("objectives", "tasks")  # the kinds that have a conformance kit, and templates
+TEMPLATED = ("objectives", "tasks")
+CHECKED = (*TEMPLATED, "probes", "shifts")  # the kinds that have a conformance kit
 TEMPLATES = {  # file of the package -> template; both, and the template's own path, are Jinja
     "pyproject.toml": "pyproject.toml.j2",
     "{{ module }}.py": "{{ kind }}/module.py.j2",
@@ -81,13 +82,13 @@ def describe_plugin(found: Found) -> Report:
 
 
 def checked_of(reference: str) -> list[tuple[Found, type[Any]]]:
-    """The objective or task of a name, or all those of a package's folder, which need not be installed."""
+    """The objective, task, probe or shift of a name, or all those of a package's folder, which need not be installed."""
     folder = Path(reference)
     if "/" in reference and not folder.is_dir():
-        raise PluginError(f"there is no folder {reference}", "name an objective or a task, or the folder of a package that has one")
+        raise PluginError(f"there is no folder {reference}", "name a plugin, or the folder of a package that has one")
     found = _of_folder(folder) if folder.is_dir() else [found for found in find_anywhere(reference) if found.kind in CHECKED]
     if not found:
-        raise PluginError(f"'{reference}' is no objective and no task", "for other kinds there is no kit: ssl plugins list")
+        raise PluginError(f"'{reference}' is no objective, task, probe or shift", "for other kinds there is no kit: ssl plugins list")
     return [(each, registry.load_found(each)) for each in found]
 
 
@@ -101,14 +102,14 @@ def _of_folder(folder: Path) -> list[Found]:
     ]
     if not found:
         hint = 'it needs [project.entry-points."sslcli.objectives"] or "sslcli.tasks"'
-        raise PluginError(f"{folder / 'pyproject.toml'} names no objective and no task", hint)
+        raise PluginError(f"{folder / 'pyproject.toml'} names no objective, task, probe or shift", hint)
     sys.path[:0] = [str(path.resolve()) for path in (folder / "src", folder) if path.is_dir()]
     return found
 
 
 def new_package(kind: str, name: str, folder: Path | None) -> Path:
     """Write a package with a working plugin, its test, README and CI file; returns its folder, which is new or was empty."""
-    kinds = {word: plural for plural in CHECKED for word in (plural, KINDS[plural][0])}
+    kinds = {word: plural for plural in TEMPLATED for word in (plural, KINDS[plural][0])}
     if kind not in kinds:
         raise UsageError(f"there is no template for '{kind}'", "there is one for 'objective' and one for 'task': ssl plugins new task NAME")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):

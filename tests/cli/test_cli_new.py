@@ -95,7 +95,7 @@ def test_both_kinds_are_written_alike(package, task_package):
         (("new", "reader", "x"), "no template for 'reader'"),
         (("new", "task", "qa"), "'qa' is the name of a plugin already"),
         (("new", "objective", "mlm"), "'mlm' is the name of a plugin already"),
-        (("check", "jsonl"), "no objective and no task"),
+        (("check", "jsonl"), "no objective, task, probe or shift"),
         (("check", "no-such-plugin"), "there is no plugin 'no-such-plugin'"),
         (("check", "mlm", "--data", "x.jsonl"), "takes no labelled data"),
     ],
@@ -113,15 +113,15 @@ def test_the_folder_must_be_new_or_empty(package, ssl):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "names no objective and no task"),
-        ("[project]\nname = 'x'\n", "names no objective and no task"),
+        ("", "names no objective, task, probe or shift"),
+        ("[project]\nname = 'x'\n", "names no objective, task, probe or shift"),
         ("project = 3\n", "no [project] table"),
         ("[project\n", "cannot be read"),
         ("[project]\nentry-points = 3\n", "no [project] table"),
         ("[project.entry-points.'sslcli.objectives']\nx = 'nowhere_at_all:X'\n", "No module named 'nowhere_at_all'"),
         ("[project.entry-points.'sslcli.objectives']\nx = 'json'\n", "must name a class"),
         ("[project.entry-points.'sslcli.tasks']\nx = 'sslcli.api:Objective'\n", "is no subclass of sslcli.api.Task"),
-        ("[project.entry-points]\n'sslcli.tasks' = 3\n", "names no objective and no task"),
+        ("[project.entry-points]\n'sslcli.tasks' = 3\n", "names no objective, task, probe or shift"),
         ("[project.entry-points.'sslcli.objectives']\nx = '::'\n", "cannot be loaded"),
     ],
 )

@@ -1,8 +1,9 @@
-"""`ssl plugins check`: the conformance kit over one objective or task, installed or in a folder."""
+"""`ssl plugins check`: the conformance kit over one objective, task, probe or shift, installed or in a folder."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,7 +12,8 @@ from sslcli.cli.screen import Screen
 from sslcli.config import problems_of
 from sslcli.errors import CheckError, ConfigError, UsageError
 from sslcli.labelled import Example, Task
-from sslcli.testing import check_objective, check_task
+from sslcli.subjects import Probe, Shift
+from sslcli.testing import Finding, check_objective, check_probe, check_shift, check_task
 from sslcli.workflows.plugins import checked_of
 
 MOST_EXAMPLES = 64  # of a file: the kit is for seconds
@@ -20,9 +22,9 @@ MOST_EXAMPLES = 64  # of a file: the kit is for seconds
 def check_plugin(command: Command, given: Given, screen: Screen) -> int:
     plugins, data = checked_of(given["name"]), given.get("data")
     if data is not None and not any(issubclass(cls, Task) for _, cls in plugins):
-        raise UsageError(f"'{given['name']}' is no task, and takes no labelled data", "leave --data out: an objective has its own")
+        raise UsageError(f"'{given['name']}' is no task, and takes no labelled data", "leave --data out: others have their own")
     for found, cls in plugins:
-        findings = check_task(cls, _examples(cls, data)) if issubclass(cls, Task) else check_objective(cls)
+        findings = _findings(cls, data)
         failed = [finding for finding in findings if not finding.passed]
         if screen.json:
             screen.document({"name": found.name, "passed": not failed, "findings": [asdict(finding) for finding in findings]})
@@ -35,6 +37,12 @@ def check_plugin(command: Command, given: Given, screen: Screen) -> int:
             )
         screen.say(f"'{found.name}' passes all {len(findings)} checks")
     return 0
+
+
+def _findings(cls: type[Any], reference: str | None) -> Sequence[Finding]:
+    if issubclass(cls, Task):
+        return check_task(cls, _examples(cls, reference))
+    return check_probe(cls) if issubclass(cls, Probe) else check_shift(cls) if issubclass(cls, Shift) else check_objective(cls)
 
 
 def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | None:

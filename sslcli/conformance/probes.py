@@ -1,0 +1,150 @@
+"""What every probe and every shift must hold to, each as one check on a tiny model.
+
+A check is a function of a ProbeBench or a ShiftBench; it raises CheckError where something does not hold.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sslcli.config import Config
+from sslcli.conformance import learnables
+from sslcli.conformance.learnables import demand, refuse_taken_flags
+from sslcli.conformance.subjects import state_of, tiny_subject
+from sslcli.conformance.tiny import SUBJECTS
+from sslcli.conformance.trees import equal, global_generators
+from sslcli.core.settings import Architecture
+from sslcli.data.draws import Draws
+from sslcli.errors import CheckError, SslError
+from sslcli.reports import Report
+from sslcli.subjects import Probe, Shift, Subject
+
+COMMAND_FLAGS = frozenset(
+    {"--model", "--data", "--seed", "--out", "--device", "--precision", "--compile", "--deterministic", "--json", "--quiet", "--verbose"}
+    | {"--debug", "--no-color", "--help"}
+)
+ROWS, WIDTH = 24, 8
+
+
+@dataclass(frozen=True)
+class ProbeBench:
+    cls: type[Probe]
+    options: Config
+    architecture: Architecture
+
+    @classmethod
+    def of(cls, probe: type[Probe], options: Config | None, architecture: Architecture) -> "ProbeBench":
+        """What a bare word would fill is a word of the tiny world where nothing is given."""
+        typed = {probe.typed: SUBJECTS[0]} if probe.typed in probe.Options.model_fields else {}
+        return cls(probe, probe.Options(**typed) if options is None else options, architecture)
+
+    def report(self, subject: Subject | None = None) -> Report:
+        return self.cls(self.options).run(subject or tiny_subject(self.architecture), Draws(0, 0, "probe"))
+
+
+@dataclass(frozen=True)
+class ShiftBench:
+    cls: type[Shift]
+    options: Config
+
+    def moved(self, alpha: float, parts: int = 1) -> tuple[Tensor, Tensor]:
+        """Rows, and where they are moved to, by an estimate whose data came in so many parts."""
+        source, target = (torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        move = self.cls(self.options).estimate(iter(source.chunk(parts)), iter(target.chunk(parts)))
+        return source, move(source, alpha)
+
+
+def probe_declarations(bench: ProbeBench) -> None:
+    """summary, needs and typed are what the contract says."""
+    cls = bench.cls
+    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    known = not cls.typed or cls.typed in cls.Options.model_fields
+    demand(known, f"typed is '{cls.typed}', which is no option", "name the option that a bare word on the line fills")
+
+
+def shift_declarations(bench: ShiftBench) -> None:
+    """summary and paired are what the contract says."""
+    demand(bool(getattr(bench.cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(isinstance(bench.cls.paired, bool), f"paired is {bench.cls.paired!r}", "say whether translations are needed")
+
+
+def option_flags(bench: ProbeBench | ShiftBench) -> None:
+    """Every option is described, and none takes a flag of the command."""
+    refuse_taken_flags(bench.cls.Options, COMMAND_FLAGS)
+
+
+def answers(bench: ProbeBench) -> None:
+    """A report says something, every score over how many, and is plain data that JSON can hold."""
+    report = bench.report()
+    shown = (report.scores, report.tables, report.plots, report.matrices, report.scatters, report.passages)
+    demand(any(shown), "the report is empty", "give figures: scores, tables, plots, matrices, scatters")
+    silent = [score.name for score in report.scores if not score.count]
+    demand(not silent, f"score '{(silent or [''])[0]}' does not say over how many it is", "give Score(..., count=n)")
+    try:
+        json.dumps(asdict(report))
+    except TypeError as error:
+        raise CheckError(f"the report is not plain data: {error}", "give texts, numbers and lists, no arrays or tensors") from error
+
+
+def repeatable(bench: ProbeBench) -> None:
+    """The same question has the same answer, and global random state is left alone."""
+    generators = global_generators()
+    demand(equal(bench.report(), bench.report()), "the second report is another one", "draw from `draws` alone")
+    demand(equal(generators, global_generators()), "global random state is changed", "draw from `draws` alone")
+
+
+def frozen(bench: ProbeBench) -> None:
+    """Nothing of the model is changed."""
+    subject = tiny_subject(bench.architecture)
+    before = state_of(subject)
+    bench.report(subject)
+    demand(equal(before, state_of(subject)), "the model's weights are changed", "a probe only reads")
+    demand(not subject.backbone.training, "the model is left in training mode", "leave its mode alone")
+
+
+def without_material(bench: ProbeBench) -> None:
+    """Where the data knows nothing of itself, or the model has no head, it answers all the same or says in words what is missing."""
+    for subject in (tiny_subject(bench.architecture, known=False), replace(tiny_subject(bench.architecture), learnable=None)):
+        try:
+            bench.report(subject)
+        except SslError as error:
+            demand(bool(error.hint), f"'{error.message}' has no hint", "say what to give instead")
+
+
+def unmoved(bench: ShiftBench) -> None:
+    """At alpha 0 nothing is changed, to the bit; at 1 something is."""
+    rows, moved = bench.moved(0.0)
+    demand(torch.equal(rows, moved), "alpha 0 changes the rows", "multiply the whole way by alpha")
+    rows, moved = bench.moved(1.0)
+    demand(moved.shape == rows.shape and moved.dtype == rows.dtype, "the moved rows are of another shape or kind")
+    demand(not torch.equal(rows, moved), "alpha 1 changes nothing")
+
+
+def in_parts(bench: ShiftBench) -> None:
+    """The estimate does not depend on how many rows came at once."""
+    one, several = (bench.moved(1.0, parts)[1] for parts in (1, 5))
+    demand(torch.allclose(one, several, atol=1e-4), "the estimate depends on how many rows come at once", "add up over all parts")
+
+
+PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
+    "declarations": probe_declarations,
+    "imports": learnables.imports,
+    "options round-trip": learnables.options,
+    "options as flags": option_flags,
+    "answers": answers,
+    "repeatable": repeatable,
+    "the model stays as it is": frozen,
+    "without material": without_material,
+}
+SHIFT_CHECKS: Mapping[str, Callable[[ShiftBench], None]] = {
+    "declarations": shift_declarations,
+    "imports": learnables.imports,
+    "options round-trip": learnables.options,
+    "options as flags": option_flags,
+    "alpha": unmoved,
+    "in parts": in_parts,
+}

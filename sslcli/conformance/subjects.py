@@ -1,0 +1,126 @@
+"""A tiny model to look into, and tiny material to look at it with: two languages of the same grammar whose words are known.
+
+The second language says "dog" for "cat" and so on, so that both have their words in the tiny vocabulary.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from sslcli.config import Config
+from sslcli.conformance.records import TAGS, tiny_sentences
+from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_frame
+from sslcli.contracts import Frame, Learnable, Loss, Views
+from sslcli.core.heads import LanguageModelHead
+from sslcli.core.initialize import initialize
+from sslcli.core.settings import Architecture
+from sslcli.core.transformer import Transformer
+from sslcli.data.batches import Batch
+from sslcli.data.documents import Document, Where
+from sslcli.data.draws import Draws
+from sslcli.data.records import Record
+from sslcli.errors import UsageError
+from sslcli.labelled import Annotated
+from sslcli.subjects import Subject
+
+LANGUAGES = ("aa", "bb")
+WORDS: Mapping[str, str] = {
+    word: group[(place + 1) % len(group)] for group in (SUBJECTS, VERBS, PLACES) for place, word in enumerate(group)
+}
+SENSES = {VERBS[0]: "seen", VERBS[1]: "liked"}  # of whoever sees, and of whoever likes
+STEPS = (0, 1, 2, 4)
+
+
+def translated(text: str) -> str:
+    """In the second language."""
+    return " ".join(WORDS.get(word, word) for word in text.split())
+
+
+@dataclass(frozen=True)
+class TinyMaterial:
+    """`known`: whether the source knows anything of itself; a probe is tried without that too."""
+
+    known: bool = True
+
+    def documents(self) -> Iterator[Document]:
+        for number, text in enumerate(tiny_sentences(), start=1):
+            for language, said in zip(LANGUAGES, (text, translated(text)), strict=True):
+                yield Document(Where("generated", number), text=said, language=language)
+
+    def records(self, kind: str) -> Iterator[Record]:
+        if not self.known or kind not in _RECORDS:
+            raise UsageError(f"there is no {kind} for this model", "give a file")
+        return (Record(Where("generated", number), values) for number, values in enumerate(_RECORDS[kind](), start=1))
+
+    def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        if not self.known:
+            raise UsageError(f"there are no labels of {task}", "give a file")
+        found = [
+            _words(text) if task in ("pos", "tag") else Annotated(text, [(0, len(text))], [text.split()[2]]) for text in tiny_sentences()
+        ]
+        return found[::2], found[1::2]
+
+
+class _Head(Learnable[Views]):
+    """A language-model head and no training."""
+
+    summary = "a head"
+
+    def __init__(self, options: Config, frame: Frame) -> None:
+        super().__init__(options, frame)
+        self.head = LanguageModelHead(frame.architecture)
+
+    def views(self, batch: Batch, draws: Draws) -> Views:
+        raise NotImplementedError
+
+    def forward(self, backbone: Transformer, views: Views) -> Loss:
+        raise NotImplementedError
+
+
+def tiny_subject(architecture: Architecture = "encoder", *, known: bool = True) -> Subject:
+    """Random weights; at every stage others."""
+    frame = tiny_frame(architecture)
+
+    def at(step: int) -> Subject:
+        with torch.random.fork_rng(devices=[]):  # modules are born with weights of the global generator
+            parts = Transformer(frame.architecture), _Head(Config(), frame)
+        for part in parts:
+            initialize(part, torch.Generator().manual_seed(step))
+            part.eval().requires_grad_(False)
+        return Subject(f"tiny, step {step}", step, parts[0], frame.tokenizer, parts[1], TinyMaterial(known))
+
+    return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))
+
+
+def state_of(subject: Subject) -> dict[str, Any]:
+    """All weights, for comparison."""
+    modules: list[nn.Module] = [subject.backbone, *([subject.learnable] if subject.learnable is not None else [])]
+    return {f"{number}.{name}": value.clone() for number, module in enumerate(modules) for name, value in module.state_dict().items()}
+
+
+def _words(text: str) -> Annotated:
+    words, starts = text.split(), [0]
+    for word in words[:-1]:
+        starts.append(starts[-1] + len(word) + 1)
+    return Annotated(text, [(start, start + len(word)) for start, word in zip(starts, words, strict=True)], TAGS, LANGUAGES[0])
+
+
+def _senses() -> Iterator[Mapping[str, Any]]:
+    for text in tiny_sentences():
+        _, subject, verb, *_ = text.split()
+        if verb in SENSES:
+            yield {"text": text, "word": subject, "start": text.index(subject), "sense": SENSES[verb], "language": LANGUAGES[0]}
+
+
+def _dictionary() -> Iterator[Mapping[str, Any]]:
+    return ({LANGUAGES[0]: first, LANGUAGES[1]: second, "type": "word"} for first, second in WORDS.items())
+
+
+def _parallel() -> Iterator[Mapping[str, Any]]:
+    return ({LANGUAGES[0]: text, LANGUAGES[1]: translated(text)} for text in tiny_sentences())
+
+
+_RECORDS = {"senses": _senses, "dictionary": _dictionary, "parallel": _parallel}

@@ -1,0 +1,69 @@
+"""Probes and shifts with one defect each, and a probe without."""
+
+import numpy as np
+
+from sslcli.api import Config, Probe, Report, Score, Shift, setting
+
+
+class Sound(Probe):
+    summary = "how many weights the model has"
+
+    def run(self, subject, draws):
+        return Report(scores=[Score("weights", float(sum(each.numel() for each in subject.backbone.parameters())), count=1)])
+
+
+class Silent(Sound):
+    def run(self, subject, draws):
+        return Report()
+
+
+class WithoutCount(Sound):
+    def run(self, subject, draws):
+        return Report(scores=[Score("weights", 1.0)])
+
+
+class Arrays(Sound):
+    def run(self, subject, draws):
+        return Report(scores=[Score("weights", np.zeros(2), count=1)])
+
+
+class Random(Sound):
+    def run(self, subject, draws):
+        return Report(scores=[Score("weights", float(np.random.default_rng().random()), count=1)])
+
+
+class Learning(Sound):
+    def run(self, subject, draws):
+        subject.backbone.embedding.add_(1.0)
+        return super().run(subject, draws)
+
+
+class Strayed(Sound):
+    typed = "word"
+
+
+class TakesFlag(Sound):
+    class Options(Config):
+        model: str = setting("x", "a name of the command's")
+
+
+class Nothing(Shift):
+    summary = "goes nowhere"
+
+    def estimate(self, source, target):
+        return lambda rows, alpha: rows
+
+
+class FirstPartOnly(Shift):
+    summary = "believes what comes first"
+
+    def estimate(self, source, target):
+        way = next(target).mean(dim=0) - next(source).mean(dim=0)
+        return lambda rows, alpha: rows + alpha * way
+
+
+class Always(Shift):
+    summary = "moves by a fixed way"
+
+    def estimate(self, source, target):
+        return lambda rows, alpha: rows + 1
