@@ -4,12 +4,16 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 # Control characters, line and paragraph ends, and halves of characters, none of which a terminal shows as itself.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 # What turns the direction of all text behind it.
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+SERIES = 5  # so many matrices of the same rows and columns are one picture
+LONGEST_COLUMN = 11  # characters of a label
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,37 @@ class Report:
     scatters: Sequence[Scatter] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
+
+
+def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Where each stretch of like names starts and stops, and the name."""
+    found, start = [], 0
+    for name, alike in groupby(names):
+        stop = start + len(list(alike))
+        found.append((start, stop, name))
+        start = stop
+    return found
+
+
+def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
+    """Those that follow one another with the same rows and columns stand together, where they are too many to be looked at alone."""
+    found: list[list[Matrix]] = []
+    for _, group in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns))):
+        alike = list(group)
+        found += [alike] if len(alike) >= SERIES else [[matrix] for matrix in alike]
+    return found
+
+
+def has_rows_as_columns(matrix: Matrix) -> bool:
+    """Whether both have the same labels, too long for columns, which are then numbered like the rows."""
+    return list(matrix.rows) == list(matrix.columns) and max(map(len, matrix.rows), default=0) > LONGEST_COLUMN
+
+
+def in_cell(value: float) -> str:
+    """A number of a matrix, in few letters."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def finite(value: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from rich.live import Live
 from rich.text import Text
 
-from sslcli.cli.screen import Screen, number, sparkline
+from sslcli.cli.drawing import number, sparkline
+from sslcli.cli.screen import Screen
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Observer, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.reports import printable, printable_lines
 from sslcli.workflows.planning import duration

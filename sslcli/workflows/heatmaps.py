@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from sslcli.reports import Matrix
+from sslcli.reports import Matrix, has_rows_as_columns, in_cell, stretches
 from sslcli.workflows.labels import LONGEST_LABEL, LONGEST_TICK, LONGEST_TITLE, Written, entitle, say_empty
 
 COLORS = "viridis"
@@ -62,7 +61,7 @@ def maps_across(titles: Sequence[str]) -> int:
 def _names(matrix: Matrix, written: Written) -> tuple[list[str], list[str]]:
     """Labels of rows and columns; where both are the same long texts, the columns have the numbers of the rows."""
     rows = [written(label, LONGEST_LABEL, number) for number, label in enumerate(matrix.rows, 1)]
-    if list(matrix.rows) == list(matrix.columns) and _longest(rows) > LONGEST_TICK // 2:
+    if has_rows_as_columns(matrix):
         return [f"{name}  {number}" for number, name in enumerate(rows, 1)], [str(number) for number in range(1, len(rows) + 1)]
     return rows, [written(label, LONGEST_TICK, number) for number, label in enumerate(matrix.columns, 1)]
 
@@ -111,32 +110,16 @@ def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> 
     for row, line in enumerate(values):
         for column, value in enumerate(line):
             is_bright = not math.isfinite(value) or image.norm(value) > 0.6
-            axes.text(column, row, _cell(value), ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
-
-
-def _cell(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
+            axes.text(column, row, in_cell(value), ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
 
 
 def _part_groups(axes: Axes, matrix: Matrix, written: Written) -> None:
     """White lines between groups; names of the rows' groups on the right, of the columns' above."""
     beside = {"transform": axes.get_yaxis_transform(), "rotation": 90, "va": "center", "fontsize": 8}
-    for start, stop, name in groups_of(matrix.row_groups):
+    for start, stop, name in stretches(matrix.row_groups):
         axes.axhline(start - 0.5, color="white", linewidth=3 if start else 0)
         axes.text(1.01, (start + stop - 1) / 2, written(name, LONGEST_TICK, 0), **beside)
     above = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": 8}
-    for start, stop, name in groups_of(matrix.column_groups):
+    for start, stop, name in stretches(matrix.column_groups):
         axes.axvline(start - 0.5, color="white", linewidth=3 if start else 0)
         axes.text((start + stop - 1) / 2, 1.01, written(name, LONGEST_TICK, 0), **above)
-
-
-def groups_of(names: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Where each stretch of like names starts and stops, and the name."""
-    stretches, start = [], 0
-    for name, alike in groupby(names):
-        stop = start + len(list(alike))
-        stretches.append((start, stop, name))
-        start = stop
-    return stretches

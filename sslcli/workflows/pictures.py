@@ -8,20 +8,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
-from sslcli.reports import Matrix, Plot, Report, Scatter, Score, finite
+from sslcli.reports import Matrix, Plot, Report, Scatter, Score, finite, series
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
 from sslcli.workflows.fonts import HOW_TO_GET_ONE
 
 REPORT = "report.json"
 LONGEST_NAME = 60  # characters, of which some have three bytes
-SERIES = 5  # so many matrices of the same rows and columns are one picture
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ def _sheets(report: Report) -> Iterator[Sheet]:
     if report.curves:
         yield _plot(Plot("curves", "x", "y", report.curves))
     yield from map(_plot, report.plots)
-    for alike in _series(report.matrices):
-        if len(alike) < SERIES:
-            yield from (Sheet(matrix.title, ("", *matrix.columns), _rows(matrix), matrix) for matrix in alike)
+    for alike in series(report.matrices):
+        if len(alike) == 1:
+            yield Sheet(alike[0].title, ("", *alike[0].columns), _rows(alike[0]), alike[0])
         else:
             rows = [(matrix.title, *row) for matrix in alike for row in _rows(matrix)]
             yield Sheet(f"{alike[0].title} to {alike[-1].title}", ("matrix", "", *alike[0].columns), rows, alike)
@@ -145,8 +143,3 @@ def _points(scatter: Scatter) -> list[tuple[Any, ...]]:
         linked[other].append(one + 1)
     points = zip(scatter.labels, scatter.groups, scatter.xs, scatter.ys, strict=True)
     return [(*point, " ".join(map(str, linked[number]))) for number, point in enumerate(points)]
-
-
-def _series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
-    """Those that follow one another with the same rows and columns."""
-    return [list(alike) for _, alike in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns)))]

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
+from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
-from sslcli.cli.screen import BLOCKS, Screen, number, sparkline
+from sslcli.cli.screen import Screen
 from sslcli.engine.events import Evaluated, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 

@@ -10,10 +10,10 @@ import pytest
 
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
-from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table
+from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table, stretches
 from sslcli.workflows import fonts, pictures
 from sslcli.workflows.drawing import drawn
-from sslcli.workflows.heatmaps import groups_of, maps_across
+from sslcli.workflows.heatmaps import maps_across
 from sslcli.workflows.pictures import file_name, font_notes, save_report
 
 SENTENCES = ["It cost $5 and _not_ $6 or an apple", "Apple sells phones", "苹果发布了新手机", "a\x1bb\nc <&>"]
@@ -167,8 +167,8 @@ def test_maps_of_a_layer_stand_in_one_line():
 
 
 def test_stretches_of_like_names():
-    assert groups_of(["a", "a", "b", "a"]) == [(0, 2, "a"), (2, 3, "b"), (3, 4, "a")]
-    assert groups_of([]) == []
+    assert stretches(["a", "a", "b", "a"]) == [(0, 2, "a"), (2, 3, "b"), (3, 4, "a")]
+    assert stretches([]) == []
 
 
 def test_a_family_of_the_region_is_chosen_first(monkeypatch):
