@@ -47,14 +47,8 @@ def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
 
     SVG keeps text as text, which whoever shows it has a font for. PNG has numbers or codes for what no font here has.
     """
-    styles = {
-        "font.family": families(),
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ssl",
-        "axes.unicode_minus": False,
-    }
+    sizes = dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8)
+    styles = {"font.family": families(), "svg.fonttype": "none", "svg.hashsalt": "ssl", "axes.unicode_minus": False, **sizes}
     written = as_it_is if form == "svg" else with_letters_at_hand
     stored = io.BytesIO()
     with matplotlib.rc_context(styles), warnings.catch_warnings():

@@ -61,9 +61,10 @@ def test_what_does_not_fit_is_counted():
     assert len(lines) == 34
 
 
-@pytest.mark.parametrize(
-    "chart", [drawn_matrix(Matrix("m", [], [], [])), drawn_plot(Plot("m", "x", "y", [])), drawn_scatter(Scatter("m", [], [], [], []))]
-)
+EMPTY = [drawn_matrix(Matrix("m", [], [], [])), drawn_plot(Plot("m", "x", "y", [])), drawn_scatter(Scatter("m", [], [], [], []))]
+
+
+@pytest.mark.parametrize("chart", EMPTY)
 def test_nothing_is_said_in_words(chart):
     assert lines_of(chart)[:2] == ["m", "nothing to show"]
 
@@ -76,10 +77,8 @@ def test_many_maps_are_one_line():
 
 
 def test_curves_over_layers_are_numbers():
-    plot = Plot(
-        "by layer", "layer", "gap", [Curve("名词", range(13), [n / 20 for n in range(13)]), Curve("x" * 40, range(13), [math.nan] * 13)]
-    )
-    title, head, first, second, _ = lines_of(drawn_plot(plot))
+    curves = [Curve("名词", range(13), [n / 20 for n in range(13)]), Curve("x" * 40, range(13), [math.nan] * 13)]
+    _, head, first, second, _ = lines_of(drawn_plot(Plot("by layer", "layer", "gap", curves)))
     assert head.split() == ["layer", *map(str, range(13))]
     assert first.split() == ["名词", *(f"{n / 20:.2f}" for n in range(13))]
     assert second.split()[1:] == ["–"] * 13
@@ -87,10 +86,8 @@ def test_curves_over_layers_are_numbers():
 
 def test_curves_over_steps_are_shapes_on_one_scale():
     steps = [2**power for power in range(20)]
-    plot = Plot(
-        "p", "step", "y", [Curve("low", steps, [0.0] * 19 + [0.5]), Curve("high", steps, [1.0] * 20), Curve("none", steps, [math.nan] * 20)]
-    )
-    _, low, high, none, _ = lines_of(drawn_plot(plot))
+    curves = [Curve("low", steps, [0.0] * 19 + [0.5]), Curve("high", steps, [1.0] * 20), Curve("none", steps, [math.nan] * 20)]
+    _, low, high, none, _ = lines_of(drawn_plot(Plot("p", "step", "y", curves)))
     assert low == "low   ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▅  0.00 to 0.50, highest 0.50 at step 524,288"
     assert high == f"high  {'█' * 20}  1.00 to 1.00, highest 1.00 at step 524,288"
     assert none == "none  (empty)"

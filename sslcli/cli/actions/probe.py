@@ -1,5 +1,7 @@
 """`ssl probe`: the line's words become options, the report a screen."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import dotted_layer
 from sslcli.subjects import Probe
+from sslcli.workflows.pictures import REPORT
 from sslcli.workflows.probing import probe
 from sslcli.workflows.runs import LATEST
 
@@ -38,10 +41,17 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
     else:
         screen.report(found.report)
-        screen.say(f"saved  {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
-        for remark in found.remarks:
-            screen.say(remark)
+        say_saved(found.files, found.remarks, screen)
     return 0
+
+
+def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> None:
+    """Where a report lies, how much of it there is, and what is to be said of it."""
+    suffixes = Counter(path.suffix for path in files)
+    parts = [REPORT, *(f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}" for suffix in (".png", ".svg", ".csv") if suffixes[suffix])]
+    screen.say(f"saved  {files[0].parent}: {', '.join(parts)}")
+    for remark in remarks:
+        screen.say(remark)
 
 
 def hardware_of(given: Given) -> HardwareSettings:
