@@ -66,6 +66,7 @@ from sslcli.scoring.answers import (
 from sslcli.scoring.classes import binary_scores, class_scores, class_tables
 from sslcli.scoring.correlations import correlation_notes, correlation_scores, pearson, spearman
 from sslcli.scoring.figures import mean_score, statistic_score, sums_score
+from sslcli.scoring.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.scoring.multilabel import multilabel_scores
 from sslcli.scoring.retrieval import Ranks, Retrieval, centred, retrieve
@@ -111,6 +112,7 @@ __all__ = [
     "Key",
     "LanguageModelHead",
     "Learnable",
+    "LinearProbe",
     "Located",
     "Loss",
     "Material",
@@ -175,6 +177,7 @@ __all__ = [
     "class_name",
     "class_scores",
     "class_tables",
+    "control_labels",
     "correlation_notes",
     "correlation_scores",
     "cosines",
@@ -187,7 +190,9 @@ __all__ = [
     "join_pair",
     "layer_pattern",
     "linear_cross_entropy",
+    "linear_probe",
     "locate_words",
+    "majority",
     "mean_row",
     "mean_score",
     "mlqa_exact",
