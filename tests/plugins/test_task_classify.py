@@ -102,3 +102,15 @@ def test_real_reviews_are_read(real_data):
     examples = list(Classify.read(Classify.Options(), str(real_data / "sentiment" / "zh-dev.jsonl.gz")))
     assert len(examples) == 3_000
     assert set(balance_of(Classify, Classify.Options(), examples)) == {"ambivalent", "negative", "neutral", "positive"}
+
+
+def test_a_label_is_that_of_the_whole_text():
+    annotated = Classify.annotated(Classify.Options(), Classify.parse(Classify.Options(), record(text="very good", label="yes")))
+    assert (annotated.text, list(annotated.spans), list(annotated.labels)) == ("very good", [(0, 9)], ["yes"])
+
+
+@pytest.mark.parametrize(("answer", "what"), [(0.5, "a number"), (["a", "b"], "several labels")])
+def test_answers_that_are_no_class_are_no_labels_of_texts(answer, what):
+    example = Classify.parse(Classify.Options(), record(text="very good", label=answer))
+    with pytest.raises(DataError, match=f"the answer is {what}, and no class"):
+        Classify.annotated(Classify.Options(), example)

@@ -343,6 +343,23 @@ def test_the_report_counts_confusions_and_shows_the_worst_sentence():
     assert all(row[2:] == [1, 1.0] for row in confused.rows)
 
 
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_words_are_annotated_where_they_stand_in_what_is_encoded(kind):
+    tokenizer = trained(kind)
+    for sentence in SENTENCES:
+        words = sentence.split()
+        annotated = Tag.annotated(Tag.Options(), tagged(words, [f"tag {number}" for number in range(len(words))]))
+        assert [annotated.text[start:stop] for start, stop in annotated.spans] == words
+        assert list(annotated.labels) == [f"tag {number}" for number in range(len(words))]
+        ((ids, word_of),) = pieces_of([words], tokenizer)
+        (whole, places) = tokenizer.encode_with_places([annotated.text])[0]
+        if ids.tolist() == whole.tolist():  # no piece goes on over a word's end
+            own = [
+                {int(place) for place in np.flatnonzero((places[:, 0] < stop) & (places[:, 1] > start))} for start, stop in annotated.spans
+            ]
+            assert own == [set(np.flatnonzero(word_of == number).tolist()) for number in range(len(words))]
+
+
 def test_an_answer_is_shown_on_one_line():
     (note,) = Tag.shown(EXAMPLES[0], Tag.baselines(Tag.Options(), [], EXAMPLES, EXAMPLES)["by word"][0]).notes
     assert note.startswith("the/T0 cat/T0 sees/T1")

@@ -1,6 +1,6 @@
 """A class, several labels or a number for every text: sentiment, topics, ratings."""
 
-from sslcli.api import Config, Example, Record, SequenceTask, setting
+from sslcli.api import Annotated, Config, DataError, Example, Record, SequenceTask, setting
 
 TEXTS = ("text", "sentence", "review", "content")
 ANSWERS = ("label", "labels", "sentiment", "score", "stars")
@@ -21,3 +21,12 @@ class Classify(SequenceTask):
     def parse(cls, options: Config, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else TEXTS
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)
+
+    @classmethod
+    def annotated(cls, options: Config, example: Example) -> Annotated:
+        """One label for the whole text. Raises DataError where the answer is no class."""
+        (text,) = example.data
+        if not isinstance(example.gold, str):
+            problem = "a number" if isinstance(example.gold, float) else "several labels"
+            raise DataError(f"{example.where}: the answer is {problem}, and no class", "give texts with one class each")
+        return Annotated(text, [(0, len(text))], [example.gold])

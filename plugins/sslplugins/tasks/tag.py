@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from sslcli.api import (
+    Annotated,
     Batch,
     Draws,
     Encoded,
@@ -44,7 +45,7 @@ from sslcli.api import (
     suffix_of,
 )
 from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
-from sslplugins.tagging.pieces import NO_WORD, cut_at_words, pieces_of
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, joined, pieces_of
 from sslplugins.tagging.report import accuracy_score, report_of
 
 NO_TAG = -1
@@ -221,6 +222,13 @@ class Tag(ReadoutTask[TagViews]):
     @classmethod
     def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         return [example.gold or () for example in examples]
+
+    @classmethod
+    def annotated(cls, options: Options, example: Example) -> Annotated:
+        """Of every word where it stands in the running text that `encode` cuts into pieces."""
+        text, starts = joined(example.data.words)
+        spans = [(start, start + len(word)) for start, word in zip(starts.tolist(), example.data.words, strict=True)]
+        return Annotated(text, spans, example.gold)
 
     @classmethod
     def key(cls, example: Example) -> str:
