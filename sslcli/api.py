@@ -75,7 +75,19 @@ from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
 from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject, mean_row
-from sslcli.vectors import Located, Pool, Use, balanced, locate_words, sense_uses, sentence_vectors, static_vectors, word_vectors
+from sslcli.vectors import (
+    Located,
+    Pool,
+    Use,
+    balanced,
+    locate_words,
+    sense_uses,
+    sentence_vectors,
+    static_vectors,
+    usable,
+    usable_texts,
+    word_vectors,
+)
 
 __all__ = [
     "ARRANGEMENTS",
@@ -233,6 +245,8 @@ __all__ = [
     "string_exact",
     "suffix_of",
     "sums_score",
+    "usable",
+    "usable_texts",
     "word_vectors",
     "write_fields",
 ]

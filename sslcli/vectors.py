@@ -54,12 +54,25 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
     before = _before(tokenizer)
     places = []
     for use in uses:
-        places_T2 = encoded[number_of[use.text]][1]
-        own = np.flatnonzero((places_T2[:, 0] < use.stop) & (places_T2[:, 1] > use.start)) + before
+        own = _pieces(use, encoded[number_of[use.text]][1])
         if not len(own):
             raise DataError(f"'{use.word}' in '{use.text}' is no token of this model", "its tokenizer drops the word; choose another")
-        places.append(own)
+        places.append(own + before)
     return Located([enclose(tokens_T, tokenizer) for tokens_T, _ in encoded], [number_of[use.text] for use in uses], places)
+
+
+def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
+    """Those that have a piece, in texts for which the model has positions: what can be looked at without an error."""
+    texts = list(dict.fromkeys(use.text for use in uses))
+    places_of = {text: places for text, (_, places) in zip(texts, subject.tokenizer.encode_with_places(texts), strict=True)}
+    most = _most_tokens(subject)
+    return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
+
+
+def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
+    """Of each text whether it has a token, and not more than the model has positions for."""
+    most = _most_tokens(subject)
+    return [0 < len(tokens_T) <= most for tokens_T in subject.tokenizer.encode_batch(list(texts))]
 
 
 def sense_uses(material: Material, per_sense: int, draws: Draws, word: str = "") -> list[Use]:
@@ -112,6 +125,16 @@ def static_vectors(subject: Subject, uses: Sequence[Use], pool: Pool = "mean") -
     own = [found.tokens(number) for number in range(len(uses))]
     rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]
     return np.stack(rows)
+
+
+def _pieces(use: Use, places_T2: np.ndarray) -> np.ndarray:
+    """The tokens of a text, by number, that a word has a character in."""
+    return np.flatnonzero((places_T2[:, 0] < use.stop) & (places_T2[:, 1] > use.start))
+
+
+def _most_tokens(subject: Subject) -> int:
+    """Of a text, beside the special ones."""
+    return subject.backbone.settings.longest_tokens - len(enclose(np.zeros(0, dtype=np.int64), subject.tokenizer))
 
 
 def _before(tokenizer: Tokenizer) -> int:

@@ -6,9 +6,13 @@ Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+
+Item = TypeVar("Item")
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -56,6 +60,11 @@ class Draws:
     def uniform(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
         """float64 [N] in [0, 1), one for every (sample, position)."""
         return unit(self.bits(purpose, samples_N, positions_N))
+
+    def some(self, purpose: str, items: Sequence[Item], count: int) -> list[Item]:
+        """At most `count` of the items, each as likely as any other, in their order."""
+        places = np.argsort(self.bits(purpose, np.arange(len(items))), kind="stable")[:count]
+        return [items[place] for place in np.sort(places).tolist()]
 
 
 @dataclass(frozen=True, slots=True)

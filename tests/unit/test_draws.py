@@ -61,3 +61,12 @@ def test_sample_draws():
     assert set(values) == {0, 1, 2, 3}
     assert draws.generator("cut").integers(1000) == Draws(1, 0, "nsp").sample(9).generator("cut").integers(1000)
     assert draws.generator("cut").random() != draws.generator("other").random()
+
+
+def test_some_are_drawn_in_their_order_each_as_likely_as_any_other():
+    drawn = [Draws(seed, 0).some("x", range(10), 3) for seed in range(3000)]
+    assert all(len(items) == 3 and items == sorted(set(items)) for items in drawn)
+    counts = np.bincount(np.concatenate(drawn), minlength=10)
+    assert ((counts - 900) ** 2 / 900).sum() < 28  # 9 degrees of freedom
+    assert Draws(1, 0).some("x", "abc", 5) == ["a", "b", "c"]
+    assert Draws(1, 0).some("x", range(100), 50) != Draws(1, 0).some("y", range(100), 50)

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from sslcli.api import DataError, Inputs, Packing, UsageError, Use, sentence_vectors, static_vectors, word_vectors
+from sslcli.api import (
+    DataError,
+    Inputs,
+    Packing,
+    UsageError,
+    Use,
+    sentence_vectors,
+    static_vectors,
+    usable,
+    usable_texts,
+    word_vectors,
+)
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.workflows.subjects import load_subject
@@ -75,6 +86,17 @@ def test_what_has_no_token_is_refused(subject):
         word_vectors(subject, [Use("a  b", 1, 2)], [0])
     with pytest.raises(DataError, match="no token"):
         sentence_vectors(subject, ["emma", " "], [0])
+
+
+def test_usable_is_what_can_be_looked_at(subject):
+    longest = subject.backbone.settings.longest_tokens
+    fits, too_long = ("emma " * (longest - 2)).strip(), ("emma " * (longest - 1)).strip()
+    assert usable_texts(subject, ["emma", " ", fits, too_long]) == [True, False, True, False]
+    uses = [Use(text, 0, 4) for text in ("emma", fits, too_long)]
+    assert usable(subject, [*uses, Use("a  b", 1, 2)]) == uses[:2]
+    assert word_vectors(subject, uses[:2], [0])[0].shape == (2, subject.backbone.settings.width)
+    with pytest.raises(DataError):
+        word_vectors(subject, uses[2:], [0])
 
 
 def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
