@@ -164,6 +164,14 @@ class Reader(ABC):
         return {}
 
 
+@runtime_checkable
+class HasLanguages(Protocol):
+    """A reader of several languages, of which a tag chooses: "zh=demo:world" is its Chinese part, not all of it called Chinese."""
+
+    def only(self, *languages: str) -> Reader:
+        """The same reader for these languages alone. Raises DataError for one that it has not."""
+
+
 class PieceTrainer(ABC):
     """Learns a vocabulary of pieces."""
 

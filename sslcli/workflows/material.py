@@ -42,8 +42,10 @@ class References:
 
     def records(self, kind: str) -> Iterator[Record]:
         data = DataSettings(reader_options=self._options)
-        for source in expand(self._generated, None):
-            reader = reader_of(source, data)
+        sources = expand(self._generated, None)
+        for source in sources:
+            same = dict.fromkeys(each.language for each in sources if each.reference == source.reference and each.language)
+            reader = reader_of(source, data, list(same))  # "en=demo:world zh=demo:world" is one source in two languages
             if isinstance(reader, GivesRecords):
                 return reader.records(source.reference, kind, "test")
         raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")

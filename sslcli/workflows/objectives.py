@@ -11,7 +11,7 @@ from sslcli.contracts import Objective
 from sslcli.core.settings import Architecture
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, UsageError
-from sslcli.workflows.sources import Source, reader_of
+from sslcli.workflows.sources import Source, reader_of, split_language
 
 
 def objective_classes(expression: str) -> dict[str, type[Objective]]:
@@ -48,8 +48,9 @@ def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], obj
     """Settings that the data's own reader found to work for an objective, or for a task, for the first reference with a
     scheme ("demo:world")."""
     for reference in references:
-        scheme, colon, _ = reference.partition(":")
+        language, path = split_language(reference)
+        scheme, colon, _ = path.partition(":")
         if colon and scheme in registry.names("readers"):
-            reader = reader_of(Source(reference, scheme, ""), DataSettings(reader_options=dict(reader_options)))
-            return reader.task_recipe(reference, task) if task else reader.recipe(reference, objective)
+            reader = reader_of(Source(path, scheme, language), DataSettings(reader_options=dict(reader_options)))
+            return reader.task_recipe(path, task) if task else reader.recipe(path, objective)
     return {}

@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
-from sslcli.contracts import Reader
+from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.documents import Document
 from sslcli.data.files import STANDARD_INPUT, open_bytes, suffix_of
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, RunError, did_you_mean
 from sslcli.folders import hash_file
 
-_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
+_LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
 _DOCUMENTS_LOOKED_AT = 64
 
@@ -58,19 +58,23 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
 
 
 def split_language(reference: str) -> tuple[str, str]:
-    """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said."""
-    return match.groups() if (match := _LANGUAGE.fullmatch(reference)) else ("", reference)  # type: ignore[return-value]
+    """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said, or a file has just this name ("year=1/a.txt")."""
+    match = _LANGUAGE.fullmatch(reference)
+    return ("", reference) if match is None or os.path.exists(reference) else match.groups()  # type: ignore[return-value]
 
 
 def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
-    """All documents, at most `data.limit`; a language in the reference wins over the reader's."""
+    """All documents, at most `data.limit`; a language in the reference chooses among the reader's, or else wins over them."""
     return islice((document for source in sources for document in _of(source, data)), data.limit)
 
 
-def reader_of(source: Source, data: DataSettings) -> Reader:
+def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ()) -> Reader:
+    """For the source's language, or for `languages`, where the reader can be asked for some of those it has."""
+    wanted = languages or [language for language in [source.language] if language]
     cls = registry.load("readers", source.reader)
     try:
-        return cls(cls.Options(**data.reader_options))
+        reader = cls(cls.Options(**data.reader_options))
+        return reader.only(*wanted) if wanted and isinstance(reader, HasLanguages) else reader
     except ValidationError as error:
         raise ConfigError(
             problems_of(error, cls.Options, prefix="data.reader_options"), f"ssl plugins show {source.reader} lists the options"

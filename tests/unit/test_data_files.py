@@ -12,7 +12,9 @@ from sslcli.data import files
 from sslcli.data.files import read_lines, zstd
 from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, SslError
-from sslcli.workflows.sources import documents, expand
+from sslcli.workflows.material import References
+from sslcli.workflows.objectives import recipe_for
+from sslcli.workflows.sources import documents, expand, split_language
 
 LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
 
@@ -196,3 +198,32 @@ def test_every_option_of_the_readers_is_described():
     for name in registry.names("readers"):
         for field in registry.load("readers", name).Options.model_fields.values():
             assert field.description
+
+
+def test_a_language_chooses_among_those_of_a_reader_that_has_several():
+    data = DataSettings(train=("fake=demo:world", "zh=demo:world"), reader_options={"sentences": 20})
+    read = list(documents(expand(data.train, None), data))
+    assert [d.language for d in read] == sorted(d.language for d in read)
+    assert {d.language for d in read} == {"fake", "zh"}
+    both = DataSettings(train=("demo:world",), reader_options={"sentences": 20, "language": "both"})
+    chinese = [d.text for d in documents(expand(both.train, None), both) if d.language == "zh"]
+    assert [d.text for d in read if d.language == "zh"] == chinese
+    with pytest.raises(DataError, match="no language 'fr'"):
+        list(documents(expand(["fr=demo:world"], None), data))
+
+
+def test_a_name_that_looks_like_a_language_is_a_name_where_there_is_such_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "year=2024").mkdir()
+    (tmp_path / "year=2024" / "a.txt").write_text("one")
+    assert split_language("year=2024/a.txt") == ("", "year=2024/a.txt")
+    assert split_language("year=2025/a.txt") == ("year", "2025/a.txt")
+
+
+def test_the_recipe_is_that_of_the_source_whatever_its_language():
+    assert recipe_for(["zh=demo:world"], {}, "mlm") == recipe_for(["demo:world"], {}, "mlm") != {}
+
+
+def test_material_of_a_source_in_two_languages_is_in_both():
+    found = References(("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20})
+    assert set(next(found.records("dictionary")).values) == {"en", "fake", "type"}

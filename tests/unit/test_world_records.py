@@ -52,5 +52,6 @@ def test_it_says_what_it_has_not():
     with pytest.raises(DataError, match="has no sequences") as caught:
         records("sequences")
     assert "questions" in caught.value.hint
+    assert "parallel" in caught.value.hint
     with pytest.raises(DataError, match="demo:moon"):
         list(DemoReader(DemoReader.Options()).records("demo:moon", "texts", "train"))

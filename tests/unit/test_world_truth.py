@@ -8,9 +8,9 @@ from sslplugins.world.chance import Chance
 from sslplugins.world.events import Event
 from sslplugins.world.exercises import inferences, questions, reviews
 from sslplugins.world.generated import World
-from sslplugins.world.lexicon import LANGUAGES
 from sslplugins.world.truth import bare, dictionary, is_true, plain_clause, senses, statements, tagged, true_fillers, with_other_main
 
+LANGUAGES = ("en", "zh")
 SENTENCES = 1_500
 
 

@@ -2,20 +2,23 @@
 
 Paragraphs tell about people, fruits, animals, companies and seasons. What is said follows from facts that hold all
 through the corpus (a person's city, a city's country, a profession's tools), so that the other words of a sentence say
-more about a word than its neighbours do. The two languages are generated independently: no sentence is a translation of
+more about a word than its neighbours do. The languages are generated independently: no sentence is a translation of
 another, and only punctuation and digits are shared. Chinese words stand apart, with spaces, and sentences end in the
-same full stop in both languages.
+same full stop in all languages. A third language is English renamed word for word.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Literal
 
 from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
 from sslplugins.world.generated import Paragraph, World
+from sslplugins.world.known import KNOWN, known
 from sslplugins.world.labelled import KINDS, labelled
+from sslplugins.world.lexicon import LANGUAGES
 
 REFERENCE = "demo:world"
+_SPOKEN: Mapping[str, tuple[str, ...]] = {"both": ("en", "zh"), "en+fake": ("en", "fake"), "all": LANGUAGES}
 
 _COMMON = {
     "data.unit": "sentence",
@@ -60,38 +63,50 @@ class DemoReader(Reader):
     summary = "demo:world, a generated world in English and Chinese with known truth"
 
     class Options(Config):
-        language: Literal["en", "zh", "both"] = setting("both", "English, Chinese, or both in turn")
+        language: Literal["en", "zh", "fake", "both", "en+fake", "all"] = setting(
+            "both", "English, Chinese, English renamed word for word (fake); several take turns, both means English and Chinese"
+        )
         sentences: Count = setting(
             40_000, "sentences per language; labelled records are made of as many, and never more than a few thousand", gt=0
         )
         order: Literal["same", "semi", "chinese"] = setting("same", "word order of Chinese: English's, its own in four clauses, or its own")
-        anchors: float = setting(0.0, "share of the concepts that have one word for both languages", ge=0, le=1)
+        anchors: float = setting(0.0, "share of the concepts that have one word for all languages", ge=0, le=1)
         seed: int = setting(0, "another seed is another world", ge=0)
         part: Literal["train", "test"] = setting("train", "test: other paragraphs about the same facts")
 
+    def __init__(self, options: Config) -> None:
+        super().__init__(options)
+        self._languages: Sequence[str] = _SPOKEN.get(options.language, (options.language,))
+
+    def only(self, *languages: str) -> "DemoReader":
+        """Raises DataError for a language that the world has not."""
+        if unknown := [language for language in languages if language not in LANGUAGES]:
+            raise DataError(f"{REFERENCE} has no language '{unknown[0]}'", f"it has {', '.join(LANGUAGES)}")
+        reader = DemoReader(self.options)
+        reader._languages = languages
+        return reader
+
     def documents(self, reference: str) -> Iterator[Document]:
-        """A paragraph each, its sentences known; with two languages they take turns."""
+        """A paragraph each, its sentences known; several languages take turns."""
         _refuse_other(reference)
         options, world = self.options, self._world()
-        streams = [world.paragraphs(language, options.sentences, options.part) for language in self._languages()]
+        streams = [world.paragraphs(language, options.sentences, options.part) for language in self._languages]
         turns = (paragraph for turn in zip_longest(*streams) for paragraph in turn if paragraph is not None)
         for record, paragraph in enumerate(turns, start=1):
             yield _document(paragraph, Where(reference, record))
 
     def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
-        """Labels that are true by construction. Raises DataError for a kind of record that the world has not."""
+        """What is true by construction: labels, senses, translations. Raises DataError for a kind of record that the world has not."""
         _refuse_other(reference)
-        if kind not in KINDS:
-            raise DataError(f"{REFERENCE} has no {kind}", f"it has {', '.join(KINDS)}; give a file to --data")
-        records = labelled(self._world(), kind, self._languages(), self.options.sentences, split)
+        kinds = (*KINDS, *KNOWN)
+        if kind not in kinds:
+            raise DataError(f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data")
+        records = (known if kind in KNOWN else labelled)(self._world(), kind, self._languages, self.options.sentences, split)
         for number, values in enumerate(records, start=1):
             yield Record(Where(f"{reference} ({split})", number), values)
 
     def _world(self) -> World:
         return World(self.options.seed, self.options.order, self.options.anchors)
-
-    def _languages(self) -> tuple[str, ...]:
-        return ("en", "zh") if self.options.language == "both" else (self.options.language,)
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """What was found to work in a few minutes on two cores; for "mlm+nsp" the parts' settings together."""

@@ -61,9 +61,15 @@ class World:
         self._bounds = [sum(weights[: place + 1]) / sum(weights) for place in range(len(weights))]
 
     def paragraphs(self, language: str, sentences: int, part: Part = "train") -> Iterator[Paragraph]:
-        """Paragraphs of `sentences` sentences in all; the two languages and the two parts tell different things."""
-        chance = Chance(self.seed, f"paragraphs {language} {part}")
-        teller, renderer = Teller(self.lexicon, self.facts, chance), Renderer(self.lexicon, language)
+        """Paragraphs of `sentences` sentences in all; the languages and the two parts tell different things."""
+        renderer = Renderer(self.lexicon, language)
+        for subject, events in self.told(f"{language} {part}", sentences):
+            yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
+
+    def told(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
+        """What paragraphs say before they are in any language: a subject and its sentences' contents. Another purpose, other paragraphs."""
+        chance = Chance(self.seed, f"paragraphs {purpose}")
+        teller = Teller(self.lexicon, self.facts, chance)
         while sentences > 0:
             draw = chance.uniform()
             kind = next(kind for kind, bound in zip(self.kinds, self._bounds, strict=True) if draw < bound or kind is self.kinds[-1])
@@ -74,7 +80,7 @@ class World:
                 events.append(teller.event(subject, kind.subject, [phrase], asked=True))
             events = events[:sentences]
             sentences -= len(events)
-            yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
+            yield subject, events
 
 
 def _plan(kind: Kind, chance: Chance) -> Iterator[Sequence[Phrase]]:

@@ -1,4 +1,9 @@
-"""The words: concepts by type, each with an English and a Chinese word, and function words that match one to one."""
+"""The words: concepts by type, each with an English and a Chinese word, and function words that match one to one.
+
+A third language, "fake", is English renamed word for word (K, Wang, Mayhew, Roth 2020, "Cross-lingual ability of
+multilingual BERT"): what a model aligns in it, it aligns by structure alone. Its words are the English ones spelt in
+Cyrillic letters, so that the two share no piece of a word either.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +15,9 @@ import yaml
 
 from sslplugins.world.chance import Chance
 
-LANGUAGES = ("en", "zh")
-PUNCTUATION = frozenset(".,?")  # shared by both languages, as the digits are
+LANGUAGES = ("en", "zh", "fake")
+PUNCTUATION = frozenset(".,?")  # shared by all languages, as the digits are
+_RESPELT = str.maketrans("abcdefghijklmnopqrstuvwxyz", "абцдефгхижклмнопщрстувшчыз")
 
 
 @cache
@@ -29,8 +35,17 @@ class Concept:
     english: str
     chinese: str
 
+    @property
+    def shared(self) -> bool:
+        """Whether it has one word for all languages: a digit, or an anchor."""
+        return self.english == self.chinese
+
     def word(self, language: str) -> str:
-        return self.english if language == "en" else self.chinese
+        return self.english if self.shared else in_language(language, self.english, self.chinese)
+
+
+def in_language(language: str, english: str, chinese: str) -> str:
+    return {"en": english, "zh": chinese, "fake": english.translate(_RESPELT)}[language]
 
 
 @dataclass(frozen=True)

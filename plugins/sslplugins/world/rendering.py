@@ -1,10 +1,10 @@
-"""From content to words: the same templates in both languages, one token for one token."""
+"""From content to words: the same templates in all languages, one token for one token."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sslplugins.world.events import Event, Said
-from sslplugins.world.lexicon import PUNCTUATION, Concept, Lexicon
+from sslplugins.world.lexicon import PUNCTUATION, Concept, Lexicon, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ COMMA, STOP, QUESTION = Word(",", "PUNCT"), Word(".", "PUNCT"), Word("?", "PUNCT
 
 class Renderer:
     def __init__(self, lexicon: Lexicon, language: str) -> None:
-        self._language = language
+        self._like_english = language != "zh"
         self._functions = {
-            english: Word(english if language == "en" else chinese, tag) for english, (chinese, tag) in lexicon.function_words.items()
+            english: Word(in_language(language, english, chinese), tag) for english, (chinese, tag) in lexicon.function_words.items()
         }
         self._content = {concept: Word(concept.word(language), lexicon.tags[concept.type], concept) for concept in lexicon.concepts()}
-        self._an = Word("an", "DET")
+        self._an = Word(in_language(language, "an", ""), "DET")
 
     def words(self, event: Event) -> tuple[Word, ...]:
         """The sentence, with its full stop; a question is followed by its answer."""
@@ -52,11 +52,11 @@ class Renderer:
         if event.asked:
             words += [Placed(QUESTION, 0), Placed(self._content[event.clauses[0].main], 0)]
         words.append(Placed(STOP, len(event.clauses) - 1))
-        return list(self._with_an(words)) if self._language == "en" else words
+        return list(self._with_an(words)) if self._like_english else words
 
     def _phrase(self, said: Said, clause: int, *, asked: bool = False) -> Iterator[Placed]:
         values, phrase = said.values, said.phrase
-        for part in phrase.english if self._language == "en" else phrase.chinese:
+        for part in phrase.english if self._like_english else phrase.chinese:
             if part.optional is not None and part.optional not in values:
                 continue
             if part.slot is None:
@@ -67,8 +67,11 @@ class Renderer:
                 yield Placed(self._content[values[part.slot]], clause, part.slot)
 
     def _with_an(self, words: Sequence[Placed]) -> Iterator[Placed]:
+        a = self._functions["a"]
         for placed, after in zip(words, [*words[1:], words[-1]], strict=True):
-            yield Placed(self._an, placed.clause) if placed.word.text == "a" and after.word.text[0] in "aeiou" else placed
+            named = after.word.concept
+            before_vowel = named is not None and named.english[0] in "aeiou"
+            yield Placed(self._an, placed.clause) if placed.word is a and before_vowel else placed
 
 
 def starts(words: Sequence[Word], at: int = 0) -> list[int]:
