@@ -35,6 +35,7 @@ from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
+from sslcli.core.maps import attention_maps
 from sslcli.core.packing import Packing
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
@@ -184,6 +185,7 @@ __all__ = [
     "Views",
     "Where",
     "answer_scores",
+    "attention_maps",
     "balanced",
     "best_threshold",
     "binary_scores",

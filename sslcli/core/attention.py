@@ -103,6 +103,17 @@ def attend(
     return mixed_PHK if groups.query_slots_T is None else mixed_PHK.index_select(0, groups.query_slots_T)
 
 
+def attention_probabilities(q_THK: Tensor, k_TGK: Tensor, *, causal: bool, window_tokens: int | None = None) -> Tensor:
+    """What `attend` weighs the values of one sequence with, float32 [H, T, T]: each query's row sums to 1."""
+    k_THK = _repeat_heads(k_TGK, q_THK.shape[1])
+    scores_HTT = torch.einsum("thk,shk->hts", q_THK.float(), k_THK.float()) / q_THK.shape[-1] ** 0.5
+    rows = q_THK.shape[0]
+    if window_tokens is not None or causal:
+        visible_TT = _band(rows, causal, rows if window_tokens is None else window_tokens, q_THK.device)
+        scores_HTT = scores_HTT.masked_fill(~visible_TT, float("-inf"))
+    return scores_HTT.softmax(dim=-1)
+
+
 def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_B: Tensor, *, window_tokens: int | None = None) -> Tensor:
     """One query a sequence, its newest token, against the first `filled_B` rows of that sequence's keys: [B, H, K]."""
     rows_S = torch.arange(keys_BSGK.shape[1], device=q_BHK.device)

@@ -97,12 +97,12 @@ class Transformer(nn.Module):
         given, kept = inputs.packing, {}
         if edit is None and cache is None and pays(inputs.positions_T.device):
             inputs = with_spare_sequence(inputs)
-        rotaries = self._rotaries(inputs.positions_T)
+        rotaries = self.rotaries(inputs.positions_T)
         x_TD = dropout(self.inputs(inputs), self.settings.dropout, self.training)
         for layer in range(self.settings.depth + 1):
             if layer > 0:
                 window_tokens = self.settings.window_of(layer - 1)
-                x_TD = self.blocks[0 if self.settings.shared_layers else layer - 1](
+                x_TD = self.block_of(layer)(
                     x_TD,
                     inputs.packing,
                     layer=layer - 1,
@@ -118,7 +118,11 @@ class Transformer(nn.Module):
                 kept[layer] = x_TD[: given.total]
         return Hidden(x_TD[: given.total], given, kept)
 
-    def _rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
+    def block_of(self, layer: int) -> Block:
+        """The weights that make layer `layer` of layer `layer` - 1; 1 is the first."""
+        return self.blocks[0 if self.settings.shared_layers else layer - 1]
+
+    def rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
         """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""
         settings = self.settings
         if settings.positions != "rotary":

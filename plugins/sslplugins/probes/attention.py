@@ -1,0 +1,187 @@
+"""Where the heads look: one head's attention map of a text, all maps side by side, and what each head looks at on average.
+
+Maps are recomputed from what each block read; every row sums to 1. The patterns that are counted (the token itself, its
+neighbours, special tokens) are those of Clark et al. 2019, "What does BERT look at?", section 3. Each stands beside what
+attending evenly to all that a head may see would give.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sslcli.api import (
+    Config,
+    Draws,
+    Inputs,
+    Matrix,
+    Packing,
+    Probe,
+    Report,
+    Subject,
+    Table,
+    TransformerSettings,
+    UsageError,
+    attention_maps,
+    enclose,
+    setting,
+    split_sentences,
+)
+
+MOST_CELLS = 200_000  # of all maps in one report
+STANDS_OUT = 0.5  # of a head's attention, on one pattern
+NEARLY_EVEN = 0.95  # of the entropy that even attention has
+PATTERNS = {"self": "the token itself", "previous": "the token before", "next": "the token behind", "special": "special tokens"}
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A text as the model reads it, special tokens in place: [T] each."""
+
+    tokens: np.ndarray
+    labels: Sequence[str]
+    special: np.ndarray
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one head looks at, averaged over the queries: nats, tokens, and shares of its attention.
+
+    A query without a token before or behind it does not count for "previous" and "next".
+    """
+
+    entropy: float
+    distance: float
+    shares: dict[str, float]
+
+    @classmethod
+    def of(cls, map_TT: np.ndarray, special_T: np.ndarray) -> "Look":
+        places = np.arange(len(map_TT))
+        logs = np.log(np.where(map_TT > 0, map_TT, 1.0))
+        beside = {"self": 0, "previous": -1, "next": 1}
+        shares = {name: float(np.diagonal(map_TT, offset).mean()) if len(map_TT) > abs(offset) else 0.0 for name, offset in beside.items()}
+        return cls(
+            entropy=float(-(map_TT * logs).sum(axis=1).mean()),
+            distance=float((map_TT * np.abs(places[:, None] - places[None, :])).sum(axis=1).mean()),
+            shares={**shares, "special": float(map_TT[:, special_T].sum(axis=1).mean())},
+        )
+
+    @property
+    def figures(self) -> list[float]:
+        return [self.entropy, self.distance, *(self.shares[name] for name in PATTERNS)]
+
+
+class AttentionMaps(Probe):
+    """Of one text; where none is given, of the first sentence of the data."""
+
+    summary = "attention maps by layer and head, and what each head looks at"
+    typed = "text"
+
+    class Options(Config):
+        text: str = setting("", "the text to look at; the first sentence of the data when not given")
+        layer: int | None = setting(None, "layer of the map, from 1; the last when not given", ge=1)
+        head: int = setting(1, "head of the map, from 1", ge=1)
+
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        settings, options = subject.backbone.settings, self.options
+        layer = subject.depth if options.layer is None else options.layer
+        if layer > subject.depth:
+            raise UsageError(f"layer {layer} does not exist", f"this model has layers 1 to {subject.depth} with attention in them")
+        if options.head > settings.heads:
+            raise UsageError(f"head {options.head} does not exist", f"a layer of this model has heads 1 to {settings.heads}")
+        pieces = pieces_of(subject, options.text or _first_sentence(subject))
+        maps = _maps(subject, pieces)
+        looks = {at: [Look.of(map_TT, pieces.special) for map_TT in maps_HTT] for at, maps_HTT in maps.items()}
+        even = {at: Look.of(_even(settings, at, len(pieces.tokens)), pieces.special) for at in maps}
+        notes = [f"layer {layer} of {subject.depth}, head {options.head} of {settings.heads}; {len(pieces.tokens)} tokens"]
+        shown = maps
+        if len(maps) * settings.heads * len(pieces.tokens) ** 2 > MOST_CELLS:
+            shown = {layer: maps[layer]}
+            notes.append(f"the text is long, so only the maps of layer {layer} are given")
+        evenness = [[each.entropy / (even[at].entropy or 1.0) for each in found] for at, found in looks.items()]
+        on_special = [[each.shares["special"] for each in found] for found in looks.values()]
+        return Report(
+            title=f"attention of {subject.name}",
+            tables=[_table(layer, looks[layer], even[layer])],
+            matrices=[
+                _matrix(f"attention, layer {layer}, head {options.head}", pieces, maps[layer][options.head - 1]),
+                _by_head("entropy, of 1 for even attention", evenness),
+                _by_head("share on special tokens", on_special),
+                *(_matrix(f"layer {at} head {head}", pieces, found[head - 1]) for at, found in shown.items() for head in _numbers(found)),
+            ],
+            notes=[*notes, *_found(looks, even)],
+        )
+
+
+def pieces_of(subject: Subject, text: str) -> Pieces:
+    """Raises UsageError where nothing of the text is a token of the model."""
+    ((tokens_T, places_T2),) = subject.tokenizer.encode_with_places([text])
+    if not len(tokens_T):
+        raise UsageError(f"the text '{text}' has no token", "give a text with words in it")
+    tokens = enclose(tokens_T, subject.tokenizer)
+    labels = subject.tokenizer.pieces(tokens)
+    before = 0 if subject.tokenizer.classify is None else 1
+    for place, (start, stop) in enumerate(places_T2.tolist(), start=before):
+        labels[place] = text[start:stop] or labels[place]
+    return Pieces(tokens, labels, subject.tokenizer.specials[tokens])
+
+
+def _first_sentence(subject: Subject) -> str:
+    try:
+        documents = subject.material.documents()
+        return next(sentence.strip() for document in documents if document.text for sentence in split_sentences(document))
+    except (UsageError, StopIteration) as error:
+        raise UsageError("there is no text to look at", 'give one: ssl probe attention "She ate an apple."') from error
+
+
+def _maps(subject: Subject, pieces: Pieces) -> dict[int, np.ndarray]:
+    """float64 [H, T, T] of every layer."""
+    length = len(pieces.tokens)
+    inputs = Inputs(Packing.of([length]), torch.arange(length), torch.from_numpy(pieces.tokens))
+    found = attention_maps(subject.backbone, inputs, range(1, subject.depth + 1))
+    return {layer: map_HTT.double().cpu().numpy() for layer, (map_HTT,) in found.items()}
+
+
+def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
+    """The same attention to all that a query may see: all before it where causal, or what is in the layer's window."""
+    behind_TT = np.arange(length)[:, None] - np.arange(length)[None, :]
+    window_tokens = settings.window_of(layer - 1) or 2 * length
+    if settings.architecture == "decoder":
+        seen_TT = (behind_TT >= 0) & (behind_TT < window_tokens)
+    else:
+        seen_TT = np.abs(behind_TT) <= window_tokens // 2
+    return seen_TT / seen_TT.sum(axis=1, keepdims=True)
+
+
+def _table(layer: int, looks: Sequence[Look], even: Look) -> Table:
+    columns = ["head", "entropy (nats)", "distance (tokens)", *(f"on {name}" for name in PATTERNS)]
+    rows = [[str(head), *look.figures] for head, look in enumerate(looks, 1)]
+    return Table(f"what the heads of layer {layer} look at, mean over tokens", columns, [*rows, ["even", *even.figures]])
+
+
+def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
+    return Matrix(title, pieces.labels, pieces.labels, map_TT.tolist(), low=0.0, high=1.0)
+
+
+def _by_head(title: str, values: list[list[float]]) -> Matrix:
+    rows, columns = ([f"{kind} {number}" for number in _numbers(found)] for kind, found in (("layer", values), ("head", values[0])))
+    return Matrix(title, rows, columns, values, low=0.0, high=1.0)
+
+
+def _numbers(found: Sequence | np.ndarray) -> range:
+    """Of layers and heads, from 1."""
+    return range(1, len(found) + 1)
+
+
+def _found(looks: dict[int, list[Look]], even: dict[int, Look]) -> list[str]:
+    """The head that stands out most for each pattern; or that none does anything of its own."""
+    if all(each.entropy >= NEARLY_EVEN * even[layer].entropy for layer, found in looks.items() for each in found):
+        return ["not emerged: every head attends nearly evenly to all that it sees"]
+    notes = []
+    for name, words in PATTERNS.items():
+        share, layer, head = max((each.shares[name], at, head) for at, found in looks.items() for head, each in enumerate(found, 1))
+        if share >= STANDS_OUT:
+            expected = even[layer].shares[name]
+            notes.append(f"layer {layer}, head {head} looks at {words}: {share:.2f} of its attention; evenly it were {expected:.2f}")
+    return notes or [f"no head gives {STANDS_OUT} of its attention to a token itself, its neighbours or special tokens"]
