@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "Score a fine-tuned model on labelled data",
     "predict": "Let a fine-tuned model answer",
     "probe": "Look into a frozen model: words, languages, layers, milestones",
+    "translate-shift": "Move words into another language, and see what the model then reads",
     "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
     "export": "Write a model directory that other tools load",
     "runs": "List, show and compare runs",
@@ -193,7 +194,7 @@ def built_command(name: str, words: Sequence[str]) -> Any:
 
     from sslcli.cli.options import Group
 
-    built = importlib.import_module(f"sslcli.cli.commands.{name}").build(words)
+    built = importlib.import_module(f"sslcli.cli.commands.{name.replace('-', '_')}").build(words)
     if isinstance(built, Group) or not built.more:
         return built
     return replace(built, flags=[*built.flags, *_imported(built.more)(words)])

@@ -82,6 +82,11 @@ def probe_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     return plugin_flags(_options("probes", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
+def shift_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
+    """Options of a shift between languages, beside the flags there are."""
+    return plugin_flags(_options("shifts", name), name, "options", spellings([*flags, *GLOBALS]))
+
+
 @contextmanager
 def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
     """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""

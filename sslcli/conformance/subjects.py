@@ -45,10 +45,14 @@ class TinyMaterial:
 
     known: bool = True
 
-    def documents(self) -> Iterator[Document]:
+    def languages(self) -> Sequence[str]:
+        return LANGUAGES
+
+    def documents(self, language: str = "") -> Iterator[Document]:
         for number, text in enumerate(tiny_sentences(), start=1):
-            for language, said in zip(LANGUAGES, (text, translated(text)), strict=True):
-                yield Document(Where("generated", number), text=said, language=language)
+            for own, said in zip(LANGUAGES, (text, translated(text)), strict=True):
+                if language in ("", own):
+                    yield Document(Where("generated", number), text=said, language=own)
 
     def records(self, kind: str) -> Iterator[Record]:
         if not self.known or kind not in _RECORDS:

@@ -15,7 +15,7 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
-from sslcli.subjects import Probe
+from sslcli.subjects import Probe, Subject
 from sslcli.workflows.models import locate
 from sslcli.workflows.pictures import file_name, font_notes, save_report
 from sslcli.workflows.runfolder import command_line
@@ -51,7 +51,11 @@ def probe(
         )
     report = cls(complete).run(subject, Draws(seed, 0, "probe"))
     typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
-    stem = file_name(f"{name} {typed}")
+    return saved(report, reference, file_name(f"{name} {typed}"), folder, subject, seed)
+
+
+def saved(report: Report, reference: str, stem: str, folder: Path | None, subject: Subject, seed: int) -> Looked:
+    """Write the files of a report; `stem` names their folder where none is given. Raises RunError where they cannot be written."""
     caption = f"{subject.name} · seed {seed} · {shlex.join(command_line())}"
     return Looked(report, save_report(report, folder or _folder(reference, stem), caption), font_notes(report))
 

@@ -17,7 +17,7 @@ from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import dotted_layer
 from sslcli.subjects import Probe
 from sslcli.workflows.pictures import REPORT
-from sslcli.workflows.probing import probe
+from sslcli.workflows.probing import Looked, probe
 from sslcli.workflows.runs import LATEST
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
@@ -37,12 +37,17 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     with flags_named(sources):
         folder = Path(given["out"]) if "out" in given else None
         found = probe(name, reference, options, data=given.get("data", ()), hardware=hardware_of(given), seed=seed_of(given), folder=folder)
+    show(screen, found)
+    return 0
+
+
+def show(screen: Screen, found: Looked) -> None:
+    """A report on the screen, and where its files are."""
     if screen.json:
         screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
-    else:
-        screen.report(found.report)
-        say_saved(found.files, found.remarks, screen)
-    return 0
+        return
+    screen.report(found.report)
+    say_saved(found.files, found.remarks, screen)
 
 
 def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> None:

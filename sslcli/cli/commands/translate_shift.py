@@ -1,0 +1,46 @@
+"""`ssl translate-shift`: its own flags, and those of the estimate that the line names."""
+
+from collections.abc import Sequence
+
+from sslcli import registry
+from sslcli.cli.commands.evaluate import hardware_flags
+from sslcli.cli.naming import shift_flags
+from sslcli.cli.options import Command, Flag, flags_for, peek
+from sslcli.workflows.runs import LATEST
+from sslcli.workflows.shifts.settings import ShiftSettings
+
+DEFAULT = "mean"
+OWN = (
+    Flag("words", (), "text to move; with --evaluate files of translations, of words or of sentences: two columns, or en=FILE zh=FILE",
+         kind="texts", metavar="[TEXT | PAIRS...]"),
+    Flag("evaluate", ("--evaluate",), "test it beside controls, on the files named or on what the run's data knows", "Shift", "truth"),
+    Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME",
+         default=DEFAULT),
+    Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
+    Flag("data", ("--data", "-d"), "texts to estimate it on: en=FILE, demo:NAME; the run's own when not given", "Data", "texts", "FILE"),
+    Flag("seed", ("--seed",), "everything random follows from it", "Shift", metavar="N", default="42"),
+    Flag("out", ("--out", "-o"), "folder for the pictures and their numbers; below the run when not given", "Output", metavar="DIR"),
+)  # fmt: skip
+
+
+def build(words: Sequence[str]) -> Command:
+    flags = [*OWN, *settings_flags(), *hardware_flags()]
+    name = [DEFAULT, *peek(words, "--shift")][-1]
+    if name.rpartition(":")[2] in registry.names("shifts"):
+        flags += shift_flags(name, flags)
+    return Command(
+        "translate-shift",
+        "Move words into another language, and see what the model then reads",
+        flags,
+        "sslcli.cli.actions.translate_shift:run",
+        (
+            'ssl translate-shift "the cook eats a fresh apple."',
+            'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',
+            "ssl translate-shift --evaluate --model runs/world",
+            "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
+        ),
+    )
+
+
+def settings_flags() -> list[Flag]:
+    return [flag for flag in flags_for(ShiftSettings)]

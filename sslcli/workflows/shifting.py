@@ -1,0 +1,118 @@
+"""`ssl translate-shift`: a text moved into another language and read again, or how well that goes, beside controls."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.config import problems_of
+from sslcli.data.draws import Draws
+from sslcli.engine.precision import choose_hardware
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.reports import Report, Table
+from sslcli.subjects import Move, Shift, Subject
+from sslcli.workflows.pictures import file_name
+from sslcli.workflows.probing import Looked, saved
+from sslcli.workflows.shifts.estimating import estimate
+from sslcli.workflows.shifts.evaluation import evaluate
+from sslcli.workflows.shifts.moves import moved_rows
+from sslcli.workflows.shifts.pairs import read_translations, set_apart
+from sslcli.workflows.shifts.report import behind_note, evaluation_report
+from sslcli.workflows.shifts.sentences import Sentences
+from sslcli.workflows.shifts.settings import ShiftSettings
+from sslcli.workflows.subjects import load_subject
+
+
+def shift_text(
+    name: str, reference: str, text: str, settings: ShiftSettings, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), hardware: HardwareSettings | None = None, seed: int = 42, folder: Path | None = None,
+) -> Looked:  # fmt: skip
+    """What the head reads at every piece of the text after the shift. Files go where those of probes go.
+
+    Raises ConfigError, DataError, ModelError, PluginError or UsageError.
+    """
+    shift = _shift(name, options)
+    subject = _subject(reference, data, hardware)
+    if subject.head is None:
+        raise UsageError(f"{subject.name} has no language-model head, so no word can be read", _head_hint(reference))
+    report = text_report(shift, subject, text, settings)
+    return saved(report, reference, file_name(f"translate-shift {settings.source} {settings.target}"), folder, subject, seed)
+
+
+def shift_evaluated(
+    name: str, reference: str, pairs: Sequence[str], settings: ShiftSettings, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), hardware: HardwareSettings | None = None, seed: int = 42, folder: Path | None = None,
+) -> Looked:  # fmt: skip
+    """`pairs`: files of a dictionary, of parallel text, or of both; of what is not given, the data's own.
+
+    Raises ConfigError, DataError, ModelError, PluginError or UsageError.
+    """
+    shift = _shift(name, options)
+    subject = _subject(reference, data, hardware)
+    found = read_translations(pairs, subject.material, (settings.source, settings.target), subject.tokenizer)
+    evaluation = evaluate(shift, subject, settings, found, Draws(seed, 0, "translate-shift"))
+    report = evaluation_report(evaluation, settings, _head_hint(reference))
+    return saved(report, reference, file_name(f"translate-shift {name} evaluated"), folder, subject, seed)
+
+
+def text_report(shift: Shift, subject: Subject, text: str, settings: ShiftSettings) -> Report:
+    """A table for each layer: piece by piece the likeliest tokens by alpha, with their probabilities."""
+    tokens_T = subject.tokenizer.encode(text)
+    if not len(tokens_T):
+        raise UsageError("there is no word in the text", 'write one: ssl translate-shift "I like apples"')
+    if len(tokens_T) > subject.backbone.settings.longest_tokens - 2:
+        raise DataError(
+            f"the text has {len(tokens_T)} tokens, and the model has room for {subject.backbone.settings.longest_tokens - 2}", "shorten it"
+        )
+    layers, alphas = sorted(set(settings.layers or (subject.depth,))), list(dict.fromkeys(settings.alpha or (1.0,)))
+    learning: Sequence[tuple[str, str]] = ()
+    if shift.paired:
+        found = read_translations((), subject.material, (settings.source, settings.target), subject.tokenizer)
+        learning = set_apart(found, 0, settings.sentences).learning
+    estimated = estimate(shift, subject, settings, layers, learning)
+    sentence = Sentences([tokens_T], subject.tokenizer)
+    tables = []
+    for layer in layers:
+        columns = [_candidates(subject, sentence, layer, estimated.moves[layer], alpha, settings.top) for alpha in alphas]
+        rows = [[piece, *read] for piece, *read in zip(subject.tokenizer.pieces(tokens_T), *columns, strict=True)]
+        tables.append(Table(f"layer {layer} of {subject.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
+    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[behind_note(estimated, settings)])
+
+
+def _candidates(subject: Subject, sentence: Sentences, layer: int, move: Move, alpha: float, count: int) -> list[str]:
+    """ "喜欢 .69  爱 .12" for each token."""
+    assert subject.head is not None
+    with torch.no_grad():
+        logits_TV = subject.head(moved_rows(subject, sentence, layer, move, alpha), subject.backbone).float()
+    best = logits_TV.softmax(dim=1).topk(min(count, logits_TV.shape[1]), dim=1)
+    return [
+        "  ".join(
+            f"{piece} {share:.2f}".replace(" 0.", " .") for piece, share in zip(subject.tokenizer.pieces(tokens), shares, strict=True)
+        )
+        for tokens, shares in zip(np.asarray(best.indices.cpu()), best.values.tolist(), strict=True)
+    ]
+
+
+def _shift(name: str, options: Mapping[str, Any]) -> Shift:
+    cls = registry.load("shifts", name)
+    try:
+        return cls(cls.Options(**options))
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, cls.Options), f"ssl translate-shift --shift {name} --help lists the options") from error
+
+
+def _subject(reference: str, data: Sequence[str], hardware: HardwareSettings | None) -> Subject:
+    subject = load_subject(reference, data, {}, choose_hardware(hardware or HardwareSettings()))
+    if subject.backbone.settings.architecture != "encoder":
+        hint = "choose an encoder: --model @latest:mlm"
+        raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)
+    return subject
+
+
+def _head_hint(reference: str) -> str:
+    return f"ssl pretrain --objective mlm --model {reference} --train head --data FILE gives it one"

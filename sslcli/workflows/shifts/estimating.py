@@ -1,0 +1,82 @@
+"""A shift estimated on texts of two languages, or on translations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sslcli.errors import DataError, UsageError
+from sslcli.subjects import Move, Shift, Subject
+from sslcli.workflows.shifts.moves import estimate_moves, layer_rows, length_of
+from sslcli.workflows.shifts.sentences import COUNTED_SENTENCES, Sentences, TokenLanguages, encoded_pairs, read_language
+from sslcli.workflows.shifts.settings import ShiftSettings
+
+FEWEST_SENTENCES = 100  # of a third language
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Moves by layer and how far alpha 1 goes there, on average. `behind`: the sentences that they were estimated on, source first.
+
+    `pool`: sentences of the source language to test in, where nobody gives any; the last that were read, and not among those
+    behind the moves unless there are too few.
+    """
+
+    moves: Mapping[int, Move]
+    lengths: Mapping[int, float]
+    behind: tuple[Sentences, Sentences]
+    languages: TokenLanguages
+    pool: Sentences
+
+
+def estimate(
+    shift: Shift, subject: Subject, settings: ShiftSettings, layers: Sequence[int], learning: Sequence[tuple[str, str]] = ()
+) -> Estimated:
+    """On texts of both languages; where the shift is paired, or there are none, on the translations `learning`.
+
+    Raises DataError or UsageError where there is nothing to estimate it on.
+    """
+    pairs = encoded_pairs(learning, subject.tokenizer, subject.backbone.settings.longest_tokens)
+    if shift.paired and len(pairs[0].tokens) < 2:
+        raise DataError(
+            "this shift is learnt from translations, and there are none to learn from", "give some to --evaluate, or use --shift mean"
+        )
+    texts = pairs if len(pairs[0].tokens) and not has_texts(subject) else _texts(subject, settings)
+    behind = pairs if shift.paired else (texts[0].part(0, settings.sentences), texts[1].part(0, settings.sentences))
+    moves = estimate_moves(shift, subject, *behind, layers)
+    sample = next(layer_rows(subject, behind[0].part(0, FEWEST_SENTENCES), layers))
+    lengths = {layer: length_of(moves[layer], sample[layer]) for layer in layers}
+    read = len(texts[0].tokens)
+    return Estimated(moves, lengths, behind, TokenLanguages.of(*texts), texts[0].part(max(0, read - settings.limit), read))
+
+
+def estimate_third(
+    shift: Shift, subject: Subject, settings: ShiftSettings, source: Sentences, layers: Sequence[int]
+) -> tuple[str, Mapping[int, Move]]:
+    """The first language that is neither of the two, and the moves into it; an empty name where there is none, or translations are
+    needed for them."""
+    if shift.paired or not has_texts(subject):
+        return "", {}
+    longest_tokens = subject.backbone.settings.longest_tokens
+    for language in subject.material.languages():
+        if language not in (settings.source, settings.target):
+            third = read_language(subject.material, language, settings.sentences, subject.tokenizer, longest_tokens)
+            if len(third.tokens) >= min(FEWEST_SENTENCES, len(source.tokens)):
+                return language, estimate_moves(shift, subject, source, third, layers)
+    return "", {}
+
+
+def has_texts(subject: Subject) -> bool:
+    try:
+        subject.material.languages()
+    except UsageError:
+        return False
+    return True
+
+
+def _texts(subject: Subject, settings: ShiftSettings) -> tuple[Sentences, Sentences]:
+    longest_tokens = subject.backbone.settings.longest_tokens
+    count = max(COUNTED_SENTENCES, settings.sentences + settings.limit)
+    source, target = (
+        read_language(subject.material, language, count, subject.tokenizer, longest_tokens)
+        for language in (settings.source, settings.target)
+    )
+    return source, target
