@@ -106,8 +106,8 @@ class AttentionMaps(Probe):
             tables=[_table(layer, looks[layer], even[layer])],
             matrices=[
                 _matrix(f"attention, layer {layer}, head {options.head}", pieces, maps[layer][options.head - 1]),
-                _by_head("entropy, of 1 for even attention", evenness),
-                _by_head("share on special tokens", on_special),
+                _by_head("entropy of layer by head, of 1 for even attention", evenness),
+                _by_head("share of layer by head on special tokens", on_special),
                 *(_matrix(f"layer {at} head {head}", pieces, found[head - 1]) for at, found in shown.items() for head in _numbers(found)),
             ],
             notes=[*notes, *_found(looks, even)],
@@ -165,7 +165,7 @@ def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
 
 
 def _by_head(title: str, values: list[list[float]]) -> Matrix:
-    rows, columns = ([f"{kind} {number}" for number in _numbers(found)] for kind, found in (("layer", values), ("head", values[0])))
+    rows, columns = (list(map(str, _numbers(found))) for found in (values, values[0]))
     return Matrix(title, rows, columns, values, low=0.0, high=1.0)
 
 
