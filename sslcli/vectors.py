@@ -94,11 +94,7 @@ def balanced(uses: Sequence[Use], per_sense: int, draws: Draws) -> list[Use]:
     groups: dict[tuple[str, str, str], list[Use]] = {}
     for use in dict.fromkeys(uses):
         groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
-    chosen = []
-    for number, own in enumerate(groups.values()):
-        order = np.argsort(draws.uniform("uses", np.full(len(own), number), np.arange(len(own))), kind="stable")
-        chosen += [own[place] for place in sorted(order[:per_sense].tolist())]
-    return chosen
+    return [use for group, own in groups.items() for use in draws.some(" ".join(group), own, per_sense)]
 
 
 def word_vectors(subject: Subject, uses: Sequence[Use], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:

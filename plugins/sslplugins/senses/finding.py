@@ -73,7 +73,7 @@ def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws
     known = any(found.senses)
     chosen = balanced(found.uses, per_sense if known else 2 * per_sense, draws)
     by_sense = sorted(chosen, key=lambda use: list(dict.fromkeys(found.senses)).index(use.sense))
-    _refuse_unknown(subject, word, by_sense)
+    refuse_unknown(subject, word, by_sense)
     more = f" of {len(found.uses)}" if len(found.uses) > len(chosen) else ""
     return Found(by_sense, f'{len(chosen)}{more} sentences with "{word}" ({found.source})')
 
@@ -155,8 +155,8 @@ def _of_corpus(documents: Iterator, word: str) -> Iterator[Use]:
                 yield use
 
 
-def _refuse_unknown(subject: Subject, word: str, uses: list[Use]) -> None:
-    """A vector of the unknown token says nothing of the word."""
+def refuse_unknown(subject: Subject, word: str, uses: list[Use]) -> None:
+    """Raises DataError where every piece of every use is the unknown token, whose vector says nothing of the word."""
     found = locate_words(subject.tokenizer, uses)
     if all((found.tokens(number) == subject.tokenizer.unknown).all() for number in range(len(uses))):
         raise DataError(f"'{word}' is unknown to this model's tokenizer", "choose a word of its vocabulary, or another --model")
