@@ -364,3 +364,17 @@ def test_an_answer_is_shown_on_one_line():
     (note,) = Tag.shown(EXAMPLES[0], Tag.baselines(Tag.Options(), [], EXAMPLES, EXAMPLES)["by word"][0]).notes
     assert note.startswith("the/T0 cat/T0 sees/T1")
     assert len(note.split(" ")) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我 爱 北京.", "我 爱 北京."),  # blanks that joining would leave out
+        ("nothing of it", "我爱北京."),
+    ],
+)
+def test_words_stand_where_they_were_written(text, expected):
+    values = {"tokens": ["我", "爱", "北京", "."], "tags": ["PRON", "VERB", "PROPN", "PUNCT"], "text": text}
+    found = Tag.annotated(Tag.Options(), Tag.parse(Tag.Options(), Record(Where("memory", 1), values)))
+    assert found.text == expected
+    assert [found.text[start:stop] for start, stop in found.spans] == values["tokens"]

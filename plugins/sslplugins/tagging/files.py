@@ -25,10 +25,11 @@ _COLUMNS_HINT = "a line is a word, a tab or blanks, and a tag"
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`column`: of CoNLL-U, the one that the tags were read from."""
+    """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where the record says so."""
 
     words: tuple[str, ...]
     column: Column | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,16 @@ def sentence_of(record: Record) -> Example:
         raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
     name, tags = record.find("tags", "upos", "pos_tags", "ner_tags", "xpos", "labels")
     if tags is None:
-        return Example(record.id, record.where, Sentence(words))
+        return Example(record.id, record.where, Sentence(words, text=_written(record)))
     tags = _texts(record, name, tags)
     if len(tags) != len(words):
         raise record.wrong(name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
-    return Example(record.id, record.where, Sentence(words), tags)
+    return Example(record.id, record.where, Sentence(words, text=_written(record)), tags)
+
+
+def _written(record: Record) -> str:
+    text = record.values.get("text")
+    return text if isinstance(text, str) else ""
 
 
 def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:

@@ -40,6 +40,18 @@ def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
     return text, np.asarray(starts, dtype=np.int64)
 
 
+def written(words: Sequence[str], text: str) -> tuple[str, np.ndarray]:
+    """The text as it was written, and the character at which each word begins; as `joined` has it where the words are not in it."""
+    starts, at = [], 0
+    for word in words:
+        at = text.find(word, at)
+        if at < 0:
+            return joined(words)
+        starts.append(at)
+        at += len(word)
+    return text, np.asarray(starts, dtype=np.int64)
+
+
 def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each sentence its token ids and the word of each, NO_WORD for pieces of blanks alone: int64 [T] both.
 

@@ -45,7 +45,7 @@ from sslcli.api import (
     suffix_of,
 )
 from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
-from sslplugins.tagging.pieces import NO_WORD, cut_at_words, joined, pieces_of
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, pieces_of, written
 from sslplugins.tagging.report import accuracy_score, report_of
 
 NO_TAG = -1
@@ -225,8 +225,8 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
-        """Of every word where it stands in the running text that `encode` cuts into pieces."""
-        text, starts = joined(example.data.words)
+        """Of every word where it stands: in the text as it was written where that is known, else as `encode` joins them."""
+        text, starts = written(example.data.words, example.data.text)
         spans = [(start, start + len(word)) for start, word in zip(starts.tolist(), example.data.words, strict=True)]
         return Annotated(text, spans, example.gold)
 

@@ -15,7 +15,7 @@ Values = dict[str, Any]
 def labelled(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
     """Of so many sentences per language, the languages in turn. Each record has its language and, as its kind says:
 
-    texts: text, label; pairs: premise, hypothesis, label; words: tokens, tags; questions: id, context, question, answers.
+    texts: text, label; pairs: premise, hypothesis, label; words: tokens, tags, text; questions: id, context, question, answers.
     """
     seen = set()
     if part == "test":
@@ -53,7 +53,7 @@ def _pairs(world: World, language: str, sentences: int, part: Part) -> Iterator[
 
 def _words(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
     for sentence in tagged(world, language, sentences, part):
-        yield {"tokens": list(sentence.words), "tags": list(sentence.tags), "language": language}
+        yield {"tokens": list(sentence.words), "tags": list(sentence.tags), "text": sentence.text, "language": language}
 
 
 def _questions(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:

@@ -13,9 +13,10 @@ from sslplugins.world.rendering import Renderer, starts, text_of
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A sentence's words and the part of speech of each (Universal Dependencies)."""
+    """A sentence, its words and the part of speech of each (Universal Dependencies)."""
 
     language: str
+    text: str
     words: tuple[str, ...]
     tags: tuple[str, ...]
 
@@ -52,7 +53,7 @@ class Statement:
 def tagged(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Tagged]:
     for paragraph in world.paragraphs(language, sentences, part):
         for sentence in paragraph.sentences:
-            yield Tagged(language, tuple(word.text for word in sentence.words), tuple(word.tag for word in sentence.words))
+            yield Tagged(language, sentence.text, tuple(word.text for word in sentence.words), tuple(word.tag for word in sentence.words))
 
 
 def senses(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[SenseUse]:
