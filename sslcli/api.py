@@ -51,6 +51,7 @@ from sslcli.data.records import Record, parse_json, read_json, read_records, rea
 from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
+from sslcli.guesses import words_told
 from sslcli.labelled import Annotated, Annotates, Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
@@ -252,5 +253,6 @@ __all__ = [
     "usable",
     "usable_texts",
     "word_vectors",
+    "words_told",
     "write_fields",
 ]

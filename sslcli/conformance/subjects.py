@@ -30,7 +30,7 @@ LANGUAGES = ("aa", "bb")
 WORDS: Mapping[str, str] = {
     word: group[(place + 1) % len(group)] for group in (SUBJECTS, VERBS, PLACES) for place, word in enumerate(group)
 }
-SENSES = {VERBS[0]: "seen", VERBS[1]: "liked"}  # of whoever sees, and of whoever likes
+SENSES = dict(zip(PLACES, ("tame", "wild", "tame", "wild"), strict=True))  # of whoever is there
 STEPS = (0, 1, 2, 4)
 
 
@@ -114,9 +114,8 @@ def _words(text: str) -> Annotated:
 
 def _senses() -> Iterator[Mapping[str, Any]]:
     for text in tiny_sentences():
-        _, subject, verb, *_ = text.split()
-        if verb in SENSES:
-            yield {"text": text, "word": subject, "start": text.index(subject), "sense": SENSES[verb], "language": LANGUAGES[0]}
+        _, subject, *_, place, _ = text.split()
+        yield {"text": text, "word": subject, "start": text.index(subject), "sense": SENSES[place], "language": LANGUAGES[0]}
 
 
 def _dictionary() -> Iterator[Mapping[str, Any]]:

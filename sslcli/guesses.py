@@ -1,0 +1,44 @@
+"""What a masked-language-model head says at places of a text, with the words there hidden or in sight.
+
+Letters: N words, T tokens, M rows that are read, V vocabulary.
+"""
+
+import numpy as np
+import torch
+
+from sslcli.errors import UsageError
+from sslcli.subjects import Subject
+from sslcli.vectors import Located
+
+ROWS_AT_ONCE = 256  # of logits: beside a vocabulary of 250,000 they are a quarter of a gigabyte
+
+
+def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
+    """bool [N]: whether the head's first guess is right at every piece of the word.
+
+    `hidden`: all pieces of the word are masked, of one word at a time ("mask-predict"); else the text stands as it is
+    ("reconstruct"; Chiang, Huang & Lee 2020, arXiv 2010.02480, section 3). Raises UsageError for a model without such a head.
+    """
+    head, mask = subject.head, subject.tokenizer.mask
+    if head is None or mask is None:
+        raise UsageError(
+            f"{subject.name} has no head that fills blanks", "give it one: ssl pretrain --objective mlm --model MODEL --train head"
+        )
+    sequences = []
+    for number, owner in enumerate(words.owners):
+        tokens_T = words.sequences[owner].copy()
+        if hidden:
+            tokens_T[words.places[number]] = mask
+        sequences.append(tokens_T)
+    told_N = np.ones(len(sequences), dtype=bool)
+    for batch in subject.hidden(sequences, ()):
+        starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1]))
+        rows_M = np.concatenate([start + words.places[number] for number, start in zip(batch.numbers, starts, strict=True)])
+        owners_M = np.repeat(batch.numbers, [len(words.places[number]) for number in batch.numbers])
+        truth_M = np.concatenate([words.tokens(number) for number in batch.numbers])
+        for part in np.array_split(np.arange(len(rows_M)), -(-len(rows_M) // ROWS_AT_ONCE)):
+            rows = torch.from_numpy(rows_M[part]).to(batch.hidden.last_TD.device)
+            with torch.no_grad():
+                guesses = head(batch.hidden.last_TD.index_select(0, rows), subject.backbone).argmax(dim=-1).cpu().numpy()
+            np.logical_and.at(told_N, owners_M[part], guesses == truth_M[part])
+    return told_N

@@ -1,0 +1,97 @@
+"""What is learnt when: the figures of every milestone beside a slow reading of one text at a time."""
+
+import numpy as np
+import pytest
+import torch
+from sslplugins.growth.report import Measured, commonest, reached_at, report_of
+
+from sslcli import registry
+from sslcli.api import Curve, Draws, Inputs, Packing, UsageError, Use, locate_words, words_told
+from sslcli.testing import TinyMaterial, tiny_subject
+
+Embryology = registry.load("probes", "embryology")
+
+
+def said(subject, tokens):
+    """The head's first guess at every place of one sequence."""
+    tokens = torch.as_tensor(tokens)
+    inputs = Inputs(Packing.of([len(tokens)]), torch.arange(len(tokens)), tokens)
+    with torch.no_grad():
+        return subject.head(subject.backbone(inputs).last_TD, subject.backbone).argmax(dim=-1).numpy()
+
+
+@pytest.fixture(scope="module")
+def subject():
+    return tiny_subject()
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_word_is_told_where_all_its_pieces_are(subject, hidden):
+    _, texts = TinyMaterial().annotated("pos")
+    uses = [Use(text.text, *span, label) for text in texts for span, label in zip(text.spans, text.labels, strict=True)]
+    words = locate_words(subject.tokenizer, uses)
+    assert max(map(len, words.places)) == 2  # some words have two pieces
+    expected = []
+    for number, owner in enumerate(words.owners):
+        tokens = words.sequences[owner].copy()
+        truth = tokens[words.places[number]].copy()
+        if hidden:
+            tokens[words.places[number]] = subject.tokenizer.mask
+        expected.append(bool((said(subject, tokens)[words.places[number]] == truth).all()))
+    assert 0 < sum(expected) < len(expected)
+    np.testing.assert_array_equal(words_told(subject, words, hidden=hidden), expected)
+
+
+def test_every_milestone_has_its_figures():
+    subject = tiny_subject()
+    report = Embryology(Embryology.Options(words=60, examples=100)).run(subject, Draws(0, 0))
+    hidden, plain, others = report.plots
+    assert [curve.xs for plot in report.plots for curve in plot.curves] == [[0, 1, 2, 4]] * sum(len(plot.curves) for plot in report.plots)
+    assert {curve.title for curve in hidden.curves} == {curve.title for curve in plain.curves} == {"DET", "NOUN"}
+    assert {"pos, linear", "sentiment, frozen", "translations found"} <= {curve.title for curve in others.curves}
+    last = next(score for score in report.scores if score.name == "words told while hidden")
+    kinds = report.tables[0]
+    column = {name: place for place, name in enumerate(kinds.columns)}
+    weighted = sum(row[column["n"]] * row[column["hidden: right"]] for row in kinds.rows) / sum(row[column["n"]] for row in kinds.rows)
+    assert last.value == pytest.approx(weighted)
+    assert last.count == sum(row[column["n"]] for row in kinds.rows)
+
+
+def test_the_first_step_at_nine_tenths_of_the_end():
+    assert reached_at(Curve("x", [0, 1, 2, 4, 8], [0.0, 0.1, 0.91, 0.5, 1.0])) == 2
+    assert reached_at(Curve("x", [0, 1, 2], [0.0, 0.0, 0.0])) == 0  # nothing to be learnt is learnt from the start
+
+
+def measured(*shares):
+    """Ten words of kind A, told as given at steps 0, 1, 2, ...; ten of kind B, never."""
+    return [
+        Measured(step, np.arange(20) < round(10 * share), np.ones(20, dtype=bool), [value])
+        for step, (share, value) in enumerate(zip(shares, (0.1, 0.9, 0.3), strict=True))
+    ]
+
+
+def test_what_is_never_learnt_and_what_falls_again_is_said():
+    class Gap:
+        name, control, count = "gap", ("nothing", 0.0), 20
+
+    report = report_of(measured(0.0, 0.5, 1.0), [Gap], ["A"] * 10 + ["B"] * 10, {"A": 0.3, "B": 0.3})
+    assert any(note.startswith("not emerged: B:") for note in report.notes)
+    assert any("gap: peaks at step 1" in note for note in report.notes)
+    assert report.tables[0].rows[0][0] == "B"  # nine tenths of nothing
+
+
+def test_the_commonest_word_of_a_kind_is_what_a_guess_gives():
+    class Text:
+        text, spans, labels = "a b a c", [(0, 1), (2, 3), (4, 5), (6, 7)], ["X", "X", "X", "Y"]
+
+    uses = [Use("a b", 0, 1, "X"), Use("a b", 2, 3, "X"), Use("d", 0, 1, "Y")]
+    assert commonest(uses, [Text]) == {"X": 0.5, "Y": 0.0}
+
+
+def test_a_model_without_milestones_or_head_is_refused():
+    subject = tiny_subject()
+    probe = Embryology(Embryology.Options(words=20))
+    with pytest.raises(UsageError, match="milestones"):
+        probe.run(next(iter(subject.stages())), Draws(0, 0))
+    with pytest.raises(UsageError, match="no head"):
+        words_told(type(subject)(**{**subject.__dict__, "learnable": None}), locate_words(subject.tokenizer, [Use("cat", 0, 3)]), True)
