@@ -12,6 +12,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import models
 
 from sslcli import registry
+from sslcli.api import Record, Where
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.workflows.directories import read_directory
