@@ -1,0 +1,67 @@
+"""`ssl translate-shift` as typed: what it shows and leaves behind, and what it says where it cannot."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sslcli.conformance.subjects import tiny_subject
+from sslcli.workflows import shifting
+
+
+def test_a_text_is_moved_and_the_report_lies_below_the_run(ssl, world_run):
+    ended = ssl("translate-shift", "anna eats an apple.", "--model", str(world_run), "--alpha", "0,1", "--sentences", "40", "--top", "2")
+    assert ended.code == 0, ended.err
+    assert "layer 2 of 2" in ended.out
+    assert "apple" in ended.out
+    assert "estimated on 40 sentences of en and 40 of zh" in ended.out
+    (report,) = (world_run / "probes").glob("translate-shift-en-zh/report.json")
+    assert json.loads(report.read_text())["tables"][0]["columns"] == ["en", "alpha 0", "alpha 1"]
+
+
+def test_an_evaluation_stands_beside_its_controls(ssl, world_run, tmp_path):
+    line = ("--evaluate", "--model", str(world_run), "--sentences", "40", "--limit", "10", "--layers", "2", "--alpha", "1", "--out")
+    ended = ssl("translate-shift", *line, str(tmp_path / "out"), "--random-vectors", "2", "--json")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)["report"]
+    rows = [row[0] for row in report["tables"][0]["rows"]]
+    assert rows == ["alpha 0", "alpha 1", "alpha 0, zh tokens only", "alpha 1, zh tokens only", "random vector of equal length (mean of 2)"]
+    assert any(note.startswith(("not emerged: accuracy", "the shift translates: accuracy")) for note in report["notes"])
+    assert any(note.startswith("no template: the model has no token") for note in report["notes"])
+    assert (tmp_path / "out" / "report.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "there is no text to move"),
+        (["one", "two"], "one text is moved at a time, not 2"),
+        (["one", "--shift", "meen"], "there is no shift 'meen'"),
+        (["one", "--from", "zh"], "--from and --to are both 'zh'"),
+        (["one", "--alpha", "far"], "--alpha"),
+        (["", "--model", "RUN"], "there is no word in the text"),
+        (["one", "--model", "RUN", "--to", "fr"], "there is no text in 'fr'"),
+        (["one", "--model", "RUN", "--layers", "3"], "layer 3 does not exist"),
+        (["--evaluate", "missing.tsv", "--model", "RUN"], "missing.tsv"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(ssl, world_run, words, says):
+    ended = ssl("translate-shift", *[str(world_run) if word == "RUN" else word for word in words])
+    assert ended.code == 2
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("subject", "says", "hint"),
+    [
+        (replace(tiny_subject(), learnable=None), "has no language-model head", "ssl pretrain --objective mlm --model x --train head"),
+        (tiny_subject("decoder"), "is a decoder", "choose an encoder"),
+    ],
+)
+def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, subject, says, hint):
+    monkeypatch.setattr(shifting, "load_subject", lambda *_: subject)
+    ended = ssl("translate-shift", "the cat", "--model", "x", "--from", "aa", "--to", "bb")
+    assert ended.code == 2
+    assert says in ended.err
+    assert hint in ended.err

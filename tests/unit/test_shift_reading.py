@@ -1,0 +1,100 @@
+"""Ranks and candidates against a slow reading of one row after the other, and the figures made of them."""
+
+import numpy as np
+import pytest
+import torch
+import two_languages
+
+from sslcli.conformance.subjects import tiny_subject
+from sslcli.scoring.unigrams import bleu_1, bleu_1_rows
+from sslcli.workflows.shifts import reading
+from sslcli.workflows.shifts.figures import Share, Trial
+from sslcli.workflows.shifts.reading import NONE, Asked, Reading, read
+from sslcli.workflows.shifts.sentences import TokenLanguages, encoded
+
+
+def slow_rank(logits, rights, candidates):
+    """Of the best right one among the candidates, which it is in any case; what is as likely stands before it."""
+    best = max(logits[right] for right in rights)
+    return 1 + sum(logits[token] >= best for token in candidates if token not in rights)
+
+
+@pytest.mark.parametrize("at_once", [1, 1 << 24])
+def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once):
+    monkeypatch.setattr(reading, "LOGITS_AT_ONCE", at_once)
+    subject, generator = tiny_subject(), np.random.default_rng(0)
+    size, count = subject.backbone.settings.vocabulary, 40
+    rows = torch.from_numpy(generator.standard_normal((count, 32))).float()
+    tokens = generator.integers(0, size, count)
+    target = generator.random(size) < 0.4
+    rights = np.full((count, 3), NONE)
+    for row in range(1, count):
+        others = [token for token in generator.permutation(size) if token != tokens[row]]
+        rights[row, : 1 + row % 3] = others[: 1 + row % 3]
+    found = read(subject.head, subject.backbone, rows, Asked(tokens, rights, target))
+    with torch.no_grad():
+        logits = subject.head(rows, subject.backbone).numpy()
+    everything, within = range(size), np.flatnonzero(target).tolist()
+    assert found.best_N.tolist() == logits.argmax(axis=1).tolist()
+    assert found.best_within_N.tolist() == [max(within, key=lambda token: row[token]) for row in logits]
+    for row in range(1, count):
+        right, own = [token for token in rights[row] if token != NONE], tokens[row]
+        assert found.ranks_N[row] == slow_rank(logits[row], right, everything)
+        assert found.ranks_without_own_N[row] == slow_rank(logits[row], right, [token for token in everything if token != own])
+        assert found.ranks_within_N[row] == slow_rank(logits[row], right, [token for token in within if token != own])
+
+
+def test_a_model_that_says_the_same_of_all_finds_nothing():
+    subject = tiny_subject()
+    size = subject.backbone.settings.vocabulary
+    rows = torch.zeros(2, 32)
+    subject.head.bias.zero_()
+    subject.head.norm.weight.zero_()
+    found = read(subject.head, subject.backbone, rows, Asked(np.array([0, 1]), np.array([[5], [6]]), np.ones(size, dtype=bool)))
+    assert found.ranks_N.tolist() == [size, size]
+    assert found.ranks_without_own_N.tolist() == [size - 1, size - 1]
+
+
+def test_figures_are_counted_over_words_sentences_and_draws():
+    tokenizer = two_languages.tokenizer()
+    sentences = encoded(["a0 a1 .", "a0 a2 ."], tokenizer, 64)
+    ids = {piece: number for number, piece in enumerate(tokenizer.pieces(range(tokenizer.size)))}
+    languages = TokenLanguages.of(sentences, encoded(["b0 b1 b2 ."], tokenizer, 64))
+    rights = np.array([[ids["b0"]], [ids["b1"]], [NONE], [ids["b0"]], [NONE], [NONE]])
+    trial = Trial(
+        sentences, languages, Asked(sentences.tokens_N, rights, languages.target_V), encoded(["b0 b1 .", "b0 b2 . ."], tokenizer, 64).tokens
+    )
+
+    def made(best, ranks):
+        best = np.array([ids[piece] for piece in best.split()])
+        return Reading(best, np.array(ranks), np.array(ranks) + 1, best, np.array(ranks) * 2)
+
+    first, second = made("b0 a1 . b0 b2 .", [1, 6, 99, 1, 99, 99]), made("b0 b1 . a0 a2 .", [1, 1, 99, 11, 99, 99])
+    found = trial.figures([first, second])
+    assert found.changed.value == pytest.approx((3 / 4 + 2 / 4) / 2)
+    assert [share.value for share in found.accuracy] == pytest.approx([4 / 6, 4 / 6, 5 / 6])
+    assert found.without_own.value == 0
+    assert found.mean_rank == pytest.approx((1 + 6 + 1 + 1 + 1 + 11) / 6)
+    assert found.reciprocal == pytest.approx((1 + 1 / 6 + 1 + 1 + 1 + 1 / 11) / 6)
+    assert found.accuracy[0].count == 3
+    assert trial.figures([first], within=True).accuracy[1].value == pytest.approx(2 / 3)
+    alone = trial.figures([first])
+    assert alone.bleu.value == pytest.approx((2 + 3) / 6 * np.exp(1 - 7 / 6))
+    assert alone.bleu.interval[0] <= alone.bleu.value <= alone.bleu.interval[1]
+
+
+def test_the_interval_of_a_share_is_over_groups():
+    values = np.tile([1.0, 0.0], 200)
+    by_use = Share.of(values, np.arange(400))
+    by_word = Share.of(values, np.tile([0, 1, 2, 3], 100))
+    assert by_use.value == by_word.value == 0.5
+    assert by_word.interval[1] - by_word.interval[0] > 4 * (by_use.interval[1] - by_use.interval[0])
+    assert Share.of(np.zeros(400), np.tile([0, 1], 200)).interval[1] > 0.4
+
+
+def test_bleu_1_counts_no_word_twice_and_minds_brevity():
+    rows = bleu_1_rows([["the", "the", "the"], ["a", "b"]], [["the", "cat", "the"], ["a", "b", "c", "d"]])
+    assert rows.tolist() == [[2, 3, 3], [2, 2, 4]]
+    assert bleu_1(rows).value == pytest.approx(4 / 5 * np.exp(1 - 7 / 5))
+    assert bleu_1(bleu_1_rows([["x"] * 5], [["x"]])).value == pytest.approx(1 / 5)
+    assert bleu_1(bleu_1_rows([[]], [["x"]])).value == 0
