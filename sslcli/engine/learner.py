@@ -1,7 +1,7 @@
 """The one module that the loop trains: the backbone and whatever learns on top of it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -24,6 +24,13 @@ class Learner(nn.Module):
     def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
         """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
         return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
+
+    def train(self, mode: bool = True) -> Self:
+        """A backbone of which nothing learns is read as it will be read later: without dropout."""
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
+            self.backbone.eval()
+        return self
 
     def groups(self) -> list[Group]:
         """The learnable's groups, then those asked for; the first that matches a name counts, and a last one matches whatever is left."""

@@ -52,10 +52,17 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         f" · vocabulary {shape.vocabulary:,}" + (f" · from {settings.model.source}" if settings.model.source else " · new"),
         "data": f"{', '.join(settings.data.train)} · {tokens:,} tokens · {len(prepared.train):,} samples of at most"
         f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
-        "objective": f"{settings.objective} · {described_options(prepared)}",
+        "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
         **how_it_is_trained(settings, plan, hardware, world),
     }
+
+
+def _what_learns(prepared: Prepared) -> str:
+    if prepared.settings.model.train == "all":
+        return ""
+    trained = sum(parameter.numel() for parameter in prepared.learner.trained_parameters().values())
+    return f" · trains {trained:,} parameters, the head only"
 
 
 def how_it_is_trained(settings: Any, plan: Plan, hardware: Hardware, world: World) -> dict[str, str]:
@@ -147,7 +154,8 @@ def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
     """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
     shape, training = course.learner.backbone.settings, course.settings.training
     weight_bytes = sum(value.numel() * value.element_size() for value in course.learner.state_dict().values())
-    checkpoint_bytes = 3 * weight_bytes  # weights and AdamW's two moments
+    trained_bytes = sum(value.numel() * value.element_size() for value in course.learner.trained_parameters().values())
+    checkpoint_bytes = weight_bytes + 2 * trained_bytes  # AdamW has two moments
     milestones = plan.total_steps.bit_length() + 1 if plan.milestones else 0
     disk_bytes = (training.keep + 1) * checkpoint_bytes + milestones * weight_bytes
     teraflops = (

@@ -72,6 +72,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
     pretrained = load_pretrained(settings.model.source) if settings.model.source else None
+    _refuse_nothing_to_read(settings, pretrained)
     settings = _with_tokenizer(settings, classes, pretrained)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
@@ -88,7 +89,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in _corpora(settings, shards, say))
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
-    learner = _learner(lambda: build_objective(classes, options, frame), shape, settings.training.seed, pretrained)
+    learner = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
     return Prepared(settings, shards.tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes)
 
@@ -100,6 +101,12 @@ def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objec
     if settings.tokenizer.kind is None:
         settings = _with(settings, "tokenizer", kind="bpe" if architecture_for(classes) == "decoder" else "wordpiece")
     return settings
+
+
+def _refuse_nothing_to_read(settings: PretrainSettings, pretrained: Pretrained | None) -> None:
+    """Raises UsageError where a head is to be trained on a backbone that knows nothing."""
+    if settings.model.train == "head" and pretrained is None:
+        raise UsageError("--train head leaves the backbone as it is, and a new one knows nothing", "name a trained one with --model")
 
 
 def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:
@@ -165,8 +172,18 @@ def _drawn(source: Source, count: int) -> Source:
     return replace(source, rows=source.rows[numbers], lengths=source.lengths[numbers])
 
 
-def _learner(build: Callable[[], Objective], shape: TransformerSettings, seed: int, pretrained: Pretrained | None) -> Learner:
-    backbone, objective = from_seed(build, shape, seed)
+def _learner(
+    build: Callable[[], Objective], shape: TransformerSettings, settings: PretrainSettings, pretrained: Pretrained | None
+) -> Learner:
+    """Raises UsageError where the backbone is not to learn, and nothing else can."""
+    backbone, objective = from_seed(build, shape, settings.training.seed)
     if pretrained is not None:
         pretrained.load_into(backbone, objective)
-    return Learner(backbone, objective)
+    if settings.model.train == "head":
+        backbone.requires_grad_(False)
+    learner = Learner(backbone, objective)
+    if not learner.trained_parameters():
+        raise UsageError(
+            f"'{settings.objective}' has nothing of its own to train: its head is the model's embedding matrix", "leave out --train head"
+        )
+    return learner

@@ -13,6 +13,9 @@ class ModelSettings(Config):
         None, "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given", "--arch", panel="Model"
     )
     source: str | None = setting(None, "start from the weights of this run or model directory", "--model", "-m", panel="Model")
+    train: Literal["all", "head"] = setting(
+        "all", "head: what --model names stays as it is, and only what reads it learns", "--train", panel="Model"
+    )
     shape: dict[str, Any] = setting(
         {}, "fields of the Transformer that differ from the preset (--set model.shape.depth=3)", part_of=TransformerSettings
     )
