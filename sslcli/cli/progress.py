@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Any
 
 from rich.live import Live
@@ -18,6 +19,8 @@ from sslcli.workflows.runfolder import describe
 
 BAR_WIDTH = 24
 COLUMN_WIDTH = 12
+LINE_WIDTH = 100
+MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
 
 
 @contextmanager
@@ -69,6 +72,7 @@ class TerminalProgress:
         self.columns: tuple[str, ...] | None = None
         self.row: list[str] | None = None
         self.row_step = -1
+        self.by_language: list[Text] = []
         self.examples: list[Text] = []
 
     def __call__(self, event: Event) -> None:
@@ -116,6 +120,8 @@ class TerminalProgress:
         metrics = [number(event.metrics[name]) if name in event.metrics else "" for name in self.columns]
         self.row = [str(event.step), train, number(event.loss), *metrics, speed, "best" if event.best else ""]
         self.row_step = event.step
+        losses = "  ".join(f"{printable(language)} {number(figures.loss)}" for language, figures in event.languages.items())
+        self.by_language = [Text(line, style="dim") for line in wrap(losses, LINE_WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN)]
 
     def _note_saved(self, event: Saved) -> None:
         if self.row is not None and event.kind == "checkpoint" and event.step == self.row_step:
@@ -125,9 +131,9 @@ class TerminalProgress:
     def _print_row(self) -> None:
         *cells, saved = self.row or [""]
         self._print(Text.assemble("".join(cell.rjust(COLUMN_WIDTH) for cell in cells), ("  " + saved, "green")))
-        for example in self.examples:
-            self._print(example)
-        self.row, self.examples = None, []
+        for below in (*self.by_language, *self.examples):
+            self._print(below)
+        self.row, self.by_language, self.examples = None, [], []
 
     def _line(self, event: Stepped) -> Text:
         done = min(BAR_WIDTH, event.step * BAR_WIDTH // self.total)

@@ -22,10 +22,14 @@ PORTION_SENTENCES = 1 << 18  # a longer span is cut here: one boundary in a quar
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`values` int64 [n, k], one row a sample; `lengths` int64 [n] in tokens, special tokens included (or in items)."""
+    """`values` int64 [n, k], one row a sample; `lengths` int64 [n] in tokens, special tokens included (or in items).
+
+    `languages` int64 [n]: each sample's place in the corpus's `languages`; None where it is not known.
+    """
 
     values: np.ndarray
     lengths: np.ndarray
+    languages: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def _single_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
         piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
         document, start, stop, pieces = (np.repeat(values, pieces) for values in (document, start, stop, pieces))
         begin, end = start + (stop - start) * piece // pieces, start + (stop - start) * (piece + 1) // pieces
-        yield Rows(np.stack([document, begin, end], axis=1), end - begin + specials)
+        yield Rows(np.stack([document, begin, end], axis=1), end - begin + specials, corpus.languages_of(document))
 
 
 def _chain(following: list[int]) -> list[int]:
@@ -165,9 +169,10 @@ def _pair_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
         start, middle, stop = portion.starts[first], portion.starts[parting], portion.stops[last]
         kept = np.minimum(middle - start, np.maximum(capacity // 2, capacity - (stop - middle)))
         start, stop = middle - kept, np.minimum(stop, middle + capacity - kept)
-        values = np.stack([portion.documents[first], start, middle, stop, last + 1 - parting], axis=1)
+        document = portion.documents[first]
+        values = np.stack([document, start, middle, stop, last + 1 - parting], axis=1)
         whole = (middle > start) & (stop > middle)
-        yield Rows(values[whole], (stop - start + specials)[whole])
+        yield Rows(values[whole], (stop - start + specials)[whole], corpus.languages_of(document[whole]))
 
 
 def _pair_runs(following: list[int], span_stops: list[int]) -> list[tuple[int, int]]:
@@ -216,7 +221,9 @@ def _block_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
         span = np.searchsorted(ends_M, starts, side="right")
         lengths = np.minimum(block, total - starts)
         values = np.stack([begin + span, starts - (ends_M - size_M)[span], lengths], axis=1)
-        yield Rows(values[lengths > 1], lengths[lengths > 1])  # a lone last token has nothing to be predicted from
+        languages = corpus.languages_of(corpus.spans[values[:, 0], 0])
+        told = lengths > 1  # a lone last token has nothing to be predicted from
+        yield Rows(values[told], lengths[told], languages[told])
         done = int(ends_M[-1])
 
 
@@ -251,7 +258,8 @@ def _item_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
         documents = np.asarray(corpus.spans[begin : begin + PORTION_SENTENCES, 0], dtype=np.int64)
         first, stop = (np.asarray(corpus.documents[documents + place]) for place in (0, 1))
-        yield Rows(documents[:, None], np.asarray(corpus.sentences[stop] - corpus.sentences[first], dtype=np.int64))
+        lengths = np.asarray(corpus.sentences[stop] - corpus.sentences[first], dtype=np.int64)
+        yield Rows(documents[:, None], lengths, corpus.languages_of(documents))
 
 
 def _item_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:

@@ -61,7 +61,7 @@ class Batch:
 
 
 def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> Batch:
-    """Lay samples end to end; `numbers` [B] are their rows in the arrangement."""
+    """Lay samples end to end; `numbers` [B] are what Draws are keyed by: their rows in the arrangement, as a rule."""
     assert len(numbers) == len(samples) > 0
     first = samples[0]
     return Batch(

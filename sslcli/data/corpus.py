@@ -60,6 +60,10 @@ class Corpus:
         """Its place in `languages`."""
         return int(self._language_of[document])
 
+    def languages_of(self, documents: np.ndarray) -> np.ndarray:
+        """int64: the places of several."""
+        return np.asarray(self._language_of[documents], dtype=np.int64)
+
     def tokens(self, start: int, stop: int) -> np.ndarray:
         """int64 [stop - start], a copy."""
         return self._numbers(start, stop).astype(np.int64)

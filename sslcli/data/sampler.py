@@ -1,8 +1,8 @@
 """The order in which samples are seen: a pure function of the seed, with one integer as its whole position.
 
-An epoch is a permutation that is computed, not stored: a Feistel network over the next power of two, walked until it
-lands below n (Black and Rogaway 2002, "Ciphers with arbitrary finite domains"). A window of the permutation holds
-some batches; within it samples of like length come together, and the batches come in a hashed order.
+An epoch is a permutation of its draws, which are the samples themselves or, where languages are mixed, stand for them. A
+window of the permutation holds some batches; within it samples of like length come together, and the batches come in a
+hashed order.
 """
 
 from collections.abc import Iterator
@@ -12,55 +12,54 @@ from typing import Literal
 import numpy as np
 
 from sslcli.data.draws import mix, name_key
+from sslcli.data.mixing import Mixture
+from sslcli.data.permuting import permuted
 
 WINDOW_BATCHES = 64
-_ROUNDS = 8
 _ORDER, _BATCHES = name_key("order"), name_key("batches")
-
-
-def permuted(places: np.ndarray, size: int, *keys: int) -> np.ndarray:
-    """int64: where the permutation of range(size) that belongs to `keys` sends each place."""
-    bits = max(2, (size - 1).bit_length())
-    low, high = np.uint64(bits // 2), np.uint64(bits - bits // 2)
-    low_mask, high_mask = (np.uint64((1 << int(width)) - 1) for width in (low, high))
-
-    def scramble(numbers: np.ndarray) -> np.ndarray:
-        upper, lower = numbers >> low, numbers & low_mask
-        for number in range(_ROUNDS):
-            if number % 2:
-                lower = lower ^ (mix(*keys, number, upper) & low_mask)
-            else:
-                upper = upper ^ (mix(*keys, number, lower) & high_mask)
-        return (upper << low) | lower
-
-    numbers = scramble(np.asarray(places).astype(np.uint64))
-    while (outside := np.flatnonzero(numbers >= np.uint64(size))).size:
-        numbers[outside] = scramble(numbers[outside])
-    return numbers.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One batch: the samples' `numbers` int64 [b], the epoch they are drawn in, and the position after them."""
+    """One batch: the samples' `numbers` int64 [b], the epoch they are drawn in, and the position after them.
+
+    `keys` int64 [b] are what Draws are keyed by: the numbers, unless a sample may come twice in an epoch.
+    """
 
     epoch: int
     numbers: np.ndarray
+    keys: np.ndarray
     position: int
 
 
 class Sampler:
-    """`lengths` [n] of all samples; `batch_size` counts sequences or tokens; `shuffle=False` keeps windows in file order."""
+    """`lengths` [n] of all samples; `batch_size` counts sequences or tokens; `shuffle=False` keeps windows in file order.
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, unit: Literal["sequences", "tokens"], seed: int, shuffle: bool = True) -> None:
+    `mixture` says which samples the n draws of an epoch are, each its own where there is none. `among`: the numbers of
+    those samples that are gone through, all of them where it is not given.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        unit: Literal["sequences", "tokens"],
+        seed: int,
+        shuffle: bool = True,
+        mixture: Mixture | None = None,
+        among: np.ndarray | None = None,
+    ) -> None:
         assert len(lengths) > 0
         assert batch_size > 0
+        assert mixture is None or among is None
         self.lengths, self.batch_size, self.unit, self.seed, self.shuffle = lengths, batch_size, unit, seed, shuffle
+        self.mixture, self.among = mixture, among
         samples_in_batch = batch_size if unit == "sequences" else max(1, int(batch_size / max(float(np.mean(lengths)), 1.0)))
         self.window = WINDOW_BATCHES * samples_in_batch
 
     def __len__(self) -> int:
         """Samples of one epoch."""
-        return len(self.lengths)
+        return len(self.lengths if self.among is None else self.among)
 
     def batches(self, position: int) -> Iterator[Selection]:
         """Without end, from `position` (samples seen since the start); within a batch, the rest of that batch comes first."""
@@ -68,23 +67,33 @@ class Sampler:
             epoch, within = divmod(position, len(self))
             start = within - within % self.window
             place = start
-            for numbers in self._window(epoch, start):
+            for numbers, keys in self._window(epoch, start):
                 place += len(numbers)
                 if place > within:
-                    position = epoch * len(self) + place
-                    yield Selection(epoch, numbers[max(0, len(numbers) - (place - within)) :], position)
+                    position, seen = epoch * len(self) + place, max(0, len(numbers) - (place - within))
+                    yield Selection(epoch, numbers[seen:], keys[seen:], position)
 
-    def _window(self, epoch: int, start: int) -> list[np.ndarray]:
-        """The batches of the window that begins at place `start` of the epoch, in the order in which they are seen."""
-        numbers = np.arange(start, min(start + self.window, len(self)))
+    def _window(self, epoch: int, start: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The batches (numbers, keys) of the window that begins at place `start` of the epoch, in the order in which they are seen."""
+        draws = np.arange(start, min(start + self.window, len(self)))
         if self.shuffle:
-            numbers = permuted(numbers, len(self), self.seed, epoch, _ORDER)
-        numbers = numbers[np.argsort(self.lengths[numbers], kind="stable")]
-        batches = np.split(numbers, self._cuts(np.asarray(self.lengths[numbers], dtype=np.int64)))
+            draws = permuted(draws, len(self), self.seed, epoch, _ORDER)
+        numbers, keys = self._drawn(draws, epoch)
+        by_length = np.argsort(self.lengths[numbers], kind="stable")
+        numbers, keys = numbers[by_length], keys[by_length]
+        cuts = self._cuts(np.asarray(self.lengths[numbers], dtype=np.int64))
+        batches = list(zip(np.split(numbers, cuts), np.split(keys, cuts), strict=True))
         if not self.shuffle:
             return batches
         order = np.argsort(mix(self.seed, epoch, _BATCHES, start, np.arange(len(batches))), kind="stable")
         return [batches[index] for index in order]
+
+    def _drawn(self, draws: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the samples that these draws of an epoch are, and their keys."""
+        if self.mixture is not None:
+            return self.mixture.numbers(draws, self.seed, epoch), draws
+        numbers = draws if self.among is None else self.among[draws]
+        return numbers, numbers
 
     def _cuts(self, lengths: np.ndarray) -> list[int]:
         """Where one batch of the sorted window ends and the next begins; a sample longer than a batch stands alone."""

@@ -15,6 +15,14 @@ class DataSettings(Config):
     reader_options: dict[str, Any] = setting({}, "options of the reader plugin")
     sequence_tokens: Count = setting(128, "longest sample, special tokens included", "--seq-len", panel="Data", gt=3)
     unit: Literal["fill", "sentence"] = setting("fill", "a sample holds as many sentences as fit, or one")
+    language_exponent: float = setting(
+        0.7,
+        "a language is drawn in proportion to its samples to the power of this; 1: as they lie, 0: all equally",
+        "--language-exponent",
+        panel="Data",
+        ge=0,
+        le=1,
+    )
     limit: Count | None = setting(None, "read only so many documents (for testing)", "--limit", panel="Data", gt=0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sslcli.core.inputs import to_device
+from sslcli.engine.events import Figures
 from sslcli.engine.loading import Loader, Work
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.precision import Hardware
@@ -20,7 +21,7 @@ Agree = Callable[[Work], Work]
 class Judgement:
     """`cost` decides which checkpoint is best, the lower the better: the loss itself, or what a score makes of it.
 
-    `counts`: by term and metric, over how many targets it is.
+    `counts`: by term and metric, over how many targets it is. `languages`: the figures of each, where there are several.
     """
 
     loss: float
@@ -28,19 +29,22 @@ class Judgement:
     metrics: Mapping[str, float]
     cost: float
     counts: Mapping[str, int] = field(default_factory=dict)
+    languages: Mapping[str, Figures] = field(default_factory=dict)
 
 
 # Called with the replica, not in training, and with what is to be called for every batch, which may raise Stopping.
 Judge = Callable[[Replica, Agree], Judgement]
 
 
-def held_out_loss(loader: Loader, hardware: Hardware) -> Judge:
-    """The mean loss and the metrics of all of the loader's data, summed over all ranks."""
+def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Judge:
+    """The mean loss and the metrics of all of the loaders' data, summed over all ranks; where there are several, also of each."""
 
     def judge(replica: Replica, agree: Agree) -> Judgement:
-        tally = evaluate(replica, loader, hardware, agree)
-        loss, terms, metrics = tally.read()
-        return Judgement(loss, terms, metrics, loss, tally.counts())
+        tallies = {language: evaluate(replica, loader, hardware, agree) for language, loader in loaders.items()}
+        whole = Tally.total(tallies.values())
+        loss, terms, metrics = whole.read()
+        figures = {language: Figures(*tally.read(), tally.counts()) for language, tally in tallies.items()}
+        return Judgement(loss, terms, metrics, loss, whole.counts(), figures if len(figures) > 1 else {})
 
     return judge
 

@@ -31,8 +31,18 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What a part of the held-out data gives; `counts`: by term and metric, over how many targets (or bytes) it is."""
+
+    loss: float
+    terms: Mapping[str, float]
+    metrics: Mapping[str, float]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Evaluated:
-    """`counts`: by term and metric, over how many targets (or bytes) it is."""
+    """`counts` as in Figures; `languages`: the same figures of each language, where there are several."""
 
     step: int
     loss: float
@@ -40,6 +50,7 @@ class Evaluated:
     metrics: Mapping[str, float]
     best: bool
     counts: Mapping[str, int] = field(default_factory=dict)
+    languages: Mapping[str, Figures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sslcli.contracts import Learnable, Views
 from sslcli.core.inputs import in_pinned_memory
 from sslcli.data.batches import Sample, collate
 from sslcli.data.draws import Draws, SampleDraws
+from sslcli.data.mixing import Mixture
 from sslcli.data.sampler import Sampler, Selection
 from sslcli.engine.ahead import Ahead
 from sslcli.engine.settings import TrainingSettings
@@ -92,20 +93,22 @@ class Loader:
 
     def _work(self, selection: Selection) -> Work:
         draws = Draws(self.seed, selection.epoch if self.epoch is None else self.epoch)
-        mine = selection.numbers[self.world.rank :: self.world.size]
-        numbers = mine if len(mine) else selection.numbers[:1]
-        samples = [self.sample(int(number), draws.sample(int(number))) for number in numbers]
+        mine = slice(self.world.rank, None, self.world.size)
+        counts_nothing = self.world.rank >= len(selection.numbers)
+        numbers, keys = (each[:1] if counts_nothing else each[mine] for each in (selection.numbers, selection.keys))
+        samples = [self.sample(int(number), draws.sample(int(key))) for number, key in zip(numbers, keys, strict=True)]
         views, tokens, counts = [], 0, {}
         for start, stop in self._micro_batches([len(sample) for sample in samples]):
-            batch = collate(numbers[start:stop], samples[start:stop])
+            batch = collate(keys[start:stop], samples[start:stop])
             made = self.twin.views(batch, draws)
             views.append(in_pinned_memory(made) if self.pinned else made)
             tokens += int(batch.starts[-1])
             for term, count in made.counts.items():
                 counts[term] = counts.get(term, 0) + count
-        if not len(mine):
-            tokens, counts = 0, dict.fromkeys(counts, 0)
-        return Work(views, len(views) if len(mine) else 0, counts, tokens, [int(number) for number in mine], selection.position)
+        if counts_nothing:
+            tokens, counts, numbers = 0, dict.fromkeys(counts, 0), numbers[:0]
+        counted = 0 if counts_nothing else len(views)
+        return Work(views, counted, counts, tokens, [int(number) for number in numbers], selection.position)
 
     def _micro_batches(self, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         start, size = 0, 0
@@ -126,8 +129,9 @@ def training_loader(
     micro_batch_size: int | None,
     world: World,
     pinned: bool,
+    mixture: Mixture | None = None,
 ) -> Loader:
     """Epoch after epoch over samples of these `lengths` [n], in the batches that the settings of a run ask for."""
-    sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed)
+    sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture)
     unit = training.batch_unit
     return Loader(sample, twin, sampler, seed=training.seed, unit=unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned)

@@ -1,7 +1,7 @@
 """Sums and counts that add up over micro-batches and steps; read only when a line is due."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -34,6 +34,17 @@ class Tally:
             for name, pair in theirs.items():
                 _accumulate(mine, name, *(_where(finite, value) for value in pair))
         self.exponential |= other.exponential
+
+    @classmethod
+    def total(cls, parts: Iterable["Tally"]) -> "Tally":
+        """Of one part the very same numbers."""
+        whole = cls()
+        for part in parts:
+            for mine, theirs in ((whole.terms, part.terms), (whole.metrics, part.metrics)):
+                for name, pair in theirs.items():
+                    _accumulate(mine, name, *pair)
+            whole.exponential |= part.exponential
+        return whole
 
     def over(self, world: World) -> "Tally":
         """The sums over all ranks, the same ones on each."""

@@ -239,7 +239,7 @@ class Trainer:
             progress.best_cost, progress.best_loss, progress.best_step = found.cost, found.loss, progress.step
         progress.worse_in_row = 0 if best or progress.step == 0 else progress.worse_in_row + 1
         progress.evaluated_step = progress.step
-        self.observe(Evaluated(progress.step, found.loss, found.terms, found.metrics, best, found.counts))
+        self.observe(Evaluated(progress.step, found.loss, found.terms, found.metrics, best, found.counts, found.languages))
         if examples:
             self.observe(Sampled(progress.step, examples))
         return best

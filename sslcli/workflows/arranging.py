@@ -5,9 +5,10 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,24 +18,41 @@ from sslcli.data.arrangements import Arrangement, Rows
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import SampleDraws, name_key
+from sslcli.data.mixing import Mixture
 from sslcli.errors import DataError, PluginError
 from sslcli.folders import sealed
 from sslcli.workflows.caching import Say, cache_folder, cached, quiet, refuse_damaged
 from sslcli.workflows.interrupting import stopping_at_once
 
-FORMAT = 2  # of the cached rows; another one makes all rows anew
-VALUES, LENGTHS = "values.int64", "lengths.int64"  # bare little-endian numbers: n rows of equal width, and n lengths
+FORMAT = 3  # of the cached rows; another one makes all rows anew
+# Bare little-endian numbers: n rows of equal width, n lengths, and which samples are of each language.
+VALUES, LENGTHS, OF_LANGUAGE = "values.int64", "lengths.int64", "language-{}.int64"
+NOT_SAID = "not said"
 _INTEGER = np.dtype("<i8")
 
 
 @dataclass(frozen=True)
 class Source:
-    """An arranged corpus: samples by number. `rows` int64 [n, k], `lengths` int64 [n] in tokens or items."""
+    """An arranged corpus: samples by number. `rows` int64 [n, k], `lengths` int64 [n] in tokens or items.
+
+    `languages`: the numbers of each language's samples, int64, ascending; empty where the arranger does not know them.
+    """
 
     objective: Objective
     corpus: Corpus
     rows: np.ndarray
     lengths: np.ndarray
+    languages: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def mixture(self, exponent: float) -> Mixture | None:
+        """How the languages are drawn; None where every sample is drawn once an epoch."""
+        return Mixture(list(self.languages.values()), exponent) if len(self.languages) > 1 and exponent != 1 else None
+
+    def some(self, numbers: np.ndarray) -> "Source":
+        """Those samples alone, by new numbers; `numbers` int64, ascending."""
+        languages = {language: np.flatnonzero(_among(numbers, own)) for language, own in self.languages.items()}
+        found = {language: own for language, own in languages.items() if len(own)}
+        return replace(self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found)
 
     def sample(self, number: int, draws: SampleDraws) -> Sample:
         return self.objective.sample(self.corpus, self.rows[number], draws)
@@ -60,7 +78,13 @@ def arranged(
             _write(objective.arrange(corpus), aside)
 
     with stopping_at_once():
-        return Source(objective, corpus, *cached(cache_folder() / "rows" / f"{key:016x}", make, _mapped, say))
+        rows, lengths, by_place = cached(cache_folder() / "rows" / f"{key:016x}", make, _mapped, say)
+    return Source(objective, corpus, rows, lengths, {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()})
+
+
+def _among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+    """bool [n]: which of the numbers are there; reads no more of a mapped file than the search touches."""
+    return ascending[np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)] == numbers
 
 
 def _code_of(cls: type) -> str:
@@ -74,9 +98,10 @@ def _code_of(cls: type) -> str:
 
 
 def _write(chunks: Iterable[Rows], folder: Path) -> None:
-    width = 0
+    width = count = 0
     with ExitStack() as stack:
         values, lengths = (stack.enter_context((folder / name).open("wb")) for name in (VALUES, LENGTHS))
+        by_place: dict[int, BinaryIO] = {}
         for chunk in chunks:
             if not len(chunk.lengths):
                 continue
@@ -88,12 +113,23 @@ def _write(chunks: Iterable[Rows], folder: Path) -> None:
                 )
             values.write(np.ascontiguousarray(chunk.values, dtype=_INTEGER).data)
             lengths.write(np.ascontiguousarray(chunk.lengths, dtype=_INTEGER).data)
+            for place in () if chunk.languages is None else np.unique(chunk.languages).tolist():
+                if place not in by_place:
+                    by_place[place] = stack.enter_context((folder / OF_LANGUAGE.format(place)).open("wb"))
+                by_place[place].write((count + np.flatnonzero(chunk.languages == place)).astype(_INTEGER).data)
+            count += len(chunk.lengths)
     if not width:
         raise DataError("the data gives not a single sample", "it is too short, or --seq-len and the objective do not fit it")
 
 
-def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and lengths. Raises ModelError where the folder is not what was written."""
+def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
+    """Rows, lengths, and by its place in the corpus which samples a language has; none unless every sample has one.
+
+    Raises ModelError where the folder is not what was written.
+    """
     refuse_damaged(folder)
     values, lengths = (np.memmap(folder / name, dtype=_INTEGER, mode="r") for name in (VALUES, LENGTHS))
-    return values.reshape(len(lengths), -1), lengths
+    places = sorted(int(path.name.split("-")[1].split(".")[0]) for path in folder.glob(OF_LANGUAGE.format("*")))
+    by_place = {place: np.memmap(folder / OF_LANGUAGE.format(place), dtype=_INTEGER, mode="r") for place in places}
+    whole = sum(map(len, by_place.values())) == len(lengths)
+    return values.reshape(len(lengths), -1), lengths, by_place if whole else {}

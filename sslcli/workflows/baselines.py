@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from sslcli.contracts import PredictsTokens, TokenTargets, Views
+from sslcli.contracts import PredictsTokens, TokenTargets
 from sslcli.data.draws import Draws, name_key
 from sslcli.data.floors import count_neighbours, floors
-from sslcli.data.sampler import permuted
+from sslcli.data.permuting import permuted
 from sslcli.engine.composite import CompositeViews, joined, with_ability
+from sslcli.engine.loading import Loader
 from sslcli.workflows.preparing import Prepared
 
 MOST_TOKENS_COUNTED = 5_000_000
@@ -19,20 +20,33 @@ PORTION_SAMPLES = 1 << 12
 
 
 @dataclass(frozen=True)
-class Floors:
-    """`losses`: cross entropy in nats per target, `accuracies`: shares, by baseline. Empty where no tokens are predicted.
+class Reached:
+    """`losses`: cross entropy in nats per target, `accuracies`: shares, by baseline."""
 
-    `term` and `accuracy_metric` are what the learnable calls the loss and the accuracy to be compared with them.
-    """
-
-    term: str = ""
-    accuracy_metric: str = ""
     losses: Mapping[str, float] = field(default_factory=dict)
     accuracies: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
+
+@dataclass(frozen=True)
+class Floors:
+    """What is reached on all held-out targets, and by counters of one language on the targets of that language.
+
+    `term` and `accuracy_metric` are what the learnable calls the loss and the accuracy to be compared with them. Empty
+    where no tokens are predicted.
+    """
+
+    term: str = ""
+    accuracy_metric: str = ""
+    whole: Reached = Reached()
+    languages: Mapping[str, Reached] = field(default_factory=dict)
+
+    def of(self, language: str) -> Reached:
+        """Those of a language, or of all of the data where none is named."""
+        return self.languages.get(language, Reached()) if language else self.whole
+
     def facts(self) -> dict[str, Any]:
-        return {"term": self.term, "losses": dict(self.losses), "accuracies": dict(self.accuracies)}
+        return {"term": self.term, "losses": dict(self.whole.losses), "accuracies": dict(self.whole.accuracies)}
 
 
 def floors_of(prepared: Prepared) -> Floors:
@@ -41,15 +55,28 @@ def floors_of(prepared: Prepared) -> Floors:
     if found is None:
         return Floors()
     name, part = found
-    targets = list(_targets(part, name, (views for work in prepared.evaluation_loader().one_pass() for views in work.views)))
-    total = sum(len(t.tokens_N) for t in targets)
-    every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
-    tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
-    counts = count_neighbours(_training_tokens(prepared), prepared.tokenizer.size, MOST_TOKENS_COUNTED)
-    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~prepared.tokenizer.specials)
+    loaders = prepared.evaluation_loaders()
+    languages = {
+        language: _reached(prepared, _targets(part, name, loaders[language]), prepared.train.languages[language], len(loaders))
+        for language in loaders
+        if len(loaders) > 1 and language in prepared.train.languages
+    }
     return Floors(
         term=name or prepared.settings.objective,
         accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
+        whole=_reached(prepared, _targets(part, name, prepared.evaluation_loader())),
+        languages=languages,
+    )
+
+
+def _reached(prepared: Prepared, targets: Sequence[TokenTargets], among: np.ndarray | None = None, parts: int = 1) -> Reached:
+    """Counted on the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
+    total = sum(len(t.tokens_N) for t in targets)
+    every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
+    tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
+    counts = count_neighbours(_training_tokens(prepared, among), prepared.tokenizer.size, MOST_TOKENS_COUNTED // parts)
+    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~prepared.tokenizer.specials)
+    return Reached(
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
         notes=[
@@ -59,14 +86,15 @@ def floors_of(prepared: Prepared) -> Floors:
     )
 
 
-def _targets(part: PredictsTokens, name: str | None, passes: Iterator[Views]) -> Iterator[TokenTargets]:
-    for views in passes:
-        yield part.targets(views.parts[name] if isinstance(views, CompositeViews) else views)
+def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
+    passes = (views for work in loader.one_pass() for views in work.views)
+    return [part.targets(views.parts[name] if isinstance(views, CompositeViews) else views) for views in passes]
 
 
-def _training_tokens(prepared: Prepared) -> Iterator[np.ndarray]:
+def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
     """Samples from all over the data; enough of them, for counting."""
-    draws, size = Draws(prepared.settings.training.seed, 0), len(prepared.train)
+    draws, size = Draws(prepared.settings.training.seed, 0), len(prepared.train if among is None else among)
     for start in range(0, size, PORTION_SAMPLES):
-        for number in permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors")).tolist():
+        places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
+        for number in (places if among is None else among[places]).tolist():
             yield prepared.train.sample(number, draws.sample(number)).tokens

@@ -14,7 +14,7 @@ from sslcli.contracts import Frame
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.draws import name_key
-from sslcli.data.sampler import permuted
+from sslcli.data.permuting import permuted
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.engine.evaluation import Agree, Judge, Judgement

@@ -23,7 +23,7 @@ from sslcli.engine.schedule import rate_factor, warmup_steps
 from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.trainer import Plan
 from sslcli.engine.world import ALONE, World
-from sslcli.reports import Report, Table
+from sslcli.reports import Report, Table, printable
 from sslcli.workflows.preparing import Prepared
 
 TRIAL_STEPS = 3
@@ -52,10 +52,27 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         f" · vocabulary {shape.vocabulary:,}" + (f" · from {settings.model.source}" if settings.model.source else " · new"),
         "data": f"{', '.join(settings.data.train)} · {tokens:,} tokens · {len(prepared.train):,} samples of at most"
         f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
+        **_how_languages_are_mixed(prepared),
         "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
         **how_it_is_trained(settings, plan, hardware, world),
     }
+
+
+def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:
+    """Shares of the draws, beside those of the samples where they differ; nothing to say of one language."""
+    members, mixture = prepared.train.languages, prepared.mixture
+    if len(members) < 2:
+        return {}
+    there = _shares({language: len(numbers) for language, numbers in members.items()})
+    if mixture is None:
+        return {"languages": f"{there}, as they lie"}
+    drawn = _shares(dict(zip(members, mixture.draws_L.tolist(), strict=True)))
+    return {"languages": f"{drawn} (exponent {prepared.settings.data.language_exponent:g}; of the data {there})"}
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{printable(name)} {100 * count / sum(counts.values()):.3g} %" for name, count in counts.items())
 
 
 def _what_learns(prepared: Prepared) -> str:

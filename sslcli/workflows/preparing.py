@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import name_key
-from sslcli.data.sampler import Sampler, permuted
+from sslcli.data.mixing import Mixture
+from sslcli.data.permuting import permuted
+from sslcli.data.sampler import Sampler
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
@@ -52,12 +55,24 @@ class Prepared:
     notes: Sequence[str]
 
     def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
-        training = self.settings.training
-        return training_loader(self.train.sample, self.twin, self.train.lengths, training, micro_batch_size, world, pinned)
+        training, train = self.settings.training, self.train
+        return training_loader(train.sample, self.twin, train.lengths, training, micro_batch_size, world, pinned, self.mixture)
 
-    def evaluation_loader(self, world: World = ALONE) -> Loader:
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """How the languages of the training data are drawn."""
+        return self.train.mixture(self.settings.data.language_exponent)
+
+    def evaluation_loaders(self, world: World = ALONE) -> Mapping[str, Loader]:
+        """One a language, so that each is judged by itself; one of all samples where the languages are not to be told apart."""
+        parts = self.evaluation.languages
+        if len(parts) < 2 or self.twin.couples:
+            return {"": self.evaluation_loader(world)}
+        return {language: self.evaluation_loader(world, numbers) for language, numbers in parts.items()}
+
+    def evaluation_loader(self, world: World = ALONE, among: np.ndarray | None = None) -> Loader:
         training = self.settings.training
-        sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False)
+        sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False, among=among)
         return Loader(
             self.evaluation.sample, self.twin, sampler,
             seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION, world=world,
@@ -169,7 +184,7 @@ def _corpora(settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[C
 def _drawn(source: Source, count: int) -> Source:
     """So many samples of all parts of the data, always the same ones, in their order."""
     numbers = np.sort(permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation")))
-    return replace(source, rows=source.rows[numbers], lengths=source.lengths[numbers])
+    return source.some(numbers)
 
 
 def _learner(

@@ -1,6 +1,6 @@
 """`ssl pretrain`: labels out of raw data, one loop, a run folder that says everything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
 from sslcli.engine.world import ALONE, World
-from sslcli.reports import Report, Score
+from sslcli.reports import Report, Score, printable
 from sslcli.workflows.baselines import Floors, floors_of
 from sslcli.workflows.caching import Say
 from sslcli.workflows.datafiles import file_facts
@@ -50,9 +50,10 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
     """The first training samples, in words: what was corrupted, and what is to be predicted."""
     prepared = prepare(settings)
     loader, draws = prepared.loader(None), Draws(settings.training.seed, 0)
-    numbers = next(loader.sampler.batches(0)).numbers[:count]
-    samples = [prepared.train.sample(int(number), draws.sample(int(number))) for number in numbers]
-    return prepared.twin.show(prepared.twin.views(collate(numbers, samples), draws))
+    first = next(loader.sampler.batches(0))
+    keys = first.keys[:count]
+    samples = [prepared.train.sample(int(number), draws.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]
+    return prepared.twin.show(prepared.twin.views(collate(keys, samples), draws))
 
 
 class Pretraining:
@@ -82,7 +83,7 @@ class Pretraining:
         return self.prepared.loader(micro_batch_size, world, pinned)
 
     def judge(self, hardware: Hardware, world: World) -> Judge:
-        return held_out_loss(self.prepared.evaluation_loader(world), hardware)
+        return held_out_loss(self.prepared.evaluation_loaders(world), hardware)
 
     def illustrate(self) -> Illustrate:
         return illustrations(self.prepared)
@@ -91,7 +92,7 @@ class Pretraining:
         return header(self.prepared, plan, hardware, world)
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
-        return [*warnings(self.prepared, plan, hardware), *self.floors.notes]
+        return [*warnings(self.prepared, plan, hardware), *self.floors.whole.notes]
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         return file_facts(self.settings.data)
@@ -103,26 +104,23 @@ class Pretraining:
         """The loss curve, and the last evaluation, each figure beside its floors."""
         lines = read_metrics(folder)
         if self.settings.run.plot:
-            loss_curve(lines, self.floors.term, self.floors.losses, self.name, folder / "plots" / "loss.png")
+            loss_curve(lines, self.floors.term, self.floors.whole.losses, self.name, folder / "plots" / "loss.png")
         last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])
-        counts, terms = last.get("counts", {}), last["terms"]
-        scores = [
-            Score(
-                f"held-out loss of {term}" if len(terms) > 1 else "held-out loss",
-                value,
-                "nats",
-                higher_is_better=False,
-                count=counts.get(term, 0),
-                baselines=self.floors.losses if term == self.floors.term else {},
-            )
-            for term, value in terms.items()
-        ]
-        scores += [self._score(name, value, counts.get(name, 0)) for name, value in last["metrics"].items()]
+        parts = {"": last, **last.get("languages", {})}
+        scores = [score for language, figures in parts.items() for score in self._scores(figures, language)]
         return Report(f"held-out data at step {last['step']}", scores=scores)
 
-    def _score(self, name: str, value: float, count: int) -> Score:
-        lower_is_better = name.endswith(("perplexity", "bits_per_byte"))
-        baselines = self.floors.accuracies if name == self.floors.accuracy_metric else {}
-        return Score(name, value, higher_is_better=not lower_is_better, count=count, baselines=baselines)
+    def _scores(self, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
+        """Losses and metrics of a language, or of all held-out data where none is named."""
+        counts, terms, reached = figures.get("counts", {}), figures["terms"], self.floors.of(language)
+        suffix = f" {printable(language)}" if language else ""
+        for term, value in terms.items():
+            name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
+            baselines = reached.losses if term == self.floors.term else {}
+            yield Score(name + suffix, value, "nats", higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
+        for name, value in figures["metrics"].items():
+            lower_is_better = name.endswith(("perplexity", "bits_per_byte"))
+            baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
+            yield Score(name + suffix, value, higher_is_better=not lower_is_better, count=counts.get(name, 0), baselines=baselines)

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -126,6 +127,7 @@ def metrics_line(event: Event) -> dict[str, Any] | None:
             "metrics": event.metrics,
             "counts": event.counts,
             "best": event.best,
+            **({"languages": {name: asdict(figures) for name, figures in event.languages.items()}} if event.languages else {}),
         }
     if isinstance(event, Sampled):
         return {"step": event.step, "split": "sample", "examples": list(event.examples)}
@@ -142,7 +144,8 @@ def describe(event: Event) -> str:
                 f"step={event.step} loss={event.loss:.4f}{_pairs(event.metrics)} lr={event.rate:.2e} tok/s={event.tokens_per_second:,.0f}"
             )
         case Evaluated():
-            return f"step={event.step} eval_loss={event.loss:.4f}{_pairs(event.metrics, 'eval_')}{' best' if event.best else ''}"
+            by_language = _pairs({printable(name): figures.loss for name, figures in event.languages.items()}, "eval_loss_")
+            return f"step={event.step} eval_loss={event.loss:.4f}{by_language}{_pairs(event.metrics, 'eval_')}{' best' * event.best}"
         case Saved():
             return f"{event.kind} {event.path}"
         case Sampled():

@@ -168,6 +168,10 @@ def show(run: Run) -> Report:
     tables = [Table("facts", ("what", "value"), _facts_of(run))]
     if rows:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
+    languages = list(dict.fromkeys(name for line in evaluations for name in _losses_by_language(line)))
+    if languages:
+        losses = [[line["step"], *(_losses_by_language(line).get(name) for name in languages)] for line in evaluations]
+        tables.append(Table("held-out loss by language", ("step", *languages), losses))
     train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
     next_line = [f"go on with: {_command(run)} --resume {run.name}"] if run.resumable else []
@@ -263,6 +267,12 @@ def _plain(value: Any) -> str:
 def _metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
     metrics = line.get("metrics")
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
+
+
+def _losses_by_language(line: Mapping[str, Any]) -> dict[str, float]:
+    found = line.get("languages")
+    figures = found.items() if isinstance(found, dict) else ()
+    return {name: each["loss"] for name, each in figures if isinstance(each, dict) and isinstance(each.get("loss"), int | float)}
 
 
 def _metrics(run: Run) -> str:

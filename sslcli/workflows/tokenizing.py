@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,8 @@ def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSetti
     """The name of shards in the cache: another one where the data, its reading or the tokenizer are others."""
     found = [fingerprint(source, data) for source in sources]
     key = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
+    if taken is None and len({source.language for source in sources}) > 1:
+        key.append(data.language_exponent)
     return hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
@@ -174,12 +177,14 @@ def _watched(texts: Iterator[str], go_on: Callable[[], None]) -> Iterator[str]:
 
 
 def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_bytes: int) -> Iterator[str]:
-    """Documents spread evenly over the corpus, so many that about `most_bytes` are read whatever it weighs."""
-    share = min(1.0, most_bytes / max(sum(_unfolded(source) for source in sources), 1))
-    left = most_bytes
-    for number, document in enumerate(documents(sources, data)):
+    """Documents spread evenly over each language, so many that about `most_bytes` are read whatever the corpus weighs."""
+    shares, seen, left = _shares_to_learn_from(sources, data.language_exponent, most_bytes), Counter[str](), most_bytes
+    for document in documents(sources, data):
         if document.text is None:
             raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")
+        language = document.language if document.language in shares else ""
+        share, number = shares[language], seen[language]
+        seen[language] += 1
         if int((number + 1) * share) == int(number * share):
             continue
         for start in range(0, len(document.text), LEARNT_AT_ONCE_CHARACTERS):
@@ -188,6 +193,21 @@ def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_byt
             left -= len(portion.encode())
             if left < 0:
                 return
+
+
+def _shares_to_learn_from(sources: Sequence[Source], exponent: float, most_bytes: int) -> Mapping[str, float]:
+    """By the language of the references (those that name none together, as ""), which share of its text is read.
+
+    Of languages whose sizes are known, so much that what is read of each is in proportion to its bytes to the power of
+    the exponent, as its samples are drawn later (Conneau and Lample 2019, section 3.1); all of the smallest where it fits.
+    """
+    bytes_of = Counter[str]({"": 0})
+    for source in sources:
+        bytes_of[source.language] += _unfolded(source)
+    known = {language: size for language, size in bytes_of.items() if size}
+    thinned = {language: (size / min(known.values())) ** (exponent - 1) for language, size in known.items()}
+    fits = min(1.0, most_bytes / max(sum(share * known[language] for language, share in thinned.items()), 1))
+    return {language: thinned.get(language, 1.0) * fits for language in bytes_of}
 
 
 def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None) -> str:

@@ -39,6 +39,9 @@ class Offsets:
     def language_of(self, document):
         return int(document) % 3
 
+    def languages_of(self, documents):
+        return documents % 3
+
 
 def generated(seed=0, shortest=0, **settings):
     random = np.random.default_rng(seed)
@@ -46,12 +49,13 @@ def generated(seed=0, shortest=0, **settings):
 
 
 def samples_of(name, corpus, tokenizer):
-    """All samples; checks on the way that lengths are what the rows say and that nothing is too long."""
+    """All samples; checks on the way that lengths and languages are what the rows say and that nothing is too long."""
     samples = []
     for rows in ARRANGEMENTS[name].rows(corpus, tokenizer):
         assert rows.values.dtype == rows.lengths.dtype == np.int64
-        for row, length in zip(rows.values, rows.lengths, strict=True):
+        for row, length, language in zip(rows.values, rows.lengths, rows.languages, strict=True):
             sample = ARRANGEMENTS[name].sample(corpus, row, tokenizer)
+            assert sample.language == language
             assert len(sample) == length <= corpus.sequence_tokens
             assert sample.fields["bytes"] == 2.0 * (sample.tokens >= FIRST).sum()
             samples.append(sample)
@@ -175,6 +179,7 @@ def test_items_are_whole_documents():
         documents=np.asarray([0, 1, 3, 4]),  # the second is of two parts
         sentences=np.asarray([0, 3, 5, 8, 12]),
         language_of=lambda document: 0,
+        languages_of=np.zeros_like,
     )
     (rows,) = ARRANGEMENTS["items"].rows(corpus, None)  # which reads no array to learn its length
     assert rows.lengths.tolist() == [3, 4]

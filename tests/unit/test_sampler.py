@@ -6,7 +6,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from sslcli.data.sampler import Sampler, permuted
+from sslcli.data.permuting import permuted
+from sslcli.data.sampler import Sampler
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 16, 17, 255, 1000, 4097])
