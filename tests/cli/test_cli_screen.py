@@ -12,7 +12,7 @@ from rich.live import Live
 from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
 from sslcli.cli.screen import Screen
-from sslcli.engine.events import Evaluated, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.engine.events import Evaluated, Figures, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 
 REPORT = Report(
@@ -83,6 +83,22 @@ def test_samples_are_tamed_on_a_terminal():
             progress(event)
     assert f"{TAMED}  →  {TAMED}" in stream.getvalue()
     assert "\x1b[31m" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_losses_by_language_stand_below_their_row_within_the_width(count):
+    stream = io.StringIO()
+    figures = {f"red{place}\x1b[31m": Figures(2.0 + place, {}, {}, {}) for place in range(count)}
+    metrics = {"accuracy": 0.5, "perplexity": 12.0}
+    with Live(console=Console(file=stream, force_terminal=True, width=200, color_system=None), auto_refresh=False) as live:
+        progress = TerminalProgress(live, "title")
+        for event in (Evaluated(50, 2.5, {}, metrics, True, languages=figures), Finished(50, "done", 50, 2.5, 1.0)):
+            progress(event)
+    assert "\x1b[3" not in stream.getvalue()
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 100
+    below = " ".join(line.split("eval loss of ")[1] for line in lines if "eval loss of " in line)
+    assert [float(found) for found in re.findall(r"red\S+ (\d+\.?\d*)", below)] == [2.0 + place for place in range(count)]
 
 
 def test_a_figure_over_nothing_is_neither_good_nor_bad(drawn):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from generated_texts import generated_paragraphs
 from safetensors.torch import load_file
 from several import run
 
@@ -64,6 +65,11 @@ def assert_same_course(one, other):
         assert theirs["terms"] == pytest.approx(line["terms"], rel=1e-5)
         assert theirs["metrics"] == pytest.approx(line["metrics"], rel=1e-5)
         assert theirs.get("counts") == line.get("counts")
+        assert theirs.get("languages", {}).keys() == line.get("languages", {}).keys()
+        for language, figures in line.get("languages", {}).items():
+            own = theirs["languages"][language]
+            assert own["counts"] == figures["counts"]
+            assert {**own["terms"], **own["metrics"]} == pytest.approx({**figures["terms"], **figures["metrics"]}, rel=1e-5)
 
 
 def samples_by_position(path, processes):
@@ -114,6 +120,20 @@ def training(objective, corpus, folder, parallel):
     return {"settings": settings_for(objective, corpus, folder, parallel), "record": f"{folder}.samples"}
 
 
+def mixed(corpora, folder, parallel):
+    """Two languages of unequal size; of the smaller one an evaluation has fewer samples than there are ranks."""
+    job = training("mlm+nsp", "", folder, parallel)
+    job["settings"]["data"]["train"] = corpora
+    return job
+
+
+def reading(source, corpus, folder, parallel):
+    """A head alone, on the backbone of another run."""
+    job = training("mlm", corpus, folder, parallel)
+    job["settings"]["model"] = {"source": str(source), "train": "head"}
+    return job
+
+
 def cut_and_whole(corpus, folder, parallel, last_rank):
     """One run, and the same one stopped by its last rank and resumed, with dropout."""
     jobs = {}
@@ -126,17 +146,27 @@ def cut_and_whole(corpus, folder, parallel, last_rank):
 
 
 @pytest.fixture(scope="module")
-def alone(text_corpus, tmp_path_factory, module_cache):
+def two_languages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("languages")
+    for name, count in (("en", 100), ("fr", 12)):
+        (folder / f"{name}.txt").write_text("\n\n".join(generated_paragraphs(count, seed=len(name) + count)) + "\n")
+    return [f"{name}={folder / name}.txt" for name in ("en", "fr")]
+
+
+@pytest.fixture(scope="module")
+def alone(text_corpus, two_languages, tmp_path_factory, module_cache):
     """A folder with each objective trained by one process, and the samples it took."""
     folder = tmp_path_factory.mktemp("alone")
     for objective in OBJECTIVES:
         assert run(training(objective, text_corpus, folder / objective, "ddp")) == {"reason": "done", "step": STEPS}
     assert run(finetuning(folder / "mlm", folder / "answers", "ddp")) == {"reason": "done", "step": STEPS}
+    assert run(mixed(two_languages, folder / "languages", "ddp")) == {"reason": "done", "step": STEPS}
+    assert run(reading(folder / "mlm", text_corpus, folder / "head", "ddp")) == {"reason": "done", "step": STEPS}
     return folder
 
 
 @pytest.fixture(scope="module")
-def two(alone, text_corpus, tmp_path_factory):
+def two(alone, text_corpus, two_languages, tmp_path_factory):
     """Everything that two processes do here, in one start of them: (folder, answers)."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "taken").mkdir()
@@ -150,6 +180,8 @@ def two(alone, text_corpus, tmp_path_factory):
         jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 5]}
         jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
     jobs |= {f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
+    jobs |= {f"languages-{parallel}": mixed(two_languages, folder / f"languages-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
+    jobs |= {f"head-{parallel}": reading(alone / "mlm", text_corpus, folder / f"head-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
     (folder / "other.txt").write_text(text_corpus.read_text() * 2)
     jobs["missing"] = {**training("mlm", text_corpus, folder / "missing", "ddp"), "own": {"1": str(folder / "nowhere.txt")}}
     jobs["other"] = {**training("mlm", text_corpus, folder / "other", "ddp"), "own": {"1": str(folder / "other.txt")}}
@@ -191,6 +223,25 @@ def test_two_processes_fine_tune_as_one_does(alone, two, parallel):
     texts = [[json.loads(line)["prediction"] for line in lines] for lines in predicted]
     assert texts[0] == texts[1]
     assert texts[0]
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_languages_are_drawn_and_judged_alike_by_two_processes(alone, two, parallel):
+    folder, answers = two
+    assert answers[f"languages-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
+    assert_same_course(alone / "languages", folder / f"languages-{parallel}")
+    assert_same_samples(alone / "languages.samples", folder / f"languages-{parallel}.samples", 2)
+    assert [set(line["languages"]) for line in logged(folder / f"languages-{parallel}") if line["split"] == "eval"] == [{"en", "fr"}] * 3
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_a_head_alone_is_trained_alike_by_two_processes(alone, two, parallel):
+    folder, answers = two
+    assert answers[f"head-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
+    assert_same_course(alone / "head", folder / f"head-{parallel}")
+    backbone, found = tensors(alone / "mlm")[PARTS[0]], tensors(folder / f"head-{parallel}")
+    assert all(torch.equal(value, found[PARTS[0]][name]) for name, value in backbone.items())
+    assert not any("backbone" in name for name in found[PARTS[2]])
 
 
 def test_four_processes_train_what_one_does(alone, four):

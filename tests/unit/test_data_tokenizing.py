@@ -262,3 +262,25 @@ def test_real_text_in_two_languages(real_data, tmp_path):
     corpus = Corpus.open(made.folder, 128, verify=True)
     originals = [document.text for document in documents(expand(data.train, None), data)]
     assert decoded(corpus, made.tokenizer) == originals
+
+
+def read_of(tmp_path, sizes, most_bytes, exponent=0.7):
+    """Bytes that are read of each language to learn from, of documents of ten bytes."""
+    for language, count in sizes.items():
+        (tmp_path / f"{language}.txt").write_text("".join(f"{language}{number:06d}.\n" for number in range(count)))
+    data = DataSettings(train=tuple(f"{language}={tmp_path / language}.txt" for language in sizes), language_exponent=exponent)
+    texts = list(tokenizing._texts_to_learn_from(expand(data.train, None), data, most_bytes))
+    assert len(set(texts)) == len(texts)
+    return {language: 10 * sum(text.startswith(language) for text in texts) for language in sizes}
+
+
+def test_pieces_are_learnt_from_languages_in_the_shares_of_the_exponent(tmp_path):
+    """Ten to one becomes 10 ** 0.7 to one, all of the smaller one where there is room; with an exponent of 1 all of both."""
+    read = read_of(tmp_path, {"en": 4000, "zh": 400}, 10**6)
+    assert read["zh"] == 4000
+    assert read["en"] / read["zh"] == pytest.approx(10**0.7, rel=0.01)
+    read = read_of(tmp_path, {"en": 4000, "zh": 400}, 10_000)
+    assert sum(read.values()) == pytest.approx(10_000, rel=0.02)
+    assert read["en"] / read["zh"] == pytest.approx(10**0.7, rel=0.1)
+    assert read_of(tmp_path, {"en": 4000, "zh": 400}, 10**6, exponent=1.0) == {"en": 40_000, "zh": 4000}
+    assert read_of(tmp_path, {"en": 4000}, 20_000)["en"] == pytest.approx(20_000, rel=0.02)

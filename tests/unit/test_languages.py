@@ -1,0 +1,196 @@
+"""Several languages in one run: drawn by their exponent, judged each by itself, and nothing else where there is one."""
+
+import json
+import math
+import re
+from collections import Counter
+from itertools import islice, takewhile
+
+import numpy as np
+import pytest
+import torch
+from generated_texts import generated_paragraphs
+from safetensors.torch import load_file
+from stops import StopAtPoll
+
+from sslcli.api import Draws
+from sslcli.data.batches import collate
+from sslcli.data.mixing import draws_of
+from sslcli.data.sampler import Sampler
+from sslcli.engine.loading import EVALUATION
+from sslcli.workflows.baselines import floors_of
+from sslcli.workflows.preparing import prepare
+from sslcli.workflows.pretraining import dry_run, pretrain
+from sslcli.workflows.runs import read_run, show
+from sslcli.workflows.settings import PretrainSettings
+
+OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text
+TRAINING = {"max_steps": 6, "batch_size": 12, "micro_batch_size": 5, "log_every": 4, "eval_every": 3, "save_every": 3, "eval_samples": 60}
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory, module_cache):
+    """Ten English paragraphs for one that is called Chinese: the words reversed, and sentences end as there."""
+    folder = tmp_path_factory.mktemp("corpora")
+    large = generated_paragraphs(300)
+    small = [re.sub(r"\w+", lambda word: word[0][::-1], text).replace(".", "。") for text in generated_paragraphs(30, seed=1)]
+    for name, paragraphs in (("en", large), ("zh", small)):
+        (folder / f"{name}.txt").write_text("\n\n".join(paragraphs) + "\n")
+    return {name: str(folder / f"{name}.txt") for name in ("en", "zh")}
+
+
+def settings_for(corpora, folder=None, objective="mlm", **data):
+    return PretrainSettings.model_validate(
+        {
+            "objective": objective,
+            "data": {"train": [f"{name}={path}" for name, path in corpora.items()], "sequence_tokens": 24, "held_out": 0.2, **data},
+            "tokenizer": {"vocabulary": 200},
+            "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0}},
+            "training": TRAINING,
+            "run": {"folder": None if folder is None else str(folder), "plot": False},
+        }
+    )
+
+
+def ignore(event):
+    pass
+
+
+def evaluations(folder):
+    return [line for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if line["split"] == "eval"]
+
+
+def selections(sampler):
+    return [(each.numbers.tolist(), each.keys.tolist(), each.position) for each in islice(sampler.batches(0), 200)]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_samples_of_a_language_are_those_that_say_so(objective, corpora):
+    prepared = prepare(settings_for(corpora, objective=objective))
+    draws = Draws(0, 0)
+    for source in (prepared.train, prepared.evaluation):
+        said = [source.corpus.languages[source.sample(n, draws.sample(n)).language] for n in range(len(source))]
+        for language, numbers in source.languages.items():
+            assert numbers.tolist() == [number for number, each in enumerate(said) if each == language]
+        assert sum(map(len, source.languages.values())) == len(source)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_an_epoch_has_the_shares_that_the_exponent_gives(objective, corpora):
+    prepared = prepare(settings_for(corpora, objective=objective, language_exponent=0.5))
+    sizes = [len(numbers) for numbers in prepared.train.languages.values()]
+    assert 6 < sizes[0] / sizes[1] < 16
+    sampler = prepared.loader(None).sampler
+    seen = np.concatenate([each.numbers for each in takewhile(lambda each: each.epoch == 0, sampler.batches(0))])
+    counts = [int(np.isin(seen, numbers).sum()) for numbers in prepared.train.languages.values()]
+    assert counts == draws_of(sizes, 0.5).tolist()
+    assert counts[0] / counts[1] == pytest.approx((sizes[0] / sizes[1]) ** 0.5, rel=0.02)
+
+
+def test_with_an_exponent_of_one_and_with_one_language_nothing_is_new(corpora):
+    for settings in (settings_for(corpora, language_exponent=1.0), settings_for({"en": corpora["en"]})):
+        prepared, training = prepare(settings), settings.training
+        plain = Sampler(prepared.train.lengths, training.batch_size, training.batch_unit, training.seed)
+        assert selections(prepared.loader(None).sampler) == selections(plain)
+    assert selections(prepare(settings_for(corpora)).loader(None).sampler) != selections(plain)
+
+
+def test_the_header_says_how_languages_are_mixed(corpora):
+    sizes = {language: len(numbers) for language, numbers in prepare(settings_for(corpora)).train.languages.items()}
+    english, chinese = draws_of(list(sizes.values()), 0.7).tolist()
+    total = english + chinese
+    said, _ = dry_run(settings_for(corpora))
+    assert said["languages"].startswith(f"en {100 * english / total:.3g} % · zh {100 * chinese / total:.3g} % (exponent 0.7; of the data")
+    said, _ = dry_run(settings_for(corpora, language_exponent=1.0))
+    assert said["languages"] == f"en {100 * sizes['en'] / total:.3g} % · zh {100 * sizes['zh'] / total:.3g} %, as they lie"
+    assert "languages" not in dry_run(settings_for({"en": corpora["en"]}))[0]
+
+
+def slow_figures(prepared, language):
+    """(loss sums, counts) of one language's held-out samples, each read alone by the untrained learner."""
+    source, draws, sums, counts = prepared.evaluation, Draws(prepared.settings.training.seed, EVALUATION), {}, {}
+    for number in range(len(source)):
+        sample = source.sample(number, draws.sample(number))
+        if source.corpus.languages[sample.language] != language:
+            continue
+        views = prepared.learner.learnable.views(collate([number], [sample]), draws)
+        with torch.no_grad():
+            loss = prepared.learner.eval()(views)
+        for term, value in loss.sums.items():
+            sums[term] = sums.get(term, 0.0) + float(value)
+            counts[term] = counts.get(term, 0) + views.counts[term]
+    return sums, counts
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_each_language_is_judged_as_if_alone_and_together_they_are_the_whole(objective, corpora, tmp_path):
+    settings = settings_for(corpora, tmp_path, objective=objective)
+    pretrain(settings, observe=ignore)
+    first = evaluations(tmp_path)[0]
+    assert set(first["languages"]) == {"en", "zh"}
+    prepared = prepare(settings)
+    for language, figures in first["languages"].items():
+        sums, counts = slow_figures(prepared, language)
+        assert {term: figures["counts"][term] for term in counts} == counts
+        assert figures["terms"] == pytest.approx({term: value / counts[term] for term, value in sums.items()}, rel=1e-5)
+        assert figures["loss"] == pytest.approx(sum(figures["terms"].values()))
+        assert figures["metrics"].keys() == first["metrics"].keys()
+    for line in evaluations(tmp_path):
+        parts = line["languages"].values()
+        for term, value in line["terms"].items():
+            weighted = sum(part["terms"][term] * part["counts"][term] for part in parts) / line["counts"][term]
+            assert value == pytest.approx(weighted, rel=1e-9)
+
+
+def test_one_language_has_no_figures_of_its_own(corpora, tmp_path):
+    pretrain(settings_for({"en": corpora["en"]}, tmp_path), observe=ignore)
+    assert all("languages" not in line for line in evaluations(tmp_path))
+    assert [table.title for table in show(read_run(tmp_path)).tables] == ["facts", "held-out data"]
+
+
+def test_the_report_gives_each_language_beside_its_own_floors(corpora, tmp_path):
+    settings = settings_for(corpora, tmp_path, objective="mlm")
+    report = pretrain(settings, observe=ignore).report
+    scores, last, floors = {score.name: score for score in report.scores}, evaluations(tmp_path)[-1], floors_of(prepare(settings))
+    for language in ("en", "zh"):
+        loss, accuracy = scores[f"held-out loss {language}"], scores[f"accuracy {language}"]
+        assert loss.value == last["languages"][language]["terms"]["mlm"]
+        assert loss.count == last["languages"][language]["counts"]["mlm"]
+        assert loss.baselines == floors.languages[language].losses
+        assert accuracy.baselines == floors.languages[language].accuracies
+        assert loss.baselines["unigram"] != floors.whole.losses["unigram"]
+    (table,) = [table for table in show(read_run(tmp_path)).tables if table.title == "held-out loss by language"]
+    assert table.rows[-1] == [6, last["languages"]["en"]["loss"], last["languages"]["zh"]["loss"]]
+
+
+def test_the_floors_of_a_language_know_that_language_alone(corpora):
+    """The unigram floor, counted slowly: how often each token stands in the language's training samples, one added."""
+    prepared = prepare(settings_for(corpora))
+    floors, specials, draws = floors_of(prepared), prepared.tokenizer.specials, Draws(prepared.settings.training.seed, EVALUATION)
+    for language in ("en", "zh"):
+        times = Counter(token for n in prepared.train.languages[language].tolist() for token in tokens_of(prepared.train, n, draws))
+        weights = {token: times[token] + 1 for token in range(prepared.tokenizer.size) if not specials[token]}
+        targets = []
+        for number in prepared.evaluation.languages[language].tolist():
+            sample = prepared.evaluation.sample(number, draws.sample(number))
+            targets += prepared.twin.views(collate([number], [sample]), draws).targets_N.tolist()
+        losses = [math.log(sum(weights.values()) / weights[target]) for target in targets]
+        assert floors.languages[language].losses["unigram"] == pytest.approx(sum(losses) / len(losses))
+
+
+def tokens_of(source, number, draws):
+    return source.sample(number, draws.sample(number)).tokens.tolist()
+
+
+@pytest.mark.parametrize("polls", [4, 11, 20])
+def test_a_mixture_goes_on_to_the_bit(polls, corpora, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    pretrain(settings_for(corpora, whole, language_exponent=0.3), observe=ignore)
+    settings = settings_for(corpora, cut, language_exponent=0.3)
+    assert pretrain(settings, observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
+    assert pretrain(settings, resume=cut, observe=ignore).outcome.reason == "done"
+    assert evaluations(whole) == evaluations(cut)
+    for file in ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors"):
+        one, other = (load_file(folder / "checkpoints" / "step-000006" / file) for folder in (whole, cut))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
