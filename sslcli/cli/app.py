@@ -32,6 +32,7 @@ COMMANDS = {
     "probe": "Look into a frozen model: words, languages, layers, milestones",
     "translate-shift": "Move words into another language, and see what the model then reads",
     "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
+    "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
     "runs": "List, show and compare runs",
     "compare": "Compare runs (short for: ssl runs compare)",

@@ -13,9 +13,10 @@ from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of, refuse_unlabelled
 from sslcli.workflows.runs import read_facts
+from sslcli.workflows.savedreports import write_report, write_scores
 from sslcli.workflows.settings import AnswerSettings
 
-PREDICTIONS, SCORES = "predictions.jsonl", "scores.json"
+PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,13 @@ def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """predictions.jsonl, scores.json, and what official scorers take."""
+    """predictions.jsonl, scores.json, report.json with what else was found, and what official scorers take."""
     lines = [line_of(*pair) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
     write_atomically(folder / PREDICTIONS, "".join(f"{line}\n" for line in lines))
     for name, content in evaluation.official.items():
         write_atomically(folder / name, content)
-    write_atomically(folder / SCORES, json.dumps([asdict(score) for score in evaluation.report.scores], indent=1))
+    write_scores(evaluation.report.scores, folder)
+    write_report(evaluation.report, folder)
 
 
 def line_of(example: Example, prediction: Prediction) -> str:

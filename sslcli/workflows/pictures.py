@@ -1,24 +1,21 @@
-"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as CSV; tables as CSV; all as JSON.
-
-report.json has all of the report, `caption`, and `files`: the names of the others, each picture's with the place of its data.
-"""
+"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as CSV; tables as CSV; all as JSON."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
-from sslcli.reports import Matrix, Plot, Report, Scatter, Score, finite, series
+from sslcli.reports import Matrix, Plot, Report, Scatter, Score, series
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
 from sslcli.workflows.fonts import HOW_TO_GET_ONE
+from sslcli.workflows.savedreports import REPORT, write_report
 
-REPORT = "report.json"
 LONGEST_NAME = 60  # characters, of which some have three bytes
 
 
@@ -52,12 +49,11 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
                 paths.append(folder / f"{name}.{form}")
             pictures.append({"title": sheet.title, "name": name})
     files = [path.name for path in paths]
-    whole = {**asdict(report), "caption": caption, "pictures": pictures, "files": files}
-    write_atomically(folder / REPORT, json.dumps(finite(whole), ensure_ascii=False, indent=1))
+    path = write_report(report, folder, {"caption": caption, "pictures": pictures, "files": files})
     for name in earlier - set(files):
         with suppress(OSError):
             (folder / name).unlink()
-    return [folder / REPORT, *paths]
+    return [path, *paths]
 
 
 def font_notes(report: Report) -> list[str]:

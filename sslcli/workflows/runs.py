@@ -84,8 +84,12 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def all_runs() -> list[Run]:
     """Every folder below the runs folder that has a run.json, the newest first."""
+    return runs_in(runs_folder())
+
+
+def runs_in(parent: Path) -> list[Run]:
     try:
-        folders = [path for path in runs_folder().iterdir() if (path / "run.json").is_file()]
+        folders = [path for path in parent.iterdir() if (path / "run.json").is_file()]
     except OSError:
         return []
     return sorted((read_run(path) for path in folders), key=lambda run: (run.started, run.name), reverse=True)
@@ -163,9 +167,9 @@ def show(run: Run) -> Report:
     """Its facts, every evaluation, and the shape of its training loss."""
     lines = read_metrics(run.folder)
     evaluations = [line for line in lines if line["split"] == "eval"]
-    names = list(dict.fromkeys(name for line in evaluations for name in _metrics_of(line)))
-    rows = [[line["step"], line.get("loss"), *(_metrics_of(line).get(name) for name in names)] for line in evaluations]
-    tables = [Table("facts", ("what", "value"), _facts_of(run))]
+    names = list(dict.fromkeys(name for line in evaluations for name in metrics_of(line)))
+    rows = [[line["step"], line.get("loss"), *(metrics_of(line).get(name) for name in names)] for line in evaluations]
+    tables = [Table("facts", ("what", "value"), facts_of(run))]
     if rows:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
     languages = list(dict.fromkeys(name for line in evaluations for name in _losses_by_language(line)))
@@ -193,15 +197,15 @@ def unreadable_settings(run: Run) -> str:
 
 def compare(runs: Sequence[Run]) -> Report:
     """Last held-out figures and whatever settings differ, one column a run."""
-    names = list(dict.fromkeys(name for run in runs for name in _metrics_of(run.evaluation)))
+    names = list(dict.fromkeys(name for run in runs for name in metrics_of(run.evaluation)))
     figures = [
         ["step", *(run.evaluation.get("step") for run in runs)],
         ["held-out loss", *(run.evaluation.get("loss") for run in runs)],
-        *([name, *(_metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
+        *([name, *(metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
         ["parameters", *(run.facts.get("parameters") for run in runs)],
         ["time", *(_seconds(run) for run in runs)],
     ]
-    settings = [_settings(run) for run in runs]
+    settings = [settings_of(run) for run in runs]
     keys = sorted(set().union(*settings))
     different = [[key, *(each.get(key, "") for each in settings)] for key in keys if len({each.get(key) for each in settings}) > 1]
     columns = [run.name for run in runs]
@@ -214,23 +218,24 @@ def compare(runs: Sequence[Run]) -> Report:
     return Report(tables=tables, notes=notes)
 
 
-def _settings(run: Run) -> dict[str, str]:
+def settings_of(run: Run) -> dict[str, str]:
     """Dotted key -> value as text, from config.yaml; empty where that cannot be read. Where it was written does not count."""
     try:
         tree = read_layer(run.folder / RUN_FILE).values
     except SslError:
         return {}
-    return {key: value for key, value in _leaves(tree) if not key.startswith("run.")}
+    return {key: value for key, value in leaves_of(tree) if not key.startswith("run.")}
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Dotted keys with their values as texts."""
     found = []
     for key, value in tree.items():
-        found += _leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", _plain(value))]
+        found += leaves_of(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", _plain(value))]
     return found
 
 
-def _facts_of(run: Run) -> list[tuple[str, str]]:
+def facts_of(run: Run) -> list[tuple[str, str]]:
     """What run.json says, as a person reads it: no JSON, no empty rows, the command as it would be typed."""
     rows = []
     for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():
@@ -264,7 +269,7 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
+def metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
     metrics = line.get("metrics")
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
 
@@ -276,7 +281,7 @@ def _losses_by_language(line: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _metrics(run: Run) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in _metrics_of(run.evaluation).items())
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics_of(run.evaluation).items())
 
 
 def _steps(run: Run) -> str:

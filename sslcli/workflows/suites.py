@@ -29,6 +29,7 @@ from sslcli.workflows.resuming import continued, saved_settings
 from sslcli.workflows.runfolder import command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import RUN_FILE
+from sslcli.workflows.savedreports import write_report
 from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, LabelledSettings
 from sslcli.workflows.studying import Variant, settings_of, variants
 from sslcli.workflows.submitting import ARCHIVE, SUBMISSION, add_answers, answers_in
@@ -140,7 +141,9 @@ class _Suite:
         report = self.plan.suite.summarise(scores)
         table = report.tables[0]
         write_csv(self.plan.folder / TABLE, table.columns, table.rows)
-        return replace(report, notes=[*report.notes, *self._remarks()])
+        whole = replace(report, notes=[*report.notes, *self._remarks()])
+        write_report(whole, self.plan.folder)
+        return whole
 
     def write_facts(self, status: str) -> None:
         done = sum(self.scores.has(part, seed) for part in self.plan.parts for seed in self.plan.seeds)

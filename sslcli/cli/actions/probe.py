@@ -16,9 +16,9 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import dotted_layer
 from sslcli.subjects import Probe
-from sslcli.workflows.pictures import REPORT
 from sslcli.workflows.probing import Looked, probe
 from sslcli.workflows.runs import LATEST
+from sslcli.workflows.savedreports import REPORT
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
 

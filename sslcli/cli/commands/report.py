@@ -1,0 +1,19 @@
+"""`ssl report`: everything known of a run as one page."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.commands.runs import RUN_HELP
+from sslcli.cli.options import Command, Flag
+
+
+def build(words: Sequence[str]) -> Command:
+    return Command(
+        "report",
+        "Write all that is known of a run as one HTML page",
+        (
+            Flag("run", (), f"{RUN_HELP}; @latest when not given", metavar="RUN"),
+            Flag("out", ("--out", "-o"), "HTML file to write; report.html in the run folder when not given", metavar="FILE"),
+        ),
+        "sslcli.cli.actions.report:run",
+        ("ssl report", "ssl report @latest:mlm --out world.html"),
+    )

@@ -1,0 +1,65 @@
+"""The page of `ssl report`: one HTML file with everything in it, that needs no network and is of bounded size."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sslcli.cli.drawing import number
+from sslcli.reports import Score, Table, printable
+from sslcli.workflows.reporting import Page, Picture
+
+MOST_BYTES = 2_900_000
+ROWS = (500, 100, 20, 5)  # of each table: fewer where the page becomes too large
+PICTURES_SHARE = 0.5  # of the page at least is left to pictures, as long as tables can be cut
+TYPES = {"svg": "image/svg+xml", "png": "image/png"}
+LONGEST_TEXT = 4_000  # characters of one cell or note
+
+
+def rendered(page: Page) -> str:
+    """Tables are cut, and the largest pictures left out with a note, where the page would have more than MOST_BYTES."""
+    text = ""
+    for most_rows in ROWS:
+        text = _rendered(page, {}, most_rows)
+        if len(text.encode()) <= MOST_BYTES * PICTURES_SHARE:
+            break
+    return _rendered(page, _fitting(page, MOST_BYTES - len(text.encode())), most_rows)
+
+
+def _fitting(page: Page, left_bytes: int) -> dict[Picture, str]:
+    """The smallest first, each as what an <img> shows; an <img> runs no script that a file may hold."""
+    chosen = {}
+    pictures = {picture for section in page.sections for picture in section.pictures if picture.content}
+    for picture in sorted(pictures, key=lambda picture: (len(picture.content), picture.title)):
+        link = f"data:{TYPES[picture.form]};base64,{base64.b64encode(picture.content).decode()}"
+        left_bytes -= len(link)
+        if left_bytes < 0:
+            break
+        chosen[picture] = link
+    return chosen
+
+
+def _rendered(page: Page, shown: Mapping[Picture, str], most_rows: int) -> str:
+    environment = Environment(
+        loader=PackageLoader("sslcli.cli", "templates"), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True
+    )
+    environment.globals.update(number=number, is_numeric=_is_numeric, baselines=_baselines)
+    return environment.get_template("report.html").render(page=page, shown=shown, most_rows=most_rows)
+
+
+def _plain(value: Any) -> Any:
+    """Names, labels and samples may hold anything, also what turns the text behind it around."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return value if value.startswith("data:image/") else printable(value[:LONGEST_TEXT])
+
+
+def _is_numeric(table: Table, column: int) -> bool:
+    cells = [row[column] for row in table.rows if column < len(row)]
+    return bool(cells) and all(isinstance(cell, int | float | None) for cell in cells)
+
+
+def _baselines(scores: Sequence[Score]) -> list[str]:
+    return list(dict.fromkeys(name for score in scores for name in score.baselines))

@@ -1,0 +1,146 @@
+"""`ssl report`: all that is known of a run as sections of one page, out of its folder as it is: half-written, damaged or done."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sslcli.errors import DataError
+from sslcli.reports import Report, Table
+from sslcli.workflows.drawing import drawn
+from sslcli.workflows.runfacts import curves_of, differing_settings, samples_of, scores_of
+from sslcli.workflows.runs import Run, facts_of, read_metrics, runs_in, unreadable_settings
+from sslcli.workflows.savedreports import REPORT, SavedReport, read_report
+
+PROBES = "probes"
+FIRST_OF_CJK = "\u2e80"
+ENVIRONMENT = ("python", "platform", "host", "packages", "device")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`form`: "svg" or "png"; `place`: where the file lies, empty where it was drawn for the page."""
+
+    title: str
+    form: str
+    content: bytes
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    report: Report
+    pictures: Sequence[Picture] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """`command`: as it would be typed again."""
+
+    title: str
+    status: str
+    command: str
+    sections: Sequence[Section]
+
+
+def page_of(run: Run) -> Page:
+    command = run.facts.get("command")
+    typed = shlex.join(["ssl", *map(str, command[1:])]) if isinstance(command, list) else ""
+    sections = [*_measured(run), *_findings(run), *_fine_tuned(run), *_probes(run), *_made(run)]
+    return Page(f"{run.name} · {run.kind} · {run.objective}", run.status, typed, sections)
+
+
+def _measured(run: Run) -> Iterator[Section]:
+    lines = read_metrics(run.folder)
+    scores, problems = scores_of(run, lines)
+    if scores or problems:
+        yield Section("Scores", Report(scores=scores, notes=problems))
+    plots = curves_of(run, lines)
+    if plots:
+        yield Section("Curves", Report(), [Picture(plot.title, "svg", drawn(plot, "svg")) for plot in plots])
+    elif run.kind != "suite":
+        yield Section("Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"]))
+    samples = samples_of(lines)
+    if samples is not None:
+        yield Section("Samples", Report(tables=[samples]))
+
+
+def _made(run: Run) -> Iterator[Section]:
+    """With what, and on what machine."""
+    rows = [row for row in facts_of(run) if row[0] != "command"]
+    environment = [row for row in rows if row[0] in ENVIRONMENT]
+    yield Section("Facts", Report(tables=[Table("", ("what", "value"), [row for row in rows if row not in environment])]))
+    settings, problem = differing_settings(run), unreadable_settings(run)
+    notes = [f"the settings cannot be read: {problem}"] if problem else []
+    yield Section("Settings", Report(tables=[] if settings is None else [settings], notes=notes))
+    if environment:
+        yield Section("Environment", Report(tables=[Table("", ("what", "value"), environment)]))
+
+
+def _findings(run: Run) -> Iterator[Section]:
+    """What the run itself has written beside its scores: confusions, the table of a suite."""
+    if (run.folder / REPORT).is_file():
+        yield _section("Findings", run.folder, with_scores=run.kind == "suite")
+    elif run.kind == "suite":
+        done = f"{run.facts.get('step', 0)} of {run.facts.get('total_steps', '?')} runs are done"
+        yield Section("Findings", Report(notes=[f"there is no table yet: {done}"]))
+
+
+def _probes(run: Run) -> Iterator[Section]:
+    """Everything that was asked of the model."""
+    for path in sorted((run.folder / PROBES).glob(f"*/{REPORT}")):
+        yield _section(f"Probe: {path.parent.name}", path.parent, with_scores=True)
+
+
+def _section(title: str, folder: Path, with_scores: bool) -> Section:
+    try:
+        saved = read_report(folder)
+    except DataError as error:
+        return Section(title, Report(notes=[f"{error.message}: {error.hint}"]))
+    found = saved.report
+    report = Report(found.title, found.scores if with_scores else (), found.tables, passages=found.passages, notes=found.notes)
+    return Section(title, report, list(_pictures(saved)), saved.caption)
+
+
+def _pictures(saved: SavedReport) -> Iterator[Picture]:
+    """Each as the smaller of its files; but only SVG surely has Chinese labels, also where no font was at hand when it was drawn."""
+    for picture in saved.pictures:
+        files = {form: _content(saved.folder / f"{picture.name}.{form}") for form in ("svg", "png")}
+        there = {form: content for form, content in files.items() if content}
+        if max(there.get("svg", b"").decode(errors="replace"), default="") >= FIRST_OF_CJK:
+            there = {"svg": there["svg"]}
+        form = min(there, key=lambda form: len(there[form]), default="")
+        yield Picture(picture.title, form, there.get(form, b""), str(saved.folder / picture.name))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _fine_tuned(run: Run) -> Iterator[Section]:
+    """The runs that began with a checkpoint of this one, in the folder where it lies."""
+    here = run.folder.resolve()
+    children = [other for other in runs_in(here.parent) if _came_from(other, here)]
+    rows = []
+    for child in reversed(children):
+        scores, problems = scores_of(child, read_metrics(child.folder))
+        start = str(child.facts.get("start", ""))
+        for score in scores:
+            interval = "" if score.interval is None else "{:.4g} to {:.4g}".format(*score.interval)
+            beside = ", ".join(f"{name} {value:.4g}" for name, value in score.baselines.items())
+            rows.append((child.name, child.objective, start, score.name, score.value, score.unit, interval, score.count, beside))
+        if not scores:
+            rows.append((child.name, child.objective, start, problems[0] if problems else child.status, None, "", "", None, ""))
+    columns = ("run", "task", "start", "score", "value", "unit", "95 % interval", "n", "baselines")
+    if rows:
+        yield Section("Fine-tuned from it", Report(tables=[Table("", columns, rows)]))
+
+
+def _came_from(other: Run, folder: Path) -> bool:
+    parent = other.facts.get("parent")
+    return isinstance(parent, str) and Path(parent).is_relative_to(folder) and other.folder.resolve() != folder

@@ -1,0 +1,243 @@
+"""`ssl report`: one page that holds everything, loads nothing, is never too large, and takes a run as it is."""
+
+import base64
+import json
+import math
+import os
+from html.parser import HTMLParser
+
+import pytest
+
+from sslcli.cli.page import MOST_BYTES, rendered
+from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table
+from sslcli.workflows.pictures import save_report
+from sslcli.workflows.reporting import Page, Picture, Section, page_of
+from sslcli.workflows.runs import read_run
+from sslcli.workflows.savedreports import read_report, write_report, write_scores
+
+FACTS = {
+    "kind": "pretrain", "objective": "mlm", "command": ["/usr/bin/ssl", "pretrain", "--name", "a b"], "started": "2026-01-01T00:00:00",
+    "status": "done", "step": 20, "total_steps": 20, "python": "3.11.7", "packages": {"torch": "2.13.0"}, "parameters": 12345,
+    "floors": {"term": "mlm", "losses": {"unigram": 4.875}, "accuracies": {"unigram": 0.125}},
+}  # fmt: skip
+LINES = [
+    {"step": 10, "split": "train", "loss": 3.5, "terms": {"mlm": 3.5}, "metrics": {}},
+    {"step": 20, "split": "eval", "loss": 2.25, "terms": {"mlm": 2.25}, "metrics": {"accuracy": 0.4375},
+     "counts": {"mlm": 2513, "accuracy": 2513}},
+    {"step": 20, "split": "sample", "examples": [["我 吃 [MASK] 。", "苹果 .90"]]},
+]  # fmt: skip
+HOSTILE = '<script>alert(1)</script>\x1b[31m "x" \u202e & {{ 7*7 }}'
+TAMED = '<script>alert(1)</script>\\x1b[31m "x" \\u202e & {{ 7*7 }}'
+
+
+class Reader(HTMLParser):
+    """Every tag with its attributes, and all text as a reader sees it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(text)
+        self.close()
+        self.text = " ".join(" ".join(self.texts).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def pictures(self):
+        sources = [attributes["src"] for tag, attributes in self.tags if tag == "img"]
+        return [(source.partition(";")[0], base64.b64decode(source.partition("base64,")[2])) for source in sources]
+
+
+def read_page(text):
+    """As a browser would, after making sure that it would ask for nothing and run nothing."""
+    page = Reader(text)
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "srcset", "data", "action"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/"))
+    assert "url(" not in text
+    assert "@import" not in text
+    assert len(text.encode()) < 3_000_000
+    assert [attributes["lang"] for tag, attributes in page.tags if tag == "html"] == ["en"]
+    links = [attributes["href"][1:] for tag, attributes in page.tags if tag == "a"]
+    assert links == [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    return page
+
+
+def make_run(folder, facts=FACTS, lines=LINES, config="objective: mlm\ntraining:\n  seed: 7\n"):
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(facts))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "config.yaml").write_text(config)
+    return folder
+
+
+def page_for(folder):
+    return read_page(rendered(page_of(read_run(folder))))
+
+
+def test_a_run_is_all_on_its_page(tmp_path):
+    page = page_for(make_run(tmp_path / "world"))
+    for text in (
+        "world · pretrain · mlm", "ssl pretrain --name 'a b'", "held-out loss 2.25 nats", "4.875", "0.4375", "0.125", "2,513", "12,345",
+        "我 吃 [MASK] 。", "苹果 .90", "training.seed 7 42", "torch 2.13.0", "3.11.7",
+    ):  # fmt: skip
+        assert text in page.text, text
+    pictures = page.pictures()
+    assert [kind for kind, _ in pictures] == ["data:image/svg+xml"] * 2
+    assert b"unigram floor" in pictures[0][1]
+
+
+def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
+    run = make_run(tmp_path / "world")
+    small = Matrix("Cosine of 苹果", ["a", "b"], ["a", "b"], [[1, 0.5], [0.5, 1]])
+    many = Scatter("points", list(range(2000)), [n * n % 97 for n in range(2000)], ["w"] * 2000, ["en", "zh"] * 1000)
+    report = Report(
+        "苹果 in two senses", [Score("gap", 0.3125, "", True, 20, (0.25, 0.375), {"static": 0.0, "shuffled": math.nan})],
+        [Table("words", ("word", "n"), [("水果", 3)])], matrices=[small], scatters=[many], notes=["not emerged: 0.01 of 0.15"],
+    )  # fmt: skip
+    save_report(report, run / "probes" / "similarity-apple", "world · seed 42 · ssl probe similarity apple")
+    page = page_for(run)
+    for text in ("Probe: similarity-apple", "苹果 in two senses", "0.3125", "0.25 to 0.375", "static", "水果", "not emerged: 0.01 of 0.15",
+                 "world · seed 42 · ssl probe similarity apple", "Cosine of 苹果"):  # fmt: skip
+        assert text in page.text, text
+    folder = run / "probes" / "similarity-apple"
+    (_, cosines), (kind, points) = page.pictures()[2:]
+    assert "苹果" in cosines.decode()
+    files = {form: (folder / f"points.{form}").read_bytes() for form in ("svg", "png")}
+    smaller = min(files, key=lambda form: len(files[form]))
+    assert (kind, points) == (f"data:image/{'svg+xml' if smaller == 'svg' else 'png'}", files[smaller])
+
+
+def test_what_is_fine_tuned_from_it_stands_beside_its_baselines(tmp_path):
+    run = make_run(tmp_path / "world")
+    facts = {"kind": "finetune", "objective": "qa", "parent": str(run.resolve() / "checkpoints" / "step-20"), "start": "random"}
+    child = make_run(tmp_path / "world-qa", facts)
+    write_scores([Score("f1", 96.5, "%", True, 1000, (95.25, 97.5), {"lead": 9.25})], child)
+    make_run(tmp_path / "other", {**facts, "parent": str(tmp_path / "world-2")})
+    make_run(tmp_path / "world-nli", {**facts, "objective": "nli", "status": "stopped"}, [])
+    page = page_for(run)
+    assert "world-qa qa random f1 96.5 % 95.25 to 97.5 1,000 lead 9.25" in page.text
+    assert "world-nli nli random stopped" in page.text
+    assert "other" not in page.text
+    confused = Table("confusion", ("gold", "yes", "no"), [("yes", 17, 4)])
+    write_report(Report("answers", [Score("f1", 1.0)], tables=[confused], notes=["scored on other data"]), child)
+    page = page_for(child)
+    assert "f1 96.5 % 95.25 to 97.5 9.25 1,000 higher" in page.text
+    assert "confusion gold yes no yes 17 4" in page.text
+    assert page.text.count("f1") == 1
+
+
+def test_a_suite_shows_its_table_or_how_far_it_is(tmp_path):
+    facts = {"kind": "suite", "objective": "glue", "status": "done", "step": 3, "total_steps": 9}
+    suite = make_run(tmp_path / "glue", facts, [])
+    assert "there is no table yet: 3 of 9 runs are done" in page_for(suite).text
+    write_report(Report("glue", tables=[Table("", ("task", "median"), [("cola", 12.5)])]), suite)
+    assert "task median cola 12.5" in page_for(suite).text
+
+
+@pytest.mark.parametrize("text", ["", "[", "[1]", '{"scores": 3}', '{"scores": [{"name": "x"}]}', '{"tables": [{"title": 1}]}', "{}]",
+                                  '{"pictures": [{"title": "t", "name": "../../run"}]}', '{"scores": [null]}'])  # fmt: skip
+def test_a_damaged_report_is_said_and_not_fatal(tmp_path, text):
+    run = make_run(tmp_path / "world")
+    (run / "probes" / "layers").mkdir(parents=True)
+    (run / "probes" / "layers" / "report.json").write_text(text)
+    (run / "scores.json").write_text(text or "{")
+    page = page_for(run)
+    assert "Probe: layers" in page.text
+    assert f"{run / 'probes' / 'layers' / 'report.json'} " in page.text
+    assert f"{run / 'scores.json'} is damaged" in page.text
+    assert "held-out loss 2.25 nats" in page.text
+
+
+def test_pictures_that_are_gone_are_named(tmp_path):
+    run = make_run(tmp_path / "world")
+    folder = run / "probes" / "layers"
+    save_report(Report(plots=[Plot("by layer", "layer", "y", [Curve("a", [0], [1])])]), folder, "")
+    (folder / "by-layer.svg").unlink()
+    assert page_for(run).pictures()[2][0] == "data:image/png"
+    (folder / "by-layer.png").unlink()
+    assert f"by layer: its files are gone, {folder / 'by-layer'}.svg and .png" in page_for(run).text
+
+
+@pytest.mark.parametrize("metrics", [None, "", '{"step": 1, "split": "train", "lo', "[]\nnull\n3\n"])
+def test_a_half_written_run_has_a_page(tmp_path, metrics):
+    run = make_run(tmp_path / "half", {"status": "running"}, config="objective: [")
+    (run / "metrics.jsonl").unlink()
+    if metrics is not None:
+        (run / "metrics.jsonl").write_text(metrics)
+    page = page_for(run)
+    assert "nothing was measured yet" in page.text
+    assert "the settings cannot be read" in page.text
+    assert "died" in page.text
+
+
+def test_numbers_that_are_none_do_no_harm(tmp_path):
+    lines = [
+        {"step": 1, "split": "train", "loss": None},
+        {"step": 2, "split": "eval", "loss": None, "metrics": None, "counts": 3, "terms": []},
+        {"step": 3, "split": "sample", "examples": [[1], "x", ["a", None]]},
+        {"step": 3, "split": "eval", "loss": 1.5, "metrics": {"accuracy": None}},
+    ]
+    page = page_for(make_run(tmp_path / "world", {**FACTS, "floors": [], "command": "ssl"}, lines))
+    assert "held-out loss 1.5 nats" in page.text
+
+
+def test_hostile_names_and_labels_are_texts(tmp_path):
+    sample = {"step": 21, "split": "sample", "examples": [[HOSTILE, HOSTILE]]}
+    run = make_run(tmp_path / "world", {**FACTS, "objective": HOSTILE}, [*LINES, sample])
+    table = Table(HOSTILE, (HOSTILE, "n"), [(HOSTILE, 1)])
+    plot = Plot(HOSTILE, HOSTILE, HOSTILE, [Curve(HOSTILE, [0, 1], [0, 1])])
+    save_report(Report(HOSTILE, [Score(HOSTILE, 0.5)], [table], plots=[plot], notes=[HOSTILE]), run / "probes" / "x", HOSTILE)
+    text = rendered(page_of(read_run(run)))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "49" not in Reader(text).text
+    assert read_page(text).text.count(TAMED) >= 10
+
+
+def test_the_page_stays_small_whatever_there_is(tmp_path):
+    pictures = [Picture(f"picture {number}", "png", os.urandom(150_000 if number else 4_000_000), f"/x/{number}") for number in range(40)]
+    table = Table("t", ("a", "b"), [("x" * 500, number) for number in range(20_000)])
+    sections = [Section("one", Report(tables=[table], notes=["y" * 10_000_000]), pictures), *[Section("s", Report(tables=[table]))] * 20]
+    text = rendered(Page("title", "done", "", sections))
+    page = read_page(text)
+    assert len(text.encode()) <= MOST_BYTES
+    assert 1 <= len(page.pictures()) < 40
+    assert "picture 0: left out to keep the page small, see /x/0.png" in page.text
+    assert "rows are left out to keep the page small" in page.text
+
+
+def test_reports_come_back_as_they_were(tmp_path):
+    scores = [Score("gap", math.inf, "%", False, 3, (0.5, math.nan), {"a": math.nan})]
+    tables = [Table("t", ("a", "b", "c"), [("1", 1, None), ("x", 0.5, "苹果")])]
+    write_report(Report("title", scores, tables, notes=["n"]), tmp_path)
+    found = read_report(tmp_path).report
+    assert found.title == "title"
+    assert [list(row) for row in found.tables[0].rows] == [list(row) for row in tables[0].rows]
+    assert list(found.notes) == ["n"]
+    assert math.isnan(found.scores[0].value)
+    assert found.scores[0].interval[0] == 0.5
+
+
+def test_the_command_writes_beside_the_run_or_where_it_is_told(ssl, tmp_path):
+    run = make_run(tmp_path / "runs" / "world")
+    done = ssl("report", "world")
+    assert done.code == 0
+    assert f"{run / 'report.html'} · 6 sections · " in done.out
+    first = (run / "report.html").read_bytes()
+    assert json.loads(ssl("report", "--json", "--out", tmp_path / "page.html").out)["bytes"] == len(first)
+    assert (tmp_path / "page.html").read_bytes() == first  # also where an earlier page lies in the run
+
+
+def test_a_page_that_has_no_place_is_a_sentence(ssl, tmp_path):
+    make_run(tmp_path / "runs" / "world")
+    wrong = {"there is no run": ["nothing"], "is a folder": ["world", tmp_path], "no folder": ["world", tmp_path / "a" / "b"]}
+    for message, (run, *out) in wrong.items():
+        failed = ssl("report", run, *(["--out", *out] if out else []))
+        assert failed.code == 2
+        assert message in failed.err
