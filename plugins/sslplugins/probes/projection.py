@@ -1,0 +1,125 @@
+"""Words or sentences as points in a plane, coloured by sense, by language or by kind, translations joined by lines.
+
+A plane shows two directions of many: what it leaves out is said (the share of the variance), and how often a point's
+nearest neighbour in all dimensions is of its own group stands beside chance.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from sslcli.api import (
+    Config,
+    Count,
+    DataError,
+    Draws,
+    Pool,
+    Probe,
+    Report,
+    Scatter,
+    Score,
+    Subject,
+    UsageError,
+    Use,
+    read_pairs,
+    sense_uses,
+    setting,
+)
+from sslplugins.senses.finding import find_uses
+from sslplugins.senses.layers import chosen_layer
+from sslplugins.senses.planes import alike_score, centred, neighbour_plane, principal_plane
+from sslplugins.senses.points import Pairs, Points, known_pairs, sense_points, sentence_points, word_points
+from sslplugins.senses.sampling import some_sentences
+
+FEWEST = 4
+
+
+class Projection(Probe):
+    """By senses: uses of a word. By words: a vector each, the mean of its uses in the data. By sentences: those of the data."""
+
+    summary = "a 2-D picture of words or sentences by sense or language, with what it leaves out"
+
+    class Options(Config):
+        what: Literal["words", "sentences", "senses"] = setting("words", "what the points are")
+        word: str = setting("", "with senses: the word; every two-sense word of generated data when not given")
+        sentences: str = setting("", "with senses: file of sentences with the word, a tab and its sense behind each")
+        pairs: list[str] = setting([], "word pairs or parallel sentences (two columns, or en=FILE and zh=FILE): their lines are drawn")
+        languages: str = setting("en,zh", "the two languages of the pairs")
+        method: Literal["pca", "tsne"] = setting("pca", "pca: the directions of most variance; tsne: neighbourhoods")
+        centre: bool = setting(True, "draw it also with the mean of each language taken off, where there are several")
+        layer: int | None = setting(None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0)
+        pool: Pool = setting("mean", "vector of a word in several pieces: the mean of its pieces, or the first")
+        count: Count = setting(200, "points, or pairs of them", gt=1, le=2_000)
+        sample: Count = setting(2_000, "with words: sentences of the data that their uses are taken from", gt=0, le=20_000)
+
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        options, layer = self.options, chosen_layer(subject, self.options.layer)
+        points = self._points(subject, layer, draws)
+        if len(points.rows) < FEWEST:
+            raise DataError(f"there are {len(points.rows)} {options.what} to draw", "give more of them: --data, --pairs or --sentences")
+        drawn = [("", points.rows)]
+        if options.centre and len(set(points.languages)) > 1:
+            drawn.append((", each language centred", centred(points.rows, points.languages)))
+        scatters, scores, notes = [], [], []
+        for how, rows_ND in drawn:
+            plane_N2, note = self._plane(rows_ND, draws)
+            xs, ys = plane_N2.T.tolist()
+            scatters.append(Scatter(f"{options.what}, layer {layer}{how}", xs, ys, points.labels, points.groups, points.links))
+            notes.append(f"{note}{how}")
+            if len(set(points.groups)) > 1:
+                scores.append(alike_score(f"nearest of the same group{how}", rows_ND, points.groups))
+        made = f"layer {layer} of {subject.depth}; {len(points.rows)} points in {len(set(points.groups))} groups, {len(points.links)} links"
+        return Report(
+            title=f"{options.what} of {subject.name}",
+            scores=scores,
+            scatters=scatters,
+            notes=[made, points.source, *notes, *_mixed(scores, options.what == "senses")],
+        )
+
+    def _points(self, subject: Subject, layer: int, draws: Draws) -> Points:
+        options = self.options
+        if options.what == "senses":
+            return sense_points(subject, layer, options.pool, self._uses(subject, draws))
+        pairs = self._pairs(subject)
+        if options.what == "sentences":
+            return sentence_points(subject, layer, pairs, options.count, draws)
+        return word_points(subject, layer, options.pool, pairs, some_sentences(subject, options.sample, draws), options.count, draws)
+
+    def _uses(self, subject: Subject, draws: Draws) -> list[Use]:
+        options = self.options
+        per_sense = max(2, options.count // 4)
+        if options.word:
+            return find_uses(subject, options.word, options.sentences, per_sense, draws).uses
+        try:
+            return sense_uses(subject.material, 20, draws)
+        except UsageError as error:
+            raise UsageError("there is no word to look at", "name one: --word apple") from error
+
+    def _pairs(self, subject: Subject) -> Pairs | None:
+        """Translations out of the files of --pairs, else those that a generated source knows; None where there are none."""
+        options = self.options
+        if options.pairs:
+            first, _, second = options.languages.partition(",")
+            found = read_pairs(options.pairs, (first.strip(), second.strip()))
+            return Pairs((first.strip(), second.strip()), [(pair.first, pair.second) for pair in found])
+        try:
+            return known_pairs(subject.material.records("parallel" if options.what == "sentences" else "dictionary"))
+        except (UsageError, DataError):
+            return None
+
+    def _plane(self, rows_ND: np.ndarray, draws: Draws) -> tuple[np.ndarray, str]:
+        if self.options.method == "tsne":
+            return neighbour_plane(rows_ND, draws), "t-SNE: near points are near, distances between groups mean nothing"
+        plane_N2, (first, second) = principal_plane(rows_ND)
+        return plane_N2, f"the picture shows {first + second:.0%} of the variance ({first:.0%} and {second:.0%})"
+
+
+def _mixed(scores: Sequence[Score], of_senses: bool) -> list[str]:
+    """What lies no nearer to its own group than chance has it: senses that were not found, or languages that lie together."""
+    found = "not emerged" if of_senses else "the languages lie together"
+    return [
+        f"{found}: {score.name} {score.value:.2f}, by chance {score.baselines['chance']:.2f}"
+        for score in scores
+        if score.interval is not None and score.interval[0] <= score.baselines["chance"]
+    ]

@@ -1,0 +1,50 @@
+"""Vectors drawn in a plane, and how far their groups lie apart in all dimensions, where no plane can mislead.
+
+Letters: N points, D width.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from sslcli.api import Draws, Score, cosines, mean_score
+
+SEEDS = 2**31
+
+
+def principal_plane(rows_ND: np.ndarray) -> tuple[np.ndarray, Sequence[float]]:
+    """[N, 2], and the share of the variance that each of the two directions has (Pearson 1901)."""
+    pca = PCA(n_components=2, svd_solver="full")
+    return pca.fit_transform(rows_ND.astype(np.float64)), pca.explained_variance_ratio_.tolist()
+
+
+def neighbour_plane(rows_ND: np.ndarray, draws: Draws) -> np.ndarray:
+    """[N, 2] by t-SNE (van der Maaten and Hinton 2008), begun from the principal plane: near points stay near, distances mean little."""
+    perplexity = min(30.0, (len(rows_ND) - 1) / 3)
+    seed = draws.sample(0).integer("t-SNE", SEEDS)
+    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows_ND.astype(np.float64))
+
+
+def centred(rows_ND: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """The mean of each group taken off its rows."""
+    names = np.asarray(groups)
+    rows = rows_ND.astype(np.float64)
+    for name in set(groups):
+        rows[names == name] -= rows[names == name].mean(axis=0)
+    return rows
+
+
+def alike_score(name: str, rows_ND: np.ndarray, groups: Sequence[str]) -> Score:
+    """The share of points whose nearest other point, by cosine, is of their own group.
+
+    Chance: what a point that is drawn among the others would give.
+    """
+    table_NN = cosines(rows_ND)
+    np.fill_diagonal(table_NN, -np.inf)
+    names = np.asarray(groups)
+    score = mean_score(name, (names[table_NN.argmax(axis=1)] == names).astype(np.float64))
+    counts = np.unique(names, return_counts=True)[1]
+    chance = float((counts * (counts - 1)).sum() / (len(names) * (len(names) - 1)))
+    return Score(score.name, score.value, count=score.count, interval=score.interval, baselines={"chance": chance})
