@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sslcli.reports import Report, Score, Table
@@ -74,7 +74,7 @@ def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool) -> Rep
     own = first.result.report
     seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
     notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start)]
-    return Report(own.title, scores, [*tables, *own.tables], own.curves, own.passages, notes)
+    return replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
 
 
 def _beside(score: Score, own: Sequence[Report], others: Mapping[str, Sequence[Report]]) -> Score:
