@@ -125,9 +125,9 @@ def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
 
 
 def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
-    """Those that follow one another with the same rows and columns stand together, where they are too many to be looked at alone."""
+    """Those that follow one another with the same rows, columns and ends stand together, where they are too many to be looked at alone."""
     found: list[list[Matrix]] = []
-    for _, group in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns))):
+    for _, group in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns), matrix.low, matrix.high)):
         alike = list(group)
         found += [alike] if len(alike) >= SERIES else [[matrix] for matrix in alike]
     return found

@@ -95,7 +95,6 @@ class _Bench:
     head: LanguageModelHead
     trial: Trial
     estimated: Estimated
-    right: Mapping[str, frozenset[int]]
     still_ND: Tensor
 
     @classmethod
@@ -107,7 +106,7 @@ class _Bench:
         asked = Asked(sentences.tokens_N, rights_of_tokens(sentences, right), estimated.languages.target_V)
         trial = Trial(sentences, estimated.languages, asked, references)
         still_ND = moved_rows(subject, sentences, subject.depth, next(iter(estimated.moves.values())), 0.0)
-        return cls(subject, head, trial, estimated, right, still_ND)
+        return cls(subject, head, trial, estimated, still_ND)
 
     def words(
         self, layers: Sequence[int], alphas: Sequence[float], third: tuple[str, Mapping[int, Move]], settings: ShiftSettings, draws: Draws
