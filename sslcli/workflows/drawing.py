@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from sslcli.reports import Curve, Matrix, Plot, Scatter, printable
 from sslcli.workflows.fonts import families, is_drawable
@@ -106,6 +106,8 @@ def _plot(plot: Plot, written: Written) -> Figure:
     xs = [x for curve in plot.curves for x in curve.xs]
     if plot.logarithmic and any(x > 0 for x in xs):
         _count_in_powers(axes, xs)
+    elif all(x == int(x) for x in xs if math.isfinite(x)):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 1.5
     axes.grid(alpha=0.25)
     _explain(axes, handles, [written(curve.title, LONGEST_LABEL, 0) for curve in plot.curves])
     return figure

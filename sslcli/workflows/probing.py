@@ -56,7 +56,7 @@ def probe(
 
 def saved(report: Report, reference: str, stem: str, folder: Path | None, subject: Subject, seed: int) -> Looked:
     """Write the files of a report; `stem` names their folder where none is given. Raises RunError where they cannot be written."""
-    caption = f"{subject.name} · seed {seed} · {shlex.join(command_line())}"
+    caption = f"{subject.name} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
     return Looked(report, save_report(report, folder or _folder(reference, stem), caption), font_notes(report))
 
 
