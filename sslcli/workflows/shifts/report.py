@@ -118,7 +118,7 @@ def _matrices(found: Evaluation, settings: ShiftSettings) -> list[Matrix]:
 def _matrix(found: Evaluation, title: str, value: Callable[[tuple[int, float]], float]) -> Matrix:
     values = [[value((layer, alpha)) for alpha in found.alphas] for layer in found.layers]
     ends = {} if max(max(row) for row in values) > 1 else {"low": 0.0, "high": 1.0}
-    return Matrix(title, [f"layer {layer}" for layer in found.layers], [f"alpha {alpha:g}" for alpha in found.alphas], values, **ends)
+    return Matrix(title, [f"layer {layer}" for layer in found.layers], [f"α {alpha:g}" for alpha in found.alphas], values, **ends)
 
 
 def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
