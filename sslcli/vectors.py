@@ -13,6 +13,7 @@ from sslcli.data.arrangements import enclose
 from sslcli.data.draws import Draws
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
+from sslcli.labelled import Annotated
 from sslcli.subjects import Material, Subject
 
 Pool = Literal["mean", "first"]
@@ -73,6 +74,28 @@ def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
     """Of each text whether it has a token, and not more than the model has positions for."""
     most = _most_tokens(subject)
     return [0 < len(tokens_T) <= most for tokens_T in subject.tokenizer.encode_batch(list(texts))]
+
+
+def labelled_uses(subject: Subject, text: Annotated) -> list[Use]:
+    """The labelled places that are `usable`, the label where the sense of a word would stand.
+
+    A piece that goes on over the end of a place, as it may where no blank is written, would be in both: there the text is taken
+    with blanks between all places.
+    """
+    _, places_T2 = subject.tokenizer.encode_with_places([text.text])[0]
+    starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
+    shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
+    said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)
+    return usable(subject, [Use(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)])
+
+
+def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
+    said, spans, last = "", [], 0
+    for start, stop in text.spans:
+        said += text.text[last:start] or " " * bool(said)
+        spans.append((len(said), len(said) + stop - start))
+        said, last = said + text.text[start:stop], stop
+    return said + text.text[last:], spans
 
 
 def sense_uses(material: Material, per_sense: int, draws: Draws, word: str = "") -> list[Use]:

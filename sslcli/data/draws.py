@@ -61,10 +61,13 @@ class Draws:
         """float64 [N] in [0, 1), one for every (sample, position)."""
         return unit(self.bits(purpose, samples_N, positions_N))
 
+    def shuffled(self, purpose: str, items: Sequence[Item]) -> list[Item]:
+        """All items, every order as likely as any other."""
+        return [items[place] for place in np.argsort(self.bits(purpose, np.arange(len(items))), kind="stable").tolist()]
+
     def some(self, purpose: str, items: Sequence[Item], count: int) -> list[Item]:
         """At most `count` of the items, each as likely as any other, in their order."""
-        places = np.argsort(self.bits(purpose, np.arange(len(items))), kind="stable")[:count]
-        return [items[place] for place in np.sort(places).tolist()]
+        return [items[place] for place in sorted(self.shuffled(purpose, range(len(items)))[:count])]
 
 
 @dataclass(frozen=True, slots=True)

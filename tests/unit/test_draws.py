@@ -70,3 +70,11 @@ def test_some_are_drawn_in_their_order_each_as_likely_as_any_other():
     assert ((counts - 900) ** 2 / 900).sum() < 28  # 9 degrees of freedom
     assert Draws(1, 0).some("x", "abc", 5) == ["a", "b", "c"]
     assert Draws(1, 0).some("x", range(100), 50) != Draws(1, 0).some("y", range(100), 50)
+
+
+def test_shuffled_items_are_all_there_in_any_order():
+    orders = [Draws(seed, 0).shuffled("x", "abc") for seed in range(600)]
+    counts = np.unique(["".join(order) for order in orders], return_counts=True)[1]
+    assert len(counts) == 6
+    assert counts.sum() == 600
+    assert ((counts - 100) ** 2 / 100).sum() < 21  # 5 degrees of freedom

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from sslcli.api import (
+    Annotated,
     DataError,
     Inputs,
     Packing,
     UsageError,
     Use,
+    labelled_uses,
     sentence_vectors,
     static_vectors,
     usable,
@@ -97,6 +99,18 @@ def test_usable_is_what_can_be_looked_at(subject):
     assert word_vectors(subject, uses[:2], [0])[0].shape == (2, subject.backbone.settings.width)
     with pytest.raises(DataError):
         word_vectors(subject, uses[2:], [0])
+
+
+def test_labelled_places_are_read_apart_where_a_piece_would_be_in_two(subject):
+    as_written = Annotated("emma lives .", [(0, 4), (5, 10), (11, 12)], ["name", "verb", "mark"], "en")
+    assert labelled_uses(subject, as_written) == [
+        Use(as_written.text, *span, label, "en") for span, label in zip(as_written.spans, as_written.labels, strict=True)
+    ]
+    touching = Annotated(" emmalives.", [(1, 5), (5, 10), (10, 11)], ["name", "verb", "mark"])
+    found = labelled_uses(subject, touching)
+    assert [(use.word, use.sense) for use in found] == [("emma", "name"), ("lives", "verb"), (".", "mark")]
+    plain = labelled_uses(subject, as_written)
+    np.testing.assert_array_equal(static_vectors(subject, found), static_vectors(subject, plain))
 
 
 def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
