@@ -1,0 +1,106 @@
+"""A linear probe for a labelled task on every layer: where in a frozen model the labels can be read by a straight cut.
+
+Beside it stand the commonest label, the input embedding, which knows a word but not its context, and a control task whose
+labels belong to words by chance (Hewitt & Liang 2019, arXiv 1909.03368): what a probe reads there it has learnt by heart, and
+"selectivity" is how much more it reads of the real labels. Layers by their probes: Tenney, Das & Pavlick 2019, arXiv 1905.05950.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sslcli.api import (
+    Annotated,
+    Config,
+    Count,
+    DataError,
+    Draws,
+    Probe,
+    Report,
+    Score,
+    Subject,
+    Table,
+    Use,
+    control_labels,
+    labelled_uses,
+    linear_probe,
+    setting,
+    static_vectors,
+    word_vectors,
+)
+from sslplugins.bylayer.report import best_layer, layer_plot, layer_table
+
+
+class Layers(Probe):
+    class Options(Config):
+        task: str = setting("pos", "task whose labels are looked for: pos, tag, sentiment, classify")
+        limit: Count = setting(4_000, "words, or whole texts, to learn from; half as many are for testing", gt=9)
+
+    summary = "a linear probe for a labelled task on every layer, beside a control of shuffled labels"
+
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        task, limit = self.options.task, self.options.limit
+        annotated = subject.material.annotated(task)
+        train = self._labelled(subject, annotated[0], limit, draws.of("train"))
+        test = self._labelled(subject, annotated[1], limit // 2, draws.of("test"))
+        labels = [[use.sense for use in uses] for uses in (train, test)]
+        if len(set(labels[0])) < 2:
+            raise DataError(f"every place has the label '{labels[0][0]}' of {task}", "there must be two at least to tell apart")
+        shuffled = _shuffled(train, test, draws)
+        layers = range(subject.depth + 1)
+        rows = [word_vectors(subject, uses, layers) for uses in (train, test)]
+        found = [linear_probe(rows[0][layer], labels[0], rows[1][layer], labels[1], f"{task} at layer {layer}") for layer in layers]
+        control = [linear_probe(rows[0][layer], shuffled[0], rows[1][layer], shuffled[1]) for layer in layers]
+        tables = [static_vectors(subject, uses) for uses in (train, test)]
+        static = linear_probe(tables[0], labels[0], tables[1], labels[1], "static embedding")
+        by_heart = linear_probe(tables[0], shuffled[0], tables[1], shuffled[1])
+        return self._report(subject, len(train), found, control, (static, by_heart))
+
+    def _labelled(self, subject: Subject, texts: Sequence[Annotated], limit: int, draws: Draws) -> list[Use]:
+        """Labelled places of texts drawn one after the other."""
+        uses: list[Use] = []
+        for text in draws.shuffled("texts", texts):
+            uses += labelled_uses(subject, text)
+            if len(uses) >= limit:
+                break
+        if not uses:
+            raise DataError(f"no text with labels of {self.options.task} can be read by this model", "give shorter texts, or other data")
+        return uses[:limit]
+
+    def _report(
+        self, subject: Subject, learnt: int, found: Sequence[Score], control: Sequence[Score], static: tuple[Score, Score]
+    ) -> Report:
+        task, best = self.options.task, best_layer(found)
+        score, by_heart, majority = found[best], control[best].value, found[best].baselines["majority"]
+        baselines = {**score.baselines, "shuffled labels": by_heart, "static embedding": static[0].value}
+        gaps = [right.value - wrong.value for right, wrong in zip(found, control, strict=True)]
+        columns = {"accuracy": found, "shuffled labels": control}
+        table = layer_table(f"{task} by layer", columns, [("selectivity", gaps)])
+        bare = ["static", static[0].value, *static[0].interval, static[1].value, static[0].value - static[1].value]
+        return Report(
+            title=f"{task}: a linear probe on every layer of {subject.name}",
+            scores=[
+                replace(score, name=f"{task}, best layer ({best})", baselines=baselines),
+                Score("selectivity", gaps[best], count=score.count, baselines={"static embedding": static[0].value - static[1].value}),
+            ],
+            tables=[Table(table.title, table.columns, [bare, *table.rows])],
+            plots=[layer_plot(f"{task} by layer", "accuracy", columns, {"static embedding": static[0].value, "majority": majority})],
+            notes=[f"learnt from {learnt:,} places, tested with {score.count:,} of other texts", self._reading(score, best, baselines)],
+        )
+
+    def _reading(self, score: Score, best: int, baselines: dict[str, float]) -> str:
+        low, figures = score.interval[0], f"{score.value:.3f} at its best layer, {best}"
+        if low <= baselines["majority"]:
+            return f"not emerged: {figures}, where the commonest label alone gives {baselines['majority']:.3f}"
+        if low <= baselines["static embedding"]:
+            return f"context adds nothing: {figures}, where the static embedding gives {baselines['static embedding']:.3f}"
+        return f"{figures}: {score.value - baselines['static embedding']:.3f} more than the static embedding, so context is read"
+
+
+def _shuffled(train: Sequence[Use], test: Sequence[Use], draws: Draws) -> tuple[list[str], list[str]]:
+    """Every word's own label, the same wherever it stands."""
+    words = [use.word.casefold() for use in (*train, *test)]
+    generator: np.random.Generator = draws.sample(0).generator("control")
+    drawn = control_labels(words, [use.sense for use in train], generator)
+    return drawn[: len(train)], drawn[len(train) :]
