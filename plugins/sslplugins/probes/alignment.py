@@ -1,0 +1,73 @@
+"""Do two languages line up? How often the nearest vector of the other language is the translation, by layer and by step.
+
+Retrieval of parallel sentences (their mean vectors; Hu et al. 2020, "XTREME", arXiv 2003.11080) and of the words of a dictionary
+(the mean over a word's uses; Cao, Kitaev & Klein 2020, arXiv 2002.03518), raw and after each language's mean is taken off
+(Libovický, Rosa & Fraser 2020, arXiv 2004.05160), beside what chance gives.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from sslcli.api import Config, Count, Draws, Probe, Report, Subject, UsageError, setting
+from sslplugins.bylayer.report import best_layer
+from sslplugins.translations.finding import known_records, languages_of, pairs_of
+from sslplugins.translations.report import layers_report, look, stages_report
+from sslplugins.translations.sides import Sentences, Translations, Words
+
+
+class Alignment(Probe):
+    class Options(Config):
+        pairs: tuple[str, ...] = setting((), "parallel sentences: a file of two columns, or en=FILE and zh=FILE line by line")
+        dictionary: tuple[str, ...] = setting((), "words and their translations: a file of two columns")
+        languages: str = setting("", "the two languages, as in en,zh; those of the data when not given")
+        limit: Count = setting(500, "pairs of sentences, and of words, to test with; the means are those of others", ge=4)
+        uses: Count = setting(10, "uses of a word in the corpus, of which its vector is the mean", gt=0)
+        milestones: bool = setting(False, "also at which step of the run the languages line up")
+
+    summary = "whether two languages line up: retrieval of translations by layer, raw and centred, and by step"
+
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        languages, all_translations = self._translations(subject, draws)
+        layers = range(subject.depth + 1)
+        reports, best = [], []
+        for translations in all_translations:
+            found = look(subject, translations, layers)
+            best.append(best_layer(found.accuracies("centred")))
+            reports.append(layers_report(found, translations.name, languages))
+        if self.options.milestones:
+            reports += self._by_step(subject, all_translations, best)
+        return Report(
+            title=f"{languages[0]} and {languages[1]}: translations found by {subject.name}",
+            scores=[score for report in reports for score in report.scores],
+            tables=[table for report in reports for table in report.tables],
+            plots=[plot for report in reports for plot in report.plots],
+            notes=[*chain.from_iterable(each.notes for each in all_translations), *(note for report in reports for note in report.notes)],
+        )
+
+    def _translations(self, subject: Subject, draws: Draws) -> tuple[tuple[str, str], Sequence[Translations]]:
+        """Of the files that are given, else all that the material knows."""
+        options, material = self.options, subject.material
+        is_given = options.pairs or options.dictionary
+        sentences, words = ([] if is_given else known_records(material, kind) for kind in ("parallel", "dictionary"))
+        if not (is_given or sentences or words):
+            hint = "give some: --pairs en=FILE --pairs zh=FILE, or --dictionary FILE"
+            raise UsageError("there are no translations to look for: the data does not know them", hint)
+        languages = languages_of(options.languages, [*options.pairs, *options.dictionary], sentences or words, material)
+        found: list[Translations] = []
+        if options.pairs or sentences:
+            found.append(Sentences(subject, pairs_of(options.pairs, sentences, languages), options.limit, draws))
+        if options.dictionary or words:
+            found.append(Words(subject, pairs_of(options.dictionary, words, languages), languages, options.uses, options.limit, draws))
+        return languages, found
+
+    def _by_step(self, subject: Subject, all_translations: Sequence[Translations], best: Sequence[int]) -> Sequence[Report]:
+        steps, found = [], []
+        for stage in subject.stages():
+            steps.append(stage.step or 0)
+            found.append([look(stage, each, [layer]) for each, layer in zip(all_translations, best, strict=True)])
+        if not steps:
+            raise UsageError(f"{subject.name} has no milestones", "choose a run that was pretrained with --milestones")
+        return [
+            stages_report(steps, by_step, translations.name, layer)
+            for translations, layer, by_step in zip(all_translations, best, zip(*found, strict=True), strict=True)
+        ]

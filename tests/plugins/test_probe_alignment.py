@@ -1,0 +1,143 @@
+"""Alignment: retrieval of translations beside a slow reading, where the truth is known, and what cannot be looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from probe_subjects import Known, parallel, tiny, translated, vectors_slowly
+from sslplugins.probes.alignment import Alignment
+from sslplugins.translations.finding import languages_of, uses_by_word
+from sslplugins.translations.report import Found, look, stages_report
+from sslplugins.translations.sides import Sentences, Words
+
+from sslcli.api import DataError, Draws, Pair, Retrieval, UsageError, Use, Where, retrieve
+from sslcli.scoring.retrieval import Ranks
+
+DRAWS = Draws(0, 0, "probe")
+
+
+def pair(first, second):
+    return Pair(first, second, Where("test", 1))
+
+
+def scores_of(report):
+    return {score.name: score for score in report.scores}
+
+
+def test_every_layer_is_what_retrieval_of_slowly_read_sentences_gives():
+    subject = tiny()
+    pairs = [pair(*texts) for texts in parallel(40)]
+    translations = Sentences(subject, pairs, 12, DRAWS)
+    found = look(subject, translations, range(subject.depth + 1))
+    chosen = DRAWS.shuffled("sentences", pairs)[:36]
+    for layer in range(subject.depth + 1):
+        first, second = (
+            np.stack([vectors_slowly(subject, text, layer).mean(axis=0) for text in texts])
+            for texts in zip(*((each.first, each.second) for each in chosen), strict=True)
+        )
+        raw = retrieve(first[:12], second[:12])
+        centred = retrieve(first[:12] - first[12:].mean(axis=0), second[:12] - second[12:].mean(axis=0))
+        for ours, slow in ((found.raw[layer], raw), (found.centred[layer], centred)):
+            assert ours.forward.ranks_Q.tolist() == slow.forward.ranks_Q.tolist()
+            assert ours.backward.ranks_Q.tolist() == slow.backward.ranks_Q.tolist()
+
+
+def test_a_words_row_is_the_mean_of_its_uses_and_its_mean_that_of_the_corpus():
+    subject = tiny()
+    words = Words(
+        subject, [pair("cat", "dog"), pair("dog", "bird"), pair("Fish", "horse"), pair("bird", "fish")], ("aa", "bb"), 3, 9, DRAWS
+    )
+    first, _ = words.sides(subject, [1])
+    texts = [text for text, _ in parallel(1000)]
+    uses = [text for text in texts if " cat " in text][:3]
+    rows = [vectors_slowly(subject, text, 1)[text.split().index("cat")] for text in uses]  # no word before it has two pieces
+    np.testing.assert_allclose(first[1].rows_ND[0], np.mean(rows, axis=0), atol=1e-5)
+    corpus = np.mean([vectors_slowly(subject, text, 1).mean(axis=0) for text in texts], axis=0)
+    np.testing.assert_allclose(first[1].mean_D, corpus, atol=1e-4)
+    assert words.pairs_L2.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
+
+
+def test_a_text_beside_itself_is_found_and_one_beside_any_other_is_not():
+    subject = tiny()
+    same = [(text, text) for text, _ in parallel(60)]
+    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(subject, material=Known(pairs=same)), DRAWS)
+    best = next(score for name, score in scores_of(report).items() if name.endswith("centred at 1"))
+    assert (best.value, best.baselines["chance"]) == (1.0, pytest.approx(1 / 30))
+    turned = [(first, second) for (first, _), (_, second) in zip(same, [*same[7:], *same[:7]], strict=True)]
+    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(subject, material=Known(pairs=turned)), DRAWS)
+    assert any(note.startswith("not emerged: sentences") for note in report.notes)
+
+
+def test_what_comes_twice_and_words_without_use_are_left_out_and_counted():
+    report = Alignment(Alignment.Options(limit=20)).run(
+        replace(tiny(), material=Known(pairs=[*parallel(30), *parallel(4)], words=[("cat", "dog"), *translated(), ("unicorn", "cat")])),
+        DRAWS,
+    )
+    assert any(note.startswith("4 pairs left out") for note in report.notes)
+    assert any(note.startswith("2 pairs of words left out") for note in report.notes)  # no text has a horse
+    assert {plot.title for plot in report.plots} == {"sentences by layer", "words by layer"}
+
+
+def test_when_languages_line_up():
+    def found(right):
+        ranks = Ranks(np.where(np.arange(100) < right, 1, 2), np.ones(100, dtype=np.int64), 100)
+        return [Retrieval(ranks, ranks, 100)]
+
+    steps, rights = [0, 1, 2, 4, 8], [1, 0, 41, 79, 80]
+    report = stages_report(steps, [Found(found(1), found(right)) for right in rights], "sentences", 3)
+    assert report.notes == [
+        "sentences line up: half of its final value first at step 2, 90 % of its final value first at step 4 (0.800 centred at layer 3)"
+    ]
+    (plot,) = report.plots
+    assert plot.logarithmic
+    assert {curve.title: list(curve.ys) for curve in plot.curves}["centred"] == [right / 100 for right in rights]
+    nothing = stages_report(steps, [Found(found(1), found(1)) for _ in rights], "sentences", 3)
+    assert nothing.notes[0].startswith("not emerged")
+
+
+def test_milestones_are_looked_at_with_the_same_pairs():
+    subject = tiny()
+    report = Alignment(Alignment.Options(milestones=True, limit=20)).run(subject, DRAWS)
+    by_layer = next(table for table in report.tables if table.title == "sentences by layer")
+    by_step = next(table for table in report.tables if table.title.startswith("sentences by step"))
+    layer = int(by_step.title.rpartition(" ")[2])
+    assert [row[0] for row in by_step.rows] == [0, 1, 2, 4]
+    assert by_step.rows[-1][1:5] == by_layer.rows[layer][1:5]
+    with pytest.raises(UsageError, match="no milestones"):
+        Alignment(Alignment.Options(milestones=True, limit=20)).run(replace(subject, stages=lambda: iter(())), DRAWS)
+
+
+def test_uses_of_words_with_blanks_and_without():
+    texts = ["The cat saw a Cat.", "cats, cat-like", "我喜欢苹果汁和苹果", "苹果 很 好"]
+    found = uses_by_word(texts, {"cat", "苹果", "苹果汁"}, "x", 2)
+    assert {word: [(use.text, use.start, use.word) for use in uses] for word, uses in found.items()} == {
+        "cat": [(texts[0], 4, "cat")],
+        "苹果汁": [(texts[2], 3, "苹果汁")],
+        "苹果": [(texts[2], 7, "苹果"), (texts[3], 0, "苹果")],
+    }
+    assert found["cat"][0] == Use(texts[0], 4, 7, language="x")
+
+
+def test_languages_are_those_that_somebody_says():
+    material = Known()
+    assert languages_of("zh, en", ["en=a", "fr=b"], [], material) == ("zh", "en")
+    assert languages_of("", ["en=a", "fr=b"], [], material) == ("en", "fr")
+    assert languages_of("", [], list(material.records("parallel")), material) == ("aa", "bb")
+    assert languages_of("", ["pairs.txt"], [], material) == ("aa", "bb")
+    for said in ("en", "en,en", "en,fr,zh", "en,"):
+        with pytest.raises(UsageError, match="two languages are compared"):
+            languages_of(said, [], [], material)
+
+
+def test_what_cannot_be_looked_at(tmp_path):
+    subject = tiny()
+    with pytest.raises(UsageError, match="no translations to look for"):
+        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=[])), DRAWS)
+    with pytest.raises(DataError, match="3 pairs of sentences, and 8 are needed"):
+        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=parallel(3))), DRAWS)
+    with pytest.raises(DataError, match="1 of 2 pairs of words have a use"):
+        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=[("cat", "dog"), ("dodo", "cat")])), DRAWS)
+    path = tmp_path / "pairs.csv"
+    path.write_text("aa,cc\nx,y\n")
+    with pytest.raises(DataError, match=r"pairs\.csv, record 2, field 'bb'"):
+        Alignment(Alignment.Options(pairs=(str(path),))).run(subject, DRAWS)
