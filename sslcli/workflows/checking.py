@@ -15,7 +15,7 @@ from sslcli.workflows.answering import EncodedSet
 from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options, unlabelled
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
-from sslcli.workflows.sources import is_read_once
+from sslcli.workflows.sources import is_read_once, split_language
 
 SHOWN = 3
 MOST_WRONG = 20
@@ -40,6 +40,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     sets = {"train": EncodedSet.of(task, data.train, training=True), "held out": EncodedSet.of(task, data.evaluation, training=False)}
     if data.test is not data.evaluation:
         sets["test"] = EncodedSet.of(task, data.test, training=False)
+    sets |= {language: EncodedSet.of(task, examples, training=False) for language, examples in data.others.items()}
     tables = [Table("examples", ("", *sets), _rows(list(sets.values())))]
     balances = [balance_of(cls, options, each.examples) for each in sets.values()]
     if names := list(dict.fromkeys(name for counts in balances for name in counts)):
@@ -54,7 +55,7 @@ def check_data(settings: FinetuneSettings) -> Report:
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:
     """The same error where it is the only one; else as many of the records that cannot be used as a person mends at once."""
     data = settings.data
-    if any(map(is_read_once, (*data.train, *data.evaluation, *data.test))):
+    if any(is_read_once(split_language(each)[1]) for each in (*data.train, *data.evaluation, *data.test)):
         return first
     errors = {str(error): error for error in islice(_wrong_records(task, settings), MOST_WRONG + 1)}
     if len(errors | {str(first): first}) < 2:

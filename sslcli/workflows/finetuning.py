@@ -34,16 +34,19 @@ from sslcli.workflows.datafiles import facts_of
 from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.labelling import Labelled, fingerprint_of, labelled_data, task_class, task_options
+from sslcli.workflows.languages import across
 from sslcli.workflows.models import load_pretrained, locate, newest_fitting
 from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
 from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
 from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.sources import split_language
 from sslcli.workflows.starting import learner_to_finetune
 from sslcli.workflows.weights import Pretrained
 
 EPOCHS = 3.0
+LANGUAGES = "languages"  # folder in a run for the answers in each language that nothing was trained in
 REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 
@@ -164,6 +167,7 @@ class Finetuning:
             "model": f"{model.source}{start} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}",
             "data": f"{', '.join(settings.data.train)} · {len(self.data.train):,} examples, {len(self.data.evaluation):,} held out"
             + (f", {len(self.data.test):,} to test" if self.data.test is not self.data.evaluation else "")
+            + "".join(f", {len(examples):,} of {language}" for language, examples in self.data.others.items())
             + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
             + f" · {self.lengths.mean():.0f} tokens on average",
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
@@ -182,7 +186,7 @@ class Finetuning:
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         data = self.settings.data
-        return facts_of([*data.train, *data.evaluation, *data.test])
+        return facts_of(split_language(reference)[1] for reference in (*data.train, *data.evaluation, *data.test))
 
     def facts(self) -> Mapping[str, Any]:
         return {"labels": list(self.settings.labels), "examples": len(self.data.train), "start": self.settings.model.start}
@@ -196,10 +200,21 @@ class Finetuning:
         answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
         found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
-        if self.data.test is not self.data.evaluation:
-            return found.report
-        chosen = "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
-        return replace(found.report, notes=[*found.report.notes, chosen])
+        report = found.report
+        if self.data.test is self.data.evaluation:
+            chosen = "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
+            report = replace(report, notes=[*report.notes, chosen])
+        return across(report, self.settings.data.train, self._elsewhere(answerer, folder)) if self.data.others else report
+
+    def _elsewhere(self, answerer: Answerer, folder: Path) -> Mapping[str, Report]:
+        """Scores in the languages that nothing was trained in, and the answers themselves, a folder a language."""
+        reports = {}
+        for language, examples in self.data.others.items():
+            found = scored(answerer, self.data.train, examples, self.sequences_at_once)
+            (folder / LANGUAGES / language).mkdir(parents=True, exist_ok=True)
+            write_evaluation(found, folder / LANGUAGES / language)
+            reports[language] = found.report
+        return reports
 
 
 def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -13,23 +13,28 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import Config, problems_of
+from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
 from sslcli.data.records import Record
+from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, UsageError, did_you_mean
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sources import Source, reader_of, split_language
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end."""
+    """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is each of
+    `others`: examples of languages that nothing is trained in."""
 
     train: Sequence[Example]
     evaluation: Sequence[Example]
     test: Sequence[Example]
     notes: Sequence[str] = ()
+    others: Mapping[str, Sequence[Example]] = field(default_factory=dict)
 
 
 def task_class(name: str) -> type[Task]:
@@ -54,27 +59,58 @@ def task_options(name: str, given: Mapping[str, Any]) -> Config:
 
 def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> Labelled:
     """Raises DataError for whatever cannot be used, naming file and record."""
+    elsewhere = other_languages(data)
     train = examples_of(task, options, data.train, "train", data)
-    evaluation = examples_of(task, options, data.evaluation, "test", data)
-    test = examples_of(task, options, data.test, "test", data)
-    if not evaluation and _is_generated(data.train):
+    evaluation, test = (
+        examples_of(task, options, [each for each in references if split_language(each)[0] not in elsewhere], "test", data)
+        for references in (data.evaluation, data.test)
+    )
+    if not evaluation and is_generated(data.train):
         evaluation = examples_of(task, options, data.train, "test", data)
-    for examples in (train, evaluation, test):
+    others = {language: examples_of(task, options, references, "test", data) for language, references in elsewhere.items()}
+    for examples in (train, evaluation, test, *others.values()):
         refuse_unlabelled(examples)
     if not evaluation:
         train, evaluation = held_out(task, options, train, data.held_out)
-    notes = [
-        overlap for what, examples in (("held-out", evaluation), ("test", test)) if (overlap := overlap_of(task, train, examples, what))
-    ]
-    return Labelled(
-        train, evaluation, test or evaluation, [*_passed_over([*data.train, *data.evaluation, *data.test], data.suite_options), *notes]
-    )
+    sets = {"held-out": evaluation, "test": test, **others}
+    notes = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
+    passed_over = _passed_over([*data.train, *data.evaluation, *data.test], data.suite_options)
+    return Labelled(train, evaluation, test or evaluation, [*passed_over, *notes], others)
+
+
+def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
+    """Languages of --eval-data and --test-data that --data has not, and the references to score each with: those of --test-data first.
+
+    Raises UsageError where what is trained on has all languages of a source.
+    """
+    own = tagged(data.train)
+    found = {language: each for language, each in {**tagged(data.evaluation), **tagged(data.test)}.items() if language not in own}
+    for reference in data.train if found else ():
+        if (
+            is_generated([reference])
+            and not split_language(reference)[0]
+            and isinstance(_reader(reference, data.reader_options), HasLanguages)
+        ):
+            raise UsageError(
+                f"{reference} without a language is all of its languages, so none is left to be scored without training",
+                f"say which one to train in: --data en={reference}",
+            )
+    return found
+
+
+def tagged(references: Iterable[str]) -> dict[str, list[str]]:
+    """The references that say their language ("zh=news.json"), by language."""
+    found: dict[str, list[str]] = {}
+    for reference in references:
+        if language := split_language(reference)[0]:
+            found.setdefault(language, []).append(reference)
+    return found
 
 
 def fingerprint_of(data: Labelled) -> str:
     """Of what was read and how it was divided, not of where it lay."""
     digest = hashlib.blake2b(digest_size=16)
-    for examples in (data.train, data.evaluation, data.test):
+    for examples in (data.train, data.evaluation, data.test, *data.others.values()):
         for example in examples:
             digest.update(repr((example.id, example.data, example.gold)).encode())
         digest.update(b"\0")
@@ -94,17 +130,18 @@ def examples_of(task: type[Task], options: Config, references: Sequence[str], sp
 
 
 def read_examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
-    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data").
+    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data"); with or without a language.
 
     What stands behind a record that cannot be used can still be asked for, where the reader goes on.
     """
-    scheme, colon, _ = reference.partition(":")
+    path = split_language(reference)[1]
+    scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):
-        suite, *place = _suite_reference(reference, data.suite_options)
-        return _parsed(task, options, suite.records(*place), reference)
-    if colon and scheme in registry.names("readers"):
-        return _parsed(task, options, _generated(reference, scheme, task.records, split, data.reader_options), reference)
-    return task.read(options, reference)
+        suite, *place = _suite_reference(path, data.suite_options)
+        return _parsed(task, options, suite.records(*place), path)
+    if is_generated([reference]):
+        return _parsed(task, options, _generated(reference, task.records, split, data.reader_options), path)
+    return task.read(options, path)
 
 
 def _parsed(task: type[Task], options: Config, records: Iterator[Record], reference: str) -> Iterator[Example]:
@@ -143,21 +180,22 @@ def _passed_over(references: Iterable[str], options: Mapping[str, Any]) -> Itera
             yield from suite.passed_over(*place)
 
 
-def _generated(reference: str, scheme: str, kind: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Record]:
-    cls = registry.load("readers", scheme)
-    try:
-        reader = cls(cls.Options(**reader_options))
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options, prefix="data.reader_options")) from error
+def _generated(reference: str, kind: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Record]:
+    reader = _reader(reference, reader_options)
     if not isinstance(reader, GivesRecords):
         raise DataError(f"{reference} has no labelled material", "give a file to --data")
-    return reader.records(reference, kind, split)
+    return reader.records(split_language(reference)[1], kind, split)
 
 
-def _is_generated(references: Sequence[str]) -> bool:
+def _reader(reference: str, reader_options: Mapping[str, Any]) -> Reader:
+    language, path = split_language(reference)
+    return reader_of(Source(path, path.partition(":")[0], language), DataSettings(reader_options=dict(reader_options)))
+
+
+def is_generated(references: Sequence[str]) -> bool:
     """Whether all of it comes from a reader that makes its own, which makes a test part too."""
-    schemes = {reference.partition(":")[0] if ":" in reference else "" for reference in references}
-    return schemes <= set(registry.names("readers")) and "" not in schemes
+    paths = [split_language(reference)[1] for reference in references]
+    return all(":" in path and path.partition(":")[0] in registry.names("readers") for path in paths)
 
 
 def _refuse_duplicates(examples: Iterable[Example]) -> None:

@@ -53,9 +53,14 @@ class TokenizeSettings(Config):
 class LabelledSettings(Config):
     """Where labelled data comes from."""
 
-    train: tuple[str, ...] = setting(("demo:world",), "file, '-', demo:NAME, or SUITE:PART/SPLIT:FOLDER", "--data", "-d", panel="Data")
+    train: tuple[str, ...] = setting(
+        ("demo:world",), "file, '-', demo:NAME, or SUITE:PART/SPLIT:FOLDER; 'en=FILE' says the language", "--data", "-d", panel="Data"
+    )
     evaluation: tuple[str, ...] = setting(
-        (), "chooses the best checkpoint; a share of the training data when not given", "--eval-data", panel="Data"
+        (),
+        "chooses the best checkpoint; a share of --data when not given; other languages are scored at the end",
+        "--eval-data",
+        panel="Data",
     )
     test: tuple[str, ...] = setting((), "scored once, at the end; the data of --eval-data when not given", "--test-data", panel="Data")
     held_out: float = setting(

@@ -1,4 +1,5 @@
-"""Several runs that differ in one thing: where they start, or their seed. What pretraining is worth, and how sure that is."""
+"""Several runs that differ in one thing: where they start, their seed, or the language they learn in. What pretraining is worth, and
+how sure that is."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,18 +8,23 @@ from pathlib import Path
 
 from sslcli.reports import Report, Score, Table
 from sslcli.workflows.figures import score_curves
+from sslcli.workflows.languages import transferred, with_bound
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_metrics
-from sslcli.workflows.settings import FinetuneSettings, Start
+from sslcli.workflows.settings import FinetuneSettings, LabelledSettings, Start
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of a study. `folder` is where it is written; the first variant has the name that the user gave."""
+    """One run of a study. `folder` is where it is written; the first variant has the name that the user gave.
+
+    `language`: of an upper bound, which is trained in the language that the others are only scored in.
+    """
 
     start: Start
     seed: int
     folder: Path
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,18 +33,22 @@ class Ended:
     result: Result
 
 
-def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int]) -> Iterator[Variant]:
-    """All starts with all seeds; every start sees the same batches for the same seed."""
+def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()) -> Iterator[Variant]:
+    """All starts with all seeds; every start sees the same batches for the same seed. Behind them the bound of each language."""
     for seed in seeds:
-        for start in starts:
-            names = [*([start] if start != starts[0] else []), *([f"seed{seed}"] if seed != seeds[0] else [])]
-            yield Variant(start, seed, folder.with_name("-".join([folder.name, *names])))
+        for start, language in [*((start, "") for start in starts), *((starts[0], language) for language in bounds)]:
+            differing = (start if start != starts[0] else "", language, f"seed{seed}" if seed != seeds[0] else "")
+            yield Variant(start, seed, folder.with_name("-".join([folder.name, *filter(None, differing)])), language)
 
 
-def settings_of(variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = ()) -> FinetuneSettings:
+def settings_of(
+    variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
+) -> FinetuneSettings:
+    """`bounds`: by language the data of its upper bound."""
     names = tuple(each.folder.name for each in study)
     return settings.model_copy(
         update={
+            "data": bounds[variant.language] if bounds and variant.language else settings.data,
             "model": settings.model.model_copy(update={"start": variant.start}),
             "training": settings.training.model_copy(update={"seed": variant.seed}),
             "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None, "study": names}),
@@ -55,26 +65,37 @@ def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterat
             return
 
 
-def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool) -> Report:
+def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()) -> Report:
     """The first run's report, each score beside the other starts' median; median and spread where there are several seeds.
 
-    Draws the held-out curves of the first seed of every start into the first folder.
+    Scores in other `languages` also stand beside those of the runs that were trained in them. Draws the held-out curves of the first
+    seed of every start into the first folder.
     """
     first = ended[0]
     by_start: dict[str, list[Report]] = {}
+    bounds: dict[str, list[Report]] = {}
     for each in ended:
-        by_start.setdefault(each.variant.start, []).append(each.result.report)
+        alike = bounds.setdefault(each.variant.language, []) if each.variant.language else by_start.setdefault(each.variant.start, [])
+        alike.append(each.result.report)
     others = {start: reports for start, reports in by_start.items() if start != first.variant.start}
-    scores = [_beside(score, by_start[first.variant.start], others) for score in first.result.report.scores]
+    scores = [with_bound(_beside(score, by_start[first.variant.start], others), bounds) for score in first.result.report.scores]
     several = any(len(reports) > 1 for reports in by_start.values())
-    tables = [_spread(by_start)] if several else []
+    in_languages = {f"trained in {language}": reports for language, reports in bounds.items()}
+    tables = [_spread({**by_start, **in_languages})] if several else []
     if plot and len(by_start) > 1:
-        curves = {e.variant.start: read_metrics(e.result.folder) for e in ended if e.variant.seed == first.variant.seed}
+        same_seed = [each for each in ended if each.variant.seed == first.variant.seed and not each.variant.language]
+        curves = {each.variant.start: read_metrics(each.result.folder) for each in same_seed}
         score_curves(curves, title, folder / "plots" / "comparison.png")
     own = first.result.report
     seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
-    notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start)]
+    notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start), *_transfers(scores, by_start[first.variant.start], languages)]
     return replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
+
+
+def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]) -> list[str]:
+    """Over several seeds the worst of them is sure; of one, the lower end of the interval."""
+    surely = {score.name: score.interval[0] if score.interval else min(_values(own, score.name)) for score in scores}
+    return [transferred(scores, language, surely) for language in languages]
 
 
 def _beside(score: Score, own: Sequence[Report], others: Mapping[str, Sequence[Report]]) -> Score:

@@ -207,6 +207,32 @@ def test_what_cannot_be_is_said_and_nothing_is_left_behind(ssl, place, words, na
     assert {path for path in (place / "runs").iterdir() if (path / "run.json").is_file()} == before
 
 
+def test_one_line_scores_another_language_between_its_bounds(ssl, place):
+    line = ["finetune", "sentiment", *WORLD, *QUICK, "--data", "en=demo:world", "--eval-data", "zh=demo:world"]
+    ended = ssl(*line, "--name", "crossed", "--json")
+    assert ended.code == 0, ended.err
+    last = json.loads(ended.out.splitlines()[-1])
+    assert last["runs"] == ["runs/crossed", "runs/crossed-random", "runs/crossed-zh"]
+    english, chinese = last["report"]["scores"][:2]
+    assert (english["name"], chinese["name"]) == ("accuracy in en", "accuracy in zh")
+    assert {"majority", "chance", "random", "in-language"} <= chinese["baselines"].keys()
+    assert "in-language" not in english["baselines"]
+    assert any(note.startswith("zh") for note in last["report"]["notes"])
+    again = ssl(*line, "--name", "crossed", "--resume", "--json")
+    assert json.loads(again.out.splitlines()[-1])["report"] == last["report"]
+
+
+def test_bounds_are_left_out_where_the_line_says_so(ssl):
+    line = ["finetune", "sentiment", *WORLD, *QUICK, "--data", "en=demo:world", "--test-data", "fake=demo:world", "--name", "bare"]
+    ended = ssl(*line, "--init", "pretrained", "--in-language", "none", "--json")
+    assert ended.code == 0, ended.err
+    last = json.loads(ended.out.splitlines()[-1])
+    assert last["runs"] == ["runs/bare"]
+    assert {"majority", "chance"} == last["report"]["scores"][1]["baselines"].keys()
+    wrong = ssl(*line, "--in-language", "zh=demo:world")
+    assert (wrong.code, "in which nothing is scored" in wrong.err) == (2, True)
+
+
 def test_help_lists_the_options_of_the_task_on_the_line(ssl):
     assert "--stride" in ssl("finetune", "qa", "--help").out
     assert "--stride" not in ssl("finetune", "sentiment", "--help").out

@@ -4,7 +4,6 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,14 +22,15 @@ from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import dry_run, finetune
-from sslcli.workflows.labelling import refuse_unknown_task, task_class, task_options
+from sslcli.workflows.labelling import other_languages, refuse_unknown_task, task_class, task_options
+from sslcli.workflows.languages import in_language_data
 from sslcli.workflows.models import decided_source
 from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.resuming import saved_settings
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_facts, runs_folder
-from sslcli.workflows.settings import FinetuneSettings, Start
+from sslcli.workflows.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.studying import Ended, Variant, settings_of, study, summary, variants
 
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -64,8 +64,12 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         if given.get("dry_run"):
             return show_prediction(*dry_run(settings), screen)
         starts, seeds = starts_of(given), range(settings.training.seed, settings.training.seed + seed_count(given))
+        bounds = in_language_data(settings.data, given.get("in_language", ()))
+        if _wants_bounds(settings, resume, given):
+            starts = starts if "init" in given or given.get("compare_scratch") else [*starts, "random"]
+            return _studied(settings, starts, seeds, bounds, given, screen)
         if len(starts) * len(seeds) > 1:
-            return _studied(settings, starts, seeds, given, screen)
+            return _studied(settings, starts, seeds, {}, given, screen)
         return _alone(_started_at(settings, starts[0]) if "init" in given else settings, resume, given, screen)
 
 
@@ -96,6 +100,13 @@ def seed_count(given: Given) -> int:
     return int(text)
 
 
+def _wants_bounds(settings: FinetuneSettings, resume: Path | None, given: Given) -> bool:
+    """Whether the line names languages to be scored without training; a run of such a study that goes on alone does not."""
+    said = resume is None or "data.evaluation" in given or "data.test" in given
+    one_process = settings.hardware.gpus is None and place()[1] == 1
+    return said and one_process and bool(other_languages(settings.data))
+
+
 def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen: Screen) -> int:
     command = f"ssl finetune {settings.task}"
     if (code := launched(settings.hardware, settings.run, settings.task, resume, screen)) is not None:
@@ -108,8 +119,15 @@ def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen
     return conclude(result, command, screen)
 
 
-def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequence[int], given: Given, screen: Screen) -> int:
-    """Run after run; with --resume those that ended are left as they are."""
+def _studied(
+    settings: FinetuneSettings,
+    starts: Sequence[Start],
+    seeds: Sequence[int],
+    bounds: Mapping[str, LabelledSettings],
+    given: Given,
+    screen: Screen,
+) -> int:
+    """Run after run; with --resume those that ended are left as they are. `bounds`: by language the data of its upper bound."""
     if settings.hardware.gpus is not None or place()[1] > 1:
         raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
@@ -119,12 +137,13 @@ def _studied(settings: FinetuneSettings, starts: Sequence[Start], seeds: Sequenc
     most_seconds = settings.training.max_time
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
-    wanted = list(variants(base, starts, seeds))
-    for each in study(wanted, partial(_variant, settings, wanted, given, screen, deadline)):
+    wanted = list(variants(base, starts, seeds, list(bounds)))
+    every = {each: settings_of(each, settings, wanted, bounds) for each in wanted}
+    for each in study(wanted, lambda variant: _variant(variant, every[variant], given, screen, deadline)):
         if not refuse_unfinished(each.result, screen, f"go on with the same command, {_named(base)} and --resume"):
             return 0
         ended.append(each)
-    report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot)
+    report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot, list(other_languages(settings.data)))
     if screen.json:
         screen.document({"event": "done", "runs": [str(each.result.folder) for each in ended], "report": asdict(report)})
     else:
@@ -146,13 +165,12 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     return settings.model_copy(update={"model": settings.model.model_copy(update={"source": source})})
 
 
-def _variant(
-    settings: FinetuneSettings, wanted: Sequence[Variant], given: Given, screen: Screen, deadline: float | None, variant: Variant
-) -> Result:
+def _variant(variant: Variant, own: FinetuneSettings, given: Given, screen: Screen, deadline: float | None) -> Result:
     """`deadline`: when --max-time, which is that of the whole study, is over."""
-    own, stopper = settings_of(variant, settings, wanted), Stopper(None if deadline is None else deadline - time.monotonic())
+    stopper = Stopper(None if deadline is None else deadline - time.monotonic())
     resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None
-    with watching(screen, f"ssl · finetune · {settings.task} · {variant.start} · seed {variant.seed}") as observe:
+    start = f"{variant.start} · trained in {variant.language}" if variant.language else variant.start
+    with watching(screen, f"ssl · finetune · {own.task} · {start} · seed {variant.seed}") as observe:
         return finetune(own, resume=resumes, overwrite=bool(given.get("overwrite")), observe=observe, stopper=stopper)
 
 

@@ -18,6 +18,14 @@ OWN = (
     Flag("check", ("--check",), "look at the data, report what is in it and what is wrong with it, and stop", "Data", "truth"),
     Flag("compare_scratch", ("--compare-scratch",), "train the same shape from random weights on the same batches too", "Study", "truth"),
     Flag("init", ("--init",), "where to start, one or several: pretrained, random, shuffled-weights", "Study", metavar="X,X,..."),
+    Flag(
+        "in_language",
+        ("--in-language",),
+        "zh=FILE: train in that language of --eval-data too, as its upper bound; none: no such runs",
+        "Study",
+        "texts",
+        metavar="zh=FILE",
+    ),
     Flag("seeds", ("--seeds",), "so many runs with seeds one after the other; the median and the spread", "Study", metavar="N"),
 )
 PARTS = Flag("parts", ("--parts",), "only these parts of the suite; all whose files are there when not given", "Study", metavar="X,X,...")
@@ -41,6 +49,7 @@ def build(words: Sequence[str]) -> Command:
             "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",
             "ssl finetune pos --data en.conllu --model models/bert --lora-rank 8 --seeds 5",
             "ssl finetune nli --data pairs.tsv --check",
+            "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
     )
