@@ -133,6 +133,11 @@ def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
     return found
 
 
+def panels(plots: Sequence[Plot]) -> list[list[Plot]]:
+    """Those that follow one another over the same x are one picture: what happens at a step, or in a layer, is seen side by side."""
+    return [list(group) for _, group in groupby(plots, lambda plot: (plot.x, plot.logarithmic))]
+
+
 def has_rows_as_columns(matrix: Matrix) -> bool:
     """Whether both have the same labels, too long for columns, which are then numbered like the rows."""
     return list(matrix.rows) == list(matrix.columns) and max(map(len, matrix.rows), default=0) > LONGEST_COLUMN

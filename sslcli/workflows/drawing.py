@@ -39,7 +39,8 @@ MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
 MOST_INSIDE = 4  # entries of a legend that stand in the picture
 
-Picture = Plot | Matrix | Scatter | Sequence[Matrix]
+Picture = Plot | Matrix | Scatter | Sequence[Matrix] | Sequence[Plot]
+MOST_BESIDE = 3  # panels in one row
 
 
 def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
@@ -76,17 +77,19 @@ def _labels(picture: Picture) -> list[str]:
             return [picture.title, *picture.labels, *picture.groups]
         case Matrix():
             return [picture.title, *picture.rows, *picture.columns, *picture.row_groups, *picture.column_groups]
-    return [matrix.title for matrix in picture]
+    return [label for each in picture for label in (_labels(each) if isinstance(each, Plot) else [each.title])]
 
 
 def _figure_of(picture: Picture, written: Written) -> Figure:
     match picture:
         case Plot():
-            return _plot(picture, written)
+            return _plots([picture], written)
         case Scatter():
             return _scatter(picture, written)
         case Matrix():
             return heatmap(picture, written)
+        case [Plot(), *_]:
+            return _plots(picture, written)
     return heatmaps(picture, written)
 
 
@@ -96,9 +99,17 @@ def _write_below(figure: Figure, caption: str, written: Written) -> None:
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7, color=GREY)
 
 
-def _plot(plot: Plot, written: Written) -> Figure:
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
-    axes = figure.add_subplot()
+def _plots(plots: Sequence[Plot], written: Written) -> Figure:
+    """One panel a plot."""
+    columns = min(len(plots), MOST_BESIDE)
+    rows = -(-len(plots) // columns)
+    figure = Figure(figsize=((8 if columns == 1 else 6.5) * columns, 4.8 * rows), layout="constrained")
+    for place, plot in enumerate(plots, start=1):
+        _plot(figure.add_subplot(rows, columns, place), plot, written)
+    return figure
+
+
+def _plot(axes: Axes, plot: Plot, written: Written) -> None:
     looks = zip(cycle(PALETTE), cycle(MARKERS), cycle(DASHES), strict=False)
     handles = [_curve(axes, curve, *look) for curve, look in zip(plot.curves, looks, strict=False)]
     axes.set(xlabel=written(plot.x, LONGEST_LABEL, 0), ylabel=written(plot.y, LONGEST_LABEL, 0))
@@ -110,7 +121,6 @@ def _plot(plot: Plot, written: Written) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 1.5
     axes.grid(alpha=0.25)
     _explain(axes, handles, [written(curve.title, LONGEST_LABEL, 0) for curve in plot.curves])
-    return figure
 
 
 def _curve(axes: Axes, curve: Curve, color: str, marker: str, dash: str) -> Line2D:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
-from sslcli.reports import Matrix, Plot, Report, Scatter, Score, series
+from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, series
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
 from sslcli.workflows.fonts import HOW_TO_GET_ONE
@@ -96,8 +96,9 @@ def _sheets(report: Report) -> Iterator[Sheet]:
     for table in report.tables:
         yield Sheet(table.title or "table", table.columns, table.rows)
     if report.curves:
-        yield _plot(Plot("curves", "x", "y", report.curves))
-    yield from map(_plot, report.plots)
+        yield _plots([Plot("curves", "x", "y", report.curves)])
+    for alike in panels(report.plots):
+        yield _plots(alike)
     for alike in series(report.matrices):
         if len(alike) == 1:
             yield Sheet(alike[0].title, ("", *alike[0].columns), _rows(alike[0]), alike[0])
@@ -118,13 +119,18 @@ def _scores(scores: Sequence[Score]) -> Sheet:
     return Sheet("scores", ("score", "value", "unit", "low", "high", "count", "better", *baselines), rows)
 
 
-def _plot(plot: Plot) -> Sheet:
+def _plots(plots: Sequence[Plot]) -> Sheet:
+    """Of several, whose curves are of different things, every row begins with the title of its panel."""
     rows = [
-        (curve.title, x, y, *((curve.lows[place], curve.highs[place]) if len(curve.lows) else ("", "")))
+        (plot.title, curve.title, x, y, *((curve.lows[place], curve.highs[place]) if len(curve.lows) else ("", "")))
+        for plot in plots
         for curve in plot.curves
         for place, (x, y) in enumerate(zip(curve.xs, curve.ys, strict=True))
     ]
-    return Sheet(plot.title, ("curve", plot.x, plot.y, "low", "high"), rows, plot)
+    first = plots[0]
+    if len(plots) == 1:
+        return Sheet(first.title, ("curve", first.x, first.y, "low", "high"), [row[1:] for row in rows], first)
+    return Sheet(" and ".join(plot.title for plot in plots), ("panel", "curve", first.x, "value", "low", "high"), rows, plots)
 
 
 def _rows(matrix: Matrix) -> list[tuple[Any, ...]]:

@@ -186,3 +186,16 @@ def test_a_family_of_the_region_is_chosen_first(monkeypatch):
     assert fonts.is_drawable("apple é")
     assert not fonts.is_drawable("apple 苹果")
     assert pictures.font_notes(Report()) == []
+
+
+def test_plots_over_the_same_steps_are_panels_of_one_picture(tmp_path):
+    over_steps = [
+        Plot(title, "step", "share", [Curve("a", [0, 1], [0.0, y])], logarithmic=True) for title, y in (("hidden", 0.5), ("seen", 1.0))
+    ]
+    by_layer = Plot("gap", "layer", "gap", [Curve("a", [0, 1], [0.0, 0.1])])
+    save_report(Report("growth", plots=[*over_steps, by_layer]), tmp_path, "model")
+    assert {path.name for path in tmp_path.glob("*.png")} == {"hidden-and-seen.png", "gap.png"}
+    assert read_csv(tmp_path / "hidden-and-seen.csv")[1:] == [
+        ["hidden", "a", "0", "0.0", "", ""], ["hidden", "a", "1", "0.5", "", ""],
+        ["seen", "a", "0", "0.0", "", ""], ["seen", "a", "1", "1.0", "", ""],
+    ]  # fmt: skip

@@ -11,8 +11,8 @@ from sslcli.api import (
     Draws,
     Subject,
     UsageError,
-    Use,
     centred,
+    labelled_uses,
     linear_probe,
     majority,
     retrieve,
@@ -42,7 +42,7 @@ class Look:
 
 def labels_of_words(subject: Subject, name: str, texts: Texts, most: int, draws: Draws) -> Look:
     """How many labels of words a linear probe reads from the last layer (see the probe `layers`). `texts`: to learn from, to test with."""
-    known, asked = (draws.some(name, usable(subject, _uses(part)), most) for part in texts)
+    known, asked = (draws.some(name, [use for text in part for use in labelled_uses(subject, text)], most) for part in texts)
     labels = [use.sense for use in known], [use.sense for use in asked]
 
     def measure(stage: Subject) -> float:
@@ -97,10 +97,6 @@ def translations(subject: Subject) -> Look | None:
         return retrieve(centred(first[half:], first[:half]), centred(second[half:], second[:half])).accuracy("").value
 
     return Look("translations found", measure, ("chance", 1 / (len(records) - half)), len(records) - half)
-
-
-def _uses(texts: Sequence[Annotated]) -> list[Use]:
-    return [Use(text.text, *span, label) for text in texts for span, label in zip(text.spans, text.labels, strict=True)]
 
 
 def _labelled_texts(subject: Subject, texts: Sequence[Annotated]) -> list[Annotated]:

@@ -106,7 +106,7 @@ def _of_looks(curves: Sequence[Curve]) -> Table:
     for curve in curves:
         peak = int(np.argmax(curve.ys))
         rows.append([curve.title, curve.ys[0], curve.ys[-1], reached_at(curve), curve.ys[peak], curve.xs[peak]])
-    return Table("what else is learnt", ("what", "at step 0", "at the end", f"{REACHED:.0%} at step", "highest", "at step"), rows)
+    return Table("from step to step", ("what", "at step 0", "at the end", f"{REACHED:.0%} at step", "highest", "at step"), rows)
 
 
 def _story(curve: Curve) -> str:

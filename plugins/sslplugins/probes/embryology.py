@@ -20,9 +20,9 @@ from sslcli.api import (
     Subject,
     UsageError,
     Use,
+    labelled_uses,
     locate_words,
     setting,
-    usable,
     words_told,
 )
 from sslplugins.growth.looks import labels_of_texts, labels_of_words, senses, translations
@@ -47,7 +47,7 @@ class Embryology(Probe):
     def run(self, subject: Subject, draws: Draws) -> Report:
         options = self.options
         train, test = subject.material.annotated(options.task)
-        uses = usable(subject, self._words(test, draws))
+        uses = self._words(subject, test, draws)
         looks = [labels_of_words(subject, options.task, (train, test), options.examples, draws)]
         if options.downstream not in (None, "", "none"):
             looks.append(labels_of_texts(subject, options.downstream, options.examples, draws))
@@ -63,12 +63,12 @@ class Embryology(Probe):
             )
         return report_of(measured, looks, [use.sense for use in uses], commonest(uses, train))
 
-    def _words(self, texts: Sequence[Annotated], draws: Draws) -> list[Use]:
+    def _words(self, subject: Subject, texts: Sequence[Annotated], draws: Draws) -> list[Use]:
         """Words of all kinds, at most an equal share of each; the kind stands where the sense of a word would."""
         by_kind: dict[str, list[Use]] = defaultdict(list)
         for text in texts:
-            for (start, stop), label in zip(text.spans, text.labels, strict=True):
-                by_kind[label].append(Use(text.text, start, stop, label, text.language))
+            for use in labelled_uses(subject, text):
+                by_kind[use.sense].append(use)
         kept = {kind: found for kind, found in sorted(by_kind.items()) if len(found) >= FEWEST_OF_A_KIND}
         if not kept:
             raise DataError(f"no label of {self.options.task} comes {FEWEST_OF_A_KIND} times", "give more labelled text")
