@@ -26,7 +26,8 @@ def drawn_table(table: Table) -> RichTable:
     grid = RichTable(title=table.title or None, title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(table.columns):
         numeric = all(isinstance(row[index], int | float | None) for row in table.rows)
-        grid.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold")
+        widest = max((len(number(row[index])) for row in table.rows), default=0) if numeric else None  # a heading wraps, a figure does not
+        grid.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold", min_width=widest)
     for row in table.rows:
         grid.add_row(*(Text(printable(number(cell))) for cell in row))
     return grid

@@ -10,7 +10,7 @@ from sslcli.reports import Report, Table
 from sslcli.workflows.drawing import drawn
 from sslcli.workflows.runfacts import curves_of, differing_settings, samples_of, scores_of
 from sslcli.workflows.runs import Run, facts_of, read_metrics, runs_in, unreadable_settings
-from sslcli.workflows.savedreports import REPORT, SavedReport, read_report
+from sslcli.workflows.savedreports import REPORT, STUDY, SavedReport, read_report
 
 PROBES = "probes"
 FIRST_OF_CJK = "\u2e80"
@@ -80,7 +80,9 @@ def _made(run: Run) -> Iterator[Section]:
 
 
 def _findings(run: Run) -> Iterator[Section]:
-    """What the run itself has written beside its scores: confusions, the table of a suite."""
+    """What the run itself has written beside its scores: what it is beside others, confusions, the table of a suite."""
+    if (run.folder / STUDY / REPORT).is_file():
+        yield _section("Study", run.folder / STUDY, with_scores=True)
     if (run.folder / REPORT).is_file():
         yield _section("Findings", run.folder, with_scores=run.kind == "suite")
     elif run.kind == "suite":

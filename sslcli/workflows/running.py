@@ -39,7 +39,10 @@ from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data,
 from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.runs import read_facts
 
-OWN_FILES = ("checkpoints", "milestones", "plots", "probes", "tokenizer", "best", "metrics.jsonl", "log.txt", "run.json", "config.yaml")
+OWN_FILES = (
+    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
+    "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html", "run.json", "config.yaml",
+)  # fmt: skip
 S = TypeVar("S", bound=Config)
 
 

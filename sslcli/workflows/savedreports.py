@@ -18,6 +18,7 @@ from sslcli.folders import write_atomically
 from sslcli.reports import Passage, Report, Score, Table, finite
 
 REPORT, SCORES = "report.json", "scores.json"
+STUDY = "study"  # the folder of the report that several runs have together, in the first of them
 _DAMAGED = "make it again, or remove it"
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, ValidationError, RecursionError)
 

@@ -11,6 +11,7 @@ from sslcli.workflows.figures import score_curves
 from sslcli.workflows.languages import transferred, with_bound
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_metrics
+from sslcli.workflows.savedreports import STUDY, write_report
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings, Start
 
 
@@ -68,8 +69,8 @@ def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterat
 def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()) -> Report:
     """The first run's report, each score beside the other starts' median; median and spread where there are several seeds.
 
-    Scores in other `languages` also stand beside those of the runs that were trained in them. Draws the held-out curves of the first
-    seed of every start into the first folder.
+    Scores in other `languages` also stand beside those of the runs that were trained in them. Into the first folder go the held-out
+    curves of the first seed of every start, and the report itself.
     """
     first = ended[0]
     by_start: dict[str, list[Report]] = {}
@@ -89,7 +90,10 @@ def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, langua
     own = first.result.report
     seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
     notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start), *_transfers(scores, by_start[first.variant.start], languages)]
-    return replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
+    report = replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
+    (folder / STUDY).mkdir(exist_ok=True)
+    write_report(report, folder / STUDY)
+    return report
 
 
 def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]) -> list[str]:
