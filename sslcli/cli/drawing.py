@@ -26,10 +26,10 @@ def drawn_table(table: Table) -> RichTable:
     grid = RichTable(title=table.title or None, title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(table.columns):
         numeric = all(isinstance(row[index], int | float | None) for row in table.rows)
-        widest = max((len(number(row[index])) for row in table.rows), default=0) if numeric else None  # a heading wraps, a figure does not
+        widest = max((len(short(row[index])) for row in table.rows), default=0) if numeric else None  # a heading wraps, a figure does not
         grid.add_column(Text(printable(column)), justify="right" if numeric else "left", overflow="fold", min_width=widest)
     for row in table.rows:
-        grid.add_row(*(Text(printable(number(cell))) for cell in row))
+        grid.add_row(*(Text(printable(short(cell))) for cell in row))
     return grid
 
 
@@ -74,6 +74,13 @@ def sparkline(values: Sequence[float], most: int = 40, ends: tuple[float, float]
     low, high = ends or ((min(finite), max(finite)) if finite else (0.0, 0.0))
     heights = [round((mean - low) / (high - low) * (len(BLOCKS) - 1)) if high > low and math.isfinite(mean) else 0 for mean in means]
     return "".join(BLOCKS[height] if math.isfinite(mean) else " " for mean, height in zip(means, heights, strict=True))
+
+
+def short(value: Any) -> str:
+    """A cell of a table, which has many: of a share three digits."""
+    if not isinstance(value, float) or not 0 < abs(value) < 1:
+        return number(value)
+    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.0e}"
 
 
 def number(value: Any) -> str:

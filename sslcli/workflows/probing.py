@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sslcli.workflows.models import locate
 from sslcli.workflows.pictures import file_name, font_notes, save_report
 from sslcli.workflows.runfolder import command_line
 from sslcli.workflows.runs import runs_folder
+from sslcli.workflows.savedreports import caption_of
 from sslcli.workflows.subjects import load_subject
 
 
@@ -57,7 +59,7 @@ def probe(
 def saved(report: Report, reference: str, stem: str, folder: Path | None, subject: Subject, seed: int) -> Looked:
     """Write the files of a report; `stem` names their folder where none is given. Raises RunError where they cannot be written."""
     caption = f"{subject.name} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
-    return Looked(report, save_report(report, folder or _folder(reference, stem), caption), font_notes(report))
+    return Looked(report, save_report(report, folder or _free(_folder(reference, stem), caption), caption), font_notes(report))
 
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:
@@ -66,6 +68,12 @@ def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Conf
         return cls.Options(**given)
     except ValidationError as error:
         raise ConfigError(problems_of(error, cls.Options), f"ssl probe {name} --help lists the options") from error
+
+
+def _free(folder: Path, caption: str) -> Path:
+    """The folder, or one beside it, that holds no answer to another question: only the same command replaces what it wrote."""
+    names = chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
+    return next(each for each in names if caption_of(each) in (None, caption))
 
 
 def _folder(reference: str, stem: str) -> Path:

@@ -78,6 +78,14 @@ def read_report(folder: Path) -> SavedReport:
     return SavedReport(folder, report, shown.caption, shown.pictures)
 
 
+def caption_of(folder: Path) -> str | None:
+    """Of the report that lies there; None where there is none that can be read."""
+    try:
+        return read_report(folder).caption
+    except DataError:
+        return None
+
+
 def read_scores(folder: Path) -> list[Score]:
     """Raises DataError where there are none that can be read."""
     path = folder / SCORES

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.config import problems_of
 from sslcli.data.draws import Draws
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, DataError, UsageError
@@ -62,7 +63,7 @@ def shift_evaluated(
 
 def text_report(shift: Shift, subject: Subject, text: str, settings: ShiftSettings) -> Report:
     """A table for each layer: piece by piece the likeliest tokens by alpha, with their probabilities."""
-    tokens_T = subject.tokenizer.encode(text)
+    ((tokens_T, places_T2),) = subject.tokenizer.encode_with_places([text])
     if not len(tokens_T):
         raise UsageError("there is no word in the text", 'write one: ssl translate-shift "I like apples"')
     if len(tokens_T) > subject.backbone.settings.longest_tokens - 2:
@@ -76,12 +77,24 @@ def text_report(shift: Shift, subject: Subject, text: str, settings: ShiftSettin
         learning = set_apart(found, 0, settings.sentences).learning
     estimated = estimate(shift, subject, settings, layers, learning)
     sentence = Sentences([tokens_T], subject.tokenizer)
+    pieces, unknown = _as_written(subject.tokenizer, text, tokens_T, places_T2)
     tables = []
     for layer in layers:
         columns = [_candidates(subject, sentence, layer, estimated.moves[layer], alpha, settings.top) for alpha in alphas]
-        rows = [[piece, *read] for piece, *read in zip(subject.tokenizer.pieces(tokens_T), *columns, strict=True)]
+        rows = [[piece, *read] for piece, *read in zip(pieces, *columns, strict=True)]
         tables.append(Table(f"layer {layer} of {subject.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
-    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[behind_note(estimated, settings)])
+    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[*unknown, behind_note(estimated, settings)])
+
+
+def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2: np.ndarray) -> tuple[list[str], list[str]]:
+    """The pieces, of unknown ones the word that stands there; and a sentence about these."""
+    unknown_T = tokens_T == (-1 if tokenizer.unknown is None else tokenizer.unknown)
+    words = [text[start:stop] for start, stop in places_T2.tolist()]
+    pieces = [
+        f"{word} (?)" if strange else piece for word, strange, piece in zip(words, unknown_T, tokenizer.pieces(tokens_T), strict=True)
+    ]
+    strange = ", ".join(dict.fromkeys(word for word, unknown in zip(words, unknown_T, strict=True) if unknown))
+    return pieces, [f"unknown to the model's vocabulary, and read as nothing in particular: {strange}"] if strange else []
 
 
 def _candidates(subject: Subject, sentence: Sentences, layer: int, move: Move, alpha: float, count: int) -> list[str]:

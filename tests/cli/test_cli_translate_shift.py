@@ -25,7 +25,7 @@ def test_an_evaluation_stands_beside_its_controls(ssl, world_run, tmp_path):
     assert ended.code == 0, ended.err
     report = json.loads(ended.out)["report"]
     rows = [row[0] for row in report["tables"][0]["rows"]]
-    assert rows == ["alpha 0", "alpha 1", "alpha 0, zh tokens only", "alpha 1, zh tokens only", "random vector of equal length (mean of 2)"]
+    assert rows == ["alpha 0", "alpha 1", "alpha 0, zh tokens only", "alpha 1, zh tokens only", "random vector as long (mean of 2)"]
     assert any(note.startswith(("not emerged: accuracy", "the shift translates: accuracy")) for note in report["notes"])
     assert any(note.startswith("no template: the model has no token") for note in report["notes"])
     assert (tmp_path / "out" / "report.json").is_file()

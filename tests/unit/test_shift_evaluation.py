@@ -54,7 +54,7 @@ def test_the_report_says_that_the_words_lay_close_already():
     assert "no template: it needs the English name of 'bb'" in notes
     rows = {row[0]: row for row in report.tables[0].rows}
     assert rows["alpha 1"][2] == 1
-    assert {"alpha 0", "alpha 0, bb tokens only", "alpha 1, bb tokens only", "random vector of equal length (mean of 3)"} <= set(rows)
+    assert {"alpha 0", "alpha 0, bb tokens only", "alpha 1, bb tokens only", "random vector as long (mean of 3)"} <= set(rows)
     assert {score.name: score.baselines["alpha 0"] for score in report.scores}["translation accuracy at 1"] == 0
     assert report.matrices[0].title == "tokens that changed language"
     assert all(score.count and score.interval for score in report.scores)

@@ -3,6 +3,7 @@
 Letters: N words.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from sslcli.api import Annotated, Curve, Plot, Report, Score, Table, Use, mean_score
 from sslplugins.growth.looks import Look
 
-REACHED = 0.9  # of the final value (Chiang et al. 2020, figure 1, rescale by the last value)
+REACHED = 0.9  # of the rise (Chiang et al. 2020 rescale by the last value, and begin near 0)
 FALLEN = 0.8  # of the highest value: from there on it is said that a curve peaked
 
 
@@ -50,7 +51,7 @@ def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequ
     }
     hidden, plain = curves.values()
     others = [Curve(look.name, steps, [each.figures[place] for each in measured]) for place, look in enumerate(looks)]
-    order = sorted(range(len(hidden)), key=lambda place: (reached_at(hidden[place]), hidden[place].title))
+    order = sorted(range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title))
     rows = [
         [
             kind.title,
@@ -96,9 +97,15 @@ def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequ
     )
 
 
-def reached_at(curve: Curve) -> float:
-    """The first of the steps at which the value is at least REACHED of the last one. (Between them nothing is known.)"""
-    return next(step for step, value in zip(curve.xs, curve.ys, strict=True) if value >= REACHED * curve.ys[-1])
+def reached_at(curve: Curve) -> float | None:
+    """The first of the steps at which REACHED of the way is gone from the first value to the last; None where it leads nowhere up.
+
+    (Between the steps nothing is known.)
+    """
+    first, rise = curve.ys[0], curve.ys[-1] - curve.ys[0]
+    return (
+        next((step for step, value in zip(curve.xs, curve.ys, strict=True) if value >= first + REACHED * rise), None) if rise > 0 else None
+    )
 
 
 def _of_looks(curves: Sequence[Curve]) -> Table:
@@ -114,15 +121,23 @@ def _story(curve: Curve) -> str:
     peak = int(np.argmax(curve.ys))
     if curve.ys[-1] < FALLEN * curve.ys[peak]:
         return f"{curve.title}: peaks at step {curve.xs[peak]:,} with {curve.ys[peak]:.2f} and ends at {curve.ys[-1]:.2f}"
-    when = f"nine tenths of it at step {reached_at(curve):,}" if reached_at(curve) > curve.xs[0] else "nine tenths of it untrained"
-    return f"{curve.title}: from {curve.ys[0]:.2f} to {curve.ys[-1]:.2f}, {when}"
+    step = reached_at(curve)
+    if step is None:
+        return f"not emerged: {curve.title}: {curve.ys[-1]:.2f} at the end, no more than the {curve.ys[0]:.2f} of untrained weights"
+    return f"{curve.title}: from {curve.ys[0]:.2f} to {curve.ys[-1]:.2f}, nine tenths of the way at step {step:,}"
+
+
+def _when(curve: Curve) -> float:
+    """For an order: what is never learnt comes last."""
+    step = reached_at(curve)
+    return math.inf if step is None else step
 
 
 def _notes(hidden: Sequence[Curve], guessed: Mapping[str, float]) -> list[str]:
     """Which kinds are never told better than by the commonest word of the kind; whether the kinds differ in when they are learnt."""
     missed = [curve.title for curve in hidden if curve.ys[-1] <= guessed[curve.title]]
     notes = [f"not emerged: {', '.join(missed)}: told no better than by always saying the commonest word of the kind"] if missed else []
-    learnt = {curve.title: reached_at(curve) for curve in hidden if curve.title not in missed}
+    learnt = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}
     if len(set(learnt.values())) > 1:
         first, last = min(learnt, key=learnt.__getitem__), max(learnt, key=learnt.__getitem__)
         notes.append(f"{first} is learnt first (step {learnt[first]:,}), {last} last (step {learnt[last]:,})")

@@ -90,10 +90,11 @@ class Layers(Probe):
         )
 
     def _reading(self, score: Score, best: int, baselines: dict[str, float]) -> str:
+        """Layer 0 knows the places of words beside the words, and nothing of what stands around them."""
         low, figures = score.interval[0], f"{score.value:.3f} at its best layer, {best}"
         if low <= baselines["majority"]:
             return f"not emerged: {figures}, where the commonest label alone gives {baselines['majority']:.3f}"
-        if low <= baselines["static embedding"]:
+        if low <= baselines["static embedding"] or best == 0:
             return f"context adds nothing: {figures}, where the static embedding gives {baselines['static embedding']:.3f}"
         return f"{figures}: {score.value - baselines['static embedding']:.3f} more than the static embedding, so context is read"
 

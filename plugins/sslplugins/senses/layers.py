@@ -7,7 +7,8 @@ import numpy as np
 from sslcli.api import Curve, Plot, Pool, Score, Separation, Subject, Table, UsageError, Use, separation, static_vectors, word_vectors
 
 STATIC = "input embedding"
-SHUFFLED = "shuffled senses, 97.5 %"
+SHUFFLED = "shuffled, 97.5 %"
+PLACES = "layer 0"
 
 
 def chosen_layer(subject: Subject, layer: int | None) -> int:
@@ -30,9 +31,14 @@ class SensesByLayer:
         self.at: dict[int, Separation] = {layer: separation(vectors_ND, senses) for layer, vectors_ND in vectors.items()}
         self.static = separation(static_vectors(subject, uses, pool), senses)
 
+    def emerged(self, layer: int) -> bool:
+        """Whether it is more than shuffled senses give, and surely more than at layer 0, where only the place of the word can tell."""
+        found = self.at[layer]
+        return found.emerged and (layer == 0 or found.interval[0] > self.at[0].value)
+
     def scores(self, layer: int) -> list[Score]:
         found = self.at[layer]
-        baselines = {STATIC: self.static.value, "shuffled senses": found.shuffled, SHUFFLED: found.shuffled_high}
+        baselines = {STATIC: self.static.value, PLACES: self.at[0].value, "shuffled senses": found.shuffled, SHUFFLED: found.shuffled_high}
         scores = [Score("separation", found.value, count=found.count, interval=found.interval, baselines=baselines)]
         scores += [
             Score(f"within {sense}", mean, count=found.count, baselines={STATIC: self.static.within[sense]})
@@ -63,7 +69,8 @@ class SensesByLayer:
     def notes(self, layer: int) -> list[str]:
         found = self.at[layer]
         figures = f"{found.value:.2f} at layer {layer}, where shuffled senses give up to {found.shuffled_high:.2f} (p = {found.p:.3f})"
-        notes = [f"separation {figures}" if found.emerged else f"not emerged: separation {figures}"]
+        places = f" and layer 0, which knows places alone, {self.at[0].value:.2f}"
+        notes = [f"{'' if self.emerged(layer) else 'not emerged: '}separation {figures}{places}"]
         best = max(self.at, key=lambda each: self.at[each].value)
         if best != layer:
             notes.append(f"the senses lie furthest apart at layer {best}, by {self.at[best].value:.2f}")

@@ -44,12 +44,12 @@ def words_report(words: Words, layer: int) -> Report:
     rise = mean_score("rise from layer 0", gaps_WL[:, layer] - gaps_WL[:, 0])
     shuffled = float(np.mean([each.at[layer].shuffled for each in found]))
     baselines = {STATIC: static, "layer 0": float(gaps_WL[:, 0].mean()), "shuffled senses": shuffled}
-    absent = ", ".join(word for (word, _), each in words.items() if not each.at[layer].emerged)
+    absent = ", ".join(word for (word, _), each in words.items() if not each.emerged(layer))
     return Report(
         scores=[replace(mean, baselines=baselines), rise],
         tables=[_table(words, layer, gaps_WL)],
         plots=[_plot(words, gaps_WL, static)],
-        notes=[f"not emerged, no more than shuffled senses give: {absent}"] if absent else [],
+        notes=[f"not emerged, no more than shuffled senses or layer 0 give: {absent}"] if absent else [],
     )
 
 

@@ -16,6 +16,7 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError, did_you_mean
 from sslcli.runfiles import dotted_layer
 from sslcli.subjects import Probe
+from sslcli.workflows.models import locate
 from sslcli.workflows.probing import Looked, probe
 from sslcli.workflows.runs import LATEST
 from sslcli.workflows.savedreports import REPORT
@@ -31,7 +32,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = _reference(registry.load("probes", name), given, options)
     if "model" not in given and reference == LATEST:
-        screen.say(f"model  {LATEST} (choose with --model)")
+        screen.say(latest())
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
@@ -39,6 +40,12 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         found = probe(name, reference, options, data=given.get("data", ()), hardware=hardware_of(given), seed=seed_of(given), folder=folder)
     show(screen, found)
     return 0
+
+
+def latest() -> str:
+    """Which run is meant where none is named."""
+    place = locate(LATEST)
+    return f"model  {place.run or place.weights} (latest; choose with --model)"
 
 
 def show(screen: Screen, found: Looked) -> None:

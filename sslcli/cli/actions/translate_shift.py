@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sslcli import registry
 from sslcli.cli.actions.generate import seed_of
-from sslcli.cli.actions.probe import hardware_of, show
+from sslcli.cli.actions.probe import hardware_of, latest, show
 from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
@@ -28,7 +28,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = given.get("model", LATEST)
     if "model" not in given:
-        screen.say(f"model  {LATEST} (choose with --model)")
+        screen.say(latest())
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {

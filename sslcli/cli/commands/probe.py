@@ -22,11 +22,13 @@ OWN = (
 def build(words: Sequence[str]) -> Command:
     flags = [*OWN, *hardware_flags()]
     known = registry.names("probes")
+    about = "figures beside their controls, with pictures"
     if name := next((word for word in words if word in known), ""):
         flags += probe_flags(name, flags)
+        about = registry.find("probes", name).summary or about
     return Command(
         "probe",
-        "Look into a frozen model: figures beside their controls, with pictures",
+        f"Look into a frozen model: {about}",
         flags,
         "sslcli.cli.actions.probe:run",
         (

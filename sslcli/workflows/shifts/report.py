@@ -70,7 +70,7 @@ def _controls(found: Evaluation, words: Words, top: int, settings: ShiftSettings
     rows = [
         *(_row(f"alpha {alpha:g}", words.by_cell[top, alpha]) for alpha in found.alphas),
         *(_row(f"alpha {alpha:g}, {only}", words.within[top, alpha]) for alpha in (0.0, 1.0)),
-        _row(f"random vector of equal length (mean of {settings.random_vectors})", words.random[top]),
+        _row(f"random vector as long (mean of {settings.random_vectors})", words.random[top]),
         *([_row(f"the shift into {words.third_language}", words.third[top])] if words.third else []),
         *([_row("template \"The word 'X' in L is: [MASK]\"", words.template)] if words.template is not None else []),
     ]
