@@ -27,12 +27,13 @@ V = TypeVar("V", bound=Views)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer."""
+    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer; `language`: where it says so."""
 
     id: str
     where: Where
     data: Any
     gold: Any = None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
     def example(cls, options: Options, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
         """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError."""
         columns = (options.label_field,) if options.label_field else answers
-        return Example(record.id, record.where, texts, gold_of(record, options.kind, *columns))
+        return Example(record.id, record.where, texts, gold_of(record, options.kind, *columns), record.language)
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:

@@ -3,6 +3,7 @@
 Everything here is also in sslcli.api. Letters: T tokens of a packed batch, N features, D width, V vocabulary.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from sslcli.errors import DataError
 from sslcli.labelled import Annotated
 from sslcli.reports import Report
 
+_PART_HEAD = re.compile(r"parts\.[^.]+\.head")
 TOKENS_AT_ONCE = 4_096  # of one packed batch
 
 
@@ -80,8 +82,11 @@ class Subject:
 
     @property
     def head(self) -> LanguageModelHead | None:
-        modules = () if self.learnable is None else self.learnable.modules()
-        return next((module for module in modules if isinstance(module, LanguageModelHead)), None)
+        """The learnable's `head`, or that of one of its parts where several are joined: heads of other networks are not meant."""
+        if self.learnable is None:
+            return None
+        found = {name: module for name, module in self.learnable.named_modules() if isinstance(module, LanguageModelHead)}
+        return next((module for name, module in found.items() if name == "head" or _PART_HEAD.fullmatch(name)), None)
 
     def hidden(
         self, sequences: Sequence[np.ndarray], layers: Collection[int], edit: Mapping[int, Edit] | None = None

@@ -41,6 +41,12 @@ class Record:
         return DataError(f"{replace(self.where, field=field)}: {problem}", hint)
 
     @property
+    def language(self) -> str:
+        """What the record says of its language; nothing where it says none."""
+        value = self.values.get("language")
+        return value if isinstance(value, str) else ""
+
+    @property
     def id(self) -> str:
         """What the record calls itself ("id", "idx"), or its number."""
         _, value = self.find("id", "idx")

@@ -53,7 +53,7 @@ class References:
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         cls = task_class(task)
         if not issubclass(cls, Annotates):
-            raise UsageError(f"the answers of {task} are no labels of places in a text", "choose pos, tag, sentiment or classify")
+            raise UsageError(f"the answers of {task} are no labels of places in a text", f"choose one of {', '.join(_annotating())}")
         references = tuple(self.given or self._generated)
         if not references:
             raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
@@ -83,6 +83,11 @@ class References:
     def _options(self) -> dict[str, Any]:
         trained = {_scheme(reference) for reference in self.trained}
         return dict(self.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
+
+
+def _annotating() -> list[str]:
+    """The tasks whose answers are labels of places."""
+    return [name for name in registry.names("tasks") if issubclass(task_class(name), Annotates)]
 
 
 def _scheme(reference: str) -> str:

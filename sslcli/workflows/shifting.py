@@ -120,7 +120,7 @@ def _shift(name: str, options: Mapping[str, Any]) -> Shift:
 
 
 def _subject(reference: str, data: Sequence[str], hardware: HardwareSettings | None) -> Subject:
-    subject = load_subject(reference, data, {}, choose_hardware(hardware or HardwareSettings()))
+    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()))
     if subject.backbone.settings.architecture != "encoder":
         hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)

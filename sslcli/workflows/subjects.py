@@ -1,9 +1,8 @@
 """A frozen model to look into, from any reference, with its milestones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sslcli.contracts import Learnable
 from sslcli.core.transformer import Transformer
@@ -17,17 +16,17 @@ from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.weights import Pretrained
 
 
-def load_subject(reference: str, given: Sequence[str], reader_options: Mapping[str, Any], hardware: Hardware) -> Subject:
-    """`given`, `reader_options`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
+def load_subject(reference: str, given: Sequence[str], hardware: Hardware) -> Subject:
+    """`given`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
     pretrained = load_pretrained(reference)
-    return _subject(pretrained, _references(pretrained, given, reader_options), hardware, with_stages=True)
+    return _subject(pretrained, _references(pretrained, given), hardware, with_stages=True)
 
 
-def _references(pretrained: Pretrained, given: Sequence[str], reader_options: Mapping[str, Any]) -> References:
+def _references(pretrained: Pretrained, given: Sequence[str]) -> References:
     settings = None if pretrained.trained is None else pretrained.trained.settings
     if not isinstance(settings, PretrainSettings):
-        return References(given, (), reader_options)
-    return References(given, settings.data.train, {**settings.data.reader_options, **reader_options})
+        return References(given)
+    return References(given, settings.data.train, settings.data.reader_options)
 
 
 def _subject(pretrained: Pretrained, material: References, hardware: Hardware, *, with_stages: bool) -> Subject:

@@ -6,7 +6,7 @@ import torch
 from sslplugins.growth.report import Measured, commonest, reached_at, report_of
 
 from sslcli import registry
-from sslcli.api import Curve, Draws, Inputs, Packing, UsageError, Use, locate_words, words_told
+from sslcli.api import Annotated, Curve, Draws, Inputs, Packing, UsageError, Use, locate_words, words_told
 from sslcli.testing import TinyMaterial, tiny_subject
 
 Embryology = registry.load("probes", "embryology")
@@ -81,12 +81,11 @@ def test_what_is_never_learnt_and_what_falls_again_is_said():
     assert [row[0] for row in report.tables[0].rows] == ["A", "B"]  # what is never learnt comes last
 
 
-def test_the_commonest_word_of_a_kind_is_what_a_guess_gives():
-    class Text:
-        text, spans, labels = "a b a c", [(0, 1), (2, 3), (4, 5), (6, 7)], ["X", "X", "X", "Y"]
-
-    uses = [Use("a b", 0, 1, "X"), Use("a b", 2, 3, "X"), Use("d", 0, 1, "Y")]
-    assert commonest(uses, [Text]) == {"X": 0.5, "Y": 0.0}
+def test_the_commonest_word_of_a_kind_in_its_language_is_what_a_guess_gives():
+    spans = [(0, 1), (2, 3), (4, 5), (6, 7)]
+    texts = [Annotated("a b a c", spans, ["X", "X", "X", "Y"], "en"), Annotated("e e e f", spans, ["X", "X", "X", "Y"], "zh")]
+    uses = [Use("a b", 0, 1, "X", "en"), Use("a b", 2, 3, "X", "en"), Use("d", 0, 1, "Y", "en"), *[Use("e", 0, 1, "X", "zh")] * 2]
+    assert commonest(uses, texts) == {"X": 0.75, "Y": 0.0}
 
 
 def test_a_model_without_milestones_or_head_is_refused():

@@ -26,7 +26,7 @@ TEXTS = ("emma works for nokia in munich .", "toyota makes the metal watch .", "
 
 
 def subject_of(folder, data=()):
-    return load_subject(str(folder), data, {}, choose_hardware(HardwareSettings(device="cpu")))
+    return load_subject(str(folder), data, choose_hardware(HardwareSettings(device="cpu")))
 
 
 @pytest.fixture(scope="module")

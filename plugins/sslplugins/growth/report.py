@@ -28,14 +28,16 @@ class Measured:
 
 
 def commonest(uses: Sequence[Use], train: Sequence[Annotated]) -> Mapping[str, float]:
-    """Of each kind of word the share that the commonest word of the kind makes: what can be told without a model."""
-    counts: dict[str, Counter[str]] = {}
+    """Of each kind of word the share that the commonest word of the kind in its language makes: what can be told without a model."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
     for text in train:
         for (start, stop), label in zip(text.spans, text.labels, strict=True):
-            counts.setdefault(label, Counter())[text.text[start:stop]] += 1
+            counts.setdefault((text.language, label), Counter())[text.text[start:stop]] += 1
     guesses = {kind: found.most_common(1)[0][0] for kind, found in counts.items()}
-    kinds = dict.fromkeys(use.sense for use in uses)
-    return {kind: float(np.mean([use.word == guesses.get(kind) for use in uses if use.sense == kind])) for kind in kinds}
+    right: dict[str, list[bool]] = {}
+    for use in uses:
+        right.setdefault(use.sense, []).append(use.word == guesses.get((use.language, use.sense)))
+    return {kind: float(np.mean(found)) for kind, found in right.items()}
 
 
 def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], guessed: Mapping[str, float]) -> Report:

@@ -114,11 +114,11 @@ def sentence_of(record: Record) -> Example:
         raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
     name, tags = record.find("tags", "upos", "pos_tags", "ner_tags", "xpos", "labels")
     if tags is None:
-        return Example(record.id, record.where, Sentence(words, text=_written(record)))
+        return Example(record.id, record.where, Sentence(words, text=_written(record)), language=record.language)
     tags = _texts(record, name, tags)
     if len(tags) != len(words):
         raise record.wrong(name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
-    return Example(record.id, record.where, Sentence(words, text=_written(record)), tags)
+    return Example(record.id, record.where, Sentence(words, text=_written(record)), tags, record.language)
 
 
 def _written(record: Record) -> str:

@@ -29,4 +29,4 @@ class Classify(SequenceTask):
         if not isinstance(example.gold, str):
             problem = "a number" if isinstance(example.gold, float) else "several labels"
             raise DataError(f"{example.where}: the answer is {problem}, and no class", "give texts with one class each")
-        return Annotated(text, [(0, len(text))], [example.gold])
+        return Annotated(text, [(0, len(text))], [example.gold], example.language)

@@ -228,7 +228,7 @@ class Tag(ReadoutTask[TagViews]):
         """Of every word where it stands: in the text as it was written where that is known, else as `encode` joins them."""
         text, starts = written(example.data.words, example.data.text)
         spans = [(start, start + len(word)) for start, word in zip(starts.tolist(), example.data.words, strict=True)]
-        return Annotated(text, spans, example.gold)
+        return Annotated(text, spans, example.gold, example.language)
 
     @classmethod
     def key(cls, example: Example) -> str:
