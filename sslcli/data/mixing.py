@@ -32,8 +32,10 @@ def draws_of(sizes_L: Sequence[int], exponent: float) -> np.ndarray:
 class Mixture:
     """`members`: the numbers of each language's samples, int64, none of them empty.
 
-    Of the N draws of an epoch each language has its own, always as many; the draws of a language, epoch after epoch, go
-    through one permutation of its samples after the other, so that none comes again before all have come.
+    Of the N draws of an epoch each language has its own, always as many; the draws of a language, numbered on from epoch to
+    epoch, go through one permutation of its samples after the other. So when an epoch ends, no sample of a language was drawn
+    more than once more often since the start than another. In what order the draws of an epoch are visited is the sampler's:
+    a sample may come again before all have come.
     """
 
     def __init__(self, members: Sequence[np.ndarray], exponent: float) -> None:
