@@ -33,7 +33,7 @@ from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.datafiles import facts_of
 from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
-from sslcli.workflows.labelling import Labelled, fingerprint_of, labelled_data, task_class, task_options
+from sslcli.workflows.labelling import Labelled, chosen_by, fingerprint_of, labelled_data, task_class, task_options
 from sslcli.workflows.languages import across
 from sslcli.workflows.models import load_pretrained, locate, newest_fitting
 from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
@@ -201,8 +201,7 @@ class Finetuning:
         found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
         report = found.report
-        if self.data.test is self.data.evaluation:
-            chosen = "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
+        if chosen := chosen_by(self.task, self.evaluation.examples, self.data.test):
             report = replace(report, notes=[*report.notes, chosen])
         return across(report, self.settings.data.train, self._elsewhere(answerer, folder)) if self.data.others else report
 

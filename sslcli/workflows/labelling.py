@@ -65,7 +65,8 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
         examples_of(task, options, [each for each in references if split_language(each)[0] not in elsewhere], "test", data)
         for references in (data.evaluation, data.test)
     )
-    if not evaluation and is_generated(data.train):
+    scored_itself = set(data.train) & set(data.test)  # its test part, which then must not choose the checkpoint too
+    if not evaluation and is_generated(data.train) and not scored_itself:
         evaluation = examples_of(task, options, data.train, "test", data)
     others = {language: examples_of(task, options, references, "test", data) for language, references in elsewhere.items()}
     for examples in (train, evaluation, test, *others.values()):
@@ -259,6 +260,17 @@ def overlap_of(task: type[Task], train: Sequence[Example], test: Sequence[Exampl
         f"{len(both):,} of {len(test):,} {what} examples stand in the training data too, so their scores are too good:"
         f" {first.where} is {known[task.key(first)].where}"
     )
+
+
+def chosen_by(task: type[Task], evaluation: Sequence[Example], test: Sequence[Example]) -> str:
+    """A sentence where examples of `test` stand among those that choose the checkpoint too; empty where none does."""
+    known = {task.key(example) for example in evaluation}
+    count = sum(task.key(example) in known for example in test)
+    if not count:
+        return ""
+    if count == len(test):
+        return "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
+    return f"{count:,} of the {len(test):,} examples that are scored helped to choose the checkpoint, so the scores are a little too good"
 
 
 def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:

@@ -16,7 +16,8 @@ NO_BOUND = "none"
 
 
 def in_language_data(data: LabelledSettings, given: Sequence[str]) -> Mapping[str, LabelledSettings]:
-    """For each of the other languages that has training data the data of a run in it, scored on the same test.
+    """For each of the other languages that has training data the data of a run in it, scored on the same test, on
+    which it chooses nothing: no checkpoint of any run has seen it.
 
     `given`: what --in-language says. A source that makes its own material needs none. Raises UsageError for what fits nothing.
     """

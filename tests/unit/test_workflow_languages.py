@@ -1,6 +1,7 @@
 """Zero-shot across languages: what is trained on, what chooses the checkpoint, what is scored, and what is said of it."""
 
 import json
+from itertools import combinations
 
 import pytest
 from small_runs import ignore, reviews, settings, write
@@ -10,7 +11,7 @@ from sslcli.reports import Report, Score
 from sslcli.scoring.mlqa import mlqa_f1
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.labelling import labelled_data, other_languages, task_class, task_options
+from sslcli.workflows.labelling import chosen_by, labelled_data, other_languages, task_class, task_options
 from sslcli.workflows.languages import across, in_language_data, transferred, with_bound
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_metrics
@@ -88,6 +89,25 @@ def test_bounds_are_trained_in_the_language_they_are_scored_in(tmp_path):
     for wrong in ("t.json", "fr=t.json", "en=t.json"):
         with pytest.raises(UsageError, match="--in-language names"):
             in_language_data(files, [wrong])
+
+
+def test_no_bound_chooses_its_checkpoint_on_what_it_is_scored_with():
+    crossed = data((f"en={WORLD}",), (f"zh={WORLD}",))
+    (bound,) = in_language_data(crossed, ()).values()
+    cls, found = task_class("qa"), read(bound)
+    keys = [{cls.key(example) for example in examples} for examples in (found.train, found.evaluation, found.test)]
+    assert all(keys)
+    assert not any(one & other for one, other in combinations(keys, 2))
+    assert [example.id for example in found.test] == [example.id for example in read(crossed).others["zh"]]
+
+
+def test_the_note_on_the_choice_goes_by_the_examples_and_not_by_where_they_are_kept(tmp_path):
+    path = write(tmp_path / "a.jsonl", reviews(12))
+    cls = task_class("sentiment")
+    one, same = (list(cls.read(task_options("sentiment", {}), path)) for _ in range(2))
+    assert chosen_by(cls, one, same).startswith("scored on the examples that chose the checkpoint")
+    assert chosen_by(cls, one[:3], same).startswith("3 of the 12 examples that are scored")
+    assert chosen_by(cls, one[:3], same[3:]) == ""
 
 
 def test_the_run_is_the_same_with_and_without_other_languages(model, tmp_path):
