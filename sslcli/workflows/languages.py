@@ -61,19 +61,23 @@ def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
 
 
 def transferred(scores: Iterable[Score], language: str, least: Mapping[str, float]) -> str:
-    """In words how far a language came that nothing was trained in. `least`: by score, what it surely reached."""
+    """In words how far a language came that nothing was trained in. `least`: by score, what it surely reached, be it the worst of
+    seeds or the worse end of an interval."""
     score = next(score for score in scores if score.name.endswith(f" in {language}"))
+    better = 1 if score.higher_is_better else -1  # times a figure: the greater the better
     reached = f"zero-shot {score.name.removesuffix(f' in {language}')} is {score.value:.4g}"
     bound = score.baselines.get(IN_LANGUAGE)
     floors = {floor: value for floor, value in score.baselines.items() if floor != IN_LANGUAGE}
-    best, floor = max(floors.items(), key=lambda each: each[1], default=("nothing", 0.0))
-    if least[score.name] <= floor:
+    if not floors:
+        return f"{language}: {reached}, and there is nothing to hold it against"
+    best, floor = max(floors.items(), key=lambda each: better * each[1])
+    if better * least[score.name] <= better * floor:
         return f"{language}: not emerged; {reached}, and {best} reaches {floor:.4g}"
     start, lower = (SCRATCH, floors[SCRATCH]) if SCRATCH in floors else (best, floor)
     if bound is None:
-        above = f"{score.value - lower:.4g} above {start}"
-        return f"{language}: {reached}, {above}; --in-language {language}=FILE would say how far training in it comes"
-    if bound <= lower:
+        gap = f"{abs(score.value - lower):.4g} {'above' if score.value > lower else 'below'} {start}"
+        return f"{language}: {reached}, {gap}; --in-language {language}=FILE would say how far training in it comes"
+    if better * bound <= better * lower:
         return f"{language}: {reached}; training in {language} itself is no better than {start}"
     way = (score.value - lower) / (bound - lower)
     return f"{language} is at {way:.0%} of the way from {start} ({lower:.4g}) to training in it ({bound:.4g}): {reached}"

@@ -145,9 +145,17 @@ def test_check_counts_every_language(model):
     assert report.tables[0].columns == ("", "train", "held out", "zh")
 
 
-def run_of(folder, start, values, language="", seed=0):
+def run_of(folder, start, values, language="", seed=0, better=True):
     scores = [
-        Score(name, value, count=10, interval=(value - 0.1, value + 0.1), baselines={"chance": 0.2}) for name, value in values.items()
+        Score(
+            name,
+            value,
+            higher_is_better=better,
+            count=10,
+            interval=(value - 0.1, value + 0.1),
+            baselines={"chance": 0.2 if better else 0.8},
+        )
+        for name, value in values.items()
     ]
     return Ended(Variant(start, seed, folder, language), Result(folder, None, Report(scores=scores)))
 
@@ -178,6 +186,30 @@ def test_a_language_stands_between_its_bounds_in_one_table(tmp_path):
 )
 def test_what_was_transferred_is_said_as_it_is(baselines, said):
     assert transferred([Score("f1 in en", 0.9), Score("f1 in zh", 0.6, baselines=baselines)], "zh", {"f1 in zh": 0.5}) == said
+
+
+def error_of(value, **baselines):
+    return Score("error in zh", value, higher_is_better=False, baselines=baselines)
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        (error_of(0.6, majority=0.5), "zh: not emerged; zero-shot error is 0.6, and majority reaches 0.5"),
+        (error_of(0.3, majority=0.5, chance=0.9), "zh: zero-shot error is 0.3, 0.2 below majority; --in-language zh=FILE would say"),
+        (error_of(0.3, random=0.7, **{"in-language": 0.2}), "zh is at 80% of the way from random (0.7) to training in it (0.2): zero-shot"),
+        (error_of(0.3, random=0.7, **{"in-language": 0.8}), "zh: zero-shot error is 0.3; training in zh itself is no better than random"),
+        (error_of(0.3), "zh: zero-shot error is 0.3, and there is nothing to hold it against"),
+    ],
+)
+def test_of_an_error_less_is_more(score, said):
+    assert transferred([score], "zh", {score.name: score.value}).startswith(said)
+
+
+def test_what_an_error_surely_reached_is_the_upper_end_of_its_interval(tmp_path):
+    runs = [run_of(tmp_path, start, {"error in zh": value}, better=False) for start, value in (("pretrained", 0.6), ("random", 0.65))]
+    notes = summary(runs, "qa", tmp_path, plot=False, languages=["zh"]).notes
+    assert notes[-1] == "zh: not emerged; zero-shot error is 0.6, and random reaches 0.65"
 
 
 def test_scores_of_languages_come_first_and_keep_their_names():
