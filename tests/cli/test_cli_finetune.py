@@ -235,6 +235,25 @@ def test_bounds_are_left_out_where_the_line_says_so(ssl):
     assert (wrong.code, "in which nothing is scored" in wrong.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("more", "environment", "said"),
+    [
+        ([], {}, 1),
+        (["--init", "pretrained", "--in-language", "none"], {}, 0),
+        ([], {"RANK": "0", "WORLD_SIZE": "2"}, 0),  # started by the first one, which has said it
+        (["--resume"], {}, 0),
+    ],
+)
+def test_several_processes_say_once_that_they_make_no_bounds(ssl, monkeypatch, more, environment, said):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sslcli.cli.actions.finetune.launched", lambda *_: 0)
+    across = [] if "--resume" in more else ["--data", "en=demo:world", "--eval-data", "zh=demo:world"]
+    ended = ssl("finetune", "sentiment", *WORLD, *QUICK, *across, "--gpus", "2", "--name", "moods" if "--resume" in more else "wide", *more)
+    assert ended.code == 0, ended.err
+    assert ended.err.count("none from scratch") == said
+
+
 def test_help_lists_the_options_of_the_task_on_the_line(ssl):
     assert "--stride" in ssl("finetune", "qa", "--help").out
     assert "--stride" not in ssl("finetune", "sentiment", "--help").out

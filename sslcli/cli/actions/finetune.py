@@ -65,11 +65,14 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             return show_prediction(*dry_run(settings), screen)
         starts, seeds = starts_of(given), range(settings.training.seed, settings.training.seed + seed_count(given))
         bounds = in_language_data(settings.data, given.get("in_language", ()))
-        if _wants_bounds(settings, resume, given):
+        across_languages = _names_languages(settings, resume, given)
+        if across_languages and not _in_several_processes(settings):
             starts = starts if "init" in given or given.get("compare_scratch") else [*starts, "random"]
             return _studied(settings, starts, seeds, bounds, given, screen)
         if len(starts) * len(seeds) > 1:
             return _studied(settings, starts, seeds, {}, given, screen)
+        if across_languages and (bounds or "init" not in given) and not _is_started_by_gpus(settings):
+            screen.say("bounds     none from scratch or from training in the language: several processes make one run; one makes them all")
         return _alone(_started_at(settings, starts[0]) if "init" in given else settings, resume, given, screen)
 
 
@@ -100,11 +103,19 @@ def seed_count(given: Given) -> int:
     return int(text)
 
 
-def _wants_bounds(settings: FinetuneSettings, resume: Path | None, given: Given) -> bool:
+def _names_languages(settings: FinetuneSettings, resume: Path | None, given: Given) -> bool:
     """Whether the line names languages to be scored without training; a run of such a study that goes on alone does not."""
     said = resume is None or "data.evaluation" in given or "data.test" in given
-    one_process = settings.hardware.gpus is None and place()[1] == 1
-    return said and one_process and bool(other_languages(settings.data))
+    return said and bool(other_languages(settings.data))
+
+
+def _in_several_processes(settings: FinetuneSettings) -> bool:
+    return settings.hardware.gpus is not None or place()[1] > 1
+
+
+def _is_started_by_gpus(settings: FinetuneSettings) -> bool:
+    """Whether this is one of the processes that --gpus started: the one that started them has said all there is to say."""
+    return settings.hardware.gpus is not None and place()[1] > 1
 
 
 def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen: Screen) -> int:
@@ -128,7 +139,7 @@ def _studied(
     screen: Screen,
 ) -> int:
     """Run after run; with --resume those that ended are left as they are. `bounds`: by language the data of its upper bound."""
-    if settings.hardware.gpus is not None or place()[1] > 1:
+    if _in_several_processes(settings):
         raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
     if given.get("resume") not in (None, AUTO):
