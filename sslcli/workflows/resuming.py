@@ -32,8 +32,10 @@ def saved_settings(model: type[S], folder: Path) -> S:
 
 
 def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
-    """As `continued` has it, for a pretraining run."""
+    """As `continued` has it, for a pretraining run. One that knows of no exponent drew its languages as they lay, and goes on so."""
     saved = saved_settings(PretrainSettings, folder)
+    if "language_exponent" not in saved.data.model_fields_set:
+        saved = saved.model_copy(update={"data": saved.data.model_copy(update={"language_exponent": 1.0})})
     if "objective" in asked.model_fields_set and asked.objective != saved.objective:
         raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
     options = objective_options(objective_classes(saved.objective), asked.options)

@@ -18,9 +18,11 @@ from sslcli.data.batches import collate
 from sslcli.data.mixing import draws_of
 from sslcli.data.sampler import Sampler
 from sslcli.engine.loading import EVALUATION
+from sslcli.errors import ConfigError
 from sslcli.workflows.baselines import floors_of
 from sslcli.workflows.preparing import prepare
 from sslcli.workflows.pretraining import dry_run, pretrain
+from sslcli.workflows.resuming import continued_settings
 from sslcli.workflows.runs import read_run, show
 from sslcli.workflows.settings import PretrainSettings
 
@@ -180,6 +182,20 @@ def test_the_floors_of_a_language_know_that_language_alone(corpora):
 
 def tokens_of(source, number, draws):
     return source.sample(number, draws.sample(number)).tokens.tolist()
+
+
+def test_a_run_that_knows_of_no_exponent_goes_on_with_its_languages_as_they_lie(corpora, tmp_path):
+    settings = settings_for(corpora, tmp_path, language_exponent=1.0)
+    assert pretrain(settings, observe=ignore, stopper=StopAtPoll(4)).outcome.reason == "preempted"
+    config = tmp_path / "config.yaml"
+    lines = config.read_text().splitlines(keepends=True)
+    older = [line for line in lines if "language_exponent" not in line]
+    assert len(older) == len(lines) - 1
+    config.write_text("".join(older))
+    asked = settings_for(corpora, tmp_path)
+    assert continued_settings(tmp_path, asked).data.language_exponent == 1.0
+    with pytest.raises(ConfigError, match=r"language_exponent was 1\.0 and would become 0.7"):
+        continued_settings(tmp_path, settings_for(corpora, tmp_path, language_exponent=0.7))
 
 
 @pytest.mark.parametrize("polls", [4, 11, 20])
