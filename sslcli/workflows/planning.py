@@ -24,6 +24,7 @@ from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.trainer import Plan
 from sslcli.engine.world import ALONE, World
 from sslcli.reports import Report, Table, printable
+from sslcli.workflows.arranging import NOT_SAID
 from sslcli.workflows.preparing import Prepared
 
 TRIAL_STEPS = 3
@@ -100,7 +101,18 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
         found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
     if held_out < FEWEST_HELD_OUT_SAMPLES:
         found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
-    return [*found, *hardware_warnings(hardware)]
+    return [*found, *_judged_nowhere(prepared), *hardware_warnings(hardware)]
+
+
+def _judged_nowhere(prepared: Prepared) -> list[str]:
+    """Names the languages that are learnt and have no held-out sample; of held-out data that does not say its language nothing is known."""
+    learnt, judged = prepared.train.languages, prepared.evaluation.languages
+    missing = [printable(language) for language in learnt if language not in judged]
+    if not missing or NOT_SAID in judged:
+        return []
+    known = ", ".join(map(printable, judged))
+    which = f"{', '.join(missing)} is judged nowhere: none of its samples is held out, and all figures are of {known}"
+    return [f"{which}; give --eval-data for each language, or raise data.held_out"]
 
 
 def hardware_warnings(hardware: Hardware) -> list[str]:

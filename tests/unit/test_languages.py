@@ -18,8 +18,10 @@ from sslcli.data.batches import collate
 from sslcli.data.mixing import draws_of
 from sslcli.data.sampler import Sampler
 from sslcli.engine.loading import EVALUATION
+from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
 from sslcli.workflows.baselines import floors_of
+from sslcli.workflows.planning import plan_for, warnings
 from sslcli.workflows.preparing import prepare
 from sslcli.workflows.pretraining import dry_run, pretrain
 from sslcli.workflows.resuming import continued_settings
@@ -106,6 +108,23 @@ def test_the_header_says_how_languages_are_mixed(corpora):
     said, _ = dry_run(settings_for(corpora, language_exponent=1.0))
     assert said["languages"] == f"en {100 * sizes['en'] / total:.3g} % · zh {100 * sizes['zh'] / total:.3g} %, as they lie"
     assert "languages" not in dry_run(settings_for({"en": corpora["en"]}))[0]
+
+
+def test_a_language_without_a_held_out_sample_is_named(corpora, tmp_path):
+    few = tmp_path / "few.txt"
+    few.write_text("olleh dlrow。\n")
+    alone = prepare(settings_for({"en": corpora["en"], "zh": str(few)}))
+    assert (list(alone.train.languages), list(alone.evaluation.languages)) == (["en", "zh"], ["en"])
+    (said,) = [warning for warning in warnings_of(alone) if "judged nowhere" in warning]
+    assert said.startswith("zh is judged nowhere")
+    assert "figures are of en; give --eval-data for each language" in said
+    untold = settings_for(corpora, evaluation=[corpora["en"]])
+    for judged in (settings_for(corpora), untold):
+        assert not [warning for warning in warnings_of(prepare(judged)) if "judged nowhere" in warning]
+
+
+def warnings_of(prepared):
+    return warnings(prepared, plan_for(prepared.settings.training, prepared.train.lengths), choose_hardware(prepared.settings.hardware))
 
 
 def slow_figures(prepared, language):
