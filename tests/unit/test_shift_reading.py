@@ -6,6 +6,7 @@ import torch
 import two_languages
 
 from sslcli.conformance.subjects import tiny_subject
+from sslcli.errors import DataError
 from sslcli.scoring.unigrams import bleu_1, bleu_1_rows
 from sslcli.workflows.shifts import reading
 from sslcli.workflows.shifts.figures import Share, Trial
@@ -53,6 +54,16 @@ def test_a_model_that_says_the_same_of_all_finds_nothing():
     found = read(subject.head, subject.backbone, rows, Asked(np.array([0, 1]), np.array([[5], [6]]), np.ones(size, dtype=bool)))
     assert found.ranks_N.tolist() == [size, size]
     assert found.ranks_without_own_N.tolist() == [size - 1, size - 1]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused_and_not_right(value):
+    subject = tiny_subject()
+    rows = torch.zeros(2, 32)
+    rows[1] = value
+    asked = Asked(np.array([0, 1]), np.array([[5], [6]]), np.ones(subject.backbone.settings.vocabulary, dtype=bool))
+    with pytest.raises(DataError, match="not a finite number"):
+        read(subject.head, subject.backbone, rows, asked)
 
 
 def test_figures_are_counted_over_words_sentences_and_draws():

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.transformer import Transformer
+from sslcli.errors import DataError
 
 LOGITS_AT_ONCE = 1 << 24  # 64 MiB
 NONE = -1
@@ -48,7 +49,10 @@ class Reading:
 
 
 def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked: Asked) -> Reading:
-    """Logits are computed some rows at a time, so that memory grows neither with the rows nor with the vocabulary."""
+    """Logits are computed some rows at a time, so that memory grows neither with the rows nor with the vocabulary.
+
+    Raises DataError where they are not finite: nothing stands before what is not a number, and every answer would be right.
+    """
     at_once = max(1, LOGITS_AT_ONCE // head.settings.vocabulary)
     tokens_N, rights_NR = (torch.from_numpy(table).to(rows_ND.device) for table in (asked.tokens_N, asked.rights_NR))
     target_V = torch.zeros(head.settings.vocabulary, dtype=torch.bool, device=rows_ND.device)
@@ -57,7 +61,12 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
     with torch.no_grad():
         for start in range(0, len(rows_ND), at_once):
             here = slice(start, start + at_once)
-            parts.append(_read(head(rows_ND[here], backbone).float(), tokens_N[here], rights_NR[here], target_V))
+            logits_PV = head(rows_ND[here], backbone).float()
+            if not logits_PV.isfinite().all():
+                raise DataError(
+                    "what the head reads in hidden states is not a finite number", "take a smaller --alpha, or --precision fp32"
+                )
+            parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
     return Reading(*(torch.cat([getattr(part, field.name) for part in parts]).cpu().numpy() for field in fields(Reading)))
 
 
