@@ -136,7 +136,8 @@ class Probe(ABC):
         """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
 
 
-# (hidden states [N, D], alpha) -> [N, D]; at alpha 0 nothing is changed, at 1 the whole way is gone.
+# (hidden states [N, D], alpha) -> [N, D]; at alpha 0 nothing is changed, at 1 the whole way is gone. Each row is moved by itself, and
+# affinely, so that the move of a mean is the mean of the moves: the retrieval of sentences moves their means.
 Move = Callable[[Tensor, float], Tensor]
 
 
@@ -153,7 +154,7 @@ class Shift(ABC):
 
     @abstractmethod
     def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
-        """Out of hidden states at one layer, [N, D] at a time, of each language."""
+        """Out of hidden states at one layer, [N, D] at a time, of each language. The move is affine at every alpha."""
 
 
 def mean_row(rows: Iterator[Tensor]) -> Tensor:

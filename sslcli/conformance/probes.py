@@ -20,7 +20,7 @@ from sslcli.core.settings import Architecture
 from sslcli.data.draws import Draws
 from sslcli.errors import CheckError, SslError
 from sslcli.reports import Report
-from sslcli.subjects import Probe, Shift, Subject
+from sslcli.subjects import Move, Probe, Shift, Subject
 
 COMMAND_FLAGS = frozenset(
     {"--model", "--data", "--seed", "--out", "--device", "--precision", "--compile", "--deterministic", "--json", "--quiet", "--verbose"}
@@ -52,9 +52,16 @@ class ShiftBench:
 
     def moved(self, alpha: float, parts: int = 1) -> tuple[Tensor, Tensor]:
         """Rows, and where they are moved to, by an estimate whose data came in so many parts."""
+        source, _ = self._sides()
+        return source, self.move(parts)(source, alpha)
+
+    def move(self, parts: int = 1) -> Move:
+        source, target = (iter(rows.chunk(parts)) for rows in self._sides())
+        return self.cls(self.options).estimate(source, target)
+
+    def _sides(self) -> tuple[Tensor, Tensor]:
         source, target = (torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
-        move = self.cls(self.options).estimate(iter(source.chunk(parts)), iter(target.chunk(parts)))
-        return source, move(source, alpha)
+        return source, target
 
 
 def probe_declarations(bench: ProbeBench) -> None:
@@ -130,6 +137,15 @@ def in_parts(bench: ShiftBench) -> None:
     demand(torch.allclose(one, several, atol=1e-4), "the estimate depends on how many rows come at once", "add up over all parts")
 
 
+def affine(bench: ShiftBench) -> None:
+    """The move of a mean is the mean of the moves."""
+    for alpha in (0.5, 1.0):
+        rows, moved = bench.moved(alpha)
+        of_mean = bench.move()(rows.mean(dim=0, keepdim=True), alpha)
+        problem = f"at alpha {alpha:g} the move of a mean is not the mean of the moves"
+        demand(torch.allclose(of_mean, moved.mean(dim=0, keepdim=True), atol=1e-4), problem, "move by a matrix and a vector alone")
+
+
 PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
     "declarations": probe_declarations,
     "imports": learnables.imports,
@@ -147,4 +163,5 @@ SHIFT_CHECKS: Mapping[str, Callable[[ShiftBench], None]] = {
     "options as flags": option_flags,
     "alpha": unmoved,
     "in parts": in_parts,
+    "affine": affine,
 }

@@ -1,6 +1,7 @@
 """Probes and shifts with one defect each, and a probe without."""
 
 import numpy as np
+import torch
 
 from sslcli.api import Config, Probe, Report, Score, Shift, setting
 
@@ -67,3 +68,11 @@ class Always(Shift):
 
     def estimate(self, source, target):
         return lambda rows, alpha: rows + 1
+
+
+class Bent(Shift):
+    summary = "goes further where a row is long"
+
+    def estimate(self, source, target):
+        way = torch.cat(list(target)).mean(dim=0) - torch.cat(list(source)).mean(dim=0)
+        return lambda rows, alpha: rows + alpha * rows.norm(dim=1, keepdim=True) * way

@@ -76,8 +76,8 @@ def evaluate(shift: Shift, subject: Subject, settings: ShiftSettings, found: Tra
 def _retrieval(
     subject: Subject, parallel: tuple[Sentences, Sentences], moves: Mapping[int, Move], alphas: Sequence[float]
 ) -> dict[tuple[int, float], Score]:
-    """How often the most similar sentence of the target language is the translation. A move of a mean is the mean of moves, for what is
-    affine, as every shift here is."""
+    """How often the most similar sentence of the target language is the translation. Moves are affine: that of a mean is the mean of
+    the moves."""
     source, target = (sentence_means(subject, sentences, list(moves)) for sentences in parallel)
     return {
         (layer, alpha): retrieve((move(source[layer], alpha) if alpha else source[layer]).cpu().numpy(), target[layer].cpu().numpy())
