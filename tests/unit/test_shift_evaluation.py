@@ -10,8 +10,10 @@ from sslcli import registry
 from sslcli.config import Config
 from sslcli.conformance.subjects import tiny_subject
 from sslcli.data.draws import Draws
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import DataError, PluginError, Preempted, RunError, UsageError
+from sslcli.workflows.material import References
 from sslcli.workflows.shifting import text_report
+from sslcli.workflows.shifts.estimating import has_texts
 from sslcli.workflows.shifts.evaluation import evaluate
 from sslcli.workflows.shifts.pairs import Translations, read_translations, right_answers, rights_of_tokens, set_apart
 from sslcli.workflows.shifts.reading import NONE
@@ -117,6 +119,33 @@ def test_nothing_to_evaluate_with_is_said():
         set_apart(Translations(sentences=[("a", "b")] * 3), 2, 0)
     with pytest.raises(UsageError, match="no text in 'xx'"):
         read_language(of.material, "xx", 10, of.tokenizer, 64)
+
+
+class Broken(Material):
+    """A source that fails in another way than not to know what it is asked for."""
+
+    def __init__(self, error):
+        super().__init__()
+        object.__setattr__(self, "error", error)
+
+    def records(self, kind):
+        raise self.error
+
+    def languages(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [PluginError("the reader is broken"), RunError("the disk refuses"), Preempted("stopped")])
+def test_what_goes_wrong_is_not_taken_for_data_without_translations(error):
+    of = subject(Broken(error))
+    with pytest.raises(type(error)):
+        read_translations((), of.material, ("aa", "bb"), of.tokenizer)
+
+
+def test_a_path_that_is_not_there_is_not_taken_for_a_model_without_texts(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        has_texts(subject(References((f"en={tmp_path / 'none.txt'}",))))
+    assert not has_texts(subject(References()))
 
 
 def test_pairs_are_either_tested_or_learnt_from():

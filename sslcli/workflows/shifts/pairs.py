@@ -10,7 +10,7 @@ import numpy as np
 
 from sslcli.data.pairs import read_pairs
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.errors import DataError, SslError, UsageError
+from sslcli.errors import DataError, UsageError
 from sslcli.subjects import Material
 from sslcli.workflows.shifts.reading import NONE
 from sslcli.workflows.shifts.sentences import Sentences
@@ -107,7 +107,7 @@ def _known(material: Material, kind: str, languages: TextPair) -> list[TextPair]
     """Of data that makes its own material; nothing where it has none of the kind, or not of these languages."""
     try:
         records = list(material.records(kind))
-    except SslError:
+    except (UsageError, DataError):
         return []
     sides = [[record.values.get(language) for language in languages] for record in records]
     return [(first, second) for first, second in sides if isinstance(first, str) and isinstance(second, str)]
