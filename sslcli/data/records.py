@@ -31,9 +31,13 @@ class Record:
         """A text that must be there. Raises DataError where it is missing, no text or, unless it may be, empty."""
         name, value = self.find(*names)
         if not isinstance(value, str) or not (value.strip() or may_be_empty):
-            problem = f"'{name}' is missing" if value is None else "the text is empty" if isinstance(value, str) else "this is no text"
+            if value is not None and not isinstance(value, str):
+                raise self.wrong(name, "this is no text", f'write it in quotation marks: {{"{name}": "..."}}')
+            if value is not None:
+                raise self.wrong(name, "the text is empty", "fill it in, or leave the record out")
             columns = ", ".join(f"'{column}'" for column in list(self.values)[:8]) or "none"
-            raise self.wrong(name, problem, f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}")
+            hint = f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}"
+            raise self.wrong(name, f"'{name}' is missing", hint)
         return value
 
     def wrong(self, field: str, problem: str, hint: str) -> DataError:

@@ -150,9 +150,13 @@ def test_a_whole_json_file_is_read_as_strictly(tmp_path):
 
 def test_a_text_that_must_be_there_is_missed_by_name(tmp_path):
     (record,) = read_records(written(tmp_path, "a.jsonl", '{"sentence": 3, "empty": " ", "other": "x"}'))
-    for names, problem in ((("text", "review"), "'text' is missing"), (("text", "sentence"), "this is no text"), (("empty",), "is empty")):
-        with pytest.raises(DataError, match=problem) as caught:
+    for names, problem, hint in (
+        (("text", "review"), "'text' is missing", "a record needs 'text' or 'review'; this one has 'sentence', 'empty', 'other'"),
+        (("text", "sentence"), "this is no text", 'write it in quotation marks: {"sentence": "..."}'),
+        (("empty",), "the text is empty", "fill it in, or leave the record out"),
+    ):
+        with pytest.raises(DataError, match=f"record 1, field .*: {problem}") as caught:
             record.text(*names)
-        assert "record 1, field" in caught.value.message
+        assert caught.value.hint == hint
     assert record.text("text", "other") == "x"
     assert record.text("empty", may_be_empty=True) == " "
