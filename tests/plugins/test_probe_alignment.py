@@ -133,10 +133,15 @@ def test_what_cannot_be_looked_at(tmp_path):
     subject = tiny()
     with pytest.raises(UsageError, match="no translations to look for"):
         Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=[])), DRAWS)
-    with pytest.raises(DataError, match="3 pairs of sentences, and 8 are needed"):
+    with pytest.raises(DataError, match="8 pairs of sentences that this model can read are needed, not 3"):
         Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=parallel(3))), DRAWS)
-    with pytest.raises(DataError, match="1 of 2 pairs of words have a use"):
-        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=[("cat", "dog"), ("dodo", "cat")])), DRAWS)
+    for words, problem, hint in (
+        ([("cat", "dog")], r"4 pairs of words are needed, not 1", "larger dictionary"),
+        ([("cat", "dog"), *((f"dodo{n}", "cat") for n in range(3))], r"with a use .* are needed, not 1 \(of 4\)", "more text"),
+    ):
+        with pytest.raises(DataError, match=problem) as caught:
+            Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=words)), DRAWS)
+        assert hint in caught.value.hint
     path = tmp_path / "pairs.csv"
     path.write_text("aa,cc\nx,y\n")
     with pytest.raises(DataError, match=r"pairs\.csv, record 2, field 'bb'"):

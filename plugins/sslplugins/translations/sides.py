@@ -62,9 +62,8 @@ class Sentences(Translations):
         chosen = draws.shuffled("sentences", kept)[: 3 * limit]
         tested = min(limit, len(chosen) // 2)
         if tested < FEWEST:
-            raise DataError(
-                f"there are {len(kept)} pairs of sentences, and {2 * FEWEST} are needed", "give more; half of them are for the means"
-            )
+            problem = f"{2 * FEWEST} pairs of sentences that this model can read are needed, not {len(kept)}"
+            raise DataError(problem, "give more; half of them are for the means")
         self._texts = [[pair.first for pair in chosen], [pair.second for pair in chosen]]
         self._tested = tested
         self.pairs_L2 = np.stack([np.arange(tested)] * 2, axis=1)
@@ -86,7 +85,7 @@ class Words(Translations):
     name = "words"
 
     def __init__(self, subject: Subject, pairs: Sequence[Pair], languages: Sequence[str], uses: int, limit: int, draws: Draws) -> None:
-        """Raises DataError where too few words have a use."""
+        """Raises DataError for too few pairs, and where too few words have a use."""
         read = [list(islice(usable_sentences(subject, language), _SENTENCES_READ)) for language in languages]
         words = [{text.casefold() for text in side} for side in zip(*((each.first, each.second) for each in pairs), strict=True)]
         found = [uses_by_word(texts, own, language, uses) for texts, own, language in zip(read, words, languages, strict=True)]
@@ -94,8 +93,10 @@ class Words(Translations):
         wanted = dict.fromkeys((each.first.casefold(), each.second.casefold()) for each in pairs)
         known = [pair for pair in wanted if pair[0] in there[0] and pair[1] in there[1]]
         chosen = draws.some("words", known, limit)
+        if len(wanted) < FEWEST:
+            raise DataError(f"{FEWEST} pairs of words are needed, not {len(wanted)}", "give a larger dictionary")
         if len(chosen) < FEWEST:
-            problem = f"{len(known)} of {len(wanted)} pairs of words have a use in the text of both languages"
+            problem = f"{FEWEST} pairs of words with a use in the text of both languages are needed, not {len(known)} (of {len(wanted)})"
             raise DataError(problem, "give more text of both languages: --data, or another dictionary")
         sides = [list(dict.fromkeys(pair[side] for pair in chosen)) for side in (0, 1)]
         places = [{word: place for place, word in enumerate(side)} for side in sides]
