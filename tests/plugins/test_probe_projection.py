@@ -97,6 +97,14 @@ def test_pairs_of_a_file_are_drawn(subject, tmp_path):
     assert set(report.scatters[0].labels) == {"apple", "苹果", "phone", "手机"}
 
 
+@pytest.mark.parametrize("languages", ["en", "en,", "en,en", "en,zh,fr"])
+def test_pairs_are_in_two_languages(subject, tmp_path, languages):
+    path = tmp_path / "pairs.txt"
+    path.write_text("apple\t苹果\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"two languages are compared, not {', '.join(filter(None, languages.split(',')))}$"):
+        run(Projection, subject, DRAWS, what="words", pairs=[str(path)], languages=languages)
+
+
 def test_the_share_of_alike_neighbours_is_that_of_a_loop():
     rows = np.random.default_rng(1).normal(size=(15, 4))
     groups = list("aaaaabbbbbbbccc")

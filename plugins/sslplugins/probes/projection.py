@@ -31,6 +31,7 @@ from sslplugins.senses.layers import chosen_layer
 from sslplugins.senses.planes import alike_score, centred, neighbour_plane, principal_plane
 from sslplugins.senses.points import Pairs, Points, known_pairs, sense_points, sentence_points, word_points
 from sslplugins.senses.sampling import some_sentences
+from sslplugins.translations.finding import two_languages
 
 FEWEST = 4
 
@@ -100,9 +101,8 @@ class Projection(Probe):
         """Translations out of the files of --pairs, else those that a generated source knows; None where there are none."""
         options = self.options
         if options.pairs:
-            first, _, second = options.languages.partition(",")
-            found = read_pairs(options.pairs, (first.strip(), second.strip()))
-            return Pairs((first.strip(), second.strip()), [(pair.first, pair.second) for pair in found])
+            languages = two_languages(options.languages.split(","))
+            return Pairs(languages, [(pair.first, pair.second) for pair in read_pairs(options.pairs, languages)])
         try:
             return known_pairs(subject.material.records("parallel" if options.what == "sentences" else "dictionary"))
         except (UsageError, DataError):

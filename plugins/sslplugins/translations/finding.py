@@ -15,7 +15,7 @@ _MARKED = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=.")
 def languages_of(said: str, references: Sequence[str], records: Sequence[Record], material: Material) -> tuple[str, str]:
     """Of the flag, else of "en=FILE", else of a record's columns, else of the material. Raises UsageError for what is not two."""
     if said:
-        names: Sequence[str] = [name.strip() for name in said.split(",")]
+        names: Sequence[str] = said.split(",")
     elif marked := [match[1] for reference in references if (match := _MARKED.match(reference))]:
         names = marked
     elif records:
@@ -25,8 +25,14 @@ def languages_of(said: str, references: Sequence[str], records: Sequence[Record]
             names = material.languages()
         except UsageError:
             names = ()
+    return two_languages(names)
+
+
+def two_languages(written: Sequence[str]) -> tuple[str, str]:
+    """Without the blanks around them. Raises UsageError for what is not two."""
+    names = [name.strip() for name in written]
     if len(set(names)) != 2 or len(names) != 2 or not all(names):
-        raise UsageError(f"two languages are compared, not {', '.join(names) or 'none'}", "say which: --languages en,zh")
+        raise UsageError(f"two languages are compared, not {', '.join(filter(None, names)) or 'none'}", "say which: --languages en,zh")
     first, second = names
     return first, second
 
