@@ -45,7 +45,7 @@ from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
-from sslcli.data.pairs import Pair, read_pairs
+from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
@@ -200,6 +200,7 @@ __all__ = [
     "correlation_scores",
     "cosines",
     "detect_scheme",
+    "distinct_pairs",
     "enclose",
     "generate_tokens",
     "has_plain_heads",
@@ -207,6 +208,7 @@ __all__ = [
     "has_spans",
     "join_pair",
     "labelled_uses",
+    "languages_in",
     "layer_pattern",
     "linear_cross_entropy",
     "linear_probe",

@@ -1,6 +1,6 @@
 """Translations: pairs of words or of sentences in two languages, out of one file of two columns or two files line by line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -9,6 +9,7 @@ from sslcli.data.files import read_lines, suffix_of
 from sslcli.data.records import Record, read_records
 from sslcli.errors import DataError, UsageError
 
+TextPair = tuple[str, str]
 _HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv"})
 
 
@@ -45,6 +46,25 @@ def read_pairs(references: Sequence[str], languages: tuple[str, str]) -> Iterato
     if found is None:
         raise DataError(f"{' and '.join(references) or 'nothing'} holds no pair", "give a file with a text and its translation a line")
     return chain([found], pairs)
+
+
+def distinct_pairs(pairs: Iterable[TextPair]) -> list[TextPair]:
+    """Those of which neither side stands in one before it, upper and lower case alike.
+
+    Otherwise a text has two translations of which one is taken for wrong, or stands among what is learnt from and what is tested.
+    """
+    kept, seen = [], set()
+    for pair in pairs:
+        sides = {(side, text.casefold()) for side, text in enumerate(pair)}
+        if seen.isdisjoint(sides):
+            kept.append(pair)
+            seen |= sides
+    return kept
+
+
+def languages_in(record: Record) -> list[str]:
+    """The columns of a translation that a generated source knows: each is called as its language is, "type" apart."""
+    return [name for name in record.values if name != "type"]
 
 
 def _pairs_of(reference: str, languages: tuple[str, str]) -> Iterator[Pair]:

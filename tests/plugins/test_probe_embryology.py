@@ -1,8 +1,13 @@
 """What is learnt when: the figures of every milestone beside a slow reading of one text at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from probe_subjects import Known, parallel, tiny
+from sense_subjects import Generated
+from sslplugins.growth.looks import translations
 from sslplugins.growth.report import Measured, commonest, reached_at, report_of
 
 from sslcli import registry
@@ -86,6 +91,18 @@ def test_the_commonest_word_of_a_kind_in_its_language_is_what_a_guess_gives():
     texts = [Annotated("a b a c", spans, ["X", "X", "X", "Y"], "en"), Annotated("e e e f", spans, ["X", "X", "X", "Y"], "zh")]
     uses = [Use("a b", 0, 1, "X", "en"), Use("a b", 2, 3, "X", "en"), Use("d", 0, 1, "Y", "en"), *[Use("e", 0, 1, "X", "zh")] * 2]
     assert commonest(uses, texts) == {"X": 0.75, "Y": 0.0}
+
+
+def test_translations_are_found_among_pairs_that_can_be_read_and_come_once():
+    subject = tiny()
+    pairs = parallel(24)
+    alone = translations(replace(subject, material=Known(pairs=pairs)))
+    longest = " ".join(["cat"] * subject.backbone.settings.longest_tokens)
+    typed = [{"type": "told", "aa": first, "bb": second} for first, second in [(longest, "x"), pairs[0], *pairs, (pairs[3][0], longest)]]
+    among = translations(replace(subject, material=Generated(parallel=typed)))
+    assert (among.count, among.control) == (alone.count, alone.control) == (12, ("chance", 1 / 12))
+    assert among.measure(subject) == alone.measure(subject)
+    assert translations(replace(subject, material=Known(pairs=[pairs[0]] * 9))) is None
 
 
 def test_a_model_without_milestones_or_head_is_refused():

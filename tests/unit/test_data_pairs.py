@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sslcli.api import DataError, UsageError, read_pairs
+from sslcli.api import DataError, UsageError, distinct_pairs, read_pairs
 
 PAIRS = [("apple pie", "苹果 派"), ('a "b"', "乙,丙"), ("x", "y")]
 LANGUAGES = ("en", "zh")
@@ -95,3 +95,16 @@ def test_no_file_and_no_reference(tmp_path):
         pairs_of([str(tmp_path / "none.txt")])
     with pytest.raises(DataError, match="nothing holds no pair"):
         pairs_of([])
+
+
+def test_of_pairs_with_a_side_in_common_the_first_is_kept():
+    pairs = [
+        ("bank", "银行"),
+        ("Bank", "河岸"),
+        ("shore", "河岸"),
+        ("coast", "河岸"),
+        ("银行", "bank"),
+        ("bank", "银行"),
+        ("coast", "海岸"),
+    ]
+    assert distinct_pairs(pairs) == [pairs[0], pairs[2], pairs[4], pairs[6]]

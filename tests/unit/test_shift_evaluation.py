@@ -115,8 +115,8 @@ def test_nothing_to_evaluate_with_is_said():
     of = subject(Material(known=False))
     with pytest.raises(UsageError, match="nothing to evaluate with"):
         read_translations((), of.material, ("aa", "bb"), of.tokenizer)
-    with pytest.raises(DataError, match="3 translations are too few"):
-        set_apart(Translations(sentences=[("a", "b")] * 3), 2, 0)
+    with pytest.raises(DataError, match="4 different translations are needed to test a shift, not 3"):
+        set_apart(Translations(sentences=[("a", "b"), ("c", "d"), ("e", "f"), ("a", "b")]), 2, 0)
     with pytest.raises(UsageError, match="no text in 'xx'"):
         read_language(of.material, "xx", 10, of.tokenizer, 64)
 
@@ -154,6 +154,26 @@ def test_pairs_are_either_tested_or_learnt_from():
     assert (apart.words, apart.sentences, apart.learning) == (pairs[:2], pairs[:3], pairs[3:7])
     apart = set_apart(Translations(words=pairs), 8, 100)
     assert (apart.words, apart.learning) == (pairs[:5], pairs[5:])
+
+
+@pytest.mark.parametrize("kind", ["words", "sentences"])
+def test_nothing_is_learnt_of_what_is_tested(kind):
+    pairs = [(str(n), f"x{n}") for n in range(8)]
+    pairs += [("0", "x8"), ("9", "x8"), ("1", "x1"), ("7", "x0"), ("10", "x2"), ("11", "x11")]
+    apart = set_apart(Translations(**{kind: pairs}), 3, 100)
+    tested, learnt = (zip(*each, strict=True) for each in (getattr(apart, kind), apart.learning))
+    assert all(set(ours).isdisjoint(others) for ours, others in zip(tested, learnt, strict=True))
+    assert ("11", "x11") in apart.learning
+    if kind == "words":
+        assert apart.words == [*pairs[:3], ("0", "x8"), ("1", "x1")]  # any translation of a word is right
+
+
+def test_sentences_that_come_twice_are_retrieved_once():
+    found = [(two_languages.sentence(n, "aa"), two_languages.sentence(n, "bb")) for n in range(20)]
+    of = headless(subject())
+    for pairs in (found, [*found[:10], *found]):
+        evaluation = evaluate(registry.load("shifts", "mean")(Config()), of, SETTINGS, Translations(sentences=pairs), Draws(0, 0, "test"))
+        assert (evaluation.retrieval[0, 1.0].value, evaluation.retrieval[0, 1.0].count) == (1, 20)
 
 
 def test_only_whole_words_of_one_piece_are_asked_and_any_translation_is_right():

@@ -12,7 +12,9 @@ from sslcli.api import (
     Subject,
     UsageError,
     centred,
+    distinct_pairs,
     labelled_uses,
+    languages_in,
     linear_probe,
     majority,
     retrieve,
@@ -28,6 +30,7 @@ from sslplugins.senses.words import comparable
 Texts = tuple[Sequence[Annotated], Sequence[Annotated]]
 USES_OF_A_SENSE = 20
 PAIRS = 600  # translations: half for the means, half to be found
+FEWEST_PAIRS = 4
 
 
 @dataclass(frozen=True)
@@ -84,19 +87,21 @@ def senses(subject: Subject, draws: Draws) -> Look | None:
 def translations(subject: Subject) -> Look | None:
     """How many sentences find their translation by the last layer, each language centred; nothing where none is known."""
     try:
-        records = [record.values for _, record in zip(range(PAIRS), subject.material.records("parallel"), strict=False)]
+        records = list(subject.material.records("parallel"))
     except (UsageError, DataError):
         return None
-    if len(records) < 4:
+    sides = [[record.text(language) for record in records] for language in languages_in(records[0])[:2]] if records else [[], []]
+    fits = zip(*(usable_texts(subject, side) for side in sides), strict=True)
+    pairs = distinct_pairs(pair for pair, both in zip(zip(*sides, strict=True), fits, strict=True) if all(both))[:PAIRS]
+    if len(pairs) < FEWEST_PAIRS:
         return None
-    sides = [[values[language] for values in records] for language in records[0]]
-    half = len(records) // 2
+    half = len(pairs) // 2
 
     def measure(stage: Subject) -> float:
-        first, second = (sentence_vectors(stage, texts, [stage.depth])[stage.depth] for texts in sides[:2])
+        first, second = (sentence_vectors(stage, side, [stage.depth])[stage.depth] for side in zip(*pairs, strict=True))
         return retrieve(centred(first[half:], first[:half]), centred(second[half:], second[:half])).accuracy("").value
 
-    return Look("translations found", measure, ("chance", 1 / (len(records) - half)), len(records) - half)
+    return Look("translations found", measure, ("chance", 1 / (len(pairs) - half)), len(pairs) - half)
 
 
 def _labelled_texts(subject: Subject, texts: Sequence[Annotated]) -> list[Annotated]:

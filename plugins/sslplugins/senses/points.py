@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.api import DataError, Draws, Pool, Record, Subject, Use, sentence_vectors, usable_texts, word_vectors
+from sslcli.api import DataError, Draws, Pool, Record, Subject, Use, languages_in, sentence_vectors, usable_texts, word_vectors
 from sslplugins.senses.finding import occurrence
 from sslplugins.senses.sampling import some_sentences, words_in
 
@@ -44,11 +44,11 @@ class Pairs:
 
 def known_pairs(records: Iterable[Record]) -> Pairs | None:
     """Of records whose columns are called as two languages are; None where there are none."""
-    rows = [{name: str(value) for name, value in record.values.items() if name != "type"} for record in records]
+    rows = list(records)
     if not rows:
         return None
-    first, second = list(rows[0])[:2]
-    return Pairs((first, second), [(row[first], row[second]) for row in rows])
+    first, second = languages_in(rows[0])[:2]
+    return Pairs((first, second), [(row.text(first), row.text(second)) for row in rows])
 
 
 def sense_points(subject: Subject, layer: int, pool: Pool, uses: Sequence[Use]) -> Points:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sslcli.api import DataError, Material, Pair, Record, UsageError, Use, read_pairs
+from sslcli.api import DataError, Material, Pair, Record, UsageError, Use, languages_in, read_pairs
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORDS = re.compile(f"[{_HAN}]+|[^\\W{_HAN}]+(?:['’-][^\\W{_HAN}]+)*")
@@ -19,7 +19,7 @@ def languages_of(said: str, references: Sequence[str], records: Sequence[Record]
     elif marked := [match[1] for reference in references if (match := _MARKED.match(reference))]:
         names = marked
     elif records:
-        names = [name for name in records[0].values if name != "type"][:2]
+        names = languages_in(records[0])[:2]
     else:
         try:
             names = material.languages()

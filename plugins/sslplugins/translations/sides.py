@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.api import DataError, Draws, Pair, Subject, Use, sentence_vectors, usable, usable_texts, word_vectors
+from sslcli.api import DataError, Draws, Pair, Subject, Use, distinct_pairs, sentence_vectors, usable, usable_texts, word_vectors
 from sslplugins.bylayer.sentences import usable_sentences
 from sslplugins.translations.finding import uses_by_word
 
@@ -50,21 +50,15 @@ class Sentences(Translations):
 
     def __init__(self, subject: Subject, pairs: Sequence[Pair], limit: int, draws: Draws) -> None:
         """Raises DataError for too few pairs. One whose text, or its translation, comes a second time is left out."""
-        kept, seen = [], set()
-        usables = zip(
-            *(usable_texts(subject, texts) for texts in zip(*((each.first, each.second) for each in pairs), strict=True)), strict=True
-        )
-        for pair, both in zip(pairs, usables, strict=True):
-            said = {(0, pair.first), (1, pair.second)}
-            if all(both) and seen.isdisjoint(said):
-                kept.append(pair)
-                seen |= said
+        texts = [(pair.first, pair.second) for pair in pairs]
+        usables = zip(*(usable_texts(subject, side) for side in zip(*texts, strict=True)), strict=True)
+        kept = distinct_pairs(pair for pair, both in zip(texts, usables, strict=True) if all(both))
         chosen = draws.shuffled("sentences", kept)[: 3 * limit]
         tested = min(limit, len(chosen) // 2)
         if tested < FEWEST:
             problem = f"{2 * FEWEST} pairs of sentences that this model can read are needed, not {len(kept)}"
             raise DataError(problem, "give more; half of them are for the means")
-        self._texts = [[pair.first for pair in chosen], [pair.second for pair in chosen]]
+        self._texts = [[pair[side] for pair in chosen] for side in (0, 1)]
         self._tested = tested
         self.pairs_L2 = np.stack([np.arange(tested)] * 2, axis=1)
         left = len(pairs) - len(kept)

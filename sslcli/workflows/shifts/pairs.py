@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sslcli.data.pairs import read_pairs
+from sslcli.data.pairs import TextPair, distinct_pairs, read_pairs
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError, UsageError
 from sslcli.subjects import Material
@@ -19,13 +19,12 @@ from sslcli.workflows.sources import split_language
 LONGEST_WORD_PIECES = 4  # where half of the pairs have no more on either side, a file is a dictionary
 FEWEST_PAIRS = 4
 _LOOKED_AT_PAIRS = 1_000
-TextPair = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Translations:
     """`words`, `sentences`: pairs to test with, of the source language and of the target language. `learning`: pairs to estimate on, none
-    of which is tested."""
+    has a side in common with a tested one."""
 
     words: Sequence[TextPair] = ()
     sentences: Sequence[TextPair] = ()
@@ -54,17 +53,23 @@ def read_translations(references: Sequence[str], material: Material, languages: 
 def set_apart(found: Translations, tested: int, learning: int) -> Translations:
     """With at most `tested` pairs of sentences and, where `learning` are wanted, so many of the following ones.
 
-    At least half of the pairs are left to be learnt from; these are words where there are no sentences, and otherwise all words are
-    tested. Raises DataError where there are too few pairs.
+    Of sentences a pair is left out one side of which has come before. At least half of the pairs are left to be learnt from; these are
+    words where there are no sentences, and otherwise all words are tested: each with all of its translations, of which any is right.
+    Raises DataError where there are too few pairs.
     """
-    pairs = found.sentences or found.words
+    pairs = distinct_pairs(found.sentences or found.words)
     if len(pairs) < FEWEST_PAIRS:
-        raise DataError(f"{len(pairs)} translations are too few to test a shift", f"give {FEWEST_PAIRS} or more")
+        raise DataError(f"{FEWEST_PAIRS} different translations are needed to test a shift, not {len(pairs)}", "give more to --evaluate")
     if not learning:
-        return replace(found, sentences=found.sentences[:tested])
+        return replace(found, sentences=pairs[:tested] if found.sentences else ())
     stop = min(tested, len(pairs) // 2)
-    apart = replace(found, learning=pairs[stop : stop + learning])
-    return replace(apart, sentences=pairs[:stop]) if found.sentences else replace(apart, words=pairs[:stop])
+    if found.sentences:
+        return replace(found, sentences=pairs[:stop], learning=pairs[stop : stop + learning])
+    asked = {first.casefold() for first, _ in pairs[:stop]}
+    words = [pair for pair in found.words if pair[0].casefold() in asked]
+    answers = {second.casefold() for _, second in words}
+    others = [pair for pair in pairs[stop:] if pair[1].casefold() not in answers]
+    return replace(found, words=words, learning=others[:learning])
 
 
 def right_answers(words: Sequence[TextPair], tokenizer: Tokenizer) -> Mapping[str, frozenset[int]]:
