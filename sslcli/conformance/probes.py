@@ -23,7 +23,20 @@ from sslcli.reports import Report
 from sslcli.subjects import Move, Probe, Shift, Subject
 
 COMMAND_FLAGS = frozenset(
-    {"--model", "--data", "--seed", "--out", "--device", "--precision", "--compile", "--deterministic", "--json", "--quiet", "--verbose"}
+    {
+        "--model",
+        "--data",
+        "--reader",
+        "--seed",
+        "--out",
+        "--device",
+        "--precision",
+        "--compile",
+        "--deterministic",
+        "--json",
+        "--quiet",
+        "--verbose",
+    }
     | {"--debug", "--no-color", "--help"}
 )
 ROWS, WIDTH = 24, 8

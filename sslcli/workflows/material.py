@@ -1,7 +1,7 @@
 """What a frozen model is looked at with: the references of the line, else the data of the run that trained it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -21,12 +21,12 @@ _DOCUMENTS_LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class References:
-    """`given`: what --data says; `trained`: the data of the run. Both as --data takes them, of which the first that is there
-    counts. `reader_options` are those of the run, and hold for what is given where the same reader opens it."""
+    """`given` and `reader`: what --data and --reader say; `trained`: the data of the run, which counts where nothing is given, and
+    the options of whose reader hold for what is given where the same reader opens it."""
 
     given: Sequence[str] = ()
-    trained: Sequence[str] = ()
-    reader_options: Mapping[str, Any] = field(default_factory=dict)
+    trained: DataSettings = DataSettings(train=())
+    reader: str | None = None
 
     def languages(self) -> Sequence[str]:
         sources = self._sources()
@@ -65,14 +65,18 @@ class References:
     def _sources(self) -> Sequence[Source]:
         if not self._all:
             raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
-        return expand(self._all, None)
+        return expand(self._all, self._reader)
 
     def _read(self, sources: Sequence[Source]) -> Iterator[Document]:
         return documents(sources, DataSettings(reader_options=self._options))
 
     @property
     def _all(self) -> Sequence[str]:
-        return self.given or self.trained
+        return self.given or self.trained.train
+
+    @property
+    def _reader(self) -> str | None:
+        return self.reader if self.given else self.trained.reader
 
     @property
     def _generated(self) -> list[str]:
@@ -81,8 +85,8 @@ class References:
 
     @property
     def _options(self) -> dict[str, Any]:
-        trained = {_scheme(reference) for reference in self.trained}
-        return dict(self.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
+        trained = {_scheme(reference) for reference in self.trained.train}
+        return dict(self.trained.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
 
 
 def _annotating() -> list[str]:

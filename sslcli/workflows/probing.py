@@ -36,7 +36,8 @@ class Looked:
 
 def probe(
     name: str, reference: str, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), hardware: HardwareSettings | None = None, seed: int = 42, folder: Path | None = None,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+    folder: Path | None = None,
 ) -> Looked:  # fmt: skip
     """Look into the model behind `reference`. Files go into `folder`; when not given, below the run, or below the runs folder.
 
@@ -44,7 +45,7 @@ def probe(
     """
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
-    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()))
+    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
     architecture = subject.backbone.settings.architecture
     if architecture not in cls.needs:
         raise UsageError(

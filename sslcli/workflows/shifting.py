@@ -31,14 +31,15 @@ from sslcli.workflows.subjects import load_subject
 
 def shift_text(
     name: str, reference: str, text: str, settings: ShiftSettings, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), hardware: HardwareSettings | None = None, seed: int = 42, folder: Path | None = None,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+    folder: Path | None = None,
 ) -> Looked:  # fmt: skip
     """What the head reads at every piece of the text after the shift. Files go where those of probes go.
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
     shift = _shift(name, options)
-    subject = _subject(reference, data, hardware)
+    subject = _subject(reference, data, reader, hardware)
     if subject.head is None:
         raise UsageError(f"{subject.name} has no language-model head, so no word can be read", _head_hint(reference))
     report = text_report(shift, subject, text, settings)
@@ -47,14 +48,15 @@ def shift_text(
 
 def shift_evaluated(
     name: str, reference: str, pairs: Sequence[str], settings: ShiftSettings, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), hardware: HardwareSettings | None = None, seed: int = 42, folder: Path | None = None,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+    folder: Path | None = None,
 ) -> Looked:  # fmt: skip
     """`pairs`: files of a dictionary, of parallel text, or of both; of what is not given, the data's own.
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
     shift = _shift(name, options)
-    subject = _subject(reference, data, hardware)
+    subject = _subject(reference, data, reader, hardware)
     found = read_translations(pairs, subject.material, (settings.source, settings.target), subject.tokenizer)
     evaluation = evaluate(shift, subject, settings, found, Draws(seed, 0, "translate-shift"))
     report = evaluation_report(evaluation, settings, _head_hint(reference))
@@ -119,8 +121,8 @@ def _shift(name: str, options: Mapping[str, Any]) -> Shift:
         raise ConfigError(problems_of(error, cls.Options), f"ssl translate-shift --shift {name} --help lists the options") from error
 
 
-def _subject(reference: str, data: Sequence[str], hardware: HardwareSettings | None) -> Subject:
-    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()))
+def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> Subject:
+    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
     if subject.backbone.settings.architecture != "encoder":
         hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)

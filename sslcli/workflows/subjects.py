@@ -16,17 +16,17 @@ from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.weights import Pretrained
 
 
-def load_subject(reference: str, given: Sequence[str], hardware: Hardware) -> Subject:
-    """`given`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
+def load_subject(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> Subject:
+    """`given` and its `reader`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
     pretrained = load_pretrained(reference)
-    return _subject(pretrained, _references(pretrained, given), hardware, with_stages=True)
+    return _subject(pretrained, _references(pretrained, given, reader), hardware, with_stages=True)
 
 
-def _references(pretrained: Pretrained, given: Sequence[str]) -> References:
+def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None) -> References:
     settings = None if pretrained.trained is None else pretrained.trained.settings
     if not isinstance(settings, PretrainSettings):
-        return References(given)
-    return References(given, settings.data.train, settings.data.reader_options)
+        return References(given, reader=reader)
+    return References(given, settings.data, reader)
 
 
 def _subject(pretrained: Pretrained, material: References, hardware: Hardware, *, with_stages: bool) -> Subject:

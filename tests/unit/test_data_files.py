@@ -225,5 +225,5 @@ def test_the_recipe_is_that_of_the_source_whatever_its_language():
 
 
 def test_material_of_a_source_in_two_languages_is_in_both():
-    found = References(("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20})
+    found = References((), DataSettings(train=("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20}))
     assert set(next(found.records("dictionary")).values) == {"en", "fake", "type"}

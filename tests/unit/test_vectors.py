@@ -25,8 +25,8 @@ from sslcli.workflows.subjects import load_subject
 TEXTS = ("emma works for nokia in munich .", "toyota makes the metal watch .", "emma lives in munich .")
 
 
-def subject_of(folder, data=()):
-    return load_subject(str(folder), data, choose_hardware(HardwareSettings(device="cpu")))
+def subject_of(folder, data=(), reader=None):
+    return load_subject(str(folder), data, choose_hardware(HardwareSettings(device="cpu")), reader)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,14 @@ def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
 def test_the_data_of_the_run_is_what_it_is_looked_at_with(subject):
     assert {document.language for document, _ in zip(subject.material.documents(), range(10), strict=False)} == {"en", "zh"}
     assert next(iter(subject.material.records("words"))).values["tokens"]
+
+
+def test_a_reader_that_is_named_opens_what_no_suffix_tells(world_run, text_corpus, tmp_path):
+    path = tmp_path / "text.en"
+    path.write_bytes(text_corpus.read_bytes())
+    with pytest.raises(DataError, match=r"no reader for '\.en'"):
+        list(subject_of(world_run, [f"en={path}"]).material.documents())
+    assert next(subject_of(world_run, [f"en={path}"], "txt").material.documents()).language == "en"
 
 
 def test_data_that_is_given_takes_its_place(world_run, text_corpus):

@@ -37,7 +37,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
         folder = Path(given["out"]) if "out" in given else None
-        found = probe(name, reference, options, data=given.get("data", ()), hardware=hardware_of(given), seed=seed_of(given), folder=folder)
+        where = {"data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given)}
+        found = probe(name, reference, options, folder=folder, **where)
     show(screen, found)
     return 0
 

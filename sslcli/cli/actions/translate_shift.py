@@ -32,7 +32,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {
-        "data": given.get("data", ()), "hardware": hardware_of(given), "seed": seed_of(given),
+        "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
         "folder": Path(given["out"]) if "out" in given else None,
     }  # fmt: skip
     with flags_named(sources):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sslcli import registry
 from sslcli.cli.commands.evaluate import hardware_flags
+from sslcli.cli.commands.probe import READER
 from sslcli.cli.naming import shift_flags
 from sslcli.cli.options import Command, Flag, flags_for, peek
 from sslcli.workflows.runs import LATEST
@@ -18,6 +19,7 @@ OWN = (
          default=DEFAULT),
     Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
     Flag("data", ("--data", "-d"), "texts to estimate it on: en=FILE, demo:NAME; the run's own when not given", "Data", "texts", "FILE"),
+    READER,
     Flag("seed", ("--seed",), "everything random follows from it", "Shift", metavar="N", default="42"),
     Flag("out", ("--out", "-o"), "folder for the pictures and their numbers; below the run when not given", "Output", metavar="DIR"),
 )  # fmt: skip
