@@ -27,6 +27,9 @@ class Reached:
     accuracies: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
+    def facts(self) -> dict[str, Any]:
+        return {"losses": dict(self.losses), "accuracies": dict(self.accuracies)}
+
 
 @dataclass(frozen=True)
 class Floors:
@@ -46,7 +49,8 @@ class Floors:
         return self.languages.get(language, Reached()) if language else self.whole
 
     def facts(self) -> dict[str, Any]:
-        return {"term": self.term, "losses": dict(self.whole.losses), "accuracies": dict(self.whole.accuracies)}
+        languages = {language: reached.facts() for language, reached in self.languages.items()}
+        return {"term": self.term, **self.whole.facts(), **({"languages": languages} if languages else {})}
 
 
 def floors_of(prepared: Prepared) -> Floors:

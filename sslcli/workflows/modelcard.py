@@ -9,7 +9,7 @@ from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import AdapterSettings
 from sslcli.engine.checkpoint import step_name
 from sslcli.workflows.agreement import loader_of
-from sslcli.workflows.runs import read_metrics, read_run
+from sslcli.workflows.runs import by_language, metrics_of, read_metrics, read_run
 from sslcli.workflows.weights import Pretrained
 
 PIPELINES = {
@@ -111,9 +111,11 @@ def _figures(pretrained: Pretrained) -> list[str]:
     lines = read_metrics(pretrained.trained.folder) if pretrained.trained is not None else []
     own = [line for line in lines if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name]
     evaluation: Mapping[str, Any] = own[-1] if own else {}
-    metrics = evaluation.get("metrics")
-    figures = {"loss (nats)": evaluation.get("loss"), **(metrics if isinstance(metrics, dict) else {})}
-    rows = [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]
+    rows = []
+    for language, part in {"": evaluation, **by_language(evaluation)}.items():
+        suffix = f" {language}" if language else ""
+        figures = {f"loss{suffix} (nats)": part.get("loss"), **{name + suffix: value for name, value in metrics_of(part).items()}}
+        rows += [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]
     return [f"Held-out data at step {evaluation.get('step')}:", "", *_table(("figure", "value"), rows), ""] if rows else []
 
 

@@ -1,16 +1,17 @@
 """What is known of a run, from its own files: what the page of `ssl report` and the card of an exported model are made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import DataError
 from sslcli.reports import Curve, Plot, Score, Table
-from sslcli.workflows.runs import Run, leaves_of, metrics_of, settings_of
+from sslcli.workflows.runs import Run, by_language, leaves_of, metrics_of, settings_of
 from sslcli.workflows.savedreports import SCORES, read_scores
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 MOST_PLOTS = 8
+MOST_LANGUAGES = 8  # of one plot
 
 
 def scores_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> tuple[list[Score], list[str]]:
@@ -26,34 +27,48 @@ def scores_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> tuple[list[Score]
 
 
 def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
-    """Loss and metrics of one line of held-out figures."""
-    losses, accuracies = _floors(run, "losses"), _floors(run, "accuracies")
-    counts = line.get("counts") if isinstance(line.get("counts"), dict) else {}
-    terms = line.get("terms") if isinstance(line.get("terms"), dict) else {}
-    found = []
-    if isinstance(line.get("loss"), int | float):
+    """Loss and metrics of one line of held-out figures: of all of the data, then of each language."""
+    parts = {"": line, **by_language(line)}
+    return [score for language, figures in parts.items() for score in _scores_in(run, figures, language)]
+
+
+def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
+    losses, accuracies = _floors(run, "losses", language), _floors(run, "accuracies", language)
+    counts = figures.get("counts") if isinstance(figures.get("counts"), dict) else {}
+    terms = figures.get("terms") if isinstance(figures.get("terms"), dict) else {}
+    suffix = f" {language}" if language else ""
+    if isinstance(figures.get("loss"), int | float):
         count = next((counts[term] for term in terms if isinstance(counts.get(term), int)), 0)
-        found.append(Score("held-out loss", line["loss"], "nats", False, count, None, losses))
-    for name, value in metrics_of(line).items():
+        yield Score(f"held-out loss{suffix}", figures["loss"], "nats", False, count, None, losses)
+    for name, value in metrics_of(figures).items():
         count = counts.get(name, 0)
         baselines = accuracies if name == "accuracy" else {}
-        found.append(Score(name, value, "", name != "perplexity", count if isinstance(count, int) else 0, None, baselines))
-    return found
+        yield Score(name + suffix, value, "", name != "perplexity", count if isinstance(count, int) else 0, None, baselines)
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    """The losses beside what counting reaches, and every metric of the held-out data, over steps."""
+    """The losses beside what counting reaches, and every metric of the held-out data, over steps; each language beside the others."""
     splits = {split: [line for line in lines if line["split"] == split] for split in ("train", "eval")}
-    losses = [_curve(name, splits[split], lambda line: line.get("loss")) for split, name in (("train", "training"), ("eval", "held-out"))]
+    losses = [_curve(name, splits[split], _loss) for split, name in (("train", "training"), ("eval", "held-out"))]
     losses = [curve for curve in losses if curve.xs]
     if not losses:
         return []
     ends = [min(curve.xs[0] for curve in losses), max(curve.xs[-1] for curve in losses)]
     floors = [Curve(f"{name} floor", ends, [value, value]) for name, value in _floors(run, "losses").items()]
     names = list(dict.fromkeys(name for line in splits["eval"] for name in metrics_of(line)))
-    metrics = [_curve(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name)) for name in names[:MOST_PLOTS]]
-    drawn = [Plot(f"{curve.title}, held-out", "step", curve.title, [curve]) for curve in metrics]
-    return [Plot("Loss", "step", "loss", [*losses, *floors]), *drawn]
+    drawn = [_held_out(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name)) for name in names[:MOST_PLOTS]]
+    loss = _held_out("loss", splits["eval"], _loss)
+    apart = [loss] if len(loss.curves) > 1 else []  # of one language it stands in the first plot already
+    return [Plot("Loss", "step", "loss", [*losses, *floors]), *apart, *drawn]
+
+
+def _held_out(title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]) -> Plot:
+    """One figure, of all of the data and of each language."""
+    languages = list(dict.fromkeys(language for line in lines for language in by_language(line)))[:MOST_LANGUAGES]
+    apart = [
+        _curve(f"{title} {language}", lines, lambda line, own=language: value_of(by_language(line).get(own, {}))) for language in languages
+    ]
+    return Plot(f"{title}, held-out", "step", title, [_curve(title, lines, value_of), *apart])
 
 
 def samples_of(lines: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -77,11 +92,17 @@ def differing_settings(run: Run) -> Table | None:
     return Table("Settings that differ from the defaults", ("setting", "here", "default"), rows)
 
 
-def _floors(run: Run, kind: str) -> dict[str, float]:
-    """ "losses" or "accuracies" of what counting alone reaches."""
+def _floors(run: Run, kind: str, language: str = "") -> dict[str, float]:
+    """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the data."""
     floors = run.facts.get("floors")
+    if language and isinstance(floors, dict):
+        floors = by_language(floors).get(language)
     known = floors.get(kind) if isinstance(floors, dict) else None
     return {str(name): value for name, value in known.items() if isinstance(value, int | float)} if isinstance(known, dict) else {}
+
+
+def _loss(line: Mapping[str, Any]) -> Any:
+    return line.get("loss")
 
 
 def _curve(title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]) -> Curve:

@@ -198,9 +198,11 @@ def unreadable_settings(run: Run) -> str:
 def compare(runs: Sequence[Run]) -> Report:
     """Last held-out figures and whatever settings differ, one column a run."""
     names = list(dict.fromkeys(name for run in runs for name in metrics_of(run.evaluation)))
+    languages = list(dict.fromkeys(name for run in runs for name in _losses_by_language(run.evaluation)))
     figures = [
         ["step", *(run.evaluation.get("step") for run in runs)],
         ["held-out loss", *(run.evaluation.get("loss") for run in runs)],
+        *([f"held-out loss {name}", *(_losses_by_language(run.evaluation).get(name) for run in runs)] for name in languages),
         *([name, *(metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
         ["parameters", *(run.facts.get("parameters") for run in runs)],
         ["time", *(_seconds(run) for run in runs)],
@@ -274,10 +276,14 @@ def metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
 
 
+def by_language(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What a line of held-out figures, or the floors, say of each language by itself, as they say it of all of the data."""
+    found = facts.get("languages")
+    return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}
+
+
 def _losses_by_language(line: Mapping[str, Any]) -> dict[str, float]:
-    found = line.get("languages")
-    figures = found.items() if isinstance(found, dict) else ()
-    return {name: each["loss"] for name, each in figures if isinstance(each, dict) and isinstance(each.get("loss"), int | float)}
+    return {name: each["loss"] for name, each in by_language(line).items() if isinstance(each.get("loss"), int | float)}
 
 
 def _metrics(run: Run) -> str:

@@ -92,6 +92,25 @@ def test_a_run_is_all_on_its_page(tmp_path):
     assert b"unigram floor" in pictures[0][1]
 
 
+def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):
+    def figures(loss, accuracy, count):
+        return {"loss": loss, "terms": {"mlm": loss}, "metrics": {"accuracy": accuracy}, "counts": {"mlm": count, "accuracy": count}}
+
+    spoken = {"en": figures(1.75, 0.5625, 1713), "zh": figures(3.25, 0.1875, 800)}
+    floors = {**FACTS["floors"], "languages": {"zh": {"losses": {"unigram": 5.125}, "accuracies": {"unigram": 0.0625}}}}
+    lines = [{**line, "languages": spoken} if line["split"] == "eval" else line for line in LINES]
+    page = page_for(make_run(tmp_path / "world", {**FACTS, "floors": floors}, lines))
+    for text in (
+        "held-out loss 2.25 nats 4.875 2,513", "held-out loss en 1.75 nats", "held-out loss zh 3.25 nats 5.125 800",
+        "accuracy en 0.5625", "accuracy zh 0.1875 0.0625 800",
+    ):  # fmt: skip
+        assert text in page.text, text
+    loss, losses, accuracies = (picture for _, picture in page.pictures())
+    assert b"loss zh" not in loss
+    assert all(label in losses for label in (b"loss en", b"loss zh"))
+    assert all(label in accuracies for label in (b"accuracy en", b"accuracy zh"))
+
+
 def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
     run = make_run(tmp_path / "world")
     small = Matrix("Cosine of 苹果", ["a", "b"], ["a", "b"], [[1, 0.5], [0.5, 1]])

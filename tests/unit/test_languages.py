@@ -21,11 +21,14 @@ from sslcli.engine.loading import EVALUATION
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
 from sslcli.workflows.baselines import floors_of
+from sslcli.workflows.modelcard import model_card
+from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.planning import plan_for, warnings
 from sslcli.workflows.preparing import prepare
 from sslcli.workflows.pretraining import dry_run, pretrain
 from sslcli.workflows.resuming import continued_settings
-from sslcli.workflows.runs import read_run, show
+from sslcli.workflows.runfacts import scores_of
+from sslcli.workflows.runs import compare, read_run, show
 from sslcli.workflows.settings import PretrainSettings
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text
@@ -182,6 +185,20 @@ def test_the_report_gives_each_language_beside_its_own_floors(corpora, tmp_path)
         assert loss.baselines["unigram"] != floors.whole.losses["unigram"]
     (table,) = [table for table in show(read_run(tmp_path)).tables if table.title == "held-out loss by language"]
     assert table.rows[-1] == [6, last["languages"]["en"]["loss"], last["languages"]["zh"]["loss"]]
+
+
+def test_page_card_and_comparison_say_of_each_language_what_the_end_of_the_run_says(corpora, tmp_path):
+    at_the_end = {score.name: score for score in pretrain(settings_for(corpora, tmp_path), observe=ignore).report.scores}
+    run, last = read_run(tmp_path), evaluations(tmp_path)[-1]
+    on_the_page = {score.name: score for score in scores_of(run, [last])[0]}
+    card, (figures, *_) = model_card(load_pretrained(str(tmp_path)), "model", []), compare([run, run]).tables
+    for language in ("en", "zh"):
+        for name in (f"held-out loss {language}", f"accuracy {language}"):
+            assert on_the_page[name] == at_the_end[name]
+        loss = last["languages"][language]["loss"]
+        assert [f"held-out loss {language}", loss, loss] in figures.rows
+        assert f"| loss {language} (nats) | {loss:.4g} |" in card
+        assert f"| accuracy {language} | {last['languages'][language]['metrics']['accuracy']:.4g} |" in card
 
 
 def test_the_floors_of_a_language_know_that_language_alone(corpora):
