@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sslplugins.probes.languages import Languages
 from sslplugins.probes.layers import Layers
 
-from sslcli.api import Annotated, DataError, Draws, UsageError
+from sslcli.api import Annotated, DataError, Draws, Score, UsageError
 
 DRAWS = Draws(0, 0, "probe")
 KINDS = {"the": "DET", "in": "ADP", ".": "PUNCT"}
@@ -123,3 +123,10 @@ def test_one_language_and_too_few_sentences_are_refused():
         Languages(Languages.Options()).run(tiny(texts={"aa": TEXTS}), DRAWS)
     with pytest.raises(DataError, match="there are 3 sentences in 'bb', and 12 are needed"):
         Languages(Languages.Options()).run(tiny(texts={"aa": TEXTS, "bb": TEXTS[:3]}), DRAWS)
+
+
+@pytest.mark.parametrize(("value", "says"), [(0.93, "context adds nothing"), (0.97, "0.970 at its best layer, 2: 0.070 more")])
+def test_context_adds_what_lies_above_the_interval_of_the_static_embedding(value, says):
+    static = Score("static", 0.9, interval=(0.86, 0.94))
+    score = Score("pos", value, interval=(value - 0.02, value + 0.02), baselines={"majority": 0.5})
+    assert Layers(Layers.Options())._reading(score, 2, static).startswith(says)

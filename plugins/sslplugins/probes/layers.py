@@ -86,17 +86,17 @@ class Layers(Probe):
             ],
             tables=[Table(table.title, table.columns, [bare, *table.rows])],
             plots=[layer_plot(f"{task} by layer", "accuracy", columns, {"static embedding": static[0].value, "majority": majority})],
-            notes=[f"learnt from {learnt:,} places, tested with {score.count:,} of other texts", self._reading(score, best, baselines)],
+            notes=[f"learnt from {learnt:,} places, tested with {score.count:,} of other texts", self._reading(score, best, static[0])],
         )
 
-    def _reading(self, score: Score, best: int, baselines: dict[str, float]) -> str:
+    def _reading(self, score: Score, best: int, static: Score) -> str:
         """Layer 0 knows the places of words beside the words, and nothing of what stands around them."""
-        low, figures = score.interval[0], f"{score.value:.3f} at its best layer, {best}"
-        if low <= baselines["majority"]:
-            return f"not emerged: {figures}, where the commonest label alone gives {baselines['majority']:.3f}"
-        if low <= baselines["static embedding"] or best == 0:
-            return f"context adds nothing: {figures}, where the static embedding gives {baselines['static embedding']:.3f}"
-        return f"{figures}: {score.value - baselines['static embedding']:.3f} more than the static embedding, so context is read"
+        low, figures, majority = score.interval[0], f"{score.value:.3f} at its best layer, {best}", score.baselines["majority"]
+        if low <= majority:
+            return f"not emerged: {figures}, where the commonest label alone gives {majority:.3f}"
+        if low <= static.interval[1] or best == 0:
+            return f"context adds nothing: {figures}, where the static embedding gives {static.value:.3f}"
+        return f"{figures}: {score.value - static.value:.3f} more than the static embedding, so context is read"
 
 
 def _shuffled(train: Sequence[Use], test: Sequence[Use], draws: Draws) -> tuple[list[str], list[str]]:
