@@ -4,6 +4,7 @@ Letters: N examples, K kinds of examples (or sums), R resamples.
 """
 
 from collections.abc import Callable, Iterator
+from statistics import NormalDist
 
 import numpy as np
 
@@ -13,8 +14,7 @@ RESAMPLES = 1000
 SEED = 0
 # Of one piece of resamples: 32 MiB of counts.
 _PIECE_COUNTS = 4 << 20
-# The quantile of the normal distribution that leaves 2.5 % above it.
-_NORMAL_QUANTILE = 1.959964
+_OUTSIDE = 0.05  # of a 95 % interval, half of it on either side
 _PERCENTILES = (2.5, 97.5)
 
 Interval = tuple[float, float]
@@ -28,7 +28,7 @@ def interval_of_mean(values_N: np.ndarray) -> Interval:
     """
     values = np.asarray(values_N, dtype=np.float64)
     if np.isin(values, (0.0, 1.0)).all():
-        return _wilson(values.sum(), len(values))
+        return share_interval(float(values.sum()), len(values))
     return interval_of_sums(lambda sums: sums[:, 0] / len(values), values[:, None])
 
 
@@ -72,10 +72,15 @@ def _percentiles(statistics_R: np.ndarray) -> Interval:
     return float(low), float(high)
 
 
-def _wilson(right: float, count: int) -> Interval:
-    """Wilson (1927), without correction for continuity."""
-    share, squared = right / count, _NORMAL_QUANTILE**2
+def share_interval(right: float, count: int, comparisons: int = 1) -> Interval:
+    """Of `right` out of `count`: Wilson (1927), without correction for continuity.
+
+    With `comparisons` it is so wide that all intervals of so many shares, of which one is chosen, hold at once with 95 %
+    (Bonferroni; Dunn 1961).
+    """
+    quantile = NormalDist().inv_cdf(1 - _OUTSIDE / (2 * comparisons))
+    share, squared = right / count, quantile**2
     middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = _NORMAL_QUANTILE / (1 + squared / count) * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    half = quantile / (1 + squared / count) * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
     # At both ends the formula gives 0 and 1 but for rounding.
     return (0.0 if right == 0 else float(middle - half)), (1.0 if right == count else float(middle + half))

@@ -14,6 +14,7 @@ import numpy as np
 from sslcli.errors import DataError
 from sslcli.reports import Score
 from sslcli.scoring.figures import mean_score
+from sslcli.scoring.intervals import share_interval
 
 FIRSTS = (1, 5, 10)
 _SIMILARITIES_AT_ONCE = 1 << 23  # 64 MiB
@@ -56,6 +57,11 @@ class Retrieval:
     def accuracy(self, name: str, first: int = 1) -> Score:
         """The mean of both ways. Its interval is as wide as if the two were wrong together, which they often are."""
         return self._mean(self.forward.accuracy(name, first), self.backward.accuracy(name, first))
+
+    def at_least(self, comparisons: int) -> float:
+        """The lower end of the interval of accuracy at 1, so wide that it holds where this is the best of so many retrievals."""
+        rights = [ranks.ranks_Q <= 1 for ranks in (self.forward, self.backward)]
+        return float(np.mean([share_interval(int(right.sum()), len(right), comparisons)[0] for right in rights]))
 
     def reciprocal(self, name: str) -> Score:
         return self._mean(self.forward.reciprocal(name), self.backward.reciprocal(name))

@@ -7,10 +7,10 @@ import pytest
 from probe_subjects import Known, parallel, tiny, translated, vectors_slowly
 from sslplugins.probes.alignment import Alignment
 from sslplugins.translations.finding import languages_of, uses_by_word
-from sslplugins.translations.report import Found, look, stages_report
+from sslplugins.translations.report import Found, layers_report, look, stages_report
 from sslplugins.translations.sides import Sentences, Words
 
-from sslcli.api import DataError, Draws, Pair, Retrieval, UsageError, Use, Where, retrieve
+from sslcli.api import DataError, Draws, Pair, Retrieval, UsageError, Use, Where, mean_score, retrieve
 from sslcli.scoring.retrieval import Ranks
 
 DRAWS = Draws(0, 0, "probe")
@@ -84,15 +84,52 @@ def test_when_languages_line_up():
         return [Retrieval(ranks, ranks, 100)]
 
     steps, rights = [0, 1, 2, 4, 8], [1, 0, 41, 79, 80]
-    report = stages_report(steps, [Found(found(1), found(right)) for right in rights], "sentences", 3)
+    report = stages_report(steps, [Found(found(1), found(right)) for right in rights], "sentences", 3, 5)
     assert report.notes == [
         "sentences line up: half of its final value first at step 2, 90 % of its final value first at step 4 (0.800 centred at layer 3)"
     ]
     (plot,) = report.plots
     assert plot.logarithmic
     assert {curve.title: list(curve.ys) for curve in plot.curves}["centred"] == [right / 100 for right in rights]
-    nothing = stages_report(steps, [Found(found(1), found(1)) for _ in rights], "sentences", 3)
+    nothing = stages_report(steps, [Found(found(1), found(1)) for _ in rights], "sentences", 3, 5)
     assert nothing.notes[0].startswith("not emerged")
+
+
+def found_among_100(*rights):
+    retrievals = []
+    for right in rights:
+        ranks = Ranks(np.where(np.arange(100) < right, 1, 2), np.ones(100, dtype=np.int64), 100)
+        retrievals.append(Retrieval(ranks, ranks, 100))
+    return Found(retrievals, retrievals)
+
+
+@pytest.mark.parametrize(
+    ("best", "before", "emerges"),
+    [(8, None, True), (3, None, False), (16, 1, True), (16, 6, False), (60, 50, False), (90, 50, True)],
+    ids=["chance", "chance, the best of three", "step 0 is chance", "step 0 is as good", "step 0 is good", "more than step 0"],
+)
+def test_the_best_layer_must_surpass_chance_and_what_there_was_before_training(best, before, emerges):
+    """3 of 100 is above chance for one layer that nobody chose."""
+    assert mean_score("", np.arange(100) < 3).interval[0] > 1 / 100
+    found, untrained = found_among_100(1, best, 1), None if before is None else found_among_100(0, before, before)
+    report = layers_report(found, "words", ("en", "zh"), untrained)
+    assert report.notes[0].startswith("not emerged") != emerges
+    assert ("held against chance alone" in report.notes[0]) == (before is None)
+    assert all(("step 0" in score.baselines) == (before is not None) for score in report.scores)
+    assert before is None or report.scores[0].baselines["step 0"] == before / 100
+    steps = (5, 9) if before is None else (0, 9)
+    by_step = stages_report(steps, [found_among_100(before or 0), found_among_100(best)], "words", 1, 3)
+    assert by_step.notes[0].startswith("not emerged") != emerges
+
+
+def test_a_model_that_has_learnt_nothing_has_not_emerged():
+    """Its sentences are found by the words that both languages write alike."""
+    subject = tiny()
+    alike = [(text, f"{text} cat .") for text, _ in parallel(60)]
+    subject = replace(subject, material=Known(pairs=alike), stages=lambda: iter([replace(subject, step=0), subject]))
+    report = Alignment(Alignment.Options(limit=30)).run(subject, DRAWS)
+    assert report.scores[0].value == report.scores[0].baselines["step 0"] > 0.5
+    assert any(note.startswith("not emerged: sentences") for note in report.notes)
 
 
 def test_milestones_are_looked_at_with_the_same_pairs():

@@ -6,7 +6,7 @@ from scipy import stats
 
 from sslcli.api import DataError, mean_score, statistic_score, sums_score
 from sslcli.scoring.classes import Margins, macro_f1
-from sslcli.scoring.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums
+from sslcli.scoring.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums, share_interval
 
 
 def test_shares_have_the_interval_of_wilson():
@@ -14,6 +14,15 @@ def test_shares_have_the_interval_of_wilson():
         for right in {0, 1, count // 3, count}:
             expected = stats.binomtest(right, count).proportion_ci(method="wilson")
             assert interval_of_mean(np.arange(count) < right) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_the_best_of_many_shares_has_a_wider_interval():
+    expected = stats.binomtest(30, 200).proportion_ci(confidence_level=1 - 0.05 / 13, method="wilson")
+    assert share_interval(30, 200, 13) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    generator = np.random.default_rng(4)
+    best = generator.binomial(100, 0.3, (400, 13)).max(axis=1)
+    held = {comparisons: np.mean([share_interval(right, 100, comparisons)[0] <= 0.3 for right in best.tolist()]) for comparisons in (1, 13)}
+    assert held[13] > 0.95 > held[1]
 
 
 def test_other_means_have_the_percentiles_of_resamples():

@@ -2,7 +2,8 @@
 
 Retrieval of parallel sentences (their mean vectors; Hu et al. 2020, "XTREME", arXiv 2003.11080) and of the words of a dictionary
 (the mean over a word's uses; Cao, Kitaev & Klein 2020, arXiv 2002.03518), raw and after each language's mean is taken off
-(Libovický, Rosa & Fraser 2020, arXiv 2004.05160), beside what chance gives.
+(Libovický, Rosa & Fraser 2020, arXiv 2004.05160), beside what chance gives,
+and what the model gave before its first step: sentences are found by their length, their digits and their names without any learning.
 """
 
 from collections.abc import Sequence
@@ -29,11 +30,13 @@ class Alignment(Probe):
     def run(self, subject: Subject, draws: Draws) -> Report:
         languages, all_translations = self._translations(subject, draws)
         layers = range(subject.depth + 1)
+        untrained = _before_training(subject)
         reports, best = [], []
         for translations in all_translations:
             found = look(subject, translations, layers)
             best.append(best_layer(found.accuracies("centred")))
-            reports.append(layers_report(found, translations.name, languages))
+            before = look(untrained, translations, layers) if untrained is not None else None
+            reports.append(layers_report(found, translations.name, languages, before))
         if self.options.milestones:
             reports += self._by_step(subject, all_translations, best)
         return Report(
@@ -68,6 +71,11 @@ class Alignment(Probe):
         if not steps:
             raise UsageError(f"{subject.name} has no milestones", "choose a run that was pretrained with --milestones")
         return [
-            stages_report(steps, by_step, translations.name, layer)
+            stages_report(steps, by_step, translations.name, layer, subject.depth + 1)
             for translations, layer, by_step in zip(all_translations, best, zip(*found, strict=True), strict=True)
         ]
+
+
+def _before_training(subject: Subject) -> Subject | None:
+    first = next(subject.stages(), None)
+    return first if first is not None and first.step == 0 else None
