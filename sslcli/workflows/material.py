@@ -1,7 +1,7 @@
 """What a frozen model is looked at with: the references of the line, else the data of the run that trained it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -25,7 +25,7 @@ class References:
     the options of whose reader hold for what is given where the same reader opens it."""
 
     given: Sequence[str] = ()
-    trained: DataSettings = DataSettings(train=())
+    trained: DataSettings = field(default_factory=lambda: DataSettings(train=()))
     reader: str | None = None
 
     def languages(self) -> Sequence[str]:

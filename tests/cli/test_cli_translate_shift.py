@@ -66,3 +66,19 @@ def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, sub
     assert ended.code == 2
     assert says in ended.err
     assert hint in ended.err
+
+
+def test_a_dictionary_none_of_whose_words_the_model_has_is_refused_and_not_replaced_by_another(ssl, world_run, tmp_path):
+    path = tmp_path / "words.tsv"
+    path.write_text("zeppelin\t飞艇\nquark\t夸克\nsonnet\t十四行诗\n", encoding="utf-8")
+    ended = ssl("translate-shift", "--evaluate", str(path), "--model", str(world_run), "--sentences", "20", "--limit", "10")
+    assert ended.code == 2
+    assert "none of the 3 word pairs" in ended.err
+    assert "hint:" in ended.err
+
+
+@pytest.mark.parametrize("words", [("one", "--alpha", "x"), ("one", "--layers", "abc"), ("one", "--top", "0"), ("one", "--seed", "x")])
+def test_every_mistake_has_a_hint(ssl, words):
+    ended = ssl("translate-shift", *words)
+    assert ended.code == 2
+    assert "hint:" in ended.err

@@ -46,7 +46,7 @@ class Projection(Probe):
         word: str = setting("", "with senses: the word; every two-sense word of generated data when not given")
         sentences: str = setting("", "with senses: file of sentences with the word, a tab and its sense behind each")
         pairs: list[str] = setting([], "word pairs or parallel sentences (two columns, or en=FILE and zh=FILE): their lines are drawn")
-        languages: str = setting("en,zh", "the two languages of the pairs")
+        languages: str = setting("en,zh", "the two languages of --pairs")
         method: Literal["pca", "tsne"] = setting("pca", "pca: the directions of most variance; tsne: neighbourhoods")
         centre: bool = setting(True, "draw it also with the mean of each language taken off, where there are several")
         layer: int | None = setting(None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0)

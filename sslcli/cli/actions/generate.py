@@ -59,7 +59,7 @@ def seed_of(given: Given) -> int:
     """Raises UsageError where --seed is no number."""
     seed = given.get("seed", "42")
     if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
-        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'")
+        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42")
     return int(seed)
 
 

@@ -10,7 +10,7 @@ from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.errors import UsageError, did_you_mean
+from sslcli.errors import ConfigError, UsageError, did_you_mean
 from sslcli.workflows.runs import LATEST
 from sslcli.workflows.shifting import shift_evaluated, shift_text
 from sslcli.workflows.shifts.settings import ShiftSettings
@@ -24,7 +24,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     if not given.get("evaluate") and len(words) != 1:
         problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
         raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
-    settings = resolve(ShiftSettings, *layers_of(given, settings_flags())).settings
+    try:
+        settings = resolve(ShiftSettings, *layers_of(given, settings_flags())).settings
+    except ConfigError as error:
+        raise ConfigError(error.problems, error.hint or "ssl translate-shift --help lists the flags") from error
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = given.get("model", LATEST)
     if "model" not in given:

@@ -41,6 +41,9 @@ def read_translations(references: Sequence[str], material: Material, languages: 
     for named in _grouped(references):
         pairs = [(pair.first, pair.second) for pair in read_pairs(named, languages)]
         (words if _is_dictionary(pairs, tokenizer) else sentences).extend(pairs)
+    if words and not right_answers(words, tokenizer):
+        named = f"none of the {len(words):,} word pairs of {', '.join(references)} is one piece in both languages"
+        raise DataError(f"{named}, as this model cuts them", "give words that its vocabulary has whole, or parallel text")
     words = words or _known(material, "dictionary", languages)
     sentences = sentences or _known(material, "parallel", languages)
     if not words and not sentences:
