@@ -37,6 +37,16 @@ def new_name(kind: str) -> str:
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
     """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
     path = Path(folder) if folder else runs_folder() / (name or new_name(kind))
+    refuse_occupied(path, overwrite)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the run folder {path}: {error.strerror}", "choose another with --out") from error
+    return path
+
+
+def refuse_occupied(path: Path, overwrite: bool) -> None:
+    """Raises UsageError where a new run cannot be written there."""
     if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_unfinished(entry) for entry in path.iterdir())):
         if not path.is_dir():
             raise UsageError(f"{path} is a file, not a folder", "choose another --out")
@@ -44,11 +54,6 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
             raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
         if not (path / "run.json").is_file():
             raise UsageError(f"{path} holds something that is no run, which overwriting would delete", "choose another --out")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot make the run folder {path}: {error.strerror}", "choose another with --out") from error
-    return path
 
 
 @contextmanager

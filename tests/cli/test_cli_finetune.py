@@ -280,3 +280,12 @@ def test_all_runs_of_a_study_start_from_one_model(ssl, place):
         (place / f"runs/{name}/config.yaml").read_text().partition("source: ")[2].split("\n")[0] for name in ("twice", "twice-seed43")
     ]
     assert sources[0] == sources[1]
+
+
+def test_a_study_is_refused_before_its_first_run_where_the_last_one_cannot_be_written(ssl, place):
+    (place / "runs" / "taken-random").mkdir(parents=True)
+    (place / "runs" / "taken-random" / "notes.txt").write_text("mine")
+    ended = ssl("finetune", "sentiment", "--name", "taken", "--compare-scratch", "--max-steps", "2", "--limit", "40")
+    assert ended.code == 2
+    assert "taken-random is not empty" in ended.err
+    assert not (place / "runs" / "taken").exists()

@@ -27,7 +27,7 @@ from sslcli.workflows.languages import in_language_data
 from sslcli.workflows.models import decided_source
 from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.resuming import saved_settings
-from sslcli.workflows.runfolder import new_name
+from sslcli.workflows.runfolder import new_name, refuse_occupied
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings, Start
@@ -149,6 +149,9 @@ def _studied(
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
     ended: list[Ended] = []
     wanted = list(variants(base, starts, seeds, list(bounds)))
+    if "resume" not in given:
+        for each in wanted:  # now, and not when the runs before it are done
+            refuse_occupied(each.folder, bool(given.get("overwrite")))
     every = {each: settings_of(each, settings, wanted, bounds) for each in wanted}
     for each in study(wanted, lambda variant: _variant(variant, every[variant], given, screen, deadline)):
         if not refuse_unfinished(each.result, screen, f"go on with the same command, {_named(base)} and --resume"):
