@@ -72,6 +72,7 @@ def fields() -> dict[str, FieldInfo]:
 DEEP = 100_000
 # Where 0 turns something off, is a share or is a place; everywhere else it is a mistake.
 ZERO_IS_MEANT = frozenset({
+    "data.language_exponent",
     "optimizer.weight_decay", "optimizer.clip", "optimizer.beta1", "optimizer.beta2", "optimizer.momentum", "schedule.warmup",
     "schedule.final", "training.seed", "model.shape.vocabulary", "model.shape.position_offset", "model.shape.global_every",
     "model.shape.segments", "model.shape.dropout", "options.mlm.mask_share", "options.mlm.random_share",

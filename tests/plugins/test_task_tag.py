@@ -371,7 +371,7 @@ def test_an_answer_is_shown_on_one_line():
     ("text", "expected"),
     [
         ("我 爱 北京.", "我 爱 北京."),  # blanks that joining would leave out
-        ("nothing of it", "我爱北京."),
+        ("nothing of it", "我爱北京 ."),
     ],
 )
 def test_words_stand_where_they_were_written(text, expected):
