@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a model of two languages knows, for one seed: run.sh SEED [FLAGS OF ssl pretrain], under ten minutes on two cores.
+# What a model of two languages knows, for one seed: run.sh SEED [FLAGS OF ssl pretrain], some nine minutes on two quiet cores.
 # The run is called NAME-sSEED (NAME=world where it is not set); what is found lies below it, and in NAME-sSEED-qa.
 set -eu
 seed=$1 run=${NAME:-world}-s$1
