@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
@@ -24,7 +25,7 @@ _UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 
 def hash_file(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=32)
-    with path.open("rb") as file:
+    with plainfiles.open_plain(path) as file:
         while block := file.read(1 << 22):
             digest.update(block)
     return digest.hexdigest()
@@ -109,10 +110,10 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
     """The manifest of a folder that is whole. Raises ModelError naming the file that is missing or damaged."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = plainfiles.read_json(path)
         files = {name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()}
         seal = manifest[_SEAL]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"{path} is missing or damaged", "the folder was not written to its end") from error
     if path.is_symlink() or seal != _seal_of(manifest):
         raise ModelError(f"{path} is not what was written: its seal differs, or it is a link", "the folder is damaged")

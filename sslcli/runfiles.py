@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from sslcli import plainfiles
 from sslcli.errors import ConfigError, UsageError
 
 MOST_BYTES = 1_000_000
@@ -64,7 +65,7 @@ def read_layer(path: Path) -> Layer:
             raise UsageError(f"there is no file {path}", "-c takes a run file, such as the config.yaml of a run folder")
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(f"{path} is larger than {MOST_BYTES // 1_000_000} MB", "a run file holds settings, not data")
-        text = path.read_text(encoding="utf-8-sig")
+        text = plainfiles.read_text(path, MOST_BYTES).removeprefix("\ufeff")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {_one_line(error)}", "a run file is a text in UTF-8") from error
     try:

@@ -1,6 +1,5 @@
 """Weights of model directories, in and out: safetensors, one file or several, through a map of names. Nothing is executed."""
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sslcli import plainfiles
 from sslcli.errors import ModelError, RunError
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -55,12 +55,13 @@ class Read:
 def read_json(path: Path) -> dict[str, Any]:
     """An object out of a small file. Raises ModelError naming the file."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = plainfiles.read_json(path)
     except FileNotFoundError as error:
         raise ModelError(f"there is no {path}", "a model directory has config.json and model.safetensors") from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}", "check its permissions") from error
-    except (ValueError, RecursionError) as error:
+        hint = "a model directory has plain files that may be read"
+        raise ModelError(f"{path} cannot be read: {plainfiles.reason(error)}", hint) from error
+    except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error!s:.80}", "the file is damaged") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path} must hold an object, not {type(values).__name__}", "the file is damaged")
@@ -180,9 +181,10 @@ class _Names:
 
 def _open(path: Path) -> Any:
     try:
+        plainfiles.refuse_other_kinds(path)
         return safe_open(path, framework="pt")
     except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as safetensors: {error!s:.120}", "the file is missing or damaged") from error
+        raise ModelError(f"{path} cannot be read as safetensors: {plainfiles.reason(error)}", "the file is missing or damaged") from error
 
 
 def _cut(
@@ -231,7 +233,7 @@ def _where(stored: Mapping[str, Stored]) -> str:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).exists():
         listed = read_json(folder / INDEX).get("weight_map")
         if not isinstance(listed, dict) or not all(isinstance(name, str) and Path(name).name == name for name in listed.values()):
             raise ModelError(f"{folder / INDEX} must map tensors to file names in this folder", "the file is damaged")

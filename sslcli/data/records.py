@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines, read_text, suffix_of
 from sslcli.data.tables import read_rows
@@ -90,12 +91,12 @@ def read_json(reference: str) -> Any:
 def parse_json(text: str, where: Where) -> Any:
     """Stricter than json.loads: no name twice in an object, no number beyond what a float holds, no half characters."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_int=_whole, parse_float=_number, parse_constant=_number)
+        value = plainfiles.parse_json(text, object_pairs_hook=_object, parse_int=_whole, parse_float=_number, parse_constant=_number)
         if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise DataError(f"{where}: a text has half a surrogate pair in it", "mend the file: it spells half a character") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{where} is not JSON: {' '.join(str(error).split())[:120]}", "check how the file was written") from error
     return value
 

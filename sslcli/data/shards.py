@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from sslcli import plainfiles
 from sslcli.data.documents import Modality
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError, ModelError
@@ -193,9 +194,9 @@ def read_manifest(folder: Path, verify: bool = False) -> dict[str, Any]:
 def map_tensor(path: Path, name: str) -> np.ndarray:
     """One tensor of a safetensors file, memory-mapped. Raises DataError where the file is not what its header says."""
     try:
-        with path.open("rb") as file:
+        with plainfiles.open_plain(path) as file:
             size = int.from_bytes(file.read(8), "little")
-            entry = json.loads(file.read(min(size, 1 << 20)))[name]
+            entry = plainfiles.parse_json(file.read(min(size, 1 << 20)).decode())[name]
         kind, shape, (start, stop) = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"]
         if kind not in _EXPECTED[name]:
             raise ValueError(f"its numbers are {kind}")
@@ -204,5 +205,5 @@ def map_tensor(path: Path, name: str) -> np.ndarray:
         if stop == 0:
             return np.zeros(shape, dtype=kind)
         return np.memmap(path, dtype=kind, mode="r", offset=8 + size, shape=shape)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "tokenize the data again") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read: {plainfiles.reason(error)}", "tokenize the data again") from error

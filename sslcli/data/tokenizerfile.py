@@ -1,12 +1,12 @@
 """Reading a tokenizer.json: its soundness is checked before the library, which panics on some files, sees it."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 
+from sslcli import plainfiles
 from sslcli.errors import ModelError
 
 FILE = "tokenizer.json"
@@ -18,12 +18,11 @@ MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
 def read_library(file: Path) -> tokenizers.Tokenizer:
     hint = "a model directory needs a sound tokenizer.json"
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{file} is larger than {MOST_BYTES // 1_000_000} MB", hint)
-        text = file.read_text(encoding="utf-8")
-        description = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read as a tokenizer: {' '.join(str(error).split())[:200]}", hint) from error
+        text = plainfiles.read_text(file, MOST_BYTES)
+        description = plainfiles.parse_json(text)
+    except (OSError, ValueError) as error:
+        problem = f"{file} cannot be read as a tokenizer: {plainfiles.reason(error)}"
+        raise ModelError(problem, hint) from error
     problem = _unsound(description)
     if problem:
         raise ModelError(f"{file} is not sound: {problem}", hint)
@@ -84,13 +83,19 @@ def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> 
 
 
 def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
-    """Role -> token as the directory's own files name it; a file that cannot be read says nothing."""
+    """Role -> token as the directory's own files name it; a file that is not there says nothing.
+
+    Raises ModelError for one that is there and cannot be read: what it says decides how text is cut.
+    """
     named: dict[str, str] = {}
     for file in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
-            content = json.loads((folder / file).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            content = plainfiles.read_json(folder / file)
+        except FileNotFoundError:
             continue
+        except (OSError, ValueError) as error:
+            problem = f"{folder / file} cannot be read: {plainfiles.reason(error)}"
+            raise ModelError(problem, "mend it, or take it away to do without") from error
         for role in roles:
             value = content.get(role) if isinstance(content, dict) else None
             value = value.get("content") if isinstance(value, dict) else value

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sslcli import plainfiles
 from sslcli.engine.background import Background
 from sslcli.engine.events import Saved
 from sslcli.engine.learner import Learner
@@ -116,7 +117,7 @@ class Checkpoints:
         fill(state, path / OPTIMIZER)
         optimizer.load(state)
         try:
-            return Progress(**json.loads((path / STATE).read_text(encoding="utf-8")))
+            return Progress(**plainfiles.read_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
 

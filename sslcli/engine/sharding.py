@@ -19,6 +19,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from sslcli import plainfiles
 from sslcli.errors import ModelError
 
 
@@ -80,6 +81,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     with _reading(path):
         folder = path.with_suffix("")
         if not folder.is_dir():
+            plainfiles.refuse_other_kinds(path)
             return load_file(path)
         found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
     tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()}
@@ -94,6 +96,7 @@ def shapes_in(path: Path) -> dict[str, torch.Size]:
         if folder.is_dir():
             found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
             return {name: entry.size for name, entry in found.items()}
+        plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
             return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
 
@@ -116,6 +119,7 @@ def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
         if folder.is_dir():
             load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=not is_sharded(tensors))
             return
+        plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
             for name, tensor in tensors.items():
                 local(tensor).copy_(share_of(file.get_tensor(name), tensor))

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from sslcli import plainfiles
 from sslcli.config import Config
 from sslcli.contracts import Objective
 from sslcli.data.arrangements import Arrangement, Rows
@@ -128,8 +129,13 @@ def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]
     Raises ModelError where the folder is not what was written.
     """
     refuse_damaged(folder)
-    values, lengths = (np.memmap(folder / name, dtype=_INTEGER, mode="r") for name in (VALUES, LENGTHS))
+    values, lengths = (_mapped_file(folder / name) for name in (VALUES, LENGTHS))
     places = sorted(int(path.name.split("-")[1].split(".")[0]) for path in folder.glob(OF_LANGUAGE.format("*")))
-    by_place = {place: np.memmap(folder / OF_LANGUAGE.format(place), dtype=_INTEGER, mode="r") for place in places}
+    by_place = {place: _mapped_file(folder / OF_LANGUAGE.format(place)) for place in places}
     whole = sum(map(len, by_place.values())) == len(lengths)
     return values.reshape(len(lengths), -1), lengths, by_place if whole else {}
+
+
+def _mapped_file(path: Path) -> np.ndarray:
+    plainfiles.refuse_other_kinds(path)
+    return np.memmap(path, dtype=_INTEGER, mode="r")

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from sslcli import plainfiles
 from sslcli.errors import DataError, ModelError, RunError
 from sslcli.folders import read_sealed, write_atomically
 
@@ -86,7 +87,7 @@ def _state(folder: Path) -> dict[str, list[int]]:
 
 def _recorded(record: Path) -> Any:
     try:
-        return json.loads(record.read_text(encoding="utf-8"))
+        return plainfiles.read_json(record)
     except (OSError, ValueError):
         return None
 
@@ -108,6 +109,8 @@ def _lock_file(parent: Path, key: str) -> IO[str] | None:
     path = parent.parent / "locks" / f"{parent.name}-{key}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            plainfiles.refuse_other_kinds(path)
         return path.open("a", encoding="utf-8")
     except OSError:
         return None  # who writes the folder says what is wrong with the disk

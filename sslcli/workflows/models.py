@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sslcli import registry
+from sslcli import plainfiles, registry
 from sslcli.config import problems_of, resolve
 from sslcli.contracts import Frame
 from sslcli.core.adapters import merged_state
@@ -209,7 +209,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
 
 def _best_of(run: Path) -> Path | None:
     try:
-        name = (run / "best").read_text(encoding="utf-8").strip()
+        name = plainfiles.read_text(run / "best").strip()
     except (OSError, ValueError):
         return None
     return run / "checkpoints" / name if re.fullmatch(r"step-\d+", name) else None

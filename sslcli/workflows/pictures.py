@@ -1,6 +1,5 @@
 """A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as CSV; tables as CSV; all as JSON."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.errors import RunError
 from sslcli.folders import write_atomically
 from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, series
@@ -71,9 +71,9 @@ def file_name(title: str) -> str:
 def _files_of(folder: Path) -> set[str]:
     """What a report that lies there has written, by its own words; never anything outside of the folder."""
     try:
-        files = json.loads((folder / REPORT).read_text(encoding="utf-8"))["files"]
+        files = plainfiles.read_json(folder / REPORT)["files"]
         return {name for name in files if isinstance(name, str) and re.fullmatch(r"[\w-]+\.(csv|png|svg)", name)}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return set()
 
 

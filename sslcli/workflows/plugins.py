@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import jinja2
 
-from sslcli import registry
+from sslcli import plainfiles, registry
 from sslcli.config import leaves
 from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, nearest
 from sslcli.registry import KINDS, Found
@@ -148,7 +148,7 @@ def _write_templates(folder: Path, words: Mapping[str, str]) -> None:
 def _project(path: Path) -> dict[str, Any]:
     """The [project] table of a package. Raises PluginError where there is none."""
     try:
-        project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+        project = tomllib.loads(plainfiles.read_text(path)).get("project", {})
     except (OSError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} cannot be read: {error}", "name a plugin, or the folder of a package with a pyproject.toml") from error
     if not isinstance(project, dict) or not isinstance(project.get("entry-points", {}), dict):

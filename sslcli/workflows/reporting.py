@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sslcli import plainfiles
 from sslcli.errors import DataError
 from sslcli.reports import Report, Table
 from sslcli.workflows.drawing import drawn
@@ -119,7 +120,7 @@ def _pictures(saved: SavedReport) -> Iterator[Picture]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plainfiles.read_bytes(path)
     except OSError:
         return b""
 

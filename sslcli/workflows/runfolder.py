@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
@@ -59,6 +60,7 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One writer a folder. Raises UsageError naming the holder; the lock of a dead process is free by itself."""
+    _refuse_other_kinds(folder / "lock")
     try:
         lock = (folder / "lock").open("a+")
     except OSError as error:
@@ -78,6 +80,18 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def _refuse_other_kinds(*paths: Path) -> None:
+    """Raises RunError where one is there and is no plain file: to append to a pipe waits for a reader."""
+    for path in paths:
+        try:
+            plainfiles.refuse_other_kinds(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problem = f"cannot write {path}: {plainfiles.reason(error)}"
+            raise RunError(problem, "remove it, or choose another folder with --out") from error
+
+
 def environment() -> dict[str, Any]:
     """What the numbers of a run may depend on."""
     packages = {name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")}
@@ -93,6 +107,7 @@ class Recorder:
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.metrics, self.log = folder / "metrics.jsonl", folder / "log.txt"
+        _refuse_other_kinds(self.metrics, self.log)
         kept = [line for line in read_metrics(folder) if _stands(line, progress)]
         write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
 LATEST = "@latest"
 RUN_FILE = "config.yaml"
+MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 
 
@@ -59,8 +61,8 @@ def runs_folder() -> Path:
 def read_facts(folder: Path) -> dict[str, Any]:
     """run.json, empty where there is none that can be read."""
     try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        facts = plainfiles.read_json(folder / "run.json")
+    except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -68,14 +70,14 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
     try:
-        text = (folder / "metrics.jsonl").read_text(encoding="utf-8", errors="replace")
+        text = plainfiles.read_text(folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace")
     except OSError:
         return []
     lines = []
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = plainfiles.parse_json(line)
+        except ValueError:
             continue
         if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
             lines.append(entry)
@@ -107,7 +109,7 @@ def read_run(folder: Path) -> Run:
 def is_locked(folder: Path) -> bool:
     """Whether a living process writes in the folder."""
     try:
-        with (folder / "lock").open("r") as lock:
+        with plainfiles.open_plain(folder / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

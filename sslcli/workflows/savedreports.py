@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from sslcli import plainfiles
 from sslcli.errors import DataError
 from sslcli.folders import write_atomically
 from sslcli.reports import Passage, Report, Score, Table, finite
@@ -68,7 +69,7 @@ def read_report(folder: Path) -> SavedReport:
     """Raises DataError where there is none that can be read."""
     path = folder / REPORT
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved = plainfiles.read_json(path)
         shown = TypeAdapter(_Shown).validate_python({**saved, "scores": _with_nan(saved.get("scores", []))})
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
@@ -90,7 +91,7 @@ def read_scores(folder: Path) -> list[Score]:
     """Raises DataError where there are none that can be read."""
     path = folder / SCORES
     try:
-        return TypeAdapter(list[Score]).validate_python(_with_nan(json.loads(path.read_text(encoding="utf-8"))))
+        return TypeAdapter(list[Score]).validate_python(_with_nan(plainfiles.read_json(path)))
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
 

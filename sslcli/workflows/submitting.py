@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from sslcli import plainfiles
 from sslcli.folders import replaced
 from sslcli.labelled import Suite
 
@@ -13,7 +14,7 @@ SUBMISSION, ARCHIVE = "submission", "submission.zip"
 def answers_in(folder: Path) -> dict[str, str]:
     """File name -> content of what was written for the leaderboard in a suite's folder."""
     files = sorted(path for path in (folder / SUBMISSION).glob("*") if path.name != ARCHIVE)
-    return {path.name: path.read_text(encoding="utf-8") for path in files}
+    return {path.name: plainfiles.read_text(path) for path in files}
 
 
 def add_answers(suite: Suite, folder: Path, files: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sslcli import plainfiles
 from sslcli.errors import DataError
 from sslcli.folders import write_atomically
 from sslcli.labelled import SuitePart
@@ -38,11 +39,13 @@ class SuiteScores:
         try:
             if not path.exists():
                 return cls(path)
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            saved = plainfiles.read_json(path)
             runs = {part: {int(seed): _reached(one) for seed, one in seeds.items()} for part, seeds in saved["runs"].items()}
             return cls(path, runs, dict(saved["answered"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} cannot be read: {error}", "remove it: the runs are kept, and are only scored again") from error
+            raise DataError(
+                f"{path} cannot be read: {plainfiles.reason(error)}", "remove it: the runs are kept, and are only scored again"
+            ) from error
 
     def save(self) -> None:
         runs = {part: {str(seed): asdict(one) for seed, one in seeds.items()} for part, seeds in self.runs.items()}

@@ -1,0 +1,79 @@
+"""The files that are read whole: plain ones of bounded size, and what is parsed out of them.
+
+A model directory, a run folder or a cache may come from anywhere: where a file is expected there may lie a pipe, which
+would be waited for without end, a link to a device, which never ends, or JSON that is nested deeper than Python recurses.
+Every such file is an OSError here, and every such text a ValueError, which callers turn into their own sentence.
+"""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_BYTES = 1 << 28  # of a file of settings, facts or reports; the largest known index of weights has 10 MB
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def refuse_other_kinds(path: Path) -> os.stat_result:
+    """The status of a plain file, links followed. Raises OSError naming the kind of anything else, or where there is nothing."""
+    status = path.stat()
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}, and not a plain file", str(path))
+    return status
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """A plain file, open for reading bytes. Raises OSError, at once, for anything else."""
+    refuse_other_kinds(path)
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NONBLOCK)  # what was put in its place meanwhile is not waited for either
+
+    return open(path, "rb", opener=opener)
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The whole of a plain file of at most so many bytes. Raises OSError for anything else."""
+    with open_plain(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {_size(most)}", str(path))
+    return content
+
+
+def read_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str:
+    """The same as UTF-8, line ends as they stand. Raises OSError, or ValueError where it is no UTF-8."""
+    return read_bytes(path, most).decode("utf-8", errors)
+
+
+def parse_json(text: str, **hooks: Callable[..., Any]) -> Any:
+    """As json.loads. Raises ValueError also for what is nested too deep."""
+    try:
+        return json.loads(text, **hooks)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> Any:
+    """What a plain file of JSON in UTF-8 holds. Raises OSError or ValueError."""
+    return parse_json(read_text(path, most))
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:120]
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20:,} MiB" if count >= 1 << 20 else f"{count:,} bytes"
