@@ -73,6 +73,7 @@ from sslcli.scoring.linear import LinearProbe, control_labels, linear_probe, maj
 from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.scoring.multilabel import multilabel_scores
 from sslcli.scoring.retrieval import Ranks, Retrieval, centred, retrieve
+from sslcli.scoring.schemes import TagReading, tag_reading, unread_tags
 from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps, separation
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
@@ -175,6 +176,7 @@ __all__ = [
     "Suite",
     "SuitePart",
     "Table",
+    "TagReading",
     "TaggedSpan",
     "Task",
     "TokenLoss",
@@ -254,6 +256,8 @@ __all__ = [
     "string_exact",
     "suffix_of",
     "sums_score",
+    "tag_reading",
+    "unread_tags",
     "usable",
     "usable_texts",
     "word_vectors",

@@ -172,6 +172,14 @@ class Task(Learnable[V]):
         return [()] * len(examples)
 
     @classmethod
+    def how_read(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
+        """Sentences on how these examples were read, such as which column of the file was taken for what.
+
+        Nothing where there was nothing to choose.
+        """
+        return ()
+
+    @classmethod
     def key(cls, example: Example) -> str:
         """What makes two examples the same one, labels apart: of train and test no two may share it."""
         return repr(example.data)

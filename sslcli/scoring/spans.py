@@ -2,6 +2,7 @@
 
 Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning" (IOB1), Tjong Kim Sang & Veenstra 1999,
 "Representing Text Chunks" (IOB2), Uchimoto et al. 2000 (BIOES). A tag is O, or a letter, "-" and the kind of the span.
+Other letters and spellings: sslcli.scoring.schemes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,10 +11,12 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 from sslcli.errors import DataError
+from sslcli.scoring.schemes import LETTERS, MEANING, tag_reading
 
-Scheme = Literal["IOB1", "IOB2", "BIOES"]
-_LETTERS = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", None: "BIES"}
-_ALIASES = {"BIO": "IOB2", "IOBES": "BIOES"}
+Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"]
+_LETTERS = {**LETTERS, "IOB1": "BI", "IOB2": "BI", None: "".join(MEANING)}
+_WITH_ENDS = ("BIOES", "BILOU", "BMES", "BMEWO")
+_ALIASES = {"BIO": "IOB2", "IOBES": "BIOES", "BILUO": "BILOU", "BMESO": "BMES"}
 
 
 class TaggedSpan(NamedTuple):
@@ -36,7 +39,8 @@ def spans_of_tags(tags: Sequence[str], scheme: str | None = None) -> list[Tagged
     """The spans of one sentence, from left to right.
 
     Without a scheme every tag but O belongs to a span, whatever stands beside it: conlleval's reading, and seqeval's own.
-    With a scheme ("IOB1", "IOB2" or "BIO", "BIOES" or "IOBES") only what obeys it is a span, as in seqeval's mode "strict".
+    With a scheme ("IOB1", "IOB2" or "BIO", "BIOES" or "IOBES", "BILOU", "BMES", "BMEWO") only what obeys it is a span, as in
+    seqeval's mode "strict".
     Raises DataError for a tag that is none, or none of the scheme.
     """
     scheme = checked_scheme(scheme)
@@ -62,21 +66,23 @@ def checked_scheme(scheme: str | None) -> Scheme | None:
 
 
 def has_spans(tags: Iterable[str]) -> bool:
-    """Whether these labels mark spans: each is O or a letter of BIES, "-" and a kind, and not all are O."""
-    kinds = set(tags) - {"O"}
-    return bool(kinds) and all(tag[:1] in tuple("BIES") and tag[1:2] == "-" and len(tag) > 2 for tag in kinds)
+    """Whether these labels mark spans, in any scheme and spelling that `tag_reading` knows."""
+    return tag_reading(tags) is not None
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     """The scheme that all sentences obey, or None where they mix several. Raises DataError for a tag that is none.
 
-    E or S say BIOES. Otherwise a span that begins with I says IOB1; without one it is IOB2, which IOB1 then equals but for
-    B where it is not needed.
+    Letters beside B and I say which. Otherwise a span that begins with I says IOB1; without one it is IOB2, which IOB1 then
+    equals but for B where it is not needed.
     """
-    read = [[_OUTSIDE, *(_tag(tag, None) for tag in sentence)] for sentence in sentences]
+    written = [list(sentence) for sentence in sentences]
+    reading = tag_reading(tag for sentence in written for tag in sentence)
+    if reading is not None and reading.scheme != "BIO":
+        return reading.scheme if reading.scheme in get_args(Scheme) else None
+    known = {} if reading is None else reading.tags
+    read = [[_OUTSIDE, *(_tag(known.get(tag, tag), None) for tag in sentence)] for sentence in written]
     pairs = [pair for sentence in read for pair in pairwise(sentence)]
-    if any(tag.letter in "ES" for _, tag in pairs):
-        return "BIOES"
     begins_inside = any(tag.letter == "I" and not _continues(previous, tag) for previous, tag in pairs)
     needless = any(tag.letter == "B" and (previous == _OUTSIDE or previous.kind != tag.kind) for previous, tag in pairs)
     if begins_inside:
@@ -94,12 +100,12 @@ def _tag(text: str, scheme: Scheme | None) -> _Tag:
         raise DataError(
             f"'{text}' is no tag{of_scheme}", f"a tag is O, or one of {', '.join(_LETTERS[scheme])}, then - and a name, such as B-PER"
         )
-    return _Tag(letter, kind or "_")
+    return _Tag(MEANING[letter], kind or "_")
 
 
 def _starts(previous: _Tag, tag: _Tag, scheme: Scheme | None) -> bool:
     """Of a tag that continues nothing."""
-    if scheme == "BIOES":
+    if scheme in _WITH_ENDS:
         return tag.letter in "BS"
     if scheme == "IOB2":
         return tag.letter == "B"
@@ -113,7 +119,7 @@ def _continues(previous: _Tag, tag: _Tag) -> bool:
 
 
 def _is_whole(last: _Tag, behind: _Tag, scheme: Scheme | None) -> bool:
-    if scheme == "BIOES":
+    if scheme in _WITH_ENDS:
         return last.letter in "ES"
     if scheme == "IOB1":  # seqeval knows no end between two B of different kinds
         return not (last.letter == behind.letter == "B" and last.kind != behind.kind)

@@ -48,8 +48,9 @@ def check_data(settings: FinetuneSettings) -> Report:
     lost = [(example, each.lost) for s in sets.values() for example, each in zip(s.examples, s.encoded, strict=True) if each.lost]
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:
-        notes.append(f"and {len(lost) - SHOWN:,} more that lose something to --seq-len")
-    return Report(f"{settings.task}: {Path(settings.data.train[0]).name}", tables=tables, notes=notes or ["nothing is wrong"])
+        notes.append(f"and {len(lost) - SHOWN:,} more")
+    notes = [*data.how_read, *(notes or ["nothing is wrong"])]
+    return Report(f"{settings.task}: {Path(settings.data.train[0]).name}", tables=tables, notes=notes)
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:

@@ -47,7 +47,8 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     refuse_unlabelled(examples)
     found = scored(answerer, train, examples, settings.batch_size)
-    return replace(found, report=replace(found.report, notes=[*answerer.notes, *notes, *found.report.notes]))
+    how_read = answerer.task.how_read(answerer.options, examples)
+    return replace(found, report=replace(found.report, notes=[*answerer.notes, *how_read, *notes, *found.report.notes]))
 
 
 def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Example], batch_size: int) -> Evaluation:

@@ -102,11 +102,12 @@ class Finetuning:
         self.training = EncodedSet.of(self.twin, data.train, training=True)
         self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
         if not len(self.training.samples):
-            raise DataError("nothing can be learnt from the training data: every answer is cut off", "raise --seq-len")
+            why = next(iter(_lost(self.training)), "no example has a token")
+            raise DataError(f"nothing can be learnt from the training data: {why}", "look at it with --check")
         self._refuse_strange_score()
         self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
-        self.notes = [*pretrained.notes, *data.notes, *_lost(self.training)]
+        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *_lost(self.training)]
 
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
@@ -261,7 +262,8 @@ def _lost(training: EncodedSet) -> list[str]:
     if not lost:
         return []
     example, what = lost[0]
-    return [f"{len(lost):,} of {len(training.examples):,} training examples lose something to --seq-len: {example.where}: {what}"]
+    verb = "loses" if len(lost) == 1 else "lose"
+    return [f"{len(lost):,} of {len(training.examples):,} training examples {verb} something: {example.where}: {what}"]
 
 
 def cost_of(scores: Sequence[Score], best_by: str | None) -> float:

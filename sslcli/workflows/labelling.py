@@ -28,13 +28,14 @@ SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out exa
 @dataclass(frozen=True)
 class Labelled:
     """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is each of
-    `others`: examples of languages that nothing is trained in."""
+    `others`: examples of languages that nothing is trained in. `how_read`: sentences on how the files were read."""
 
     train: Sequence[Example]
     evaluation: Sequence[Example]
     test: Sequence[Example]
     notes: Sequence[str] = ()
     others: Mapping[str, Sequence[Example]] = field(default_factory=dict)
+    how_read: Sequence[str] = ()
 
 
 def task_class(name: str) -> type[Task]:
@@ -76,7 +77,8 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     sets = {"held-out": evaluation, "test": test, **others}
     notes = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
     passed_over = _passed_over([*data.train, *data.evaluation, *data.test], data.suite_options)
-    return Labelled(train, evaluation, test or evaluation, [*passed_over, *notes], others)
+    how_read = task.how_read(options, [*train, *evaluation, *test, *chain.from_iterable(others.values())])
+    return Labelled(train, evaluation, test or evaluation, [*passed_over, *notes], others, how_read)
 
 
 def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:

@@ -264,11 +264,21 @@ def test_a_word_without_a_piece_is_given_the_commonest_tag_and_is_told_of():
     example = tagged(["the", "\u200b", "cat"], ["T1", "T2", "T1"])
     bench = TaskBench.of(Tag, [*EXAMPLES, example], trained())
     (encoded,) = bench.encoded([example], training=True)
-    assert "1 of 3 tags" in encoded.lost
+    assert encoded.lost == "1 of 3 words has no piece in this tokenizer, the first of them '\\u200b'"
     (prediction,) = bench.predict([example])
     commonest = max(balance_of(Tag, Tag.Options(), [*EXAMPLES, example]).items(), key=lambda item: item[1])[0]
     assert prediction.value[1] == commonest == bench.task.tags[0]
     assert prediction.details["probabilities"][1] is None
+
+
+def test_a_word_longer_than_the_model_is_said_and_answered_once():
+    example = tagged(["the", "x" * 40, "cat"], ["T0", "T1", "T0"])
+    bench = TaskBench.of(Tag, [*EXAMPLES, example], trained("bpe", 300), sequence_tokens=12)
+    (encoded,) = bench.encoded([example], training=True)
+    assert encoded.lost.startswith("1 of 3 words is longer than 11 pieces")
+    assert bench.views([encoded]).counts == {"tags": 3}
+    (prediction,) = bench.predict([example])
+    assert len(prediction.value) == len(prediction.details["probabilities"]) == 3
 
 
 def test_a_sentence_of_nothing_has_no_sample_and_an_answer():
@@ -303,45 +313,12 @@ def test_it_learns_what_it_is_shown():
     assert min(prediction.confidence for prediction in predictions) > 0.9
 
 
-def test_spans_are_scored_as_spans_and_plain_tags_by_word():
-    gold = tagged(["EU", "rejects", "German", "call"], ["B-ORG", "O", "B-MISC", "O"])
-    given = Tag.baselines(Tag.Options(), ["O"], [gold], [gold])
-    options, labels = Tag.Options(), ["O", "B-ORG", "B-MISC"]
-    scores = {score.name: score.value for score in Tag.score(options, labels, given["majority"], [gold])}
-    assert next(iter(scores)) == "f1"
-    assert (scores["f1"], scores["recall"], scores["accuracy"]) == (0.0, 0.0, 0.5)
-    assert Tag.score(options, labels, given["by word"], [gold])[0].value == 1.0
-    plain = tagged(["a", "b"], ["O", "P"])
-    assert [score.name for score in Tag.score(options, ["O", "P"], Tag.baselines(options, [], [plain], [plain])["majority"], [plain])] == [
-        "accuracy"
-    ]
-
-
 def test_baselines_are_the_commonest_tag_and_each_words_own():
     train = [tagged(["a", "b", "a", "c"], ["X", "Y", "X", "Y"]), tagged(["a", "d"], ["Y", "Y"])]
     test = [tagged(["a", "b", "new"], ["X", "X", "Y"])]
     given = Tag.baselines(Tag.Options(), [], train, test)
     assert given["majority"][0].value == ["Y", "Y", "Y"]
     assert given["by word"][0].value == ["X", "Y", "Y"]
-
-
-def test_the_report_counts_confusions_and_shows_the_worst_sentence():
-    examples = [tagged(["a", "b", "c"], ["X", "Y", "Z"]), tagged(["d"], ["X"])]
-    predictions = [Tag.baselines(Tag.Options(), [], [tagged(["q"], ["Y"])], [example])["majority"][0] for example in examples]
-    report = Tag.findings(Tag.Options(), ["X", "Y", "Z"], predictions, examples)
-    by_tag, confusions = report.tables
-    assert {row[0]: row[1:] for row in by_tag.rows} == {
-        "X": [0.0, 0.0, 0.0, 2], "Y": [pytest.approx(1 / 4), 1.0, pytest.approx(0.4), 1], "Z": [0.0, 0.0, 0.0, 1],
-    }  # fmt: skip
-    assert [list(row) for row in confusions.rows] == [["X", 0, 2, 0], ["Y", 0, 1, 0], ["Z", 0, 1, 0]]
-    assert "2 of 3 wrong" in report.passages[0].title
-    assert [span.text for span in report.passages[0].spans if span.role == "corrupted"] == ["Y", "Y"]
-    assert [span.text for span in report.passages[0].spans if span.role == "correct"] == ["X", "Z"]
-    many = [f"T{number}" for number in range(30)]
-    crowd = [tagged(["w"] * 30, many)]
-    confused = Tag.findings(Tag.Options(), many, Tag.baselines(Tag.Options(), [], crowd, crowd)["majority"], crowd).tables[1]
-    assert confused.title == "commonest confusions"
-    assert all(row[2:] == [1, 1.0] for row in confused.rows)
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "bpe"])

@@ -117,7 +117,8 @@ def test_labels_that_mark_spans_are_told_from_those_that_do_not():
     assert has_spans(["O", "B-PER", "I-PER", "S-LOC"])
     assert not has_spans(["NOUN", "VERB", "O"])
     assert not has_spans(["O"])
-    assert not has_spans(["B", "I"])
+    assert not has_spans(["B", "O"])
+    assert not has_spans(["S", "E"])
 
 
 def test_what_is_no_tag_is_named():
@@ -125,8 +126,8 @@ def test_what_is_no_tag_is_named():
         spans_of_tags(["O", "NOUN"])
     with pytest.raises(DataError, match="'S-X' is no tag of IOB2"):
         spans_of_tags(["S-X"], "IOB2")
-    with pytest.raises(DataError, match="'BILOU'"):
-        spans_of_tags(["O"], "BILOU")
+    with pytest.raises(DataError, match="'BILOX'"):
+        spans_of_tags(["O"], "BILOX")
 
 
 def test_a_figure_knows_how_many_sentences_it_is_of():

@@ -5,7 +5,7 @@ CoNLL-U: https://universaldependencies.org/format.html.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -25,11 +25,15 @@ _COLUMNS_HINT = "a line is a word, a tab or blanks, and a tag"
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where the record says so."""
+    """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where the record says so.
+
+    `said`: sentences on how its file was read. It is not part of what makes two sentences equal.
+    """
 
     words: tuple[str, ...]
     column: Column | None = None
     text: str = ""
+    said: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
     """The running text, and the character at which each word begins."""
     text, starts = "", []
     for word in words:
-        text += " " if text and not _touch(text[-1], word[0]) else ""
+        text += " " if text and not _touch(text[-1], word[:1]) else ""
         starts.append(len(text))
         text += word
     return text, np.asarray(starts, dtype=np.int64)
@@ -67,6 +67,22 @@ def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Itera
             ids, places = _encoded_apart(text, sorted(cuts), tokenizer)
         is_empty = places[:, 0] == places[:, 1]
         yield ids, np.where(is_empty, NO_WORD, np.searchsorted(starts, places[:, 0], side="right") - 1)
+
+
+def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
+    """What the model does not see of a sentence, in words; empty where it sees all. `word_of` [T]: as of `pieces_of`."""
+    lengths = np.bincount(word_of[word_of != NO_WORD], minlength=len(words))
+    unseen, long = [np.flatnonzero(found) for found in (lengths == 0, lengths > capacity)]
+    lost = []
+    if len(unseen):
+        verb = "has" if len(unseen) == 1 else "have"
+        first = _visible(words[unseen[0]])
+        lost.append(f"{len(unseen):,} of {len(words):,} words {verb} no piece in this tokenizer, the first of them {first}")
+    if len(long):
+        verb = "is" if len(long) == 1 else "are"
+        problem = f"{verb} longer than {capacity:,} pieces and read at the first of them only"
+        lost.append(f"{len(long):,} of {len(words):,} words {problem}, the first of them {_visible(words[long[0]])}")
+    return "; ".join(lost)
 
 
 def cut_at_words(word_of: np.ndarray, capacity: int) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -109,3 +125,9 @@ def _encoded_apart(text: str, cuts: Sequence[int], tokenizer: Tokenizer) -> tupl
 def _touch(left: str, right: str) -> bool:
     pair = [bool(_UNSPACED.match(letter)) for letter in (left, right)]
     return all(unspaced or letter in _MARKS for unspaced, letter in zip(pair, (left, right), strict=True)) and any(pair)
+
+
+def _visible(word: str) -> str:
+    """In quotation marks, cut, with characters that cannot be seen as their codes: "'\\u200b'"."""
+    shown = word[:20] + "..." * (len(word) > 20)
+    return f"'{shown}'" if any(letter.isalnum() for letter in word) else ascii(shown)

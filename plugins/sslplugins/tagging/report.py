@@ -8,7 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslcli.api import Example, Passage, Report, Score, Span, Table, class_tables, span_table, sums_score
+from sslcli.api import (
+    DataError,
+    Example,
+    Passage,
+    Report,
+    Score,
+    Span,
+    Table,
+    TagReading,
+    class_tables,
+    span_table,
+    sums_score,
+    tag_reading,
+    unread_tags,
+)
 
 MOST_TAGS = 12  # a table of all against all beyond it is too wide for a screen
 MOST_CONFUSIONS = 20
@@ -18,6 +32,31 @@ WORDS_SHOWN = 40
 Tags = Sequence[Sequence[str]]
 
 
+def counted(examples: Sequence[Example], given: Tags) -> tuple[list[list[str]], list[list[str]]]:
+    """Gold and given tags of the words that have a gold tag. Raises DataError where no word of all examples has one."""
+    pairs = [
+        [(gold, tag) for gold, tag in zip(example.gold, tags, strict=True) if gold is not None]
+        for example, tags in zip(examples, given, strict=True)
+    ]
+    if examples and not any(pairs):
+        problem = f"{examples[0].where.file}: no word has a tag that counts, so there is nothing to score"
+        raise DataError(problem, "-100 and -1 mark words that are not counted: give a split that has its tags")
+    return [[gold for gold, _ in pair] for pair in pairs], [[tag for _, tag in pair] for pair in pairs]
+
+
+def in_bioes(sentences: Tags, reading: TagReading) -> list[list[str]]:
+    return [[reading.tags[tag] for tag in tags] for tags in sentences]
+
+
+def scheme_sentences(tags: Sequence[str]) -> list[str]:
+    """In which scheme these tags mark spans, or why they mark none although they seem to; nothing of plain tags."""
+    reading = tag_reading(tags)
+    if reading is None:
+        return [sentence] if (sentence := unread_tags(tags)) else []
+    remark = f" ({reading.remark})" if reading.remark else ""
+    return [f"the tags mark spans in {reading.scheme}{remark}, so F1 of spans is scored"]
+
+
 def accuracy_score(golds: Tags, given: Tags) -> Score:
     """The share of words tagged rightly. Its interval draws whole sentences, because the words of one are not independent."""
     rows = [(_right(gold, tags), len(gold)) for gold, tags in zip(golds, given, strict=True)]
@@ -25,21 +64,24 @@ def accuracy_score(golds: Tags, given: Tags) -> Score:
     return Score(score.name, score.value, count=sum(words for _, words in rows), interval=score.interval)
 
 
-def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str], *, spans: bool) -> Report:
-    """`labels`: the tags that the model can give; those that it cannot are told of."""
-    golds = [example.gold for example in examples]
-    flat_golds, flat_given = ([tag for tags in sentences for tag in tags] for sentences in (golds, given))
-    known = set(labels)
+def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -> Report:
+    """`labels`: the tags that the model can give; a note names those that it cannot."""
+    golds, counted_given = counted(examples, given)
+    flat_golds, flat_given = ([tag for tags in sentences for tag in tags] for sentences in (golds, counted_given))
+    known, reading = set(labels), tag_reading({*labels, *flat_golds})
     strange = Counter(tag for tag in flat_golds if tag not in known)
     by_tag, confusions = class_tables(flat_golds, flat_given, [*labels, *sorted(strange)])
     rows = sorted((row for row in by_tag.rows if row[-1]), key=lambda row: -row[-1])
     tables = [Table("scores by tag", ["tag", "precision", "recall", "f1", "words"], rows)]
-    tables += [span_table(golds, given)] if spans else []
+    tables += [span_table(in_bioes(golds, reading), in_bioes(counted_given, reading))] if reading else []
     tables.append(confusions if len(labels) + len(strange) <= MOST_TAGS else _commonest_confusions(flat_golds, flat_given))
     notes = []
     if strange:
         names = ", ".join(sorted(strange)[:8])
         notes.append(f"{sum(strange.values())} words have a tag that training did not know, and count as mistakes: {names}")
+    if uncounted := sum(tag is None for example in examples for tag in example.gold):
+        notes.append(f"{uncounted:,} words are marked as not counted (-100, -1), and are not scored")
+    notes += [sentence] if (sentence := unread_tags({*labels, *flat_golds})) else []
     return Report(tables=tables, passages=_worst(examples, given), notes=notes)
 
 
@@ -52,7 +94,10 @@ def _commonest_confusions(golds: Sequence[str], given: Sequence[str]) -> Table:
 
 def _worst(examples: Sequence[Example], given: Tags) -> list[Passage]:
     """Sentences with the most words tagged wrongly; a wrong tag stands before the right one."""
-    wrong = [len(tags) - _right(example.gold, tags) for example, tags in zip(examples, given, strict=True)]
+    wrong = [
+        sum(gold not in (None, tag) for gold, tag in zip(example.gold, tags, strict=True))
+        for example, tags in zip(examples, given, strict=True)
+    ]
     order = sorted((place for place in range(len(wrong)) if wrong[place]), key=lambda place: -wrong[place])
     return [
         Passage(f"{examples[place].where}: {wrong[place]} of {len(given[place])} wrong", _spans(examples[place], given[place]))
@@ -63,8 +108,9 @@ def _worst(examples: Sequence[Example], given: Tags) -> list[Passage]:
 def _spans(example: Example, tags: Sequence[str]) -> list[Span]:
     spans = []
     for word, gold, tag in list(zip(example.data.words, example.gold, tags, strict=True))[:WORDS_SHOWN]:
-        spans += [Span(f"{word}/"), Span(tag, "plain" if tag == gold else "corrupted")]
-        spans += [] if tag == gold else [Span(" "), Span(gold, "correct")]
+        is_right = gold in (None, tag)
+        spans += [Span(f"{word}/"), Span(tag, "plain" if is_right else "corrupted")]
+        spans += [] if is_right else [Span(" "), Span(gold, "correct")]
         spans.append(Span(" "))
     return [*spans, Span("…")] if len(tags) > WORDS_SHOWN else spans
 

@@ -39,14 +39,14 @@ from sslcli.api import (
     UsageError,
     Views,
     enclose,
-    has_spans,
     setting,
     span_scores,
     suffix_of,
+    tag_reading,
 )
 from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
-from sslplugins.tagging.pieces import NO_WORD, cut_at_words, pieces_of, written
-from sslplugins.tagging.report import accuracy_score, report_of
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, lost_words, pieces_of, written
+from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, scheme_sentences
 
 NO_TAG = -1
 PORTION = 1_000  # sentences that are cut into pieces together
@@ -118,8 +118,7 @@ class Tag(ReadoutTask[TagViews]):
             golds = example.gold or [None] * len(example.data.words)
             tags = np.asarray([number.get(tag, NO_TAG) for tag in golds], dtype=np.int64)
             samples = [self._sample(ids[start:stop], words, tags) for start, stop, words in cut_at_words(word_of, self.capacity)]
-            unseen = len(golds) - len(set(word_of.tolist()) - {NO_WORD})
-            lost = f"{unseen} of {len(golds)} tags: their words have no piece" if unseen else ""
+            lost = lost_words(example.data.words, word_of, self.capacity)
             yield Encoded(samples, len(ids) + len(enclose(ids[:0], self.tokenizer)), lost)
 
     def _pieces(self, examples: Sequence[Example]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -190,10 +189,14 @@ class Tag(ReadoutTask[TagViews]):
     def score(
         cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
     ) -> Sequence[Score]:
-        """Where the tags mark spans, F1 of whole spans comes first (CoNLL-2003), otherwise the share of words tagged rightly."""
-        golds, given = [example.gold for example in examples], [prediction.value for prediction in predictions]
+        """Where the tags mark spans, F1 of whole spans comes first (CoNLL-2003), otherwise the share of words tagged rightly.
+
+        Words without a tag of their own are left out of both sides, as seqeval's users do. Raises DataError where none has one.
+        """
+        golds, given = counted(examples, [prediction.value for prediction in predictions])
         accuracy = accuracy_score(golds, given)
-        return [*span_scores(golds, given), accuracy] if _marks_spans(labels, examples) else [accuracy]
+        reading = tag_reading({*labels, *chain.from_iterable(golds)})
+        return [accuracy] if reading is None else [*span_scores(in_bioes(golds, reading), in_bioes(given, reading)), accuracy]
 
     @classmethod
     def baselines(
@@ -203,7 +206,8 @@ class Tag(ReadoutTask[TagViews]):
         by_word: dict[str, Counter[str]] = {}
         for example in train:
             for word, tag in zip(example.data.words, example.gold, strict=True):
-                by_word.setdefault(word, Counter())[tag] += 1
+                if tag is not None:
+                    by_word.setdefault(word, Counter())[tag] += 1
         commonest = next(iter(cls.labels(options, train)))
         usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
         return {
@@ -213,22 +217,29 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        given = [prediction.value for prediction in predictions]
-        report = report_of(examples, given, labels, spans=_marks_spans(labels, examples))
+        report = report_of(examples, [prediction.value for prediction in predictions], labels)
         if options.column == "xpos":
             return Report(tables=report.tables, passages=report.passages, notes=[*report.notes, "the tags are those of the XPOS column"])
         return report
 
     @classmethod
     def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        return [example.gold or () for example in examples]
+        return [[tag for tag in example.gold or () if tag is not None] for example in examples]
+
+    @classmethod
+    def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
+        """Which columns the words and tags were taken from, what was left out, and in which scheme the tags mark spans."""
+        said = [sentence for example in examples for sentence in example.data.said]
+        return [*dict.fromkeys(said), *scheme_sentences(cls.labels(options, examples))]
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
         """Of every word where it stands: in the text as it was written where that is known, else as `encode` joins them."""
         text, starts = written(example.data.words, example.data.text)
-        spans = [(start, start + len(word)) for start, word in zip(starts.tolist(), example.data.words, strict=True)]
-        return Annotated(text, spans, example.gold, example.language)
+        placed = list(zip(starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True))
+        known = [(start, start + len(word), tag) for start, word, tag in placed if tag is not None or example.gold is None]
+        labels = None if example.gold is None else [tag for *_, tag in known]
+        return Annotated(text, [(start, stop) for start, stop, _ in known], labels, example.language)
 
     @classmethod
     def key(cls, example: Example) -> str:
@@ -237,7 +248,3 @@ class Tag(ReadoutTask[TagViews]):
     @classmethod
     def shown(cls, example: Example, prediction: Prediction) -> Report:
         return Report(notes=[" ".join(f"{word}/{tag}" for word, tag in zip(example.data.words, prediction.value, strict=True))])
-
-
-def _marks_spans(labels: Sequence[str], examples: Sequence[Example]) -> bool:
-    return has_spans({*labels, *(tag for example in examples for tag in example.gold or ())})
