@@ -1,4 +1,4 @@
-"""Folders that are whole or not there: written aside, hashed, synced to disk, and only then given their name.
+"""Files and folders that are whole or not there: written aside, hashed, synced to disk, and only then given their name.
 
 A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file, and a hash of itself as its seal.
 What has no manifest, or another size or hash than its manifest says, is not read.
@@ -8,19 +8,27 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sslcli import plainfiles
+from sslcli.asides import (
+    aside,
+    clear_away,
+    holds_current_folder,
+    is_mounted,
+    is_stream,
+    put_in_place,
+    sync,
+    sync_all,
+)
 from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
 _SEAL = "seal"
 _CHECK_DISK = "check the free space and the permissions of the disk"
-_UNFINISHED, _REPLACED = ".unfinished-", ".replaced-"
 
 
 def hash_file(path: Path) -> str:
@@ -31,55 +39,105 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sync(path: Path) -> None:
-    """Ask the disk to keep a file, or a folder's list of names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a small file so that a reader sees the old text or the new, never a part. Raises RunError where the disk refuses."""
-    aside = path.with_name(f"{_UNFINISHED}{path.name}-{uuid.uuid4().hex[:8]}")
-    try:
-        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        sync(aside)
-        aside.replace(path)
-        sync(path.parent)
-    except OSError as error:
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with _in_words(path), _file_aside(path) as unfinished:
+        unfinished.write_bytes(data)
+        _put_file(unfinished, path)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[TextIO]:
+    """A text file that is there when all of it is; what was read from may have the same name.
+
+    Pipes and devices are written as they are. Raises RunError where the disk refuses.
+    """
+    with _in_words(path):
+        if is_stream(path):
+            with path.open("w", encoding="utf-8") as file:
+                yield file
+            return
+        with _file_aside(path) as unfinished:
+            with unfinished.open("w", encoding="utf-8") as file:
+                yield file
+            _put_file(unfinished, path)
+
+
+@contextmanager
+def _file_aside(path: Path) -> Iterator[Path]:
+    with aside(path, lambda unfinished: unfinished.touch(exist_ok=False)) as unfinished:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {error.strerror or error}", _CHECK_DISK) from error
+            shutil.copymode(path, unfinished)
+        yield unfinished
+
+
+def _put_file(unfinished: Path, path: Path) -> None:
+    sync(unfinished)
+    unfinished.replace(path)
+    sync(path.parent)
+
+
+@contextmanager
+def _in_words(final: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {final}: {error.strerror or error}", _CHECK_DISK) from error
 
 
 @contextmanager
 def replaced(final: Path) -> Iterator[Path]:
-    """Gives a folder to write into; on leaving without an error it is renamed to `final`.
+    """Gives a folder to write into; on leaving without an error it stands at `final`.
 
-    A folder that stands at `final` is replaced. Raises RunError where the disk refuses (full, read-only), leaving nothing
-    behind and what stood at `final` as it was.
+    A folder that stands at `final` is replaced; a link there too, and not what it leads to (see `settled`). Raises RunError
+    where the disk refuses (full, read-only), leaving nothing behind and what stood at `final` as it was.
     """
-    mark = uuid.uuid4().hex[:8]
-    aside, old = final.with_name(f"{_UNFINISHED}{final.name}-{mark}"), final.with_name(f"{_REPLACED}{final.name}-{mark}")
-    try:
-        aside.mkdir(parents=True)
-        yield aside
-        for path in aside.rglob("*"):
-            sync(path)
-        sync(aside)
-        if final.exists():
-            final.rename(old)
-        aside.rename(final)
-        sync(final.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        if old.exists() and not final.exists():
-            old.rename(final)
-        raise RunError(f"cannot write {final}: {error.strerror or error}", _CHECK_DISK) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with _in_words(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with aside(final, Path.mkdir) as folder:
+            yield folder
+            sync_all(folder)
+            if final.is_dir() and not final.is_symlink():
+                shutil.copymode(final, folder)
+            put_in_place(folder, final)
+
+
+@contextmanager
+def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -> Iterator[Path]:
+    """Gives a folder to write files into that belong together; on leaving without an error they stand in the folder `final`.
+
+    `own`: names of the files that are there from before and are to go. Where they, and `marks`, are all that `final` holds,
+    it is replaced as a whole. Where it holds other things, they stay, and the files come one after the other: those of
+    `marks`, which tell readers that all are there, go first and come last. Raises RunError where the disk refuses.
+    """
+    if _is_whole(final, {*own, *marks}):
+        with replaced(final) as folder:
+            yield folder
+        return
+    with _in_words(final), aside(final / final.name, Path.mkdir) as folder:
+        yield folder
+        sync_all(folder)
+        for name in [*marks, *own]:
+            (final / name).unlink(missing_ok=True)
+        sync(final)
+        names = sorted(path.name for path in folder.iterdir())
+        for name in [*(name for name in names if name not in marks), *(name for name in marks if name in names)]:
+            if name in marks:
+                sync(final)  # what it vouches for is there before it
+            (folder / name).replace(final / name)
+        sync(final)
+
+
+def _is_whole(final: Path, names: set[str]) -> bool:
+    """Whether a folder can be replaced as a whole: nothing but these files is in it, and it can be given another's place."""
+    if not os.path.lexists(final):
+        return True
+    place = Path(os.path.realpath(final))
+    if final.is_symlink() or not place.is_dir() or is_mounted(place) or holds_current_folder(place):
+        return False
+    clear_away(final)
+    return {path.name for path in final.iterdir()} <= names
 
 
 @contextmanager
@@ -124,20 +182,3 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
         if hashes and hash_file(part) != digest:
             raise ModelError(f"{part} is not what was written: its hash differs", "the folder is damaged")
     return manifest
-
-
-def is_unfinished(path: Path) -> bool:
-    """Whether it is what an interrupted writer left."""
-    return path.name.startswith((_UNFINISHED, _REPLACED))
-
-
-def remove_unfinished(parent: Path) -> None:
-    """Clear away what an interrupted writer left; call it only where no other writer can be at work.
-
-    What it had moved aside and not yet replaced gets its name back.
-    """
-    for path in parent.glob(f"{_REPLACED}*"):
-        final = path.with_name(path.name.removeprefix(_REPLACED).rpartition("-")[0])
-        shutil.rmtree(path, ignore_errors=True) if final.exists() else path.rename(final)
-    for path in parent.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

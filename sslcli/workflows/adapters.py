@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
+from sslcli.asides import settled
 from sslcli.contracts import Key
 from sslcli.core.adapters import adapted_layers, without_adapters
 from sslcli.core.pretrained import CONFIG as MODEL_CONFIG
 from sslcli.core.pretrained import expanded
 from sslcli.core.settings import AdapterSettings, TransformerSettings
+from sslcli.engine.sharding import save_tensors
 from sslcli.errors import CheckError, ModelError, UsageError
 from sslcli.folders import replaced
 from sslcli.reports import Report, Table
@@ -74,7 +75,7 @@ def write_adapter(
     `adapted`: state of the backbone with its adapters, of which `model` is the merged form. Raises UsageError where there
     are no adapters or no head, where no family holds the shape, or where the folder holds something.
     """
-    folder = folder.absolute()
+    folder = settled(folder)
     refuse_loss(folder, overwrite, OWN_FILES)
     if model.answers is None or not adapted_layers(adapted):
         missing = "adapters" if model.answers is not None else "head of a task that can be exported"
@@ -89,7 +90,7 @@ def write_adapter(
         tensors |= {f"{INSIDE}.{module.theirs}.{name}{WEIGHT}": value for name, value in _stacked(module, adapted).items()}
     with replaced(folder) as aside:
         (aside / CONFIG).write_text(f"{json.dumps(config, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
-        save_file({name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS, metadata={"format": "pt"})
+        save_tensors({name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS)
         (aside / CARD).write_text(adapter_card(model, adapters, base, folder.name), encoding="utf-8")
     rows = [("files", ", ".join(sorted(OWN_FILES))), ("adapted layers", len(modules)), ("base", base)]
     return Report(f"exported the adapters of {model.folder} to {folder}", tables=[Table("export", ("what", "value"), rows)])

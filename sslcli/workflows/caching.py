@@ -49,9 +49,7 @@ def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], 
             return read(folder)
     except (DataError, ModelError):
         pass  # said below, by the one who makes it anew
-    with _only_maker(folder, say) as alone:
-        if alone:
-            _clear_leftovers(folder)
+    with _only_maker(folder, say):
         try:
             if folder.is_dir():
                 return read(folder)
@@ -93,16 +91,16 @@ def _recorded(record: Path) -> Any:
 
 
 @contextmanager
-def _only_maker(folder: Path, say: Say) -> Iterator[bool]:
-    """Waits for another maker of the same folder, and gives whether there is none. On a disk that knows no locks nobody can
-    say: there each makes its own, and the last one stays."""
+def _only_maker(folder: Path, say: Say) -> Iterator[None]:
+    """Waits for another maker of the same folder. On a disk that knows no locks there may be several: each makes its own, and the
+    last one stays."""
     with ExitStack() as stack:
         lock = _lock_file(folder.parent, folder.name)
         taken = None if lock is None else _taken(stack.enter_context(lock))
         if taken is False:
             say(f"waiting for another process, which is making {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield taken is not None
+        yield
 
 
 def _lock_file(parent: Path, key: str) -> IO[str] | None:
@@ -125,13 +123,3 @@ def _taken(lock: IO[str]) -> bool | None:
     except OSError:
         return None
     return True
-
-
-def _clear_leftovers(folder: Path) -> None:
-    """What killed makers left, of this folder and of all that nobody is making now. They are named .WHY-KEY-MARK."""
-    for path in folder.parent.glob(".*-*-*"):
-        key = path.name.split("-")[1]
-        with ExitStack() as stack:
-            lock = _lock_file(folder.parent, key) if key != folder.name else None
-            if key == folder.name or (lock is not None and _taken(stack.enter_context(lock))):
-                shutil.rmtree(path, ignore_errors=True)

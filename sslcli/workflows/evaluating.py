@@ -7,13 +7,12 @@ from pathlib import Path
 
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import CheckError, SslError, UsageError
-from sslcli.folders import write_atomically
 from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of, refuse_unlabelled
 from sslcli.workflows.runs import read_facts
-from sslcli.workflows.savedreports import write_report, write_scores
+from sslcli.workflows.savedreports import REPORT, SCORES, saved_together, write_report, write_scores
 from sslcli.workflows.settings import AnswerSettings
 
 PREDICTIONS = "predictions.jsonl"
@@ -86,13 +85,17 @@ def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """predictions.jsonl, scores.json, report.json with what else was found, and what official scorers take."""
+    """predictions.jsonl, scores.json, report.json with what else was found, and what official scorers take.
+
+    All of them or, where it was interrupted, no scores and no report. Raises RunError where the disk refuses.
+    """
     lines = [line_of(*pair) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
-    write_atomically(folder / PREDICTIONS, "".join(f"{line}\n" for line in lines))
-    for name, content in evaluation.official.items():
-        write_atomically(folder / name, content)
-    write_scores(evaluation.report.scores, folder)
-    write_report(evaluation.report, folder)
+    texts = {PREDICTIONS: "".join(f"{line}\n" for line in lines), **evaluation.official}
+    with saved_together(folder, (SCORES, REPORT)) as aside:
+        for name, content in texts.items():
+            (aside / name).write_text(content, encoding="utf-8")
+        write_scores(evaluation.report.scores, aside)
+        write_report(evaluation.report, aside, files=[*texts, SCORES])
 
 
 def line_of(example: Example, prediction: Prediction) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from sslcli.asides import settled
 from sslcli.core.pretrained import CONFIG, SINGLE
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
@@ -26,7 +27,7 @@ def export(
     the same. Without `heads` only the backbone and its pooler are written, for AutoModel. Raises CheckError where numbers
     differ, UsageError where the folder holds something or no family holds the shape.
     """
-    folder = folder.absolute()
+    shown, folder = folder, settled(folder)
     refuse_loss(folder, overwrite, OWN_FILES)
     model = load_pretrained(reference)
     if not heads:
@@ -48,7 +49,7 @@ def export(
             differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
     rows += [(f"largest difference {who}", f"{difference:.1e}") for who, difference in differences.items()]
-    return Report(f"exported {reference} to {folder}", tables=[Table("export", ("what", "value"), rows)], notes=notes)
+    return Report(f"exported {reference} to {shown}", tables=[Table("export", ("what", "value"), rows)], notes=notes)
 
 
 def refuse_loss(folder: Path, overwrite: bool, own_files: Collection[str]) -> None:

@@ -1,5 +1,6 @@
 """Pictures of a run, each with its numbers beside it as CSV."""
 
+import io
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from sslcli.folders import write_atomically
 from sslcli.workflows.csvfiles import write_csv
 
 # Okabe and Ito's palette: told apart by the colour-blind too.
@@ -39,8 +41,7 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    _write_png(figure, path)
     write_csv(
         path.with_suffix(".csv"),
         ("step", "split", "loss"),
@@ -73,6 +74,13 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
     for axes in (left, right):
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    _write_png(figure, path)
     write_csv(path.with_suffix(".csv"), ("run", "step", "split", "loss", score or "score"), rows)
+
+
+def _write_png(figure: Figure, path: Path) -> None:
+    """Raises OSError or RunError where the disk refuses."""
+    stored = io.BytesIO()
+    figure.savefig(stored, format="png", dpi=150)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, stored.getvalue())

@@ -2,19 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslcli import plainfiles
-from sslcli.errors import RunError
-from sslcli.folders import write_atomically
 from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, series
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
 from sslcli.workflows.fonts import HOW_TO_GET_ONE
-from sslcli.workflows.savedreports import REPORT, write_report
+from sslcli.workflows.savedreports import REPORT, saved_together, write_report
 
 LONGEST_NAME = 60  # characters, of which some have three bytes
 
@@ -32,28 +28,22 @@ class Sheet:
 def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
     """The files that were written into the folder, which is made; those of a report that lay there are gone.
 
+    They come together: whoever reads meanwhile, or after a kill, finds the report before, or none, and never parts of two.
+
     `caption`: model, seed and command, written below every picture. Raises RunError where it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot make {folder}: {error.strerror}", "choose another --out") from error
-    earlier = _files_of(folder)
-    pictures, paths = [], []
-    for name, sheet in _named(_sheets(report)):
-        write_csv(folder / f"{name}.csv", sheet.columns, sheet.rows)
-        paths.append(folder / f"{name}.csv")
-        if sheet.picture is not None:
-            for form in ("png", "svg"):
-                write_atomically(folder / f"{name}.{form}", drawn(sheet.picture, form, caption))
-                paths.append(folder / f"{name}.{form}")
-            pictures.append({"title": sheet.title, "name": name})
-    files = [path.name for path in paths]
-    path = write_report(report, folder, {"caption": caption, "pictures": pictures, "files": files})
-    for name in earlier - set(files):
-        with suppress(OSError):
-            (folder / name).unlink()
-    return [path, *paths]
+    pictures, files = [], []
+    with saved_together(folder) as aside:
+        for name, sheet in _named(_sheets(report)):
+            write_csv(aside / f"{name}.csv", sheet.columns, sheet.rows)
+            files.append(f"{name}.csv")
+            if sheet.picture is not None:
+                for form in ("png", "svg"):
+                    (aside / f"{name}.{form}").write_bytes(drawn(sheet.picture, form, caption))
+                    files.append(f"{name}.{form}")
+                pictures.append({"title": sheet.title, "name": name})
+        write_report(report, aside, {"caption": caption, "pictures": pictures}, files)
+    return [folder / REPORT, *(folder / name for name in files)]
 
 
 def font_notes(report: Report) -> list[str]:
@@ -66,15 +56,6 @@ def font_notes(report: Report) -> list[str]:
 def file_name(title: str) -> str:
     """A title as the name of a file: words of letters and digits of any script, joined by dashes."""
     return "-".join(re.findall(r"\w+", title.lower()))[:LONGEST_NAME].strip("-") or "report"
-
-
-def _files_of(folder: Path) -> set[str]:
-    """What a report that lies there has written, by its own words; never anything outside of the folder."""
-    try:
-        files = plainfiles.read_json(folder / REPORT)["files"]
-        return {name for name in files if isinstance(name, str) and re.fullmatch(r"[\w-]+\.(csv|png|svg)", name)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
 
 
 def _named(sheets: Iterator[Sheet]) -> Iterator[tuple[str, Sheet]]:

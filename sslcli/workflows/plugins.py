@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import jinja2
 
 from sslcli import plainfiles, registry
+from sslcli.asides import settled
 from sslcli.config import leaves
 from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, nearest
+from sslcli.folders import replaced
 from sslcli.registry import KINDS, Found
 from sslcli.reports import Report, Table
 
@@ -127,9 +129,11 @@ def new_package(kind: str, name: str, folder: Path | None) -> Path:
         "title": "".join(part.capitalize() for part in name.split("-")),
     }
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        place = settled(folder)
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise UsageError(f"{folder} is there and not empty", "choose another folder with --out")
-        _write_templates(folder, words)
+        with replaced(place) as aside:
+            _write_templates(aside, words)
     except OSError as error:
         raise RunError(f"cannot write {folder}: {error.strerror}", "choose another folder with --out") from error
     return folder

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import plainfiles
+from sslcli.asides import is_left
 from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
-from sslcli.folders import is_unfinished, write_atomically
+from sslcli.folders import write_atomically
 from sslcli.reports import finite, printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
@@ -48,7 +49,7 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
 
 def refuse_occupied(path: Path, overwrite: bool) -> None:
     """Raises UsageError where a new run cannot be written there."""
-    if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_unfinished(entry) for entry in path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_left(entry) for entry in path.iterdir())):
         if not path.is_dir():
             raise UsageError(f"{path} is a file, not a folder", "choose another --out")
         if not overwrite:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 
+from sslcli.asides import clear_away
 from sslcli.config import Config, write_yaml
 from sslcli.contracts import Learnable
 from sslcli.core.arithmetic import parameters
@@ -30,7 +31,7 @@ from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
 from sslcli.engine.world import World, joined
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
-from sslcli.folders import remove_unfinished, write_atomically
+from sslcli.folders import write_atomically
 from sslcli.reports import Report
 from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
@@ -193,7 +194,7 @@ class _Run:
         path, notes = None, []
         try:
             for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
-                remove_unfinished(folder)
+                clear_away(folder, ours=True)
             if self.resuming:
                 refuse_other_data(read_facts(self.folder), self.course)
                 path, notes = newest_whole(self.checkpoints)

@@ -1,12 +1,15 @@
 """Reports and scores as JSON beside what they are about: written by evaluations, suites and probes, read by `ssl report`.
 
-report.json has all of a report, and with pictures `caption`, `pictures` (title and name, for NAME.svg, NAME.png and NAME.csv
-beside it) and `files`, the names of all of them.
+report.json has all of a report, and with pictures `caption` and `pictures` (title and name, for NAME.svg, NAME.png and NAME.csv
+beside it). `files` names the files that were written with it, `hashes` has their BLAKE2b hashes: it is written after them, so
+where it lies, all of them lie, and a file with another hash is of something else.
 """
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sslcli import plainfiles
 from sslcli.errors import DataError
-from sslcli.folders import write_atomically
+from sslcli.folders import hash_file, put_together, write_atomically
 from sslcli.reports import Passage, Report, Score, Table, finite
 
 REPORT, SCORES = "report.json", "scores.json"
@@ -53,11 +56,42 @@ class _Shown:
     pictures: Sequence[SavedPicture] = ()
 
 
-def write_report(report: Report, folder: Path, more: Mapping[str, Any] | None = None) -> Path:
-    """Raises RunError where the disk refuses."""
+@contextmanager
+def saved_together(folder: Path, marks: Sequence[str] = (REPORT,)) -> Iterator[Path]:
+    """Gives a folder to write a report and its files into, which then stand in `folder` in the place of those of an earlier one.
+
+    What else `folder` holds stays. `marks` as for `put_together`. Raises RunError where the disk refuses.
+    """
+    with put_together(folder, marks, files_of(folder)) as aside:
+        yield aside
+
+
+def write_report(report: Report, folder: Path, more: Mapping[str, Any] | None = None, files: Sequence[str] = ()) -> Path:
+    """`files`: names of what belongs to it and was written into the folder before. Raises RunError where the disk refuses."""
     path = folder / REPORT
-    write_atomically(path, json.dumps(finite({**asdict(report), **(more or {})}), ensure_ascii=False, indent=1))
+    hashes = {name: hash_file(folder / name) for name in files}
+    whole = {**asdict(report), **(more or {}), "files": list(files), "hashes": hashes}
+    write_atomically(path, json.dumps(finite(whole), ensure_ascii=False, indent=1))
     return path
+
+
+def files_of(folder: Path) -> set[str]:
+    """What a report that lies there has written, as far as it is still what was written; never anything outside of the folder."""
+    try:
+        saved = plainfiles.read_json(folder / REPORT)
+        names = {name for name in saved["files"] if isinstance(name, str) and name == Path(name).name}
+        hashes = saved.get("hashes")
+        return {name for name in names if _is_own(folder / name, name, hashes)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _is_own(path: Path, name: str, hashes: Any) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    if not isinstance(hashes, dict):  # of a report that was written before there were any
+        return re.fullmatch(r"[\w-]+\.(csv|png|svg)", name) is not None
+    return hashes.get(name) == hash_file(path)
 
 
 def write_scores(scores: Sequence[Score], folder: Path) -> None:
@@ -75,8 +109,17 @@ def read_report(folder: Path) -> SavedReport:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
     if any(Path(picture.name).name != picture.name for picture in shown.pictures):
         raise DataError(f"{path} names a picture in another folder", _DAMAGED)
+    _refuse_mixture(folder, saved.get("hashes"), shown.pictures)
     report = Report(shown.title, shown.scores, shown.tables, passages=shown.passages, notes=shown.notes)
     return SavedReport(folder, report, shown.caption, shown.pictures)
+
+
+def _refuse_mixture(folder: Path, hashes: Any, pictures: Sequence[SavedPicture]) -> None:
+    """Raises DataError where a picture is not the one that was written with the report."""
+    for name in (f"{picture.name}.{form}" for picture in pictures for form in ("svg", "png")):
+        path = folder / name
+        if isinstance(hashes, dict) and name in hashes and path.is_file() and hash_file(path) != hashes[name]:
+            raise DataError(f"{path} is of something else than {folder / REPORT} beside it", _DAMAGED)
 
 
 def caption_of(folder: Path) -> str | None:

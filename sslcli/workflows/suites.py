@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sslcli.asides import clear_away
 from sslcli.config import write_yaml
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Interrupted, Preempted, SslError, StopRequest, UsageError, did_you_mean
-from sslcli.folders import remove_unfinished, write_atomically
+from sslcli.folders import write_atomically
 from sslcli.labelled import Suite, SuitePart
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
@@ -247,7 +248,7 @@ def _completed(settings: FinetuneSettings, suite: Suite, parts: Sequence[SuitePa
 
 def _begun(plan: SuitePlan, resuming: bool) -> tuple[dict[str, Any], SuiteScores]:
     """The folder made ready: facts that stay, and what was reached before."""
-    remove_unfinished(plan.folder)
+    clear_away(plan.folder, ours=True)
     if not resuming:
         (plan.folder / SCORES_FILE).unlink(missing_ok=True)
         shutil.rmtree(plan.folder / SUBMISSION, ignore_errors=True)

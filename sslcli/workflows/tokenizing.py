@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sslcli import registry
+from sslcli.asides import settled
 from sslcli.config import problems_of
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
@@ -50,7 +51,8 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
     Shards that stand there are replaced. Raises UsageError where something else stands there, StopRequest where a signal asks
     to stop.
     """
-    if os.path.lexists(folder) and not _is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+    folder = settled(folder)
+    if folder.exists() and not _is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
     with _stopping_in_words():
         _tokenize(expand(data.train, data.reader), data, settings, folder, say)

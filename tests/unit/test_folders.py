@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from sslcli.asides import clear_away
 from sslcli.errors import ModelError, RunError
-from sslcli.folders import MANIFEST, read_sealed, remove_unfinished, sealed, write_atomically
+from sslcli.folders import MANIFEST, read_sealed, sealed, write_atomically
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_small_file_that_cannot_be_replaced_is_an_error_of_the_run(tmp_path):
 
 def test_leftovers_are_removed_and_small_files_replaced_whole(tmp_path):
     (tmp_path / ".unfinished-step-000001-abcd").mkdir()
-    remove_unfinished(tmp_path)
+    clear_away(tmp_path, ours=True)
     write_atomically(tmp_path / "best", "one")
     write_atomically(tmp_path / "best", "two")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("best", "two")]

@@ -156,7 +156,7 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
 
 def test_a_file_where_the_folder_should_be_is_a_sentence(tmp_path):
     write_atomically(tmp_path / "taken", "")
-    with pytest.raises(RunError, match="cannot make"):
+    with pytest.raises(RunError, match="cannot write"):
         save_report(Report(), tmp_path / "taken", "")
 
 

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from sslcli.asides import output_folder
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.errors import RunError, UsageError
+from sslcli.errors import UsageError
 from sslcli.runfiles import dotted_layer
-from sslcli.workflows.evaluating import Evaluation, evaluate, refuse_below, write_evaluation
+from sslcli.workflows.evaluating import evaluate, refuse_below, write_evaluation
 from sslcli.workflows.labelling import refuse_unknown_task
 from sslcli.workflows.models import newest_finetuned
 from sslcli.workflows.settings import AnswerSettings
@@ -21,9 +22,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     settings = answer_settings(given)
     least = _bounds(given.get("min", ()))
     reference = model_of(given, screen)
+    folder = output_folder(Path(given["out"])) if given.get("out") else None
     evaluation = evaluate(reference, given["task"], settings)
-    if folder := given.get("out"):
-        _write(evaluation, Path(folder))
+    if folder is not None:
+        write_evaluation(evaluation, folder)
     screen.report(evaluation.report)
     refuse_below(evaluation.report.scores, least)
     return 0
@@ -60,11 +62,3 @@ def _bounds(texts: list[str]) -> Mapping[str, float]:
         if not (equals and name.strip() and math.isfinite(bound)):
             raise UsageError(f"--min must be a score and a number, not '{text}'", "write --min f1=80")
     return bounds
-
-
-def _write(evaluation: Evaluation, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_evaluation(evaluation, folder)
-    except OSError as error:
-        raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another --out") from error

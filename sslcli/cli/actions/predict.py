@@ -2,17 +2,18 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
+from sslcli.asides import output_file
 from sslcli.cli.actions.evaluate import answer_settings, model_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.data.files import STANDARD_INPUT
 from sslcli.engine.precision import choose_hardware
-from sslcli.errors import RunError, UsageError
+from sslcli.errors import UsageError
+from sslcli.folders import written
 from sslcli.labelled import Example, Prediction
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import line_of
@@ -28,12 +29,13 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         raise UsageError("a text and --data are two things to answer", "give one of them")
     if not texts and "data" not in given and sys.stdin.isatty():
         raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
+    out = output_file(Path(given["out"])) if "out" in given else None
     answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
     is_piped = not texts and given.get("data", STANDARD_INPUT) == STANDARD_INPUT
     draws = bool(texts) and screen.out.is_terminal and not screen.json
     with ExitStack() as stack:
-        file = stack.enter_context(_written(Path(given["out"]))) if "out" in given else None
+        file = stack.enter_context(written(out)) if out is not None else None
         for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped):
             if draws:
                 screen.report(answerer.task.shown(example, prediction))
@@ -47,19 +49,3 @@ def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int, 
     left = iter(examples)
     while portion := list(islice(left, batch_size if is_piped else AT_ONCE)):
         yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """A file that is there when all of it is; what was read from may have the same name. Pipes and devices are written as they are."""
-    aside = path.with_name(f".{path.name}.part") if path.is_file() or not path.exists() else path
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            yield file
-        if aside != path:
-            aside.replace(path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}", "check the free space, or choose another --out") from error
-    finally:
-        if aside != path:
-            aside.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import registry
+from sslcli.asides import output_folder
 from sslcli.cli.actions.generate import seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, spellings
@@ -36,7 +37,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
-        folder = Path(given["out"]) if "out" in given else None
+        folder = output_folder(Path(given["out"])) if "out" in given else None
         where = {"data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given)}
         found = probe(name, reference, options, folder=folder, **where)
     show(screen, found)

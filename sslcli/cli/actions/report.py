@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from sslcli.asides import output_file
 from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
-from sslcli.errors import UsageError
-from sslcli.folders import write_atomically
+from sslcli.folders import written
 from sslcli.workflows.reporting import page_of
 from sslcli.workflows.runs import LATEST, find_run
 
@@ -16,13 +16,11 @@ FILE = "report.html"
 def run(command: Command, given: Given, screen: Screen) -> int:
     found = find_run(given.get("run", LATEST))
     path = Path(given["out"]) if "out" in given else found.folder / FILE
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", f"name a file: --out {path / FILE}")
-    if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", "make it first, or choose another --out")
+    place = output_file(path)
     page = page_of(found)
     text = rendered(page)
-    write_atomically(path, text)
+    with written(place) as file:
+        file.write(text)
     if screen.json:
         screen.document({"run": str(found.folder), "file": str(path), "bytes": len(text.encode())})
     elif screen.quiet:

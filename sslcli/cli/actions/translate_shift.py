@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sslcli import registry
+from sslcli.asides import output_folder
 from sslcli.cli.actions.generate import seed_of
 from sslcli.cli.actions.probe import hardware_of, latest, show
 from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
@@ -36,7 +37,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {
         "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
-        "folder": Path(given["out"]) if "out" in given else None,
+        "folder": output_folder(Path(given["out"])) if "out" in given else None,
     }  # fmt: skip
     with flags_named(sources):
         if given.get("evaluate"):

@@ -1,0 +1,267 @@
+"""What is written aside until it is whole: its names, who is still writing it, and how it comes into its place.
+
+A file or folder that is being made lies beside what it will be, as `.unfinished-NAME-MARK`. Its writer holds a lock on it,
+which the system frees when the writer dies, however that happens. So two writers of one name never write into one file, and
+whoever writes there next clears away what the dead have left, and nothing that a living process is writing.
+On a file system that knows no locks nobody can tell, and what was left stays.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sslcli.errors import UsageError
+
+UNFINISHED, REPLACED = ".unfinished-", ".replaced-"
+MARK_DIGITS = 16
+LONGEST_NAME_BYTES = 255 - len(UNFINISHED) - MARK_DIGITS - 1
+_LEFT = re.compile(rf"\.(?:unfinished|replaced)-.*-[0-9a-f]{{{MARK_DIGITS}}}", re.DOTALL)
+_HERE = -100  # AT_FDCWD of Linux: names are relative to the current folder
+_EXCHANGE = 2  # RENAME_EXCHANGE of Linux
+_NOT_KNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file, or a folder's list of names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_all(folder: Path) -> None:
+    """The same for a folder and all that is below it."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+@contextmanager
+def aside(final: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+    """A new file or folder beside `final`, made by `make`; removed at the end where it was not moved away by then.
+
+    Raises OSError where the disk refuses.
+    """
+    clear_away(final.parent)
+    path, handle = _made(final, make)
+    try:
+        yield path
+    finally:
+        removed(path)
+        os.close(handle)
+
+
+def _made(final: Path, make: Callable[[Path], object]) -> tuple[Path, int]:
+    """The path and an open handle that holds the lock; anew where somebody took it for left over before it was locked."""
+    while True:
+        path = marked(final, UNFINISHED)
+        make(path)
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        if take_lock(handle) is not False and _is_at(handle, path):
+            return path, handle
+        os.close(handle)
+
+
+def marked(final: Path, prefix: str) -> Path:
+    """A name beside `final` that nothing else has."""
+    name = os.fsencode(final.name)[:LONGEST_NAME_BYTES].decode(errors="ignore")
+    return final.with_name(f"{prefix}{name}-{uuid.uuid4().hex[:MARK_DIGITS]}")
+
+
+def take_lock(handle: int) -> bool | None:
+    """Takes the lock: True where it is ours now, False where another holds it, None where the disk knows no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except OSError:
+        return False
+
+
+def removed(path: Path) -> None:
+    """A file, a link or a whole folder away, as far as the disk lets it go."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def is_left(path: Path) -> bool:
+    """Whether it has the name of something that is being written, or that an interrupted writer left."""
+    return path.name.startswith((UNFINISHED, REPLACED))
+
+
+def clear_away(parent: Path, ours: bool = False) -> None:
+    """Remove what writers that died left in a folder; what one of them had moved aside gets its name back.
+
+    `ours`: a folder in which nobody else names anything so, as inside of a run: names without a mark count too.
+    """
+    try:
+        names = [name for name in os.listdir(parent) if name.startswith((UNFINISHED, REPLACED))]
+    except OSError:
+        return
+    for name in names:
+        if ours or _LEFT.fullmatch(name):
+            with suppress(OSError):
+                _clear(parent / name)
+
+
+def _clear(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not take_lock(handle) or not _is_at(handle, path):
+            return
+        final = path.with_name(path.name.removeprefix(REPLACED).rpartition("-")[0])
+        if path.name.startswith(REPLACED) and not os.path.lexists(final):
+            path.rename(final)
+        else:
+            removed(path)
+    finally:
+        os.close(handle)
+
+
+def put_in_place(path: Path, final: Path) -> None:
+    """A folder that was written aside comes to stand at `final`; what stood there is gone.
+
+    Where the system can exchange two names in one step there is always one of both. Raises OSError, with what stood at
+    `final` as it was.
+    """
+    if not os.path.lexists(final):
+        path.rename(final)
+    elif _exchanged(path, final):
+        removed(path)
+    else:
+        _moved_in_two_steps(path, final)
+    sync(final.parent)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Swap two names in one step, where the system and the file system know how."""
+    sys.audit("os.rename", str(one), str(other), -1, -1)
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    if call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_KNOWN:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _moved_in_two_steps(path: Path, final: Path) -> None:
+    old = marked(final, REPLACED)
+    handle = os.open(final, os.O_RDONLY)
+    try:
+        take_lock(handle)  # so that nobody gives it its name back while we are at it
+        final.rename(old)
+        try:
+            path.rename(final)
+        except OSError:
+            old.rename(final)
+            raise
+        removed(old)
+    finally:
+        os.close(handle)
+
+
+def settled(path: Path, as_a_whole: bool = True) -> Path:
+    """The place that a path on the command line means: a link is written through, and stays.
+
+    Raises UsageError where it is a link to nothing; and, where it is to be replaced `as_a_whole`, for a mounted volume and
+    for the current folder, which cannot be exchanged for another.
+    """
+    place = Path(os.path.realpath(path))
+    if path.is_symlink() and not place.exists():
+        raise UsageError(
+            f"{path} is a link to {os.readlink(path)}, which is not there",
+            "make that first, remove the link, or give another name",
+        )
+    if not (as_a_whole and place.exists()):
+        return place
+    if is_mounted(place):
+        hint = f"name something in it: {path / 'model'}" if place.is_dir() else "give another name"
+        raise UsageError(f"{path} is a mount point, which cannot be replaced as a whole", hint)
+    if holds_current_folder(place):
+        raise UsageError(f"{path} is the current folder or one above it", "name a folder in it")
+    return place
+
+
+def output_folder(path: Path) -> Path:
+    """Where files that the command line wants in a folder are written; the folder may hold other things.
+
+    Raises UsageError where it is no place for a folder.
+    """
+    place = settled(path, as_a_whole=False)
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{path} is a file, not a folder", "choose another --out")
+    return place
+
+
+def holds_current_folder(place: Path) -> bool:
+    """Whether it is the current folder, or one above it. `place` has no links in it."""
+    here = Path(os.path.realpath(os.curdir))
+    return place == here or place in here.parents
+
+
+def is_mounted(place: Path) -> bool:
+    """Whether something is mounted there, be it from the same disk. `place` has no links in it."""
+    if os.path.ismount(place):
+        return True
+    try:
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    except OSError:  # another system than Linux, which mounts nothing from the same disk
+        return False
+    points = (line.split()[4] for line in lines if len(line.split()) > 4)
+    return os.fsencode(place) in (re.sub(rb"\\([0-7]{3})", _octal, point) for point in points)
+
+
+def _octal(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 8)])
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is a pipe, a device or an open file by its number: what is written to as it is."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return True
+    where = Path(os.path.realpath(path.parent)).parts[1:3]
+    return where[:1] == ("proc",) or (where[:1] == ("dev",) and where != ("dev", "shm"))
+
+
+def output_file(path: Path) -> Path:
+    """Where a file that the command line names is written: a link is written through, a pipe or a device as it is.
+
+    Raises UsageError where it is no place for a file.
+    """
+    if is_stream(path):
+        return path
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"name a file: --out {path / 'FILE'}")
+    place = settled(path)
+    if not place.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", "make it first, or choose another --out")
+    return place
