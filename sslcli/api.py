@@ -47,10 +47,11 @@ from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
+from sslcli.data.reading import Parsed
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.errors import ConfigError, DataError, ModelError, PluginError, RunError, SslError, UsageError
+from sslcli.errors import ConfigError, DataError, ModelError, PassedOver, PluginError, RunError, SslError, UsageError
 from sslcli.guesses import words_told
 from sslcli.labelled import Annotated, Annotates, Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
@@ -141,7 +142,9 @@ __all__ = [
     "Objective",
     "Packing",
     "Pair",
+    "Parsed",
     "Passage",
+    "PassedOver",
     "PieceTrainer",
     "Plot",
     "PluginError",

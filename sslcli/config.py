@@ -102,7 +102,17 @@ def _seconds(value: Any) -> Any:
     return value
 
 
+def _count_or_all(value: Any) -> Any:
+    """A count from 0, or "all"."""
+    number = _count(value)
+    number = int(number) if isinstance(number, str) and number.isascii() and number.isdecimal() else number
+    if value == "all" or (isinstance(number, int) and not isinstance(number, bool) and number >= 0):
+        return number
+    raise ValueError(f"must be a whole number from 0, or all, not {_clipped(value)}")
+
+
 Count = Annotated[int, BeforeValidator(_count)]
+CountOrAll = Annotated[int | str, BeforeValidator(_count_or_all)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 

@@ -4,7 +4,8 @@
     ├── UsageError          2    the command line asks for something that is not there
     ├── ConfigError         2    settings that do not fit: all mistakes at once
     ├── DataError           2    a file, a record or a field that cannot be used
-    │   └── RecordErrors    2    all of them at once, where somebody asked for that
+    │   ├── RecordErrors    2    all of them at once, where somebody asked for that
+    │   └── PassedOver      2    a record that is valid and holds nothing to use; files are read on behind it
     ├── PluginError         2    a plugin that is missing, shadowed, double or broken
     ├── ModelError          2    a model directory or a checkpoint that cannot be used
     ├── RunError            1    something failed while running: memory, disk, a loss that is not a number
@@ -71,6 +72,17 @@ class RecordErrors(DataError):
     @property
     def lines(self) -> Sequence[str]:
         return (f"{len(self.problems)} {'records and more' if self.more else 'records'} cannot be used:", *self.problems)
+
+
+class PassedOver(DataError):
+    """A record that is valid and holds nothing to use, such as a read of no letters: it is counted, and the file is read on.
+
+    `where`: its place. `reason`: the same words for all records that are passed over for it.
+    """
+
+    def __init__(self, where: object, reason: str, hint: str = "") -> None:
+        super().__init__(f"{where}: {reason}", hint)
+        self.where, self.reason = where, reason
 
 
 class PluginError(SslError):

@@ -16,6 +16,7 @@ from sslcli.core.inputs import Hidden
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
+from sslcli.data.reading import Parsed
 from sslcli.data.records import Record, read_records
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import UsageError
@@ -27,13 +28,17 @@ V = TypeVar("V", bound=Views)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer; `language`: where it says so."""
+    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer; `language`: where it says so.
+
+    `note`: what was decided in reading it and is to be known, in the same words for all examples that it holds for.
+    """
 
     id: str
     where: Where
     data: Any
     gold: Any = None
     language: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,10 @@ class Task(Learnable[V]):
     def read(cls, options: Config, reference: str) -> Iterator[Example]:
         """All examples of one file. Override it for formats that are no list of flat records. Raises DataError.
 
-        `map` gives the next example even after one that cannot be used, where a generator has ended: --check finds them all.
+        `Parsed` gives the next example even after one that cannot be used, where a generator has ended: --check finds all
+        of these, and --skip-bad-records leaves them out.
         """
-        return map(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
+        return Parsed(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
 
     @classmethod
     def chosen(cls, options: Config, records: Iterator[Record], reference: str) -> Iterator[Record]:

@@ -16,7 +16,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sslcli.config import Count, Seconds, flags_of, leaves
+from sslcli.config import Count, CountOrAll, Seconds, flags_of, leaves
 from sslcli.runfiles import Layer, dotted_layer, parse_assignments, read_layer
 
 Given = Mapping[str, Any]
@@ -273,6 +273,8 @@ def _metavar(field: FieldInfo) -> str:
         return "|".join(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) in (tuple, list) and get_args(annotation)[0] is not str:
         return "X,X,..."
+    if _has(field, CountOrAll):
+        return "N|all"
     if annotation == Seconds or _has(field, Seconds):
         return "TIME"
     if annotation in (int, Count):

@@ -11,6 +11,7 @@ from typing import Any
 from sslcli import plainfiles
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines, read_text, suffix_of
+from sslcli.data.reading import Unreadable
 from sslcli.data.tables import read_rows
 from sslcli.errors import DataError
 
@@ -46,6 +47,11 @@ class Record:
         return DataError(f"{replace(self.where, field=field)}: {problem}", hint)
 
     @property
+    def is_readable(self) -> bool:
+        """Whether it has values. One that could not be read raises why when it is asked for any of them."""
+        return not isinstance(self.values, Unreadable)
+
+    @property
     def language(self) -> str:
         """What the record says of its language; nothing where it says none."""
         value = self.values.get("language")
@@ -62,7 +68,7 @@ def read_records(reference: str) -> Iterator[Record]:
     """Of .jsonl, .json (a list, or an object whose "data" is one), .csv and .tsv, packed or not, or "-" as JSON lines.
 
     Record numbers are lines, but in .json places in the list. Raises DataError naming file and record; also where there
-    is no record at all.
+    is no record at all. A record that cannot be read is given too, and raises when it is asked for a value.
     """
     records = _reader_of(reference)(reference)
     first = next(records, None)
@@ -77,7 +83,8 @@ def read_table(
     """Rows of a tab-separated file. `columns` name them where there is no header, and rename them where there is.
 
     `quoted`: quotation marks enclose values, as in .csv, instead of being text. A row that is too short is refused, or
-    passed over where `skip_short` says so. Raises DataError naming file and line.
+    passed over where `skip_short` says so. Raises DataError naming file and line; a row of another width when it is
+    asked for a value.
     """
     rows = read_rows(reference, "\t", quoted)
     return _table(reference, rows, header, columns, skip_short)
@@ -138,8 +145,14 @@ def _reader_of(reference: str) -> Callable[[str], Iterator[Record]]:
 def _json_lines(reference: str) -> Iterator[Record]:
     for number, line in read_lines(reference):
         if line.strip():
-            where = Where(reference, number)
-            yield record_of(parse_json(line, where), where)
+            yield _json_record(line, Where(reference, number))
+
+
+def _json_record(line: str, where: Where) -> Record:
+    try:
+        return record_of(parse_json(line, where), where)
+    except DataError as error:
+        return Record(where, Unreadable(error))
 
 
 def _json_list(reference: str) -> Iterator[Record]:
@@ -149,7 +162,10 @@ def _json_list(reference: str) -> Iterator[Record]:
         raise DataError(f"{reference} holds no list of records", 'write [{...}, {...}] or {"data": [{...}, {...}]}')
     for number, value in enumerate(listed, start=1):
         where = Where(reference, number)
-        yield record_of(value, where)
+        try:
+            yield record_of(value, where)
+        except DataError as error:
+            yield Record(where, Unreadable(error))
 
 
 def record_of(value: Any, where: Where) -> Record:
@@ -175,7 +191,8 @@ def _table(
         if len(values) < len(columns) and skip_short:
             continue
         if len(values) != len(columns):
-            raise _uneven(where, len(values), len(columns))
+            yield Record(where, Unreadable(_uneven(where, len(values), len(columns))))
+            continue
         yield Record(where, dict(zip(columns, values, strict=True)))
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 
 from sslcli.contracts import Frame
-from sslcli.errors import DataError, RecordErrors
+from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.labelled import Example, Split, Task
 from sslcli.reports import Report, Table
 from sslcli.workflows.answering import EncodedSet
-from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options, unlabelled
+from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.sifting import MOST_LISTED, unlabelled
 from sslcli.workflows.sources import is_read_once, split_language
 
 SHOWN = 3
-MOST_WRONG = 20
 
 
 def check_data(settings: FinetuneSettings) -> Report:
@@ -56,12 +56,13 @@ def check_data(settings: FinetuneSettings) -> Report:
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:
     """The same error where it is the only one; else as many of the records that cannot be used as a person mends at once."""
     data = settings.data
-    if any(is_read_once(split_language(each)[1]) for each in (*data.train, *data.evaluation, *data.test)):
+    references = (*data.train, *data.evaluation, *data.test)
+    if isinstance(first, RecordErrors) or any(is_read_once(split_language(each)[1]) for each in references):
         return first
-    errors = {str(error): error for error in islice(_wrong_records(task, settings), MOST_WRONG + 1)}
+    errors = {str(error): error for error in islice(_wrong_records(task, settings), MOST_LISTED + 1)}
     if len(errors | {str(first): first}) < 2:
         return first
-    return RecordErrors(list({str(first): first} | errors)[:MOST_WRONG], len(errors) > MOST_WRONG, first.hint)
+    return RecordErrors(list({str(first): first} | errors)[:MOST_LISTED], len(errors) > MOST_LISTED, first.hint)
 
 
 def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[DataError]:
@@ -84,6 +85,8 @@ def _wrong_in(examples: Iterator[Example], limit: int | None) -> Iterator[DataEr
             example = next(examples)
         except StopIteration:
             return
+        except PassedOver:
+            continue
         except DataError as error:
             yield error
         else:

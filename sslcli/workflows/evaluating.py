@@ -10,10 +10,11 @@ from sslcli.errors import CheckError, SslError, UsageError
 from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
-from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of, refuse_unlabelled
+from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.savedreports import REPORT, SCORES, saved_together, write_report, write_scores
 from sslcli.workflows.settings import AnswerSettings
+from sslcli.workflows.sifting import FLAG, Sifter, unlabelled
 
 PREDICTIONS = "predictions.jsonl"
 
@@ -35,16 +36,15 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     """
     answerer = Answerer.load(reference, task, choose_hardware(settings.hardware))
     if settings.data.evaluation:
-        examples = examples_of(answerer.task, answerer.options, settings.data.evaluation, "test", settings.data)
+        examples, left_out = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
-        notes = [*notes, *filter(None, [overlap_of(answerer.task, train, examples, "scored")])]
+        notes = [*left_out, *_left_out_of_training(answerer), *notes, *filter(None, [overlap_of(answerer.task, train, examples, "scored")])]
     elif answerer.data is not None:
         own = labelled_data(answerer.task, answerer.options, answerer.data)
         train, examples = own.train, own.test[: settings.data.limit]
         notes = [*own.notes, *_changed(answerer, own)]
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
-    refuse_unlabelled(examples)
     found = scored(answerer, train, examples, settings.batch_size)
     how_read = answerer.task.how_read(answerer.options, examples)
     return replace(found, report=replace(found.report, notes=[*answerer.notes, *how_read, *notes, *found.report.notes]))
@@ -105,11 +105,29 @@ def line_of(example: Example, prediction: Prediction) -> str:
     return json.dumps(answer, ensure_ascii=False, default=asdict)
 
 
+def _labelled_examples(answerer: Answerer, settings: AnswerSettings) -> tuple[Sequence[Example], Sequence[str]]:
+    """Those of `data.evaluation`, and what is said of the records that are left out."""
+    sifter = Sifter(settings.data.skip_bad_records)
+    data = settings.data
+    examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data, sifter)
+    found = list(sifter.labelled(examples))
+    if not found:
+        raise unlabelled(examples[0])
+    return found, sifter.sentences()
+
+
 def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:
     known = {} if answerer.run is None else read_facts(answerer.run)
     if known.get("data") in (None, fingerprint_of(data)):
         return []
     return ["the data is not what the model was fine-tuned on any more: some of what is scored here may have been trained on"]
+
+
+def _left_out_of_training(answerer: Answerer) -> Sequence[str]:
+    count = 0 if answerer.run is None else read_facts(answerer.run).get("records_left_out", 0)
+    if not count:
+        return []
+    return [f"it was fine-tuned without {count:,} record{'s' * (count != 1)} that could not be used ({FLAG})"]
 
 
 def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[str]]:

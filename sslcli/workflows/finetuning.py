@@ -190,7 +190,8 @@ class Finetuning:
         return facts_of(split_language(reference)[1] for reference in (*data.train, *data.evaluation, *data.test))
 
     def facts(self) -> Mapping[str, Any]:
-        return {"labels": list(self.settings.labels), "examples": len(self.data.train), "start": self.settings.model.start}
+        counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
+        return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""

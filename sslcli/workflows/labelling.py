@@ -15,11 +15,13 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, UsageError, did_you_mean
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import Sifter, unlabelled
 from sslcli.workflows.sources import Source, reader_of, split_language
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples
@@ -28,7 +30,8 @@ SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out exa
 @dataclass(frozen=True)
 class Labelled:
     """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is each of
-    `others`: examples of languages that nothing is trained in. `how_read`: sentences on how the files were read."""
+    `others`: examples of languages that nothing is trained in. `how_read`: sentences on how the files were read.
+    `left_out`: records that could not be used."""
 
     train: Sequence[Example]
     evaluation: Sequence[Example]
@@ -36,6 +39,7 @@ class Labelled:
     notes: Sequence[str] = ()
     others: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     how_read: Sequence[str] = ()
+    left_out: int = 0
 
 
 def task_class(name: str) -> type[Task]:
@@ -60,25 +64,32 @@ def task_options(name: str, given: Mapping[str, Any]) -> Config:
 
 def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> Labelled:
     """Raises DataError for whatever cannot be used, naming file and record."""
-    elsewhere = other_languages(data)
-    train = examples_of(task, options, data.train, "train", data)
+    elsewhere, sifter = other_languages(data), Sifter(data.skip_bad_records)
+
+    def labelled(references: Sequence[str], split: Split) -> list[Example]:
+        examples = examples_of(task, options, references, split, data, sifter)
+        found = list(sifter.labelled(examples))
+        if examples and not found:
+            raise unlabelled(examples[0])
+        return found
+
+    train = labelled(data.train, "train")
     evaluation, test = (
-        examples_of(task, options, [each for each in references if split_language(each)[0] not in elsewhere], "test", data)
+        labelled([each for each in references if split_language(each)[0] not in elsewhere], "test")
         for references in (data.evaluation, data.test)
     )
     scored_itself = set(data.train) & set(data.test)  # its test part, which then must not choose the checkpoint too
     if not evaluation and is_generated(data.train) and not scored_itself:
-        evaluation = examples_of(task, options, data.train, "test", data)
-    others = {language: examples_of(task, options, references, "test", data) for language, references in elsewhere.items()}
-    for examples in (train, evaluation, test, *others.values()):
-        refuse_unlabelled(examples)
+        evaluation = labelled(data.train, "test")
+    others = {language: labelled(references, "test") for language, references in elsewhere.items()}
     if not evaluation:
         train, evaluation = held_out(task, options, train, data.held_out)
     sets = {"held-out": evaluation, "test": test, **others}
     notes = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
     passed_over = _passed_over([*data.train, *data.evaluation, *data.test], data.suite_options)
     how_read = task.how_read(options, [*train, *evaluation, *test, *chain.from_iterable(others.values())])
-    return Labelled(train, evaluation, test or evaluation, [*passed_over, *notes], others, how_read)
+    notes = [*sifter.sentences(), *passed_over, *notes]
+    return Labelled(train, evaluation, test or evaluation, notes, others, how_read, sifter.left_out)
 
 
 def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
@@ -120,16 +131,26 @@ def fingerprint_of(data: Labelled) -> str:
     return digest.hexdigest()
 
 
-def examples_of(task: type[Task], options: Config, references: Sequence[str], split: Split, data: LabelledSettings) -> list[Example]:
+def examples_of(
+    task: type[Task],
+    options: Config,
+    references: Sequence[str],
+    split: Split,
+    data: LabelledSettings,
+    sifter: Sifter | None = None,
+) -> list[Example]:
     """All examples of all references, at most `data.limit` of them. Raises DataError also where there is none or an id comes twice."""
+    sifter = Sifter(data.skip_bad_records) if sifter is None else sifter
     found: list[Example] = []
     for reference in references:
-        before = len(found)
-        found += islice(read_examples(task, options, reference, split, data), None if data.limit is None else data.limit - len(found))
+        before, known = len(found), sifter.left_out
+        examples = sifter.usable(read_examples(task, options, reference, split, data))
+        found += islice(examples, None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
-            raise DataError(f"{reference} holds no example", "check that it is the right file: ssl finetune TASK --check --data FILE")
-    _refuse_duplicates(found)
-    return found
+            left_out = f" that can be used: {sifter.sentences()[0]}" if sifter.left_out > known else ""
+            hint = "check that it is the right file: ssl finetune TASK --check --data FILE"
+            raise DataError(f"{reference} holds no example{left_out}", hint)
+    return list(sifter.distinct(found))
 
 
 def read_examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
@@ -148,7 +169,7 @@ def read_examples(task: type[Task], options: Config, reference: str, split: Spli
 
 
 def _parsed(task: type[Task], options: Config, records: Iterator[Record], reference: str) -> Iterator[Example]:
-    return map(partial(task.parse, options), task.chosen(options, records, reference))
+    return Parsed(partial(task.parse, options), task.chosen(options, records, reference))
 
 
 def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
@@ -199,28 +220,6 @@ def is_generated(references: Sequence[str]) -> bool:
     """Whether all of it comes from a reader that makes its own, which makes a test part too."""
     paths = [split_language(reference)[1] for reference in references]
     return all(":" in path and path.partition(":")[0] in registry.names("readers") for path in paths)
-
-
-def _refuse_duplicates(examples: Iterable[Example]) -> None:
-    seen: dict[tuple[str, str], Example] = {}
-    for example in examples:
-        key = (example.where.file, example.id)
-        if key in seen:
-            raise DataError(
-                f"{example.where}: the id '{example.id}' is also that of {seen[key].where}", "ids tell answers apart: give each its own"
-            )
-        seen[key] = example
-
-
-def refuse_unlabelled(examples: Sequence[Example]) -> None:
-    """Raises DataError naming the first example without a gold answer."""
-    bare = next((example for example in examples if example.gold is None), None)
-    if bare is not None:
-        raise unlabelled(bare)
-
-
-def unlabelled(example: Example) -> DataError:
-    return DataError(f"{example.where}: there is no answer to learn from or to score with", "unlabelled examples are for ssl predict")
 
 
 def held_out(task: type[Task], options: Config, examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:

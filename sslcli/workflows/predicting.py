@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines
+from sslcli.data.reading import Parsed
 from sslcli.data.records import Record, parse_json, record_of
 from sslcli.errors import DataError, UsageError
 from sslcli.labelled import Example
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import read_examples
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import Sifter
 
 LINE = "the command line"
 
@@ -24,20 +26,22 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
     return answerer.task.parse(answerer.options, Record(Where(LINE, 1), dict(zip(wanted, texts, strict=True))))
 
 
-def examples_to_answer(answerer: Answerer, reference: str) -> Iterator[Example]:
-    """Of a file in any format of the task, or of a suite; of standard input one a line."""
+def examples_to_answer(answerer: Answerer, reference: str, sifter: Sifter) -> Iterator[Example]:
+    """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`."""
     if reference == STANDARD_INPUT:
-        return _from_lines(answerer)
-    return read_examples(answerer.task, answerer.options, reference, "test", LabelledSettings(train=()))
+        return sifter.usable(_from_lines(answerer))
+    return sifter.usable(read_examples(answerer.task, answerer.options, reference, "test", LabelledSettings(train=())))
 
 
 def _from_lines(answerer: Answerer) -> Iterator[Example]:
     """Each line an object of JSON, or texts between tabs. Raises DataError naming the line."""
-    for number, line in read_lines(STANDARD_INPUT):
-        if not line.strip():
-            continue
+
+    def example_of(numbered: tuple[int, str]) -> Example:
+        number, line = numbered
         record = _record(line, answerer.task.typed(answerer.options), Where("standard input", number))
-        yield answerer.task.parse(answerer.options, record)
+        return answerer.task.parse(answerer.options, record)
+
+    return Parsed(example_of, (pair for pair in read_lines(STANDARD_INPUT) if pair[1].strip()))
 
 
 def _record(line: str, columns: Sequence[str], where: Where) -> Record:

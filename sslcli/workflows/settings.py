@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from sslcli.config import Config, Count, setting, with_defaults
+from sslcli.config import Config, Count, CountOrAll, setting, with_defaults
 from sslcli.core.settings import AdapterSettings, TransformerSettings
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings, TrainingSettings
@@ -67,6 +67,12 @@ class LabelledSettings(Config):
         0.1, "share of the training data that is held out where there is no --eval-data", "--held-out", panel="Data", gt=0, lt=1
     )
     limit: Count | None = setting(None, "read only so many examples of each (for testing)", "--limit", panel="Data", gt=0)
+    skip_bad_records: CountOrAll = setting(
+        0,
+        "leave out so many records that cannot be used, or all of them, and say which; 0 refuses the file",
+        "--skip-bad-records",
+        panel="Data",
+    )
     reader_options: dict[str, Any] = setting({}, "options of the reader of demo:NAME")
     suite_options: dict[str, Any] = setting({}, "options of the suite of SUITE:PART/SPLIT:FOLDER")
 

@@ -19,8 +19,9 @@ from typing import Any
 
 from sslcli.errors import SslError
 from sslcli.labelled import Example
-from sslcli.workflows.labelling import examples_of, refuse_unlabelled, task_class, task_options
+from sslcli.workflows.labelling import examples_of, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import FLAG, Sifter
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,13 @@ def outcome_of(row: Oddity, folder: Path) -> Outcome:
         examples, said = _read(task, task_options(row.reader, row.options), settings, row.predicts)
     except SslError as error:
         named = "refused" if path.name in error.message else "refused without the file's name"
-        return Outcome("asked" if "--" in error.hint else named, f"{error.message}\n{error.hint}")
+        return Outcome("asked" if "--" in error.hint.replace(FLAG, "") else named, f"{error.message}\n{error.hint}")
     return Outcome(f"read {len(examples)}", "\n".join(said), examples)
 
 
 def _read(task, options, settings, predicts):
-    examples = examples_of(task, options, settings.train, "train", settings)
+    sifter = Sifter(settings.skip_bad_records)
+    examples = examples_of(task, options, settings.train, "train", settings, sifter)
     if not predicts:
-        refuse_unlabelled(examples)
-    return examples, []
+        examples = list(sifter.labelled(examples))
+    return examples, [*sifter.sentences(), *task.how_read(options, examples)]

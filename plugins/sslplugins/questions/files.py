@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Any, NamedTuple
 
-from sslcli.api import DataError, Example, Record, Where, read_json, read_records, suffix_of
+from sslcli.api import DataError, Example, Parsed, Record, Where, read_json, read_records, suffix_of
 
 _OFFSET_HINT = "offsets count characters from 0; mend the offset or take the question out"
 
@@ -41,7 +41,7 @@ def read_questions(reference: str) -> Iterator[Example]:
         return _of_course(content, Where(reference))
     if isinstance(content, dict) and _is_nested(content.get("data")):
         return _of_squad(content, Where(reference))
-    return map(question_of, read_records(reference))
+    return Parsed(question_of, read_records(reference))
 
 
 def question_of(record: Record) -> Example:

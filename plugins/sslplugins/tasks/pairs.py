@@ -43,6 +43,9 @@ class Pairs(SequenceTask):
         """Without the rows of other languages and those that have no gold label because people disagreed."""
         languages, undecided, found = set(), False, False
         for record in records:
+            if not record.is_readable:
+                yield record  # whoever parses it is given the reason
+                continue
             language = record.find("language")[1]
             if options.language and language is not None and language != options.language:
                 languages.add(str(language))

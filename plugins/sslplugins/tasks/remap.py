@@ -19,6 +19,7 @@ from sslcli.api import (
     DataError,
     Draws,
     Example,
+    Parsed,
     Record,
     SequenceTask,
     Tokenizer,
@@ -73,7 +74,8 @@ class Remap(SequenceTask):
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
-        return map(partial(cls.parse, options), FORMATS.get(suffix_of(reference), read_records)(reference))
+        records = FORMATS.get(suffix_of(reference), read_records)(reference)
+        return Parsed(partial(cls.parse, options), records)
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:

@@ -33,6 +33,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
 
 def answer_settings(given: Given) -> AnswerSettings:
     values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
+    values["data.skip_bad_records"] = given.get("skip_bad_records")
     values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
     said = {
         key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None

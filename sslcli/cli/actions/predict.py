@@ -18,6 +18,7 @@ from sslcli.labelled import Example, Prediction
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import line_of
 from sslcli.workflows.predicting import examples_to_answer, typed_example
+from sslcli.workflows.sifting import Sifter
 
 AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
 
@@ -31,8 +32,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
     out = output_file(Path(given["out"])) if "out" in given else None
     answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
-    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, given.get("data", STANDARD_INPUT))
-    is_piped = not texts and given.get("data", STANDARD_INPUT) == STANDARD_INPUT
+    sifter = Sifter(settings.data.skip_bad_records)
+    reference = given.get("data", STANDARD_INPUT)
+    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, sifter)
+    is_piped = not texts and reference == STANDARD_INPUT
     draws = bool(texts) and screen.out.is_terminal and not screen.json
     with ExitStack() as stack:
         file = stack.enter_context(written(out)) if out is not None else None
@@ -41,6 +44,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
                 screen.report(answerer.task.shown(example, prediction))
             else:
                 print(line_of(example, prediction), file=file, flush=file is None)
+    for sentence in sifter.sentences():
+        screen.say(sentence)
     return 0
 
 

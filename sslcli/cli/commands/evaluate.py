@@ -13,6 +13,14 @@ MODEL = Flag(
     "Model",
     metavar="RUN",
 )
+SKIP_BAD_RECORDS = Flag(
+    "skip_bad_records",
+    ("--skip-bad-records",),
+    "leave out so many records that cannot be used, or all of them, and say which; 0 refuses the file",
+    "Data",
+    metavar="N|all",
+    default="0",
+)
 BATCH_SIZE = Flag("batch_size", ("--batch-size",), "sequences that are computed at once", "Hardware", metavar="N", default="32")
 
 
@@ -30,6 +38,7 @@ def build(words: Sequence[str]) -> Command:
             MODEL,
             Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
             Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
+            SKIP_BAD_RECORDS,
             Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
             Flag(
                 "out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"
