@@ -102,7 +102,8 @@ def broken_json_cases() -> Iterator[Case]:
     sound = [json.dumps(record) for record in TEXTS]
     for name, line in BROKEN_LINES.items():
         lines = "\n".join([*sound[: BROKEN - 1], line, *sound[BROKEN:]])
-        yield Case(f"a line with {name}", "classify", "texts.jsonl", lines.encode(), ("record 3",))
+        wrong = 1 + line.count("\n")  # each of its lines is one
+        yield Case(f"a line with {name}", "classify", "texts.jsonl", lines.encode(), ("record 3",), wrong=wrong)
     for name in ("no value", "a comma too many", "NaN", "a name twice", "half a surrogate pair", "lists in lists in lists"):
         listed = f"[{', '.join([*sound[:2], BROKEN_LINES[name]])}]"
         yield Case(f"a list with {name}", "classify", "texts.json", listed.encode(), ("not JSON",) if "half" not in name else ())
