@@ -8,7 +8,8 @@
     │   └── PassedOver      2    a record that is valid and holds nothing to use; files are read on behind it
     ├── PluginError         2    a plugin that is missing, shadowed, double or broken
     ├── ModelError          2    a model directory or a checkpoint that cannot be used
-    ├── RunError            1    something failed while running: memory, disk, a loss that is not a number
+    ├── RunError            1    something failed while running: memory, disk, a process that was lost
+    │   └── Diverged        1    the loss or its gradient is no number any more: the same settings end so again
     ├── CheckError          3    a check that was asked for is not met
     └── StopRequest              work is saved, and the run can be resumed
         ├── Preempted       75   SIGTERM, SIGUSR1 or --max-time
@@ -95,6 +96,10 @@ class ModelError(SslError):
 
 class RunError(SslError):
     exit_code = 1
+
+
+class Diverged(RunError):
+    """The loss or its gradient stays no number; all processes of a run meet it at the same step."""
 
 
 class CheckError(SslError):

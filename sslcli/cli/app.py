@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.place import place
-from sslcli.errors import INDENT, Interrupted, Preempted, RunError, SslError, nearest
+from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, nearest
 from sslcli.reports import printable
 
 COMMANDS = {
@@ -115,7 +115,7 @@ def run(words: Sequence[str]) -> int:
     try:
         return _run(list(words))
     except SslError as error:
-        if place()[0] > 0 and not isinstance(error, RunError):
+        if place()[0] > 0 and (isinstance(error, Diverged) or not isinstance(error, RunError)):
             return error.exit_code  # rank 0 meets the same and says it
         return _report(words, error.lines, error.hint, error.exit_code)
     except typer.TyperException as error:

@@ -73,13 +73,18 @@ class Checkpoints:
         self._writer: Background[Saved] = Background()
 
     def save(self, learner: Learner, optimizer: Optimizer, progress: Progress) -> None:
-        """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed."""
+        """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed.
+
+        Older checkpoints than `keep` are removed then; none where the last update was skipped, for this one may be no good.
+        """
         state, best_step, step = json.dumps(asdict(progress)), progress.best_step, progress.step
+        prunes = not progress.skipped_in_row
 
         def conclude() -> None:
             if best_step is not None:
                 write_atomically(self.best_file, step_name(best_step))
-            self._prune(step, best_step)
+            if prunes:
+                self._prune(step, best_step)
 
         parts = {**_weights(learner), OPTIMIZER: optimizer.state()}
         self._submit(Saved(step, self.folder / step_name(step), "checkpoint"), parts, state, conclude)
@@ -108,6 +113,10 @@ class Checkpoints:
                 return path, passed
             passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
         return None, passed
+
+    def newest_name(self) -> str | None:
+        """Of the newest checkpoint that is there, whole or damaged; None where there is none."""
+        return max((step_name(step) for step, _ in self._all()), default=None)
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
         """Raises ModelError where names or shapes are others than the model's."""

@@ -27,7 +27,7 @@ from sslcli.engine.skipping import Verdicts
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping
 from sslcli.engine.tally import Tally
 from sslcli.engine.world import ALONE, World
-from sslcli.errors import RunError
+from sslcli.errors import Diverged
 
 MOST_SKIPPED_IN_A_ROW = 10
 Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
@@ -106,7 +106,11 @@ class Trainer:
         try:
             while True:
                 self._evaluate_and_save()
-                if progress.step >= self.plan.total_steps or self._has_lost_patience():
+                if progress.step >= self.plan.total_steps:
+                    return "done"
+                if self._has_lost_patience():
+                    if progress.saved_step != progress.step:
+                        self._save()
                     return "done"
                 self._take_step()
                 self._tell_of(self.checkpoints.finished())
@@ -180,7 +184,7 @@ class Trainer:
         self.work = self.loader.ahead(self.progress.position)
 
     def _judge(self, all_of_them: bool = False) -> None:
-        """Count the updates that were skipped, as soon as it is known. Raises RunError after too many in a row."""
+        """Count the updates that were skipped, as soon as it is known. Raises Diverged after too many in a row."""
         progress = self.progress
         for step, finite in self.verdicts.read(all_of_them):
             progress.skipped_in_row = 0 if finite else progress.skipped_in_row + 1
@@ -188,10 +192,26 @@ class Trainer:
                 progress.skipped += 1
                 self.observe(Skipped(step, progress.skipped_in_row))
             if progress.skipped_in_row >= MOST_SKIPPED_IN_A_ROW:
-                raise RunError(
-                    f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}",
-                    "start again with a lower --lr, or from the weights of a checkpoint: --model RUN --lr 1e-4",
-                )
+                raise self._diverged(f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}")
+
+    def _diverged(self, message: str) -> Diverged:
+        """With what there is to go on from: a resume would meet the same numbers again."""
+        self.checkpoints.wait()
+        saved = self.checkpoints.newest_name()
+        if saved is None:
+            return Diverged(f"{message}; no checkpoint was saved", "start again with a lower --lr and --overwrite")
+        return Diverged(
+            f"{message}; what was saved before is kept, up to {saved}",
+            f"start again with a lower --lr, or from those weights: --model {self.checkpoints.folder.parent} --lr 1e-4",
+        )
+
+    def _refuse_useless_end(self) -> None:
+        """Raises Diverged where a run ends in a row of skipped updates that is no accident of a few. Otherwise says how many."""
+        skipped, total = self.progress.skipped_in_row, self.progress.step
+        if 2 * skipped >= total:
+            raise self._diverged(f"the gradient was not finite in the last {skipped} of the {total} steps of this run")
+        which = "update was" if skipped == 1 else f"{skipped} updates were"
+        self.observe(Noted(f"the last {which} not applied: the weights at the end are those of step {total - skipped}"))
 
     def _log(self, norm: Tensor) -> None:
         loss, terms, metrics = self.tally.over(self.world).read()
@@ -214,8 +234,10 @@ class Trainer:
         due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end)
         if evaluates or due:
             self._judge(all_of_them=True)
-        if progress.skipped_in_row:
+        if progress.skipped_in_row and not at_end:
             return  # a checkpoint from here would push out one from before the loss went wrong
+        if progress.skipped_in_row and (evaluates or progress.saved_step != progress.step):
+            self._refuse_useless_end()
         improved = evaluates and self._evaluate()
         if (due or (improved and progress.step > 0)) and (evaluates or progress.saved_step != progress.step):
             self._save()  # also over a checkpoint that a stop left here before it was evaluated: it does not know the best
@@ -230,10 +252,7 @@ class Trainer:
             self.learner.train()
         progress = self.progress
         if not math.isfinite(found.loss) and found.terms:
-            raise RunError(
-                f"the held-out loss at step {progress.step} is not a finite number",
-                "the checkpoints before it are kept; start again with a lower --lr, or from their weights: --model RUN --lr 1e-4",
-            )
+            raise self._diverged(f"the held-out loss at step {progress.step} is not a finite number")
         best = progress.step > 0 and math.isfinite(found.cost) and _is_better(found, progress)
         if best:
             progress.best_cost, progress.best_loss, progress.best_step = found.cost, found.loss, progress.step

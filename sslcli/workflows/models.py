@@ -35,7 +35,7 @@ from sslcli.runfiles import read_layer
 from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.runs import PRETRAINED, Run, all_runs, find_run, runs_folder
+from sslcli.workflows.runs import PRETRAINED, Run, all_runs, failure_in, find_run, read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 
@@ -191,11 +191,12 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
             raise UsageError(f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}")
         read_sealed(found)
         return Place(found, run)
-    notes: list[str] = []
+    failure = failure_in(read_facts(run))
+    notes = [f"{run.name} {failure}"] if failure else []
     if selector != "last" and (best := _best_of(run)) is not None:
         try:
             read_sealed(best)
-            return Place(best, run)
+            return Place(best, run, tuple(notes))
         except ModelError as error:
             if selector == "best":
                 raise
@@ -203,7 +204,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
     newest, passed = Checkpoints(run, 1, {}).newest()
     if selector == "best" or newest is None:
         problem = "best checkpoint" if selector == "best" else "checkpoint that is whole"
-        raise ModelError(f"{run} has no {problem}", passed[0] if passed else "the run has not got that far")
+        raise ModelError(f"{run} has no {problem}", passed[0] if passed else failure or "the run has not got that far")
     return Place(newest, run, (*notes, *passed))
 
 

@@ -115,7 +115,9 @@ def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
     if path is None:
         if passed:
             raise ModelError(f"no checkpoint in {checkpoints.folder} is whole: {passed[0]}", "start a new run")
-        if step := read_facts(checkpoints.folder.parent).get("step"):
+        facts = read_facts(checkpoints.folder.parent)
+        step = facts.get("step")
+        if step and facts.get("saved", step) is not None:
             raise ModelError(
                 f"the checkpoints of this run are gone: it had reached step {step}", "start a new run; milestones hold weights for --model"
             )

@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
 from sslcli.engine.world import World, joined
-from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
+from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
 from sslcli.folders import write_atomically
 from sslcli.reports import Report
 from sslcli.workflows.caching import Say
@@ -168,6 +168,10 @@ class _Run:
         tell, facts = self._recording(progress)
         if self.world.leads:
             self._introduce(tell, progress, found["notes"])
+        with self._failures_recorded(facts, progress):
+            return self._to_the_end(tell, facts, progress)
+
+    def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> Result:
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
         report, reason = Report(), outcome.reason
@@ -181,6 +185,20 @@ class _Run:
         # A rank that ended before would make torchrun and srun end the one that still writes.
         reason = self.world.told(reason, self.world.patient)
         return Result(self.folder, Outcome(reason, progress), report)
+
+    @contextmanager
+    def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Iterator[None]:
+        """A run that ends in an error says so in its folder, as far as the disk lets it."""
+        try:
+            yield
+        except Exception as error:
+            if self.world.leads:
+                with suppress(OSError, RunError):
+                    how = "diverged" if isinstance(error, Diverged) else "failed"
+                    self._write_end(facts, progress, getattr(error, "message", repr(error)), how)
+            if isinstance(error, Diverged):  # which all meet; rank 0 has to have said it before another one ends
+                self.world.told("", self.world.patient)
+            raise
 
     def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
         header = self.course.header(self.plan, self.hardware, self.world)
@@ -285,8 +303,9 @@ class _Run:
         self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
         return self.course.conclude(self.folder, self.hardware, outcome.reason == "done")
 
-    def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str) -> None:
-        status = {"done": "done", "concluding": "running"}.get(reason, "stopped")
-        ended = {"status": status, "reason": reason, "step": progress.step, "ended": now()}
+    def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str, status: str | None = None) -> None:
+        status = status or {"done": "done", "concluding": "running"}.get(reason, "stopped")
+        saved = {"saved": self.checkpoints.newest_name(), "skipped": progress.skipped}
+        ended = {"status": status, "reason": reason, "step": progress.step, "ended": now(), **saved}
         best = {"best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
         write_facts(self.folder, {**facts, **ended, **best})

@@ -22,7 +22,8 @@ PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a contr
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. `evaluation`: its last line of held-out figures; `status`: done, stopped, running, died or unknown."""
+    """One run folder. `evaluation`: its last line of held-out figures; `status`: done, stopped, running, died, failed,
+    diverged or unknown."""
 
     folder: Path
     facts: Mapping[str, Any]
@@ -47,7 +48,7 @@ class Run:
 
     @property
     def resumable(self) -> bool:
-        return self.status in ("stopped", "died")
+        return self.status in ("stopped", "died", "failed")
 
     def document(self) -> dict[str, Any]:
         """What --json prints of it."""
@@ -180,8 +181,15 @@ def show(run: Run) -> Report:
         tables.append(Table("held-out loss by language", ("step", *languages), losses))
     train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
-    next_line = [f"go on with: {_command(run)} --resume {run.name}"] if run.resumable else []
+    next_line = [*filter(None, [failure_in(run.facts)]), *([f"go on with: {_command(run)} --resume {run.name}"] if run.resumable else [])]
     return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=next_line)
+
+
+def failure_in(facts: Mapping[str, Any]) -> str:
+    """How and why a run ended that failed or diverged; empty of any other."""
+    if facts.get("status") not in ("failed", "diverged"):
+        return ""
+    return f"{facts['status']} at step {facts.get('step', '?')}: {facts.get('reason', 'nothing says why')}"
 
 
 def _command(run: Run) -> str:

@@ -3,9 +3,11 @@ how sure that is."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sslcli.errors import RunError
 from sslcli.reports import Report, Score, Table
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.languages import transferred, with_bound
@@ -60,10 +62,20 @@ def settings_of(
 def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterator[Ended]:
     """One after the other, up to the one that was asked to stop."""
     for variant in wanted:
-        ended = Ended(variant, run(variant))
+        with named_failures(variant.folder):
+            ended = Ended(variant, run(variant))
         yield ended
         if ended.result.outcome.reason != "done":
             return
+
+
+@contextmanager
+def named_failures(folder: Path) -> Iterator[None]:
+    """Of several runs a failure names the one it is of."""
+    try:
+        yield
+    except RunError as error:
+        raise type(error)(f"{folder}: {error.message}", error.hint) from error
 
 
 def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()) -> Report:

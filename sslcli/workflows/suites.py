@@ -7,7 +7,7 @@ runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from sslcli.asides import clear_away
 from sslcli.config import write_yaml
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.stopping import Stopper, Stopping
-from sslcli.errors import Interrupted, Preempted, SslError, StopRequest, UsageError, did_you_mean
+from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
 from sslcli.folders import write_atomically
 from sslcli.labelled import Suite, SuitePart
 from sslcli.reports import Report, Score
@@ -32,7 +32,7 @@ from sslcli.workflows.running import Result
 from sslcli.workflows.runs import RUN_FILE
 from sslcli.workflows.savedreports import write_report
 from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, LabelledSettings
-from sslcli.workflows.studying import Variant, settings_of, variants
+from sslcli.workflows.studying import Variant, named_failures, settings_of, variants
 from sslcli.workflows.submitting import ARCHIVE, SUBMISSION, add_answers, answers_in
 from sslcli.workflows.suitescores import FILE as SCORES_FILE
 from sslcli.workflows.suitescores import Reached, SuiteScores
@@ -111,9 +111,12 @@ def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool)
             going.write_facts("stopped")
             hint = f"go on with: ssl finetune {plan.name} --resume {plan.folder}"
             raise type(error)(f"{error.message}; everything is saved in {plan.folder}", hint) from error
-        except SslError:
+        except SslError as error:
             if not (resuming or any(variant.folder.exists() for part in plan.parts for variant in plan.runs(part))):
                 shutil.rmtree(plan.folder, ignore_errors=True)  # nothing began
+            else:
+                with suppress(RunError):
+                    going.write_facts("diverged" if isinstance(error, Diverged) else "failed", error.message)
             raise
         going.write_facts("done")
     return report
@@ -146,10 +149,10 @@ class _Suite:
         write_report(whole, self.plan.folder)
         return whole
 
-    def write_facts(self, status: str) -> None:
+    def write_facts(self, status: str, reason: str = "") -> None:
         done = sum(self.scores.has(part, seed) for part in self.plan.parts for seed in self.plan.seeds)
         counts = {"step": done, "total_steps": len(self.plan.parts) * len(self.plan.seeds)}
-        ended = {} if status == "running" else {"ended": now()}
+        ended = {} if status == "running" else {"ended": now(), **({"reason": reason} if reason else {})}
         write_facts(self.plan.folder, {**self.facts, **counts, "status": status, **ended})
 
     def _run(self, part: SuitePart, variant: Variant) -> None:
@@ -158,7 +161,8 @@ class _Suite:
             raise Stopping("out of time")
         begun = not self.overwrite and (variant.folder / RUN_FILE).is_file()
         settings = self.plan.settings_for(part, variant)
-        result = self.train(part, variant, settings, Stopper(left), variant.folder if begun else None)
+        with named_failures(variant.folder):
+            result = self.train(part, variant, settings, Stopper(left), variant.folder if begun else None)
         if result.outcome.reason != "done":
             raise Stopping(result.outcome.reason)
         scores = {part.evaluations[0]: result.report.scores}

@@ -3,6 +3,8 @@
 One call of `read` with gradients is one micro-batch of training; with whole batches it is one update.
 """
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,6 +75,28 @@ class OutOfMemoryAbove:
             return read(objective, hidden, views, backbone)
 
         return limited
+
+
+@dataclass(frozen=True)
+class SignalAt:
+    """The process is asked to end (SIGTERM) in the given update; the first is 0."""
+
+    update: int
+
+    def __call__(self) -> None:
+        MaskedLanguageModel.read = self._signalled(MaskedLanguageModel.read)
+
+    def _signalled(self, read: Read) -> Read:
+        seen = 0
+
+        def signalled(objective: Any, hidden: Any, views: Any, backbone: Any) -> Any:
+            nonlocal seen
+            if torch.is_grad_enabled() and seen == self.update:
+                os.kill(os.getpid(), signal.SIGTERM)
+            seen += torch.is_grad_enabled()
+            return read(objective, hidden, views, backbone)
+
+        return signalled
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from small_runs import course, ignore, settings, write
 from stops import StopAtPoll
 
 from sslcli.core.settings import TransformerSettings
+from sslcli.engine.checkpoint import Checkpoints
 from sslcli.engine.events import Evaluated
 from sslcli.engine.world import ALONE
 from sslcli.errors import UsageError
@@ -94,10 +95,11 @@ def test_the_best_checkpoint_is_the_one_with_the_best_score(model, tmp_path):
 
 
 def test_patience_ends_a_run_that_does_not_get_better(model, tmp_path):
-    still = settings(model, tmp_path, training={"max_steps": 200, "patience": 3}).model_copy(deep=True)
+    still = settings(model, tmp_path, training={"max_steps": 200, "patience": 3, "save_every": 100}).model_copy(deep=True)
     still = still.model_copy(update={"optimizer": still.optimizer.model_copy(update={"rate": 1e-12})})
     outcome = finetune(still, observe=ignore).outcome
     assert (outcome.reason, outcome.progress.step) == ("done", 8)  # best at step 2, then three that are no better
+    assert Checkpoints(tmp_path, 1, {}).newest_name() == "step-000008"
     again = finetune(still, resume=tmp_path, observe=ignore).outcome
     assert (again.reason, again.progress.step) == ("done", 8)
 

@@ -38,6 +38,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
     place = locate(given.get("model", LATEST))
     screen.say(f"model  {place.run or place.weights}{'' if 'model' in given else ' (latest; choose with --model)'}")
+    for note in place.notes:
+        screen.say(f"note: {note}")
     if BLANK in given.get("text", "") and _continues(place):
         screen.say(f"warning: this model continues a text and fills no blanks, {BLANK} is plain text to it")
         screen.say("hint:  choose one that fills them: --model @latest:mlm")

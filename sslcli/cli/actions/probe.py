@@ -32,8 +32,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         raise UsageError(f"there is no probe '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = _reference(registry.load("probes", name), given, options)
-    if "model" not in given and reference == LATEST:
-        screen.say(latest())
+    say_which(reference, "model" not in given and reference == LATEST, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
@@ -44,10 +43,13 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def latest() -> str:
-    """Which run is meant where none is named."""
-    place = locate(LATEST)
-    return f"model  {place.run or place.weights} (latest; choose with --model)"
+def say_which(reference: str, is_default: bool, screen: Screen) -> None:
+    """Which run is meant where none is named, and what should be known of its weights."""
+    place = locate(reference)
+    if is_default:
+        screen.say(f"model  {place.run or place.weights} (latest; choose with --model)")
+    for note in place.notes:
+        screen.say(f"note: {note}")
 
 
 def show(screen: Screen, found: Looked) -> None:

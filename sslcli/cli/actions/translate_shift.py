@@ -5,7 +5,7 @@ from pathlib import Path
 from sslcli import registry
 from sslcli.asides import output_folder
 from sslcli.cli.actions.generate import seed_of
-from sslcli.cli.actions.probe import hardware_of, latest, show
+from sslcli.cli.actions.probe import hardware_of, say_which, show
 from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
@@ -31,8 +31,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         raise ConfigError(error.problems, error.hint or "ssl translate-shift --help lists the flags") from error
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = given.get("model", LATEST)
-    if "model" not in given:
-        screen.say(latest())
+    say_which(reference, "model" not in given, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {
