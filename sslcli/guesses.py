@@ -6,6 +6,7 @@ Letters: N words, T tokens, M rows that are read, V vocabulary.
 import numpy as np
 import torch
 
+from sslcli.core.generation import only_known
 from sslcli.errors import UsageError
 from sslcli.subjects import Subject
 from sslcli.vectors import Located
@@ -30,6 +31,7 @@ def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
         if hidden:
             tokens_T[words.places[number]] = mask
         sequences.append(tokens_T)
+    known_V = torch.from_numpy(subject.tokenizer.known)
     told_N = np.ones(len(sequences), dtype=bool)
     for batch in subject.hidden(sequences, ()):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1]))
@@ -39,6 +41,7 @@ def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
         for part in np.array_split(np.arange(len(rows_M)), -(-len(rows_M) // ROWS_AT_ONCE)):
             rows = torch.from_numpy(rows_M[part]).to(batch.hidden.last_TD.device)
             with torch.no_grad():
-                guesses = head(batch.hidden.last_TD.index_select(0, rows), subject.backbone).argmax(dim=-1).cpu().numpy()
+                logits_PV = head(batch.hidden.last_TD.index_select(0, rows), subject.backbone)
+            guesses = only_known(logits_PV, known_V).argmax(dim=-1).cpu().numpy()
             np.logical_and.at(told_N, owners_M[part], guesses == truth_M[part])
     return told_N

@@ -3,6 +3,7 @@
 Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,7 +15,7 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Inputs
 from sslcli.core.packing import Packing
 from sslcli.core.transformer import Transformer
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import DataError, RunError, UsageError
 
 
 @torch.no_grad()
@@ -29,12 +30,15 @@ def generate_tokens(
     top_k: int | None = None,
     top_p: float = 1.0,
     stop: int | None = None,
+    known_V: Tensor | None = None,
 ) -> list[Tensor]:
     """Up to `new_tokens` tokens after each prompt (int64 [length], at least one token), without the stop token.
 
     What is chosen is a pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one a step and prompt);
-    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile. Raises UsageError for
-    settings that cannot be, DataError for prompts that cannot.
+    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile. `known_V`: bool, the ids
+    that have a token, when there are others; only these are chosen, and the rows of an embedding beyond it (one padded to
+    a multiple of 64, say) are none of them. Raises UsageError for settings that cannot be, DataError for prompts that
+    cannot, RunError where the model's scores are no numbers.
     """
     _check(backbone, prompts, new_tokens, temperature, top_k, top_p)
     if not prompts or new_tokens == 0:
@@ -50,7 +54,8 @@ def generate_tokens(
         for step in range(new_tokens):
             hidden = backbone(inputs, cache=cache)
             last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
-            logits_BV = head(last_BD, backbone).to(torch.float32)
+            logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
+            _refuse_no_numbers(logits_BV)
             if greedy:
                 tokens_B = logits_BV.argmax(dim=-1)
             else:
@@ -67,31 +72,54 @@ def generate_tokens(
 def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float) -> Tensor:
     """One token a row [B], by inverting the distribution function over tokens in order of likelihood.
 
-    `top_k` keeps so many of the likeliest (Fan et al. 2018); `top_p` the fewest that have so much of the probability
-    (Holtzman et al. 2020), after top_k where both are given.
+    `top_k` keeps so many of the likeliest (Fan et al. 2018); `top_p` the smallest set of tokens with so much of the
+    probability (Holtzman et al. 2020), after top_k where both are given, and never less than one token. A logit of -inf
+    is never chosen, unless a row has no other. The colder, the nearer to the likeliest token, however small `temperature`
+    is; the hotter, the nearer to all finite logits alike.
     """
     device = logits_BV.device
-    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs no speed.
-    ordered_BV, tokens_BV = (logits_BV.to("cpu", torch.float32) / temperature).sort(dim=-1, descending=True, stable=True)
+    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs no speed. The
+    # quotient by a small temperature has no bound: it is taken in float64, from the largest down.
+    ordered_BV, tokens_BV = logits_BV.to("cpu", torch.float64).sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         ordered_BV, tokens_BV = ordered_BV[:, :top_k], tokens_BV[:, :top_k]
-    probabilities_BV = ordered_BV.softmax(dim=-1)
-    before_BV = probabilities_BV.cumsum(dim=-1) - probabilities_BV
-    probabilities_BV = probabilities_BV * (before_BV < top_p)
+    coldest = max(temperature, sys.float_info.min)  # what is nearer to 0 may be flushed to it
+    probabilities_BV = ((ordered_BV - ordered_BV[:, :1]) / coldest).float().softmax(dim=-1)
+    if top_p < 1:
+        before_BV = probabilities_BV.cumsum(dim=-1) - probabilities_BV
+        kept_BV = before_BV < top_p
+        kept_BV[:, 0] = True  # also where `top_p` is too small for a float32
+        probabilities_BV = probabilities_BV * kept_BV
     reached_BV = probabilities_BV.cumsum(dim=-1)
     passed_B = (reached_BV <= uniforms_B.cpu()[:, None] * reached_BV[:, -1:]).sum(dim=-1)
     last_B = (probabilities_BV > 0).sum(dim=-1) - 1  # rounding must not carry a draw beyond what was kept
     return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1).to(device)
 
 
+def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
+    """Logits with -inf for every id that has no token: those beyond `known_V`, and those that it says are holes."""
+    if known_V is None:
+        return logits_NV
+    known = torch.zeros(logits_NV.shape[1], dtype=torch.bool)
+    known[: len(known_V)] = known_V
+    return logits_NV if known.all() else logits_NV.masked_fill(~known.to(logits_NV.device), -torch.inf)
+
+
+def _refuse_no_numbers(logits_BV: Tensor) -> None:
+    if not logits_BV.amax(dim=-1).isfinite().all():
+        raise RunError(
+            "the model's scores of the next token are no finite numbers", "its weights are damaged, or too large for its precision"
+        )
+
+
 def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, temperature: float, top_k: int | None, top_p: float) -> None:
     settings = backbone.settings
     if settings.architecture != "decoder":
         raise UsageError("an encoder cannot generate from left to right", "fill its blanks, or use a model trained with clm")
-    if new_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1) or not 0 < top_p <= 1:
+    if new_tokens < 0 or not 0 <= temperature < torch.inf or (top_k is not None and top_k < 1) or not 0 < top_p <= 1:
         raise UsageError(
             f"new_tokens {new_tokens}, temperature {temperature}, top_k {top_k} and top_p {top_p} cannot be sampled with",
-            "new_tokens and temperature are 0 or more, top_k is 1 or more, top_p is above 0 and at most 1",
+            "new_tokens and temperature are finite and 0 or more, top_k is 1 or more, top_p is above 0 and at most 1",
         )
     if any(len(prompt) == 0 for prompt in prompts):
         raise DataError("a prompt has no token", "give every prompt some text")

@@ -206,11 +206,21 @@ def _cut(
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise ModelError(f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged") from error
     whole = whole.T if key.transposed else whole
-    # A sum is much faster than a look at every value, and is finite unless one of them is not, or all are huge.
-    if not whole.sum(dtype=torch.float64).isfinite() and not whole.isfinite().all():
+    parts = [part.to(dtype, copy=True, memory_format=torch.contiguous_format) for part in whole.split(rows)]
+    if not all(map(is_finite, parts)):
+        if is_finite(whole):
+            problem = f"holds numbers beyond what {str(dtype).removeprefix('torch.')} can hold"
+            raise ModelError(f"{stored.path}: tensor '{name}' {problem}", "the model was damaged in training, or by a conversion")
         raise ModelError(f"{stored.path}: tensor '{name}' holds values that are no finite numbers", "the model was damaged in training")
-    parts = whole.split(rows)
-    return {ours: part.to(dtype, copy=True, memory_format=torch.contiguous_format) for ours, part in zip(shapes, parts, strict=True)}
+    return dict(zip(shapes, parts, strict=True))
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all its values are finite numbers. Whole numbers are."""
+    if not tensor.is_floating_point():
+        return True
+    # A sum is much faster than a look at every value, and is finite unless one of them is not, or all are huge.
+    return bool(tensor.sum(dtype=torch.float64).isfinite() or tensor.isfinite().all())
 
 
 def _refuse_gaps(

@@ -167,6 +167,13 @@ class Tokenizer:
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
     @cached_property
+    def known(self) -> np.ndarray:
+        """bool [V]: ids that a token has; a vocabulary may have holes."""
+        table_V = np.zeros(self.size, dtype=bool)
+        table_V[list(self._library.get_vocab(with_added_tokens=True).values())] = True
+        return table_V
+
+    @cached_property
     def specials(self) -> np.ndarray:
         """bool [V]: tokens that stand for no text."""
         table_V = np.zeros(self.size, dtype=bool)

@@ -16,13 +16,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 
 from sslcli import plainfiles, registry
 from sslcli.config import problems_of, resolve
 from sslcli.contracts import Frame
 from sslcli.core.adapters import merged_state
-from sslcli.core.pretrained import CONFIG
+from sslcli.core.pretrained import CONFIG, is_finite
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, step_name
@@ -230,6 +231,7 @@ def _read_run(place: Place, run: Path) -> Pretrained:
     if isinstance(saved, FinetuneSettings):
         backbone = merged_state(backbone, saved.adapters.alpha)
         answers = answer_head(learnable, saved.labels, problem_of(saved.options.get("kind")))
+    _refuse_no_numbers(place.weights, backbone, learnable)
     expected = {name.removeprefix("backbone."): shape for name, shape in expected_shapes(settings).items() if name.startswith("backbone.")}
     if shapes_of(backbone) != expected:
         raise ModelError(f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}", "the run folder is damaged")
@@ -237,6 +239,14 @@ def _read_run(place: Place, run: Path) -> Pretrained:
     return Pretrained(
         settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable, adapted), answers
     )
+
+
+def _refuse_no_numbers(weights: Path, *states: State) -> None:
+    """Raises ModelError naming the first tensor with values that are no finite numbers: of a run that diverged, say."""
+    bad = next((name for state in states for name, tensor in state.items() if not is_finite(tensor.to(torch.float32))), None)
+    if bad is not None:
+        hint = "the run diverged: take an earlier checkpoint (REF:step-N), or train with a lower --lr"
+        raise ModelError(f"{weights}: tensor '{bad}' holds values that are no finite numbers", hint)
 
 
 def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | None, State | None]:

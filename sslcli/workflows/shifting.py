@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of
+from sslcli.core.generation import only_known
 from sslcli.data.draws import Draws
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
@@ -104,7 +105,9 @@ def _candidates(subject: Subject, sentence: Sentences, layer: int, move: Move, a
     assert subject.head is not None
     with torch.no_grad():
         logits_TV = subject.head(moved_rows(subject, sentence, layer, move, alpha), subject.backbone).float()
-    best = logits_TV.softmax(dim=1).topk(min(count, logits_TV.shape[1]), dim=1)
+    known = subject.tokenizer.known
+    logits_TV = only_known(logits_TV, torch.from_numpy(known))
+    best = logits_TV.softmax(dim=1).topk(min(count, int(known.sum())), dim=1)
     return [
         "  ".join(
             f"{piece} {share:.2f}".replace(" 0.", " .") for piece, share in zip(subject.tokenizer.pieces(tokens), shares, strict=True)

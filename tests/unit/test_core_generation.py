@@ -9,7 +9,7 @@ from core_samples import DECODER, ENCODER, LLAMA, built, changed, packed, seeded
 
 from sslcli.core.generation import choose, generate_tokens
 from sslcli.core.heads import LanguageModelHead
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import DataError, RunError, UsageError
 
 STEPS = 12
 SHAPES = {
@@ -127,3 +127,67 @@ def test_what_cannot_be_generated_is_refused_with_a_hint(error, settings, length
     with pytest.raises(error) as caught:
         generate_tokens(built(settings), LanguageModelHead(settings), tokens_of(lengths), **options)
     assert caught.value.hint
+
+
+LOGITS = (1.0, 3.0, -torch.inf, 2.9, 0.0)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-7, 1e-4])
+def test_the_coldest_temperatures_take_the_likeliest_as_0_does(temperature):
+    uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-24])
+    logits_BV = torch.tensor(LOGITS).expand(3, -1)
+    for scale in (1.0, 1e30):
+        tokens_B = choose(logits_BV * scale, uniforms_B, temperature=temperature, top_k=None, top_p=1.0)
+        assert tokens_B.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("temperature", [1e10, 1e300, 1.7e308])
+def test_the_hottest_temperatures_choose_among_all_finite_logits_alike(temperature):
+    count = 4_000
+    uniforms_B = (torch.arange(count) + 0.5) / count
+    logits_BV = torch.tensor(LOGITS).expand(count, -1)
+    tokens_B = choose(logits_BV, uniforms_B, temperature=temperature, top_k=None, top_p=1.0)
+    assert torch.bincount(tokens_B, minlength=5).tolist() == [1_000, 1_000, 0, 1_000, 1_000]
+
+
+@pytest.mark.parametrize("top_p", [5e-324, 1e-300, 1e-45, 1e-9])
+def test_the_smallest_top_p_keeps_one_token(top_p):
+    uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-24])
+    logits_BV = torch.tensor([0.1, 0.3, 0.2]).expand(3, -1)
+    for temperature in (1e-300, 1.0, 1e300):
+        tokens_B = choose(logits_BV, uniforms_B, temperature=temperature, top_k=None, top_p=top_p)
+        assert len({*tokens_B.tolist()}) == 1
+    assert choose(logits_BV, uniforms_B, temperature=1.0, top_k=1, top_p=top_p).tolist() == [1] * 3
+
+
+@pytest.mark.parametrize("options", [{"temperature": float("nan")}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}])
+def test_what_cannot_be_sampled_with_is_refused(options):
+    backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
+    with pytest.raises(UsageError, match="cannot be sampled with"):
+        generate_tokens(backbone, head, tokens_of([3]), new_tokens=1, uniforms_SB=torch.rand(1, 1), **options)
+
+
+def test_ids_without_a_token_are_never_chosen():
+    """Greedily and at any temperature: rows beyond the tokenizer, and holes in it."""
+    backbone, head, prompts = built(LLAMA), LanguageModelHead(LLAMA), tokens_of([3, 6])
+    known_V = torch.zeros(LLAMA.vocabulary - 20, dtype=torch.bool)
+    known_V[::3] = True
+    allowed = {*torch.arange(0, len(known_V), 3).tolist()}
+    free = generate_tokens(backbone, head, prompts, new_tokens=STEPS)
+    assert not {token for row in free for token in row.tolist()} <= allowed
+    for uniforms_SB, temperature in ((None, 1.0), (torch.rand(STEPS, 2), 1.0), (torch.rand(STEPS, 2), 1e30)):
+        found = generate_tokens(
+            backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, temperature=temperature, known_V=known_V
+        )
+        assert {token for row in found for token in row.tolist()} <= allowed
+    everything = torch.ones(LLAMA.vocabulary, dtype=torch.bool)
+    again = generate_tokens(backbone, head, prompts, new_tokens=STEPS, known_V=everything)
+    assert all(torch.equal(a, b) for a, b in zip(free, again, strict=True))
+
+
+def test_scores_that_are_no_numbers_end_in_a_sentence():
+    backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
+    with torch.no_grad():
+        backbone.blocks[0].feedforward.down.weight.fill_(torch.inf)
+    with pytest.raises(RunError, match="no finite numbers"):
+        generate_tokens(backbone, head, tokens_of([3]), new_tokens=1)

@@ -52,7 +52,7 @@ class NextTokenViews(Views):
 class Continue(Config):
     text: str = setting("", "text to be continued; from nothing when not given")
     new_tokens: int = setting(40, "most tokens to add", gt=0)
-    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", ge=0)
+    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", ge=0, allow_inf_nan=False)
     top_k: int | None = setting(None, "choose among so many of the likeliest", gt=0)
     top_p: float = setting(0.95, "choose among the fewest that have so much of the probability", gt=0, le=1)
     count: int = setting(1, "continuations", gt=0)
@@ -129,6 +129,7 @@ class CausalLanguageModel(Readout[NextTokenViews]):
             top_k=request.top_k,
             top_p=request.top_p,
             stop=self.tokenizer.end,
+            known_V=torch.from_numpy(self.tokenizer.known),
         )
         for tokens in added:
             whole = np.concatenate([prompt, tokens.cpu().numpy()])

@@ -77,7 +77,7 @@ class MaskedLanguageModel(Readout[MaskedViews]):
         if frame.tokenizer is None or frame.tokenizer.mask is None:
             raise UsageError("mlm needs a tokenizer with a mask token", "use --tokenizer wordpiece, or --objective clm")
         self.tokenizer = frame.tokenizer
-        self.ordinary = np.flatnonzero(~frame.tokenizer.specials)
+        self.ordinary = np.flatnonzero(frame.tokenizer.known & ~frame.tokenizer.specials)
         self.head = LanguageModelHead(frame.architecture)
 
     def views(self, batch: Batch, draws: Draws) -> MaskedViews:
@@ -147,7 +147,10 @@ class MaskedLanguageModel(Readout[MaskedViews]):
         with torch.no_grad():
             hidden_ND = backbone(inputs).last_TD.index_select(0, torch.from_numpy(blanks_N).to(device))
             probability_NV = self.head(hidden_ND, backbone).float().softmax(dim=-1)
-        best_NK = probability_NV.topk(min(request.top, probability_NV.shape[1]), dim=-1)
+        # A row of the embedding without a token, as where it is padded, is no candidate; it has its share all the same.
+        known_V = torch.from_numpy(self.tokenizer.known).to(device)
+        shares_NV = probability_NV[:, : len(known_V)].masked_fill(~known_V, -1.0)
+        best_NK = shares_NV.topk(min(request.top, int(known_V.sum())), dim=-1)
         for blank, (scores, tokens) in enumerate(zip(best_NK.values.tolist(), best_NK.indices.tolist(), strict=True), start=1):
             for score, token in zip(scores, tokens, strict=True):
                 yield Artifact(self.tokenizer.decode([token]).strip(), score, {"blank": blank})

@@ -21,7 +21,7 @@ NONE = -1
 class Asked:
     """`tokens_N`: what stands there. `rights_NR`: tokens of which any is right, then NONE; a row of NONE alone is asked nothing.
 
-    `target_V`: bool, the tokens of the target language. A right answer is never what stands there.
+    `target_V`: bool, of all tokens those of the target language. A right answer is never what stands there.
     """
 
     tokens_N: np.ndarray
@@ -66,6 +66,7 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
                 raise DataError(
                     "what the head reads in hidden states is not a finite number", "take a smaller --alpha, or --precision fp32"
                 )
+            logits_PV[:, len(asked.target_V) :] = -torch.inf  # rows of a padded embedding, which no token has
             parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
     return Reading(*(torch.cat([getattr(part, field.name) for part in parts]).cpu().numpy() for field in fields(Reading)))
 
