@@ -2,6 +2,7 @@
 
     python tests/benchmarks/against_finetuning.py --speed [TASK ...] [--rounds 3]
     python tests/benchmarks/against_finetuning.py [TASK ...] [--seeds 1] [--sides ours,longest] [--out FILE]
+    python tests/benchmarks/against_finetuning.py --rehearse
 
 Models and data lie where SSLCLI_TEST_MODELS (its folder `minilm`, a BERT of 6 layers x 384) and SSLCLI_TEST_DATA say.
 Both sides have the same examples, steps, batch size, rate (linear, a tenth of it warm-up), AdamW, clipping at 1.0, dropout of
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import statistics
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from finetuning_sides import Fit, Job, Material, ours, theirs
 
 # isort: split
 from finetuning_peers import Padding
+from finetuning_rehearsal import write_data, write_model
 
 JOBS = {
     job.task: job
@@ -117,14 +120,35 @@ def main() -> None:
     parser.add_argument("--sides", type=_words, metavar=",".join(SIDES))
     parser.add_argument("--processor-seconds", action="store_true", help="of all threads, not by the clock: where others compute beside")
     parser.add_argument("--out", type=Path, help="append every figure as a line of JSON")
+    parser.add_argument("--rehearse", action="store_true", help="a tiny model, made-up data: shows mistakes, not speed")
     given = parser.parse_args()
+    if given.rehearse:
+        rehearse(given)
+    elif missing := [name for name in ("SSLCLI_TEST_DATA", "SSLCLI_TEST_MODELS") if name not in os.environ]:
+        parser.error(f"{' and '.join(missing)} must name the folders of data and models; --rehearse needs neither")
+    else:
+        compare_all(given, Path(os.environ["SSLCLI_TEST_DATA"]), Path(os.environ["SSLCLI_TEST_MODELS"]) / "minilm")
+
+
+def compare_all(given: argparse.Namespace, data: Path, model: Path) -> None:
     for name in given.tasks:
         job = replace(JOBS[name], batch=given.batch_size or JOBS[name].batch)
-        material = Material(job, Path(os.environ["SSLCLI_TEST_DATA"]), Path(os.environ["SSLCLI_TEST_MODELS"]) / "minilm", given.examples)
+        material = Material(job, data, model, given.examples)
         for precision in given.precision:
             for seed in given.seeds:
                 each = replace(job, precision=precision, seed=seed)
                 (measure_speed if given.speed else compare_scores)(material, each, given)
+
+
+def rehearse(given: argparse.Namespace) -> None:
+    """Scores of every task that is named and speed of the first, two steps of two examples each."""
+    given.steps, given.batch_size, given.eval_examples, given.rounds = 2, 2, 4, 1
+    with tempfile.TemporaryDirectory() as folder:
+        write_data(Path(folder), JOBS.values())
+        write_model(Path(folder) / "minilm")
+        compare_all(given, Path(folder), Path(folder) / "minilm")
+        given.speed, given.tasks = True, given.tasks[:1]
+        compare_all(given, Path(folder), Path(folder) / "minilm")
 
 
 def _words(text: str) -> list[str]:

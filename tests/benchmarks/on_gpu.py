@@ -13,10 +13,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from workloads import SEED, SPECIALS, Ours, Workload
+from workloads import SEED, SPECIALS, Ours, Workload, rehearsed
 
 # isort: split
 import torch
@@ -35,7 +34,6 @@ TRAINING = {
 }
 DECODING = TRAINING["G2"]
 DECODED_TOKENS, PROMPT_TOKENS, DECODING_BATCHES = 256, 32, (1, 32)
-TINY = {"depth": 2, "width": 64, "heads": 2, "vocabulary": 500, "longest": 32, "batch": 4}
 MATMUL_SIDE, MATMUL_REPEATS = 8_192, 20
 
 
@@ -70,7 +68,7 @@ def peak_gigabytes(run: Callable[[], object]) -> tuple[object, float]:
 
 def train(name: str, given: argparse.Namespace, rate: float) -> None:
     """Rounds of both forth and back, from the same weights on the same sequences."""
-    workload = replace(TRAINING[name], **TINY) if given.rehearse else TRAINING[name]
+    workload = rehearsed(TRAINING[name]) if given.rehearse else TRAINING[name]
     hardware = Hardware(given.device, torch.bfloat16, not given.rehearse)
     peer = Peer(grouped=True, bf16=True, compile=not given.rehearse)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +104,7 @@ def train(name: str, given: argparse.Namespace, rate: float) -> None:
 
 def decode(given: argparse.Namespace) -> None:
     """The same weights in bf16 on both sides; in float32, which is checked first, both must give the same tokens."""
-    workload = replace(DECODING, **TINY) if given.rehearse else DECODING
+    workload = rehearsed(DECODING) if given.rehearse else DECODING
     new_tokens, prompt_tokens = (8, 4) if given.rehearse else (DECODED_TOKENS, PROMPT_TOKENS)
     with tempfile.TemporaryDirectory() as folder:
         model = peer_model(workload)

@@ -1,8 +1,7 @@
 """Hugging Face's Trainer on the sequences, masks and weights of ours. Import it after `workloads`."""
 
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
-from workloads import RATE, SEED, Ours, Timed, Workload, timed
+from workloads import RATE, SEED, Logged, Moment, Ours, Timed, Workload, timed
 
 IGNORED, PAD = -100, 0
 
@@ -31,15 +30,14 @@ class Peer:
 
 
 class Watch(TrainerCallback):
-    """The end of every step that is logged, by the same clock as ours."""
+    """The end of every step that is logged, by the same clocks as ours."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
-        self.seen: list[tuple[int, float, float]] = []
+    def __init__(self) -> None:
+        self.logged: list[Logged] = []
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: object) -> None:
         if logs is not None and "loss" in logs:
-            self.seen.append((state.global_step, logs["loss"], self.clock()))
+            self.logged.append(Logged(state.global_step, logs["loss"], Moment.now()))
 
 
 class Ready(torch.utils.data.Dataset):
@@ -95,16 +93,10 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
     return [_padded(rows[stop - size : stop]) for size, stop in zip(sizes, stops, strict=True)]
 
 
-def train_peer(
-    model: torch.nn.Module,
-    batches: Sequence[dict[str, Tensor]],
-    peer: Peer,
-    log_every: int = 1,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Timed:
+def train_peer(model: torch.nn.Module, batches: Sequence[dict[str, Tensor]], peer: Peer, log_every: int = 1) -> Timed:
     """The Trainer on these batches in their order: AdamW (fused, its default), clipping at 1.0."""
-    watch, on_cpu = Watch(clock), not torch.cuda.is_available()
-    began = clock()
+    watch, on_cpu = Watch(), not torch.cuda.is_available()
+    began = Moment.now()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=1, max_steps=len(batches), learning_rate=RATE, lr_scheduler_type="constant",
@@ -114,7 +106,7 @@ def train_peer(
         trainer = Trainer(model, arguments, train_dataset=Ready(batches), data_collator=lambda items: items[0], callbacks=[watch])
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return timed(watch.seen, began)
+    return timed(watch.logged, began)
 
 
 def _padded(rows: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Where the time of a training step goes, part by part, beside the least that the arithmetic needs on this machine.
 
-    python tests/benchmarks/profile_step.py [WORKLOAD ...] [--bf16] [--rounds 7]
+    python tests/benchmarks/profile_step.py [WORKLOAD ...] [--bf16] [--rounds 7] [--rehearse]
 
 Each part runs forward and backward by itself on tensors of the step's shapes, all parts in turn, several rounds; medians
 are printed. The floor of a product is its operations (core/arithmetic.py) over the rate of a large product of random
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from workloads import WORKLOADS, Ours
+from workloads import WORKLOADS, Ours, Workload, rehearsed
 
 # isort: split
 import torch
@@ -197,8 +197,8 @@ def copy_of(hardware: Hardware) -> Callable[[], object]:
     return lambda: target.copy_(source)
 
 
-def profile(name: str, hardware: Hardware, rounds: int) -> None:
-    step = Step(Ours(WORKLOADS[name], hardware))
+def profile(name: str, workload: Workload, hardware: Hardware, rounds: int) -> None:
+    step = Step(Ours(workload, hardware))
     product, product_flops = product_of(hardware)
     parts = [Part("step", step.whole), *step.parts(), Part("product", product), Part("copy", copy_of(hardware))]
     taken: dict[str, list[float]] = {part.name: [] for part in parts}
@@ -240,10 +240,15 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="WORKLOAD", help=", ".join(WORKLOADS))
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rehearse", action="store_true", help="tiny shapes, one round: shows mistakes, not speed")
     given = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name in given.workloads:
-        profile(name, Hardware(device, torch.bfloat16 if given.bf16 else None, False), given.rounds)
+        hardware = Hardware(device, torch.bfloat16 if given.bf16 else None, False)
+        if given.rehearse:
+            profile(name, rehearsed(WORKLOADS[name]), hardware, rounds=1)
+        else:
+            profile(name, WORKLOADS[name], hardware, given.rounds)
 
 
 if __name__ == "__main__":

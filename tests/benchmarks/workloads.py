@@ -7,8 +7,8 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded
@@ -26,6 +26,7 @@ from sslcli.data.batches import Sample
 from sslcli.data.draws import SampleDraws
 from sslcli.data.sampler import Sampler
 from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.engine.evaluation import Agree, Judgement
 from sslcli.engine.events import Event, Stepped
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import Loader
@@ -75,14 +76,45 @@ WORKLOADS = {
     "mlm-512": Workload("mlm", 512, 8, 30_522),
     "clm-256": Workload("clm", 256, 4, 50_257),
 }
+TINY = {"depth": 2, "width": 64, "heads": 2, "vocabulary": 500, "longest": 32, "batch": 4}
+
+
+def rehearsed(workload: Workload) -> Workload:
+    """The same kind of work at a size that shows mistakes in seconds, and no speed."""
+    return replace(workload, **TINY)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """`seconds` by the clock, `processor_seconds` of all threads of this process."""
+
+    seconds: float
+    processor_seconds: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        return cls(time.perf_counter(), time.process_time())
+
+
+@dataclass(frozen=True)
+class Logged:
+    """The end of a step whose loss was read."""
+
+    step: int
+    loss: float
+    at: Moment
 
 
 @dataclass(frozen=True)
 class Timed:
-    """`step_seconds`: of a step, those after the first SETTLING_STEPS, which took `settling_seconds` together."""
+    """Seconds of a step, by the clock and of the processor, over the steps after the first SETTLING_STEPS.
+
+    Those took `settling_seconds` together.
+    """
 
     losses: Sequence[float]
     step_seconds: float
+    processor_seconds: float
     settling_seconds: float
 
 
@@ -151,28 +183,35 @@ class Ours:
         """How many are read in each of the first `steps`."""
         return [work.tokens for _, work in zip(range(steps), self.loader().steps(0), strict=False)]
 
-    def train(self, steps: int, log_every: int = 1, clock: Callable[[], float] = time.perf_counter) -> Timed:
+    def train(self, steps: int, log_every: int = 1) -> Timed:
         """The product's own loop with clipping at 1.0; what is not a step (evaluation, a checkpoint) comes after the last."""
-        seen: list[tuple[int, float, float]] = []
+        logged: list[Logged] = []
 
         def observe(event: Event) -> None:
             if isinstance(event, Stepped):
-                seen.append((event.step, event.loss, clock()))
+                logged.append(Logged(event.step, event.loss, Moment.now()))
 
         with tempfile.TemporaryDirectory() as folder:
-            one = Sampler(np.asarray([len(self.samples[0])]), 1, "sequences", SEED)
-            nothing = Loader(self.sample, self.twin, one, seed=SEED, unit="sequences", micro_batch_size=None)
-            began = clock()
+            began = Moment.now()
             Trainer(
-                Replica(self.learner), self.optimizer(), self.loader(), nothing, schedule=ScheduleSettings(name="constant", warmup=0),
+                Replica(self.learner), self.optimizer(), self.loader(), judge_nothing, schedule=ScheduleSettings(name="constant", warmup=0),
                 plan=Plan(steps, log_every, steps, steps, False, SEED), hardware=self.hardware,
                 checkpoints=Checkpoints(Path(folder), 1, {}), stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
             ).run(Progress(evaluated_step=0))  # fmt: skip
-        return timed(seen, began)
+        return timed(logged, began)
 
 
-def timed(seen: Sequence[tuple[int, float, float]], began: float) -> Timed:
-    """From (step, loss, end by the clock) of the steps that were logged; the first SETTLING_STEPS are apart."""
-    settled = next((entry for entry in seen if entry[0] >= SETTLING_STEPS), seen[-1])
-    steps = max(seen[-1][0] - settled[0], 1)
-    return Timed([loss for _, loss, _ in seen], (seen[-1][2] - settled[2]) / steps, settled[2] - began)
+def judge_nothing(replica: Replica, agree: Agree) -> Judgement:
+    """The evaluation after the last step, which is not timed."""
+    return Judgement(loss=0.0, terms={}, metrics={}, cost=0.0)
+
+
+def timed(logged: Sequence[Logged], began: Moment) -> Timed:
+    settled, last = next((one for one in logged if one.step >= SETTLING_STEPS), logged[-1]), logged[-1]
+    steps = max(last.step - settled.step, 1)
+    return Timed(
+        losses=[one.loss for one in logged],
+        step_seconds=(last.at.seconds - settled.at.seconds) / steps,
+        processor_seconds=(last.at.processor_seconds - settled.at.processor_seconds) / steps,
+        settling_seconds=settled.at.seconds - began.seconds,
+    )

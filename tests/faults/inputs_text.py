@@ -183,4 +183,4 @@ def _strange(folder: Path, shrink: int) -> Iterator[tuple[str, Path]]:
 
 
 if __name__ == "__main__":
-    by_hand(sweep, 600)
+    by_hand(sweep, 600, rehearsed=12)

@@ -113,10 +113,12 @@ def _status_bytes(key: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
 
 
-def by_hand(sweep: Callable[[int], Tally], cases: int) -> None:
+def by_hand(sweep: Callable[[int], Tally], cases: int, rehearsed: int = 4) -> None:
     """The command line of a sweep: one line of figures, and exit code 1 where a case went wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=cases)
-    tally = sweep(parser.parse_args().cases)
+    parser.add_argument("--rehearse", action="store_true", help=f"{rehearsed} cases: shows mistakes of the sweep")
+    asked = parser.parse_args()
+    tally = sweep(rehearsed if asked.rehearse else asked.cases)
     print(tally.describe)
     sys.exit(0 if tally.good else 1)

@@ -10,7 +10,7 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import sweep_damages
@@ -21,10 +21,10 @@ from harness import Bench
 from tallies import Tally, total
 
 
-def bad_inputs(cases: int, say: Callable[[str], None]) -> Tally:
-    """What the scripts beside this one that try bad inputs count, each over so many cases."""
+def bad_inputs(cases: int, most: int | None, say: Callable[[str], None]) -> Tally:
+    """What the scripts beside this one that try bad inputs count, each over so many cases; `most` scripts, or all."""
     tallies = []
-    for path in sorted(Path(__file__).parent.glob("inputs_*.py")):
+    for path in sorted(Path(__file__).parent.glob("inputs_*.py"))[:most]:
         sweep = getattr(importlib.import_module(path.stem), "sweep", None)  # some are parts that the others share
         if sweep is not None:
             tallies.append(sweep(cases))
@@ -33,17 +33,17 @@ def bad_inputs(cases: int, say: Callable[[str], None]) -> Tally:
 
 
 def parts(asked: argparse.Namespace, say: Callable[[str], None]) -> Iterator[str]:
-    peer: PeerFigures | None = None if asked.without_peer else measure()
+    peer: PeerFigures | None = None if asked.without_peer else measure(most=asked.most)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         kills = sweep_kills.random_kills(bench, bench.whole(), asked.kills, asked.seed)
         yield sweep_kills.sweep(kills, asked.at_once, say).describe
-        cut = sweep_damages.sweep(bench, "cuts", cuts(), say)
+        cut = sweep_damages.sweep(bench, "cuts", islice(cuts(), asked.most), say)
         yield f"cuts {cut.recovered}/{cut.tried} recovered" + (f" (Trainer {peer.recovered}/{peer.cuts})" if peer else "")
         flips = random_flips(sweep_damages.stopped_run(bench)[1], asked.flips, asked.seed)
-        damage = sweep_damages.sweep(bench, "damages", chain(spoilt(), flips), say)
+        damage = sweep_damages.sweep(bench, "damages", chain(islice(spoilt(), asked.most), flips), say)
         yield f"damages {len(damage.faults)}/{damage.tried} silent" + (f" (Trainer {peer.silent}/{peer.damages})" if peer else "")
-    inputs = bad_inputs(asked.cases, say)
+    inputs = bad_inputs(asked.cases, asked.most, say)
     yield f"bad inputs refused {inputs.refused_cleanly}/{inputs.tried}, {inputs.tracebacks} tracebacks"
 
 
@@ -55,7 +55,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=1, help="killed trainings side by side")
     parser.add_argument("--without-peer", action="store_true")
-    print(" · ".join(parts(parser.parse_args(), lambda line: print(line, file=sys.stderr, flush=True))))
+    parser.add_argument("--rehearse", action="store_true", help="one of each kind: shows mistakes of the script")
+    asked = parser.parse_args()
+    asked.most = None
+    if asked.rehearse:
+        asked.kills, asked.flips, asked.cases, asked.most = 1, 1, 1, 1
+    print(" · ".join(parts(asked, lambda line: print(line, file=sys.stderr, flush=True))))
     return 0
 
 

@@ -48,15 +48,17 @@ def megabytes_an_hour(samples: list[Sample]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--rehearse", action="store_true", help="200 steps: shows mistakes of the script")
     asked = parser.parse_args()
+    steps, pause = (200, SAMPLE_SECONDS / 40) if asked.rehearse else (asked.steps, SAMPLE_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         bench, run = Bench(Path(folder)), Path(folder) / "soak"
-        every = max(1, asked.steps // SAVES)
-        lengths = {"max_steps": asked.steps, "save_every": every, "eval_every": every * 10, "log_every": 20}
+        every = max(1, steps // SAVES)
+        lengths = {"max_steps": steps, "save_every": every, "eval_every": every * 10, "log_every": 20}
         child = bench.start(bench.words(run, **lengths))
         samples = []
         while child.process.exitcode is None:
-            child.process.join(SAMPLE_SECONDS)
+            child.process.join(pause)
             taken = sample(child.process.pid, child.started)
             if taken is not None and (run / "metrics.jsonl").is_file():
                 samples.append(taken)
@@ -66,7 +68,7 @@ def main() -> int:
         print(f"the run ended with exit {ended.code} after {len(samples)} samples: {ended.said[-500:]}", file=sys.stderr)
         return 1
     first, last = samples[0], samples[-1]
-    print(f"{asked.steps:,} steps and {asked.steps // every:,} saves in {ended.seconds / 60:.1f} minutes")
+    print(f"{steps:,} steps and {steps // every:,} saves in {ended.seconds / 60:.1f} minutes")
     sizes = f"from {first.resident_bytes / 1e6:.0f} to {last.resident_bytes / 1e6:.0f} MB"
     print(f"resident memory {megabytes_an_hour(samples):+.2f} MB an hour, {sizes}")
     print(f"open files {first.open_files} at the beginning, {last.open_files} at the end; checkpoints left {left}; strays {stray}")

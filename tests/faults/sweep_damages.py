@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from damages import Damage, cuts, random_flips, spoilt
@@ -95,11 +96,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flips", type=int, default=1000, help="single bits flipped at random")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rehearse", action="store_true", help="two of each kind: shows mistakes of the sweep")
     asked = parser.parse_args()
+    most = 2 if asked.rehearse else None
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         flips = random_flips(stopped_run(bench)[1], asked.flips, asked.seed)
-        tallies = [sweep(bench, name, damages, print) for name, damages in (("cuts", cuts()), ("damages", spoilt()), ("flips", flips))]
+        kinds = {"cuts": cuts(), "damages": spoilt(), "flips": flips}
+        tallies = [sweep(bench, name, islice(damages, most), print) for name, damages in kinds.items()]
     for tally in tallies:
         print(tally.describe)
     return int(any(tally.faults for tally in tallies))

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from harness import Bench, Ended, differences, whole_checkpoints
@@ -27,6 +28,7 @@ from sweep_kills import WINDOWS, calls_of
 # A save that comes when two good checkpoints stand.
 GOOD_BEFORE_SAVE = {30, 35}
 RESERVED_BYTES = 3_000_000
+FILE_SIZES = (20_000, 50_000, 80_000)  # bytes that no file may exceed
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,15 @@ def _on_small_file_system(whole: Path, folder: Path, share: float) -> Refusal:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="try every so many-th file-system call")
+    parser.add_argument("--rehearse", action="store_true", help="two refused calls and one limit of file sizes")
     asked = parser.parse_args()
+    most, sizes = (2, FILE_SIZES[:1]) if asked.rehearse else (None, FILE_SIZES)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         whole = bench.whole()
-        found = [trial() for trial in refusals(bench, whole, asked.every)]
-        found += [refuse_large_files(bench, whole, size) for size in (20_000, 50_000, 80_000)]
-        found += small_file_systems(whole)
+        found = [trial() for trial in islice(refusals(bench, whole, asked.every), most)]
+        found += [refuse_large_files(bench, whole, size) for size in sizes]
+        found += islice(small_file_systems(whole), most and 0)
     for refusal in found:
         if refusal.fault:
             print(f"{refusal.name}: {refusal.fault}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from harness import Bench, Ended, differences, step_reached, whole_checkpoints
@@ -131,13 +132,16 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="try every so many-th file-system call; 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2, help="trainings side by side")
+    parser.add_argument("--rehearse", action="store_true", help="one kill of each kind: shows mistakes of the sweep")
     asked = parser.parse_args()
+    most = 1 if asked.rehearse else None
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         whole = bench.whole()
-        tallies = {"random times": sweep(random_kills(bench, whole, asked.kills, asked.seed), asked.at_once, print)}
+        trials = {"random times": random_kills(bench, whole, asked.kills, asked.seed)}
         for window in WINDOWS if asked.every else ():
-            tallies[f"calls of a {window}"] = sweep(kills_at_calls(bench, whole, window, asked.every), asked.at_once, print)
+            trials[f"calls of a {window}"] = kills_at_calls(bench, whole, window, asked.every)
+        tallies = {name: sweep(islice(kills, most), asked.at_once, print) for name, kills in trials.items()}
     for name, tally in tallies.items():
         print(f"{name}: {tally.describe}")
     return int(any(tally.faults for tally in tallies.values()))

@@ -58,12 +58,14 @@ def words(bench: Bench, run: Path) -> list[str]:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rehearse", action="store_true", help="the widest limit alone: shows mistakes of the sweep")
+    ladder = LADDER_MEGABYTES[:1] if parser.parse_args().rehearse else LADDER_MEGABYTES
     with tempfile.TemporaryDirectory() as folder:
         bench, whole = Bench(Path(folder)), Path(folder) / "whole"
         undisturbed = bench.run(words(bench, whole))
         assert undisturbed.code == 0, undisturbed.said
-        rungs = [try_rung(bench, whole, megabytes) for megabytes in LADDER_MEGABYTES]
+        rungs = [try_rung(bench, whole, megabytes) for megabytes in ladder]
     for rung in rungs:
         how = f"finished, cut finer {rung.parts} times" if rung.code == 0 else "refused with a sentence"
         print(f"{rung.megabytes:>5} MB: {rung.fault or how}")

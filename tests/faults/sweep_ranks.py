@@ -120,10 +120,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rehearse", action="store_true", help="one process killed: shows mistakes of the sweep")
     asked = parser.parse_args()
     losses = []
     with tempfile.TemporaryDirectory() as folder:
-        for loss in sweep(Bench(Path(folder)), asked.times, asked.seed):
+        for loss in sweep(Bench(Path(folder)), 1 if asked.rehearse else asked.times, asked.seed):
             losses.append(loss)
             print(f"{loss.name}: {loss.fault or f'next update after {loss.seconds:.1f} s'}", flush=True)
     good = sum(not loss.fault for loss in losses)
