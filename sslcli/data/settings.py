@@ -23,6 +23,10 @@ class DataSettings(Config):
         ge=0,
         le=1,
     )
+    sentence_rules: Literal[1, 2] = setting(
+        2,
+        "version of the rules that split text into sentences; a run keeps that it was started with",
+    )
     limit: Count | None = setting(None, "read only so many documents (for testing)", "--limit", panel="Data", gt=0)
 
 

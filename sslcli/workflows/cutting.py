@@ -29,10 +29,19 @@ def portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
         yield gathered
 
 
-def write_portion(writer: ShardWriter, portion: Sequence[Document], tokenizer: Tokenizer, statistics: Statistics) -> None:
-    """Whatever gives no token leaves no trace in the shards: no sentence of zero tokens, no document of zero sentences."""
-    guessed = ["" if document.language or document.text is None else guess_language(document.text) for document in portion]
-    split = [split_sentences(document, language) for document, language in zip(portion, guessed, strict=True)]
+def write_portion(
+    writer: ShardWriter,
+    portion: Sequence[Document],
+    tokenizer: Tokenizer,
+    statistics: Statistics,
+    rules: int,
+) -> None:
+    """Whatever gives no token leaves no trace in the shards: no sentence of zero tokens, no document of zero sentences.
+
+    `rules` is the version of the rules that split text into sentences.
+    """
+    guessed = [_guessed(document, rules) for document in portion]
+    split = [split_sentences(document, language, rules) for document, language in zip(portion, guessed, strict=True)]
     sentences = list(chain.from_iterable(split))
     tokens_T, tokens_S = _encoded(sentences, tokenizer)
     kept_S = tokens_S > 0
@@ -46,6 +55,12 @@ def write_portion(writer: ShardWriter, portion: Sequence[Document], tokenizer: T
     statistics.add(texts, languages, tokenizer.unknown)
     for document in portion:
         statistics.duplicates.add_lines(document.text or "")
+
+
+def _guessed(document: Document, rules: int) -> str:
+    if document.language or document.text is None:
+        return ""
+    return guess_language(document.text, rules)
 
 
 def _encoded(sentences: Sequence[str], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,8 @@ from sslcli.workflows.settings import PretrainSettings
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
+# Whatever differs in these makes other data, whose fingerprint says so: runs of before they existed have none.
+IN_THE_DATA = ("data.sentence_rules",)
 S = TypeVar("S", bound=Config)
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
@@ -32,10 +34,15 @@ def saved_settings(model: type[S], folder: Path) -> S:
 
 
 def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
-    """As `continued` has it, for a pretraining run. One that knows of no exponent drew its languages as they lay, and goes on so."""
+    """As `continued` has it, for a pretraining run.
+
+    Runs saved before `language_exponent` existed go on with 1.0, and those saved before
+    `sentence_rules` existed with version 1.
+    """
     saved = saved_settings(PretrainSettings, folder)
-    if "language_exponent" not in saved.data.model_fields_set:
-        saved = saved.model_copy(update={"data": saved.data.model_copy(update={"language_exponent": 1.0})})
+    before = {"language_exponent": 1.0, "sentence_rules": 1}
+    missing = {key: before[key] for key in before.keys() - saved.data.model_fields_set}
+    saved = saved.model_copy(update={"data": saved.data.model_copy(update=missing)})
     if "objective" in asked.model_fields_set and asked.objective != saved.objective:
         raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
     options = objective_options(objective_classes(saved.objective), asked.options)
@@ -90,7 +97,7 @@ def refuse_other_data(facts: Mapping[str, Any], course: Identified) -> None:
 def identity(course: Identified) -> dict[str, str]:
     """What a checkpoint belongs to, as hashes that are written into it."""
     settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
-    fixed = {key: value for key, value in settings.items() if not key.startswith(MAY_CHANGE)}
+    fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
     return {"data": course.fingerprint, "tokenizer": course.tokenizer.hash, "settings": digest}
 

@@ -128,6 +128,8 @@ def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSetti
     key = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
     if taken is None and len({source.language for source in sources}) > 1:
         key.append(data.language_exponent)
+    if data.sentence_rules > 1:  # shards of version 1 keep the name that they have
+        key.append({"sentence_rules": data.sentence_rules})
     return hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
@@ -136,7 +138,7 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
     statistics, facts = Statistics(), {}
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
         for portion in portions(documents(sources, data)):
-            write_portion(writer, portion, tokenizer, statistics)
+            write_portion(writer, portion, tokenizer, statistics, data.sentence_rules)
             if statistics.documents == len(portion):
                 say(_prediction(statistics, sources, tokenizer, data.limit))
             else:

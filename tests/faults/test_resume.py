@@ -189,3 +189,21 @@ def test_divergence_keeps_the_last_good_checkpoint_and_says_what_works(text_corp
     for checkpoint in (tmp_path / "wild" / "checkpoints").glob("step-*"):
         state = json.loads((checkpoint / "state.json").read_text())
         assert state["best_loss"] is None or state["best_loss"] == state["best_loss"]
+
+
+def test_a_run_of_before_sentences_had_versions_goes_on_with_its_own(tmp_path, module_cache):
+    corpus = tmp_path / "zh.txt"
+    corpus.write_text("“你好吗？”她问。他说：『好。走吧。』她走了。我们去公园吧！\n" * 120)
+    settings = {name: settings_for("mlm+sop", corpus, tmp_path / name) for name in ("whole", "cut", "new")}
+    for name in ("whole", "cut"):
+        data = settings[name].data.model_copy(update={"sentence_rules": 1})
+        older = settings[name].model_copy(update={"data": data})
+        stopper = StopAtPoll(18) if name == "cut" else None
+        pretrain(older, observe=ignore, **({"stopper": stopper} if stopper else {}))
+    config = tmp_path / "cut" / "config.yaml"
+    lines = config.read_text().splitlines(keepends=True)
+    config.write_text("".join(line for line in lines if "sentence_rules" not in line))
+    pretrain(settings["new"], observe=ignore)  # the cache knows the same data by the new rules
+    assert logged(tmp_path / "new") != logged(tmp_path / "whole")
+    pretrain(settings["cut"], resume=tmp_path / "cut", observe=ignore)
+    assert_equal_runs(tmp_path / "whole", tmp_path / "cut")

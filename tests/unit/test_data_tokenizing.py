@@ -104,6 +104,17 @@ def test_the_cache_is_used_until_the_data_or_the_settings_change(text_corpus, tm
     assert len({tokenized.folder for tokenized in (first, *others)}) == 5
 
 
+def test_shards_by_other_rules_of_sentences_are_other_shards(tmp_path):
+    corpus = tmp_path / "zh.txt"
+    corpus.write_text("“你好吗？”她问。\n" * 20)
+    found = {}
+    for rules, sentences in ((1, 40), (2, 20)):
+        data = settings(corpus, sentence_rules=rules)
+        found[rules] = shards_for(data, BYTE_PIECES, tmp_path / "cache")
+        assert dict(found[rules].report.tables[0].rows)["sentences"] == str(sentences)
+    assert found[1].folder != found[2].folder
+
+
 def test_a_damaged_cache_is_made_anew(text_corpus, tmp_path):
     data = settings(text_corpus)
     first = shards_for(data, BYTE_PIECES, tmp_path)
