@@ -47,7 +47,7 @@ from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
-from sslcli.data.reading import Parsed
+from sslcli.data.reading import Parsed, Unreadable
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
@@ -187,6 +187,7 @@ __all__ = [
     "Tokenizer",
     "Transformer",
     "TransformerSettings",
+    "Unreadable",
     "UsageError",
     "Use",
     "Views",

@@ -143,13 +143,14 @@ def examples_of(
     sifter = Sifter(data.skip_bad_records) if sifter is None else sifter
     found: list[Example] = []
     for reference in references:
-        before, known = len(found), sifter.left_out
+        before, known = len(found), len(sifter.sentences())
         examples = sifter.usable(read_examples(task, options, reference, split, data))
         found += islice(examples, None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
-            left_out = f" that can be used: {sifter.sentences()[0]}" if sifter.left_out > known else ""
+            if said := "; ".join(sifter.sentences()[known:]):
+                raise DataError(f"{reference} holds no example that can be used: {said}", "give a file with others")
             hint = "check that it is the right file: ssl finetune TASK --check --data FILE"
-            raise DataError(f"{reference} holds no example{left_out}", hint)
+            raise DataError(f"{reference} holds no example", hint)
     return list(sifter.distinct(found))
 
 

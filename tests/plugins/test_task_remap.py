@@ -133,10 +133,9 @@ def test_sequences_out_of_their_usual_files(name, content, expected, tmp_path):
     ("name", "content", "problem"),
     [
         ("a.fa", "ACGT\n", "a.fa, record 1: letters without a header"),
-        ("a.fa", ">s1\nAC\n>s2\n>s3\nA\n", "a.fa, record 3: 's2' has no letters"),
         ("a.fa", ">s1\nAC<html>\n", "a.fa, record 2: '<' is no letter"),
-        ("a.fq", "@r\nACGT\n+\nII\n", "a.fq, record 1: this is no FASTQ record"),
-        ("a.fq", FASTQ + "@r3\nAC\n", "a.fq, record 9: the last record has 2 of 4 lines"),
+        ("a.fq", "@r\nACGT\n+\nII\n", "a.fq, record 1: the last record has 4 letters and 2 quality characters"),
+        ("a.fq", FASTQ + "@r3\nAC\n", "a.fq, record 9: the last record has no '+' line"),
         ("a.txt", "AC\tx\ty\n", "a.txt, record 1 has 3 columns"),
         ("a.jsonl", '{"dna": "AC"}', "a.jsonl, record 1, field 'sequence': 'sequence' is missing"),
     ],

@@ -1,85 +1,144 @@
 """Sequences of symbols out of FASTA, FASTQ and plain lines.
 
 FASTA: Pearson and Lipman 1988, a header line ">name description" and lines of letters. FASTQ: Cock et al. 2010
-(doi 10.1093/nar/gkp1137), four lines a record.
+(doi 10.1093/nar/gkp1137): "@name description", letters, "+", and one quality character for each letter.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 
-from sslcli.api import DataError, Record, Where, read_lines
+from sslcli.api import DataError, PassedOver, Record, Unreadable, Where, read_lines
 
 _LETTERS = re.compile(r"[A-Za-z*.-]+")  # IUPAC codes, a stop, and gaps
-_LABEL = re.compile(r"\blabel=(\S+)")
-_LINES_OF_FASTQ = 4
+_LABEL = re.compile(r"(?:^|\s)label=(\S+)")
+_NO_LABEL = re.compile(r"[=:|]")  # a single word with one of these is a number of a read or a field, not a class
+_COLUMN_NAMES = ("sequence", "seq", "text")  # what the first line of a table of sequences may begin with
+_NOTHING = "the record has a name and no letters"
+_FASTQ_HINT = "a FASTQ record is '@name', letters, '+' and as many quality characters"
+Lines = Iterator[tuple[int, str]]
 
 
 def fasta_records(reference: str) -> Iterator[Record]:
-    """Columns id, sequence and, where the header has one, label. Raises DataError naming the line."""
-    header, where, parts = "", None, []
-    for number, line in read_lines(reference):
-        line = line.strip()
+    """Columns id, sequence and, where the header has one, label. Raises DataError naming the line.
+
+    Blank lines and comments (;) are skipped; a record without letters is passed over.
+    """
+    return _of_fasta(reference, read_lines(reference))
+
+
+def _of_fasta(reference: str, lines: Lines) -> Iterator[Record]:
+    record: _Gathered | None = None
+    for number, line in lines:
+        line, where = line.strip(), Where(reference, number)
         if line.startswith(">"):
-            if where is not None:
-                yield _record(where, header, parts)
-            header, where, parts = line[1:], Where(reference, number), []
-        elif line and not line.startswith(";"):  # a comment, in files of the first kind
-            if where is None:
-                raise DataError(f"{Where(reference, number)}: letters without a header", "a FASTA record begins with '>name'")
-            parts.append(_checked(line, Where(reference, number)))
-    if where is not None:
-        yield _record(where, header, parts)
+            if record is not None:
+                yield record.finished()
+            record = _Gathered(where, line[1:])
+        elif line and not line.startswith(";"):
+            if record is None:
+                raise DataError(f"{where}: letters without a header", "a FASTA record begins with '>name'")
+            record.add(line, where)
+    if record is not None:
+        yield record.finished()
 
 
 def fastq_records(reference: str) -> Iterator[Record]:
-    """As `fasta_records`; how sure the letters are is left out. Raises DataError naming the line."""
-    hint = "a FASTQ record is '@name', letters, '+' and as many marks of quality, a line each"
-    lines: list[str] = []
-    where = Where(reference, 1)
-    for number, line in read_lines(reference):
-        if not lines and not line.strip():
-            continue
-        where = where if lines else Where(reference, number)
-        lines.append(line.strip())
-        if len(lines) == _LINES_OF_FASTQ:
-            header, letters, plus, quality = lines
-            if not header.startswith("@") or not plus.startswith("+") or len(letters) != len(quality):
-                raise DataError(f"{where}: this is no FASTQ record", hint)
-            yield _record(where, header[1:], [_checked(letters, where)])
-            lines = []
-    if lines:
-        raise DataError(f"{where}: the last record has {len(lines)} of {_LINES_OF_FASTQ} lines", hint)
+    """As `fasta_records`; qualities are not read. Letters and qualities may go on over several lines.
+
+    A quality line may begin with "@" or "+": it is the number of letters that says where the qualities end.
+    """
+    lines = ((number, line.strip()) for number, line in read_lines(reference))
+    for number, line in lines:
+        if line:
+            yield _fastq_record(Where(reference, number), line, lines)
+
+
+def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
+    """The record of a header, its other lines taken from `lines`."""
+    if not header.startswith("@"):
+        raise DataError(f"{where}: this is no FASTQ record, which begins with '@name'", _FASTQ_HINT)
+    record, letters = _Gathered(where, header[1:]), 0
+    for number, line in lines:
+        if line.startswith("+"):
+            break
+        letters += len(line)
+        record.add(line, Where(where.file, number))
+    else:
+        raise DataError(f"{where}: the last record has no '+' line", _FASTQ_HINT)
+    if line[1:].strip() not in ("", header[1:].strip(), record.name):
+        raise DataError(f"{where}: the '+' line names '{line[1:41].strip()}', another record", _FASTQ_HINT)
+    qualities = 0
+    while qualities < letters:
+        _, line = next(lines, (0, None))
+        if line is None:
+            problem = f"the last record has {letters} letters and {qualities} quality characters"
+            raise DataError(f"{where}: {problem}", _FASTQ_HINT)
+        qualities += len(line)
+    if qualities > letters:
+        raise DataError(f"{where}: there are {letters} letters and {qualities} quality characters", _FASTQ_HINT)
+    return record.finished()
 
 
 def line_records(reference: str) -> Iterator[Record]:
-    """One sequence a line and, behind a tab, its label. Raises DataError naming the line."""
-    for number, line in read_lines(reference):
-        if line.strip():
-            sequence, *label = line.split("\t")
-            if len(label) > 1:
-                raise DataError(f"{Where(reference, number)} has {1 + len(label)} columns", "write a sequence, and a tab and its label")
-            yield Record(Where(reference, number), {"sequence": sequence, **({"label": label[0].strip()} if label else {})})
+    """One sequence a line and, behind a tab, its label; FASTA where the first line is a header of it. Raises DataError."""
+    lines = ((number, line) for number, line in read_lines(reference) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    if first[1].lstrip().startswith(">"):
+        return _of_fasta(reference, chain([first], lines))
+    names_columns = first[1].split("\t")[0].strip().lower() in _COLUMN_NAMES
+    return (_line_record(Where(reference, number), line) for number, line in (lines if names_columns else chain([first], lines)))
+
+
+def _line_record(where: Where, line: str) -> Record:
+    sequence, *label = line.split("\t")
+    if len(label) > 1:
+        problem = f"{where} has {1 + len(label)} columns"
+        return Record(where, Unreadable(DataError(problem, "write a sequence, and a tab and its label")))
+    return Record(where, {"sequence": sequence, **({"label": label[0].strip()} if label else {})})
 
 
 FORMATS: Mapping[str, Callable[[str], Iterator[Record]]] = {
-    **dict.fromkeys(("fasta", "fa", "fna", "ffn", "faa", "fas"), fasta_records),
+    **dict.fromkeys(("fasta", "fa", "fna", "ffn", "faa", "frn", "fas", "mfa"), fasta_records),
     **dict.fromkeys(("fastq", "fq"), fastq_records),
     "txt": line_records,
 }
 
 
-def _record(where: Where, header: str, parts: list[str]) -> Record:
-    """The label is what label=... says, or the only word after the name: more words describe."""
-    if not parts:
-        raise DataError(f"{where}: '{header[:40]}' has no letters", "a record has lines of letters after its header")
-    name, _, description = header.strip().partition(" ")
-    said, words = _LABEL.search(description), description.split()
-    label = said[1] if said else words[0] if len(words) == 1 else None
-    return Record(where, {"id": name, "sequence": "".join(parts), "label": label})
+@dataclass
+class _Gathered:
+    """A record while its lines come in."""
 
+    where: Where
+    header: str
+    parts: list[str] = field(default_factory=list)
+    problem: DataError | None = None
 
-def _checked(letters: str, where: Where) -> str:
-    if not _LETTERS.fullmatch(letters):
-        stranger = next((letter for letter in letters if not _LETTERS.fullmatch(letter)), "")
-        raise DataError(f"{where}: '{stranger}' is no letter of a sequence", "IUPAC letters, '*', '-' and '.' are")
-    return letters
+    @property
+    def name(self) -> str:
+        """It ends at the first white space, a blank or a tab."""
+        return next(iter(self.header.split()), "")
+
+    def add(self, line: str, where: Where) -> None:
+        """Letters, between which blanks may stand. What is no letter is kept as the record's problem."""
+        letters = "".join(line.split())
+        if letters and self.problem is None and not _LETTERS.fullmatch(letters):
+            stranger = next(letter for letter in letters if not _LETTERS.fullmatch(letter))
+            problem = f"{where}: '{stranger}' is no letter of a sequence"
+            self.problem = DataError(problem, "IUPAC letters, '*', '-' and '.' are")
+        self.parts.append(letters)
+
+    def finished(self) -> Record:
+        """The label is what label=... says, or the only word after the name: more words describe."""
+        sequence = "".join(self.parts)
+        if self.problem is not None:
+            return Record(self.where, Unreadable(self.problem))
+        if not sequence:
+            return Record(self.where, Unreadable(PassedOver(self.where, _NOTHING)))
+        _, *words = self.header.split() or [""]
+        said = _LABEL.search(" ".join(words))
+        label = words[0] if len(words) == 1 and not _NO_LABEL.search(words[0]) else None
+        return Record(self.where, {"id": self.name, "sequence": sequence, "label": said[1] if said else label})

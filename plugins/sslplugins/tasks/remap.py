@@ -8,6 +8,7 @@ Letters: V vocabulary.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ SEQUENCES = ("sequence", "text", "seq")
 ANSWERS = ("label", "labels", "class")
 STRANGE = "strange"  # stands for whatever the training examples did not have; symbols are in capitals
 SHORTEST_WORD = 3  # letters
+LOWER_CASE = "letters in lower case (as of masked repeats) are read as capitals"
 
 
 def _given(value: Any) -> Any:
@@ -69,8 +71,10 @@ class Remap(SequenceTask):
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else SEQUENCES
-        symbols = "".join(record.text(*columns).split()).upper()  # lower case marks repeats in genomes: the letter is the same
-        return cls.example(options, record, (symbols,), ANSWERS)
+        written = "".join(record.text(*columns).split())
+        symbols = written.upper()  # lower case marks repeats in genomes: the letter is the same
+        example = cls.example(options, record, (symbols,), ANSWERS)
+        return example if symbols == written else replace(example, note=LOWER_CASE)
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
