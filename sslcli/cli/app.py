@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from sslcli.engine.place import place
+from sslcli.engine.place import end_with_launcher, known_place, others_speak
 from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, nearest
 from sslcli.reports import printable
 
@@ -89,10 +89,11 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 def main() -> NoReturn:
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if place()[1] > 1:
+    if known_place()[1] > 1:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
     words = sys.argv[1:]
-    if words[:1] and words[0] in LAUNCHED:
+    if is_launched(words):
+        end_with_launcher()
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, _stop_before_the_start)  # until the run listens itself: imports alone take seconds
     sys.exit(run(words))
@@ -115,7 +116,8 @@ def run(words: Sequence[str]) -> int:
     try:
         return _run(list(words))
     except SslError as error:
-        if place()[0] > 0 and (isinstance(error, Diverged) or not isinstance(error, RunError)):
+        is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
+        if is_alike and is_launched(words) and known_place()[0] > 0 and others_speak():
             return error.exit_code  # rank 0 meets the same and says it
         return _report(words, error.lines, error.hint, error.exit_code)
     except typer.TyperException as error:
@@ -160,10 +162,14 @@ def globals_last(words: Sequence[str]) -> list[str]:
     return [*before, *rest[:end], *moved, *rest[end:]]
 
 
+def is_launched(words: Sequence[str]) -> bool:
+    """Whether the line is one that may run in several processes."""
+    return next((word for word in words if not word.startswith("-")), "") in LAUNCHED
+
+
 def without_launcher_words(words: Sequence[str]) -> list[str]:
     """What follows " -- " on a line that trains is for torchrun, which reads it itself."""
-    is_launched = next((word for word in words if not word.startswith("-")), "") in LAUNCHED
-    return list(words[: words.index("--")] if is_launched and "--" in words else words)
+    return list(words[: words.index("--")] if is_launched(words) and "--" in words else words)
 
 
 def _run(words: list[str]) -> int:

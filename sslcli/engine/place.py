@@ -1,24 +1,102 @@
-"""Which process of a run this one is: torchrun and srun start the same command several times and say it in the environment."""
+"""Which process of a run this one is: torchrun, srun and mpirun start the same command several times and say it in the environment."""
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-SLURM = {"RANK": "SLURM_PROCID", "WORLD_SIZE": "SLURM_NTASKS", "LOCAL_RANK": "SLURM_LOCALID"}
+from sslcli.errors import Preempted, UsageError
+
+
+@dataclass(frozen=True)
+class _Launcher:
+    """The names of its variables, and of one that is there where it has started this process."""
+
+    name: str
+    rank: str
+    size: str
+    here: str
+    sign: str
+
+
+TORCHRUN = _Launcher("torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "RANK")
+_OTHERS = (
+    _Launcher("srun", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_STEP_ID"),
+    _Launcher("mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_RANK"),
+    _Launcher("mpirun", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "PMI_RANK"),
+)
 FIRST_RESERVED_STEP = 0xFFFFFFF0  # Slurm numbers the batch script itself and interactive steps from here
+LAUNCHER = "SSLCLI_LAUNCHER"  # the process that --gpus was given to, for those that it starts
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_SAVE = 60.0
 
 
 def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
-    """(rank, size, rank on this machine); (0, 1, 0) for a process by itself, also inside a batch job that srun did not start."""
-    by_slurm = "RANK" not in environment
-    if by_slurm and not 0 <= int(environment.get("SLURM_STEP_ID", "-1")) < FIRST_RESERVED_STEP:
+    """(rank, size, rank on this machine); (0, 1, 0) for a process by itself, also inside a batch job that srun did not start.
+
+    Raises UsageError where the variables are no numbers, or do not fit together.
+    """
+    launcher = _launcher(environment)
+    if launcher is None:
         return 0, 1, 0
-    rank, size, here = (environment.get(SLURM[name] if by_slurm else name) for name in SLURM)
-    return int(rank or 0), int(size or 1), int(here or 0)
+    for name, partner in ((launcher.rank, launcher.size), (launcher.size, launcher.rank)):
+        if name in environment and partner not in environment:
+            raise _strange(f"{name} is set and {partner} is not", launcher)
+    rank, size, here = (_number(environment, name, usual) for name, usual in zip(_names(launcher), (0, 1, 0), strict=True))
+    if size < 1 or rank >= size:
+        raise _strange(f"{launcher.rank} is {rank} and {launcher.size} is {size}: ranks are counted from 0", launcher)
+    at_most = min(size, _number(environment, "LOCAL_WORLD_SIZE", size) if launcher is TORCHRUN else size)
+    if here >= at_most:
+        raise _strange(f"{launcher.here} is {here}, and there are {at_most} processes", launcher)
+    return rank, size, here
+
+
+def known_place(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
+    """The same for what runs in one process, whoever started it: variables that make no sense are not looked at."""
+    try:
+        return place(environment)
+    except UsageError:
+        return 0, 1, 0
+
+
+def _launcher(environment: Mapping[str, str]) -> _Launcher | None:
+    if any(name in environment for name in _names(TORCHRUN)):
+        if TORCHRUN.rank not in environment and TORCHRUN.size not in environment:
+            raise _strange(f"{TORCHRUN.here} is set and {TORCHRUN.rank} is not", TORCHRUN)
+        return TORCHRUN
+    for launcher in _OTHERS:
+        if launcher.sign in environment:
+            is_batch_script = launcher.name == "srun" and _number(environment, launcher.sign, 0) >= FIRST_RESERVED_STEP
+            return None if is_batch_script else launcher
+    return None
+
+
+def _names(launcher: _Launcher) -> tuple[str, str, str]:
+    return launcher.rank, launcher.size, launcher.here
+
+
+def _number(environment: Mapping[str, str], name: str, usual: int) -> int:
+    text = environment.get(name, str(usual))
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise UsageError(f"{name} is '{text[:40]}', which is no number of a process", f"unset {name}; a launcher such as torchrun sets it")
+    return int(text)
+
+
+def _strange(problem: str, launcher: _Launcher) -> UsageError:
+    return UsageError(problem, f"unset them, or start all processes with {launcher.name}, which sets both")
+
+
+def others_speak() -> bool:
+    """Whether a launcher has started this process, so that rank 0, which meets the same, says it for all."""
+    launcher = _launcher(os.environ)
+    return launcher is not None and (launcher is not TORCHRUN or "TORCHELASTIC_RUN_ID" in os.environ)
 
 
 def is_restart() -> bool:
     """Whether torchrun started this process anew after a rank was lost."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    return _number(os.environ, "TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
 def restart_of() -> str:
@@ -33,4 +111,24 @@ def launch_name() -> str | None:
 
 def restarts_are_left() -> bool:
     """Whether torchrun would start this process anew if it ended with anything but 0."""
-    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    return _number(os.environ, "TORCHELASTIC_MAX_RESTARTS", 0) > _number(os.environ, "TORCHELASTIC_RESTART_COUNT", 0)
+
+
+def end_with_launcher() -> None:
+    """From now on this process ends when torchrun, or the command with --gpus, that started it is gone, however it ended.
+
+    torchrun gives its processes sessions of their own, so nobody else would end them: they would train on without anyone
+    who waits for them. What is trained is saved first, as after SIGTERM; who does not come to that ends after a minute.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return
+    parent = _number(os.environ, LAUNCHER, os.getppid())
+    threading.Thread(target=_watch, args=(parent,), name="launcher", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_SAVE)
+    os._exit(Preempted.exit_code)

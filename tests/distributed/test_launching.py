@@ -1,5 +1,6 @@
 """`--gpus N` from a command line: how it ends, and that a lost rank does not end it."""
 
+import json
 import os
 import re
 import signal
@@ -9,17 +10,21 @@ import time
 
 import pytest
 
+from sslcli.cli.actions import launching
 from sslcli.engine.checkpoint import Checkpoints
 
 LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS, SECONDS_TO_END = 240, 40
 
 
 class Started:
     """A command in a process of its own, whose stderr is read line by line."""
 
-    def __init__(self, folder, corpus, *words):
-        command = [sys.executable, "-m", "sslcli", *LINE.split(), "--device", "cpu", "--gpus", "2"]
+    def __init__(self, folder, corpus, *words, by_torchrun=False):
+        torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m"]
+        launcher = torchrun if by_torchrun else []
+        command = [sys.executable, "-m", *launcher, "sslcli", *LINE.split(), "--device", "cpu"]
+        command += [] if by_torchrun else ["--gpus", "2"]
         # In a session of its own, so that a signal to it alone is what is tried.
         self.process = subprocess.Popen(
             [*command, "--data", str(corpus), "--out", str(folder), "--no-milestones", *words],
@@ -90,3 +95,27 @@ def test_the_settings_of_a_line_that_cannot_run_are_refused_once(text_corpus, tm
     code, said = started.end()
     assert code == 2, said
     assert said.count("Muon needs whole matrices") == 1
+
+
+@pytest.mark.parametrize("by_torchrun", [True, False])
+def test_ranks_end_with_a_launcher_that_was_killed_and_save_before(by_torchrun, text_corpus, tmp_path, module_cache):
+    words = ["--max-steps", "100000", "--save-every", "100000"]
+    started = Started(tmp_path / "run", text_corpus, *words, by_torchrun=by_torchrun)
+    started.until(r"step=5 ")
+    assert len(started.ranks()) == 2
+    started.process.kill()
+    started.process.wait()
+    deadline = time.monotonic() + SECONDS_TO_END
+    while started.ranks() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert started.ranks() == []
+    _, said = started.end()
+    assert "everything is saved in" in said
+    assert Checkpoints(tmp_path / "run", 1, {}).newest()[0] is not None
+
+
+def test_what_lay_in_the_folder_before_says_nothing_about_a_run_that_was_stopped_before_it_began(tmp_path):
+    """A run that was done, and another one in its place whose ranks were stopped while they started."""
+    (tmp_path / "run.json").write_text(json.dumps({"status": "done", "started": "yesterday"}))
+    assert launching._concluded(tmp_path, 75, "yesterday") == 75
+    assert launching._concluded(tmp_path, 75, "the day before") == 0

@@ -1,10 +1,15 @@
 """Which process this one is, by what torchrun and Slurm put into the environment."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from sslcli.engine.loading import Work
-from sslcli.engine.place import place
+from sslcli.engine.place import known_place, place
 from sslcli.engine.world import ALONE
+from sslcli.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,77 @@ from sslcli.engine.world import ALONE
 )
 def test_place(environment, expected):
     assert place(environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "0"}, (2, 4, 0)),
+        ({"PMI_RANK": "1", "PMI_SIZE": "2"}, (1, 2, 0)),
+        ({"PMI_RANK": "0", "PMI_SIZE": "2", "SLURM_STEP_ID": "0", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, (1, 2, 0)),
+        ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1", "RANK": "1", "WORLD_SIZE": "2"}, (1, 2, 0)),
+    ],
+)
+def test_place_under_mpirun(environment, expected):
+    assert place(environment) == expected
+
+
+STRANGE = [
+    {"RANK": "0", "WORLD_SIZE": "abc"},
+    {"RANK": "x", "WORLD_SIZE": "1"},
+    {"RANK": "-1", "WORLD_SIZE": "2"},
+    {"RANK": "2", "WORLD_SIZE": "2"},
+    {"RANK": "0", "WORLD_SIZE": "0"},
+    {"RANK": "", "WORLD_SIZE": "2"},
+    {"RANK": "1.0", "WORLD_SIZE": "2"},
+    {"RANK": "²", "WORLD_SIZE": "3"},
+    {"RANK": "9" * 5000, "WORLD_SIZE": "2"},
+    {"RANK": "1"},
+    {"WORLD_SIZE": "2"},
+    {"LOCAL_RANK": "1"},
+    {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "2"},
+    {"RANK": "0", "WORLD_SIZE": "4", "LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "2"},
+    {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "a"},
+    {"SLURM_STEP_ID": "abc"},
+    {"SLURM_STEP_ID": "0", "SLURM_PROCID": "1"},
+    {"SLURM_STEP_ID": "0", "SLURM_PROCID": "4", "SLURM_NTASKS": "4"},
+    {"OMPI_COMM_WORLD_RANK": "1"},
+    {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "1"},
+    {"PMI_RANK": "0", "PMI_SIZE": "two"},
+]
+
+
+@pytest.mark.parametrize("environment", STRANGE, ids=lambda environment: " ".join(environment)[:40])
+def test_a_place_that_makes_no_sense_is_a_sentence_that_names_a_variable_and_elsewhere_not_looked_at(environment):
+    with pytest.raises(UsageError) as found:
+        place(environment)
+    assert any(name in found.value.message for name in environment)
+    assert len(found.value.message) < 150
+    assert known_place(environment) == (0, 1, 0)
+
+
+def ssl(words, **environment):
+    variables = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    line = [sys.executable, "-m", "sslcli", *words]
+    return subprocess.run(line, env={**variables, **environment}, capture_output=True, text=True, check=False)
+
+
+def test_lines_that_are_not_launched_do_not_look_at_variables_of_launchers():
+    for environment in ({"RANK": "x", "WORLD_SIZE": "1"}, {"SLURM_STEP_ID": "abc"}):
+        assert ssl(["--version"], **environment).returncode == 0
+    ended = ssl(["runs", "show", "nothing"], RANK="1", WORLD_SIZE="2")
+    assert ended.returncode == 2
+    assert "there is no run 'nothing'" in ended.stderr
+
+
+def test_a_line_that_trains_refuses_them_and_says_its_own_mistakes_whatever_its_rank():
+    for environment in ({"RANK": "x", "WORLD_SIZE": "1"}, {"RANK": "3", "WORLD_SIZE": "2"}):
+        ended = ssl(["pretrain", "--objective", "mlm"], **environment)
+        assert (ended.returncode, ended.stderr.count("error:")) == (2, 1)
+        assert "RANK is" in ended.stderr
+    ended = ssl(["pretrain", "--objective", "no-such"], RANK="1", WORLD_SIZE="2")
+    assert ended.returncode == 2
+    assert "no-such" in ended.stderr
 
 
 def test_alone_everything_is_told_to_oneself():

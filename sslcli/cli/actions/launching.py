@@ -13,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import get_args_parser, run
 
-from sslcli.engine.place import place
+from sslcli.engine.place import LAUNCHER, place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.workflows.runs import read_facts
@@ -60,6 +61,8 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
     if not verbose:
         logging.disable(logging.CRITICAL)  # in this process, which only waits; its children say what happens to them
+    os.environ[LAUNCHER] = str(os.getpid())
+    before = read_facts(folder).get("started")
     given = [f"--nproc-per-node={processes}", *launcher_words]
     if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in launcher_words):
         given.append("--standalone")
@@ -70,7 +73,7 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
         code = error.get_first_failure()[1].exitcode
     except SignalException as signalled:
         code = (Interrupted if signalled.sigval == signal.SIGINT else Preempted).exit_code
-    return _concluded(folder, code)
+    return _concluded(folder, code, before)
 
 
 def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
@@ -88,15 +91,21 @@ def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
         ) from error
 
 
-def _concluded(folder: Path, code: int) -> int:
-    """The processes have said what happened; here it only gets its exit code."""
+def _concluded(folder: Path, code: int, before: Any) -> int:
+    """The processes have said what happened; here it only gets its exit code.
+
+    `before`: when the run that lay in the folder before had started, whose end says nothing about this one.
+    """
     facts = read_facts(folder)
+    if facts.get("started") == before:
+        facts = {}
     if facts.get("status") == "done" and code in (0, 75, 130):
         return 0
     if code == 0 and facts.get("status") == "stopped":
         return (Interrupted if facts.get("reason") == "interrupted" else Preempted).exit_code
     if code not in (0, 1, 2, 3, 75, 130):
-        raise RunError("a process of the run was lost", f"what was saved before is kept; go on with: ssl pretrain --resume {folder}")
+        command = f"ssl finetune {facts.get('objective', 'TASK')}" if facts.get("kind") == "finetune" else "ssl pretrain"
+        raise RunError("a process of the run was lost", f"what was saved before is kept; go on with: {command} --resume {folder}")
     return code
 
 
