@@ -20,7 +20,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sslcli import plainfiles
 from sslcli.asides import is_left
@@ -30,6 +30,8 @@ from sslcli.errors import RunError, UsageError
 from sslcli.folders import write_atomically
 from sslcli.reports import finite, printable
 from sslcli.workflows.runs import read_metrics, runs_folder
+
+LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.05
 
 
 def new_name(kind: str) -> str:
@@ -68,8 +70,8 @@ def locked(folder: Path) -> Iterator[None]:
         raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another folder with --out") from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            _take(lock)
+        except BlockingIOError as error:
             lock.seek(0)
             raise UsageError(
                 f"{folder} is in use by {lock.read().strip() or 'another process'}", "wait for it, or choose another --out"
@@ -79,6 +81,20 @@ def locked(folder: Path) -> Iterator[None]:
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
         yield
+
+
+def _take(lock: IO[str]) -> None:
+    """Raises BlockingIOError where a writer holds it. Who only looks whether one does holds it for a moment."""
+    for left in reversed(range(LOOKS)):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        except OSError:  # a disk that knows no locks
+            return None
+    return None
 
 
 def _refuse_other_kinds(*paths: Path) -> None:

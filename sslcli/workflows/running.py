@@ -39,11 +39,13 @@ from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
 from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.runs import read_facts
+from sslcli.workflows.starts import computing, what_differs, with_this_start
 
 OWN_FILES = (
     "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html", "run.json", "config.yaml",
 )  # fmt: skip
+COMPUTED = "computed"
 S = TypeVar("S", bound=Config)
 
 
@@ -165,9 +167,12 @@ class _Run:
     def go(self) -> Result:
         found = json.loads(self.world.once(self._folder_made_ready))
         progress = self._learner_made_ready(found["checkpoint"])
+        settings = self.settings
+        self.computing = computing(self.hardware, settings.hardware, settings.training.micro_batch_size, self.world)
+        changes = what_differs(read_facts(self.folder).get(COMPUTED), progress.step, self.computing)
         tell, facts = self._recording(progress)
         if self.world.leads:
-            self._introduce(tell, progress, found["notes"])
+            self._introduce(tell, progress, [*found["notes"], *changes])
         with self._failures_recorded(facts, progress):
             return self._to_the_end(tell, facts, progress)
 
@@ -252,7 +257,7 @@ class _Run:
         """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
         if not self.world.leads:
             return lambda event: None, {}
-        facts = self._facts()
+        facts = self._facts(progress)
         write_facts(self.folder, facts)
         record = Recorder(self.folder, progress)
 
@@ -279,9 +284,11 @@ class _Run:
             world=self.world,
         )
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self, progress: Progress) -> dict[str, Any]:
+        before = read_facts(self.folder)
         return {
-            **read_facts(self.folder),
+            **before,
+            COMPUTED: with_this_start(before.get(COMPUTED), progress.step, self.computing),
             **environment(),
             "kind": self.course.kind,
             "objective": self.course.name,

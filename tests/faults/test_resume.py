@@ -207,3 +207,38 @@ def test_a_run_of_before_sentences_had_versions_goes_on_with_its_own(tmp_path, m
     assert logged(tmp_path / "new") != logged(tmp_path / "whole")
     pretrain(settings["cut"], resume=tmp_path / "cut", observe=ignore)
     assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_start_that_computes_otherwise_is_said_and_recorded(text_corpus, tmp_path, module_cache):
+    """Other precision and threads: not an error, for a run may move to another machine, and not a secret either."""
+    said = []
+
+    def start(precision, resume, polls):
+        settings = settings_for("mlm", text_corpus, tmp_path)
+        settings = settings.model_copy(update={"hardware": settings.hardware.model_copy(update={"precision": precision})})
+        pretrain(settings, resume=resume, observe=lambda event: said.append(getattr(event, "text", "")), stopper=StopAtPoll(polls))
+        sentences = [text for text in said if "computed otherwise" in text]
+        said.clear()
+        return sentences
+
+    assert start("fp32", None, 30) == []
+    assert start("fp32", tmp_path, 12) == []
+    (sentence,) = start("bf16", tmp_path, 12)
+    assert "precision was fp32 and is bf16" in sentence
+    assert "torch" not in sentence
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        (sentence,) = start("bf16", tmp_path, 100)
+    finally:
+        torch.set_num_threads(threads)
+    assert f"threads was {threads} and is {threads + 1}" in sentence
+    computed = json.loads((tmp_path / "run.json").read_text())["computed"]
+    assert [(entry["precision"], entry["threads"]) for entry in computed] == [
+        ("fp32", threads),
+        ("bf16", threads),
+        ("bf16", threads + 1),
+    ]
+    steps = [entry["from_step"] for entry in computed]
+    assert steps == sorted(steps)
+    assert steps[0] == 0
