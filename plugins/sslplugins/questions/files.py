@@ -1,17 +1,23 @@
-"""Questions about passages as files hold them: SQuAD's nested lists, a course's two lists, and flat records.
+"""Questions about passages as files hold them: SQuAD's nested lists, CMRC's, a course's two lists, and flat records.
 
-Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQA, DRCD and CMRC 2018 are written as SQuAD 1.1.
+Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQA, DRCD and TyDi QA's gold passages are
+written as SQuAD 1.1; CMRC 2018 (arXiv 1810.07366) also in lists of its own, whose answers have no offsets.
 """
 
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import starmap
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-from sslcli.api import DataError, Example, Parsed, Record, Where, read_json, read_records, suffix_of
+from sslcli.api import DataError, Example, Parsed, Record, Where, parse_json, read_json, read_records, suffix_of
+from sslplugins.questions.answers import Answer, Entry, Offsets, below, gold_of, placed, whole_number, wrong
 
-_OFFSET_HINT = "offsets count characters from 0; mend the offset or take the question out"
+PASSAGE = ("context", "passage", "paragraph", "context_text")
+QUESTION = ("question", "query", "query_text")
+_ID = ("id", "qid", "query_id", "question_id")
+_FEW_QUESTIONS = "give a file with at least one"
+_TRUTHS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}  # 1 and 0 too
+Make = Callable[[], Example]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,218 +26,184 @@ class Question:
     passage: str
 
 
-class Answer(NamedTuple):
-    """What stands in the passage from character `start` on. A tuple, because gold answers are written as JSON."""
+def read_questions(reference: str, offsets: Offsets = "exact") -> Iterator[Example]:
+    """Labels are a tuple of Answers, empty where there rightly is none, None where nothing is said about them.
 
-    start: int
-    text: str
-
-    @property
-    def stop(self) -> int:
-        return self.start + len(self.text)
-
-
-def read_questions(reference: str) -> Iterator[Example]:
-    """Gold answers are a tuple of Answers, empty where there rightly is none, None where nothing is said about them.
-
-    Raises DataError naming the file, the place in it and the question's id.
+    Raises DataError naming the file, the place in it and the question's id; behind a question that cannot be used the
+    next one can be asked for.
     """
-    content = read_json(reference) if suffix_of(reference) == "json" else None
+    content = _nested_content(reference) if suffix_of(reference) == "json" else None
+    where = Where(reference)
     if isinstance(content, dict) and "questions" in content:
-        return _of_course(content, Where(reference))
+        return Parsed(_made, _of_course(content, where, offsets))
     if isinstance(content, dict) and _is_nested(content.get("data")):
-        return _of_squad(content, Where(reference))
-    return Parsed(question_of, read_records(reference))
+        may_lack = str(content.get("version", "")).removeprefix("v").startswith("2")
+        return Parsed(_made, _of_articles(_objects(content, "data", where), where, may_lack, offsets))
+    if _is_nested(content):
+        return Parsed(_made, _of_articles(_each_object(content, where), where, False, offsets))
+    return Parsed(partial(question_of, offsets=offsets), read_records(reference))
 
 
-def question_of(record: Record) -> Example:
-    """Of a flat record: context, question, and answers as {"text": [...], "answer_start": [...]}, or as a list of objects."""
-    passage, text = record.text("context", "passage", "paragraph"), record.text("question")
+def question_of(record: Record, offsets: Offsets = "exact") -> Example:
+    """Of a flat record: a passage, a question, and answers in any form that `gold_of` reads; answer_start may be a column."""
+    passage, text = record.text(*PASSAGE), record.text(*QUESTION)
     name, answers = record.find("answers", "answer")
     where = replace(record.where, field=name)
-    if isinstance(answers, str):
-        answers = [{"text": answers, "answer_start": _number_of(record, "answer_start")}]
-    elif isinstance(answers, Mapping):
-        answers = _in_turn(answers, where)
-    gold = None if answers is None else _answers(answers, passage, where)
-    return Example(record.id, record.where, Question(text, passage), gold)
+    if isinstance(answers, str) and answers.lstrip().startswith(("{", "[")):
+        answers = _written_json(answers, where)  # how a table holds what is no text
+    if isinstance(answers, str) and answers:
+        _, start = record.find("answer_start")
+        answers = {"text": answers, "answer_start": None if start == "" else start}
+    impossible = _truth(record.find("is_impossible")[1], replace(record.where, field="is_impossible"))
+    found = gold_of(answers, impossible, True, passage, where, offsets)
+    _, named = record.find(*_ID)
+    name = record.id if named is None or named == "" else str(named)
+    return Example(name, record.where, Question(text, passage), found.answers, record.language, found.note)
 
 
-def _of_squad(content: Mapping[str, Any], where: Where) -> Iterator[Example]:
-    may_lack = str(content.get("version", "")).removeprefix("v").startswith("2")
-
-    def example(asked: Mapping[str, Any], at: Where, passage: str, count: int) -> Example:
-        name, at = _id(asked, at, count), _named(at, asked)
-        question = Question(_text(asked, "question", at), passage)
-        return Example(name, Where(where.file, count), question, _squad_gold(asked, passage, at, may_lack))
-
-    return starmap(example, _asked_in_squad(content, where))
+def _made(make: Make) -> Example:
+    return make()
 
 
-def _asked_in_squad(content: Mapping[str, Any], where: Where) -> Iterator[tuple[Mapping[str, Any], Where, str, int]]:
-    """Every question with its place, its passage and its number."""
-    count = 0
-    for article, at_article in _objects(content, "data", where):
-        for paragraph, at_paragraph in _objects(article, "paragraphs", at_article):
-            passage = _text(paragraph, "context", at_paragraph)
-            for asked, at in _objects(paragraph, "qas", at_paragraph):
-                count += 1
-                yield asked, at, passage, count
-    if not count:
-        raise DataError(f"{where.file} has no questions", "give a file with at least one")
+def _failing(error: DataError) -> Make:
+    """What raises an error when it is this question's turn, so that those behind it can be read."""
+
+    def raising() -> Example:
+        raise error
+
+    return raising
 
 
-def _squad_gold(asked: Mapping[str, Any], passage: str, at: Where, may_lack: bool) -> tuple[Answer, ...] | None:
-    if asked.get("answers") is None:
+def _nested_content(reference: str) -> Any:
+    """All of a .json file; None where it is no single value, as JSON lines are, which read_records reads or refuses."""
+    try:
+        return read_json(reference)
+    except DataError:
         return None
-    gold = _answers(asked["answers"], passage, _at(at, ".answers"))
-    impossible = asked.get("is_impossible")
-    if impossible not in (None, True, False):
-        raise _wrong(_at(at, ".is_impossible"), f"{impossible!r:.40} is neither true nor false", "write true or false")
-    if gold and impossible:
-        raise _wrong(_at(at, ".is_impossible"), "the question has answers and is said to have none", "take out the answers, or write false")
-    if not gold and not (may_lack if impossible is None else impossible):
-        hint = 'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
-        raise _wrong(_at(at, ".answers"), "there is no answer", hint)
-    return gold
 
 
-def _of_course(content: Mapping[str, Any], where: Where) -> Iterator[Example]:
+def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, offsets: Offsets) -> Iterator[Make]:
+    """Of every question what makes its example. A paragraph that cannot be used is one error, whatever it asks."""
+    count = 0
+    for article, at_article in articles:
+        paragraphs = [(article, at_article)] if "qas" in article else _objects(article, "paragraphs", at_article)
+        for paragraph, at_paragraph in paragraphs:
+            try:
+                passage, asked = _text(paragraph, PASSAGE, at_paragraph), list(_objects(paragraph, "qas", at_paragraph))
+            except DataError as error:
+                count += 1
+                yield _failing(error)
+                continue
+            for question, at in asked:
+                count += 1
+                yield partial(_of_squad, question, at, passage, count, may_lack, offsets)
+    if not count:
+        raise DataError(f"{whole.file} has no questions", _FEW_QUESTIONS)
+
+
+def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may_lack: bool, offsets: Offsets) -> Example:
+    file = at.file
+    name, at = _id(asked, at, count), _named(at, asked)
+    question = Question(_text(asked, QUESTION, at), passage)
+    impossible = _truth(asked.get("is_impossible"), below(at, ".is_impossible"))
+    found = gold_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), offsets)
+    return Example(name, Where(file, count), question, found.answers, note=found.note)
+
+
+def _of_course(content: Mapping[str, Any], where: Where, offsets: Offsets) -> Iterator[Make]:
     """{"questions": [...], "paragraphs": [text, ...]}; `answer_end` is the last character; null where answers are kept back."""
     passages = content.get("paragraphs")
     if not isinstance(passages, list):
-        raise _wrong(_at(where, "paragraphs"), "there is no list of paragraphs", "questions name their paragraph by its number, from 0")
-
-    def example(count: int, found: tuple[Mapping[str, Any], Where]) -> Example:
-        asked, at = found
-        name, at = _id(asked, at, count), _named(at, asked)
-        place = _whole(asked, "paragraph_id", at)
-        if not 0 <= place < len(passages):
-            raise _wrong(_at(at, ".paragraph_id"), f"there is no paragraph {place!s:.20}", f"there are {len(passages)}, numbered from 0")
-        passage = passages[place]
-        if not isinstance(passage, str) or not passage.strip():
-            raise _wrong(Where(where.file, None, f"paragraphs[{place}]"), "this is no text, or an empty one", "give the paragraph's text")
-        question = Question(_text(asked, "question_text", at), passage)
-        return Example(name, Where(where.file, count), question, _course_gold(asked, passage, at))
-
+        raise wrong(below(where, "paragraphs"), "there is no list of paragraphs", "questions name their paragraph by its number, from 0")
     if content["questions"] == []:
-        raise DataError(f"{where.file} has no questions", "give a file with at least one")
-    return starmap(example, enumerate(_objects(content, "questions", where), start=1))
+        raise DataError(f"{where.file} has no questions", _FEW_QUESTIONS)
+    for count, (asked, at) in enumerate(_objects(content, "questions", where), start=1):
+        yield partial(_of_course_question, asked, at, count, passages, offsets)
 
 
-def _course_gold(asked: Mapping[str, Any], passage: str, at: Where) -> tuple[Answer, ...] | None:
+def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], offsets: Offsets) -> Example:
+    file = at.file
+    name, at = _id(asked, at, count), _named(at, asked)
+    place = whole_number(asked.get("paragraph_id"), at, "paragraph_id")
+    if not 0 <= place < len(passages):
+        hint = f"there are {len(passages)}, numbered from 0"
+        raise wrong(below(at, ".paragraph_id"), f"there is no paragraph {place!s:.20}", hint)
+    passage = passages[place]
+    if not isinstance(passage, str) or not passage.strip():
+        raise wrong(Where(file, None, f"paragraphs[{place}]"), "this is no text, or an empty one", "give the paragraph's text")
+    question = Question(_text(asked, ("question_text",), at), passage)
+    answers, note = _course_gold(asked, passage, at, offsets)
+    return Example(name, Where(file, count), question, answers, note=note)
+
+
+def _course_gold(asked: Mapping[str, Any], passage: str, at: Where, offsets: Offsets) -> tuple[tuple[Answer, ...] | None, str]:
     if asked.get("answer_text") is None and asked.get("answer_start") is None:
-        return None
-    text, start, last = _text(asked, "answer_text", at), _whole(asked, "answer_start", at), _whole(asked, "answer_end", at)
-    answer = _checked(text, start, passage, _at(at, ".answer_start"))
-    if last != answer.stop - 1:
+        return None, ""
+    text = _text(asked, ("answer_text",), at)
+    start, last = (whole_number(asked.get(name), at, name) for name in ("answer_start", "answer_end"))
+    answer, note = placed(Entry(text, start, at), passage, offsets)
+    if not note and last != answer.stop - 1:
         problem = f"the answer ends at character {answer.stop - 1}, not at {last}"
-        raise _wrong(_at(at, ".answer_end"), problem, "answer_end is the place of the answer's last character")
-    return (answer,)
+        raise wrong(below(at, ".answer_end"), problem, "answer_end is the place of the answer's last character")
+    return (answer,), note
 
 
-def _answers(listed: Any, passage: str, where: Where) -> tuple[Answer, ...]:
-    if not isinstance(listed, list):
-        raise _wrong(where, f"this is no list but {type(listed).__name__}", 'give [{"text": "...", "answer_start": 0}]')
-    found = []
-    for place, value in enumerate(listed):
-        at = _at(where, f"[{place}]")
-        if not isinstance(value, Mapping):
-            raise _wrong(at, f"this is no object but {type(value).__name__}", 'an answer is {"text": "...", "answer_start": 0}')
-        text, start = _text(value, "text", at), _whole(value, "answer_start", at)
-        found.append(_checked(text, start, passage, _at(at, ".answer_start")))
-    return tuple(found)
+def _written_json(text: str, where: Where) -> Any:
+    """The value of a text that holds JSON; the text itself where it holds none."""
+    try:
+        return parse_json(text, where)
+    except DataError:
+        return text
 
 
-def _checked(text: str, start: int, passage: str, where: Where) -> Answer:
-    """An answer that stands where it is said to stand.
-
-    SQuAD 1.1 itself has some whose offset is that of the full stop or comma in front of them; these are moved behind it.
-    """
-    if not 0 <= start < len(passage):
-        raise _wrong(where, f"{start!s:.20} is outside the passage, which has {len(passage)} characters", _OFFSET_HINT)
-    if passage[start] in ".," and passage.startswith(text, start + 1):
-        start += 1
-    if not passage.startswith(text, start):
-        there = passage[start : start + len(text)]
-        raise _wrong(
-            where, f"at {start} the passage has {there!r:.60}, not the answer {text!r:.60}; {_elsewhere(text, passage)}", _OFFSET_HINT
-        )
-    return Answer(start, text)
-
-
-def _elsewhere(text: str, passage: str) -> str:
-    """Where an answer stands, or why it seems to stand nowhere."""
-    if times := passage.count(text):
-        return f"it stands at {passage.find(text)}" if times == 1 else f"it stands there {times} times"
-    if unicodedata.normalize("NFC", text) in unicodedata.normalize("NFC", passage):
-        return "it stands there in another normal form of Unicode (NFC, NFD)"
-    return "it stands there in another case" if text.casefold() in passage.casefold() else "it is not in it"
-
-
-def _in_turn(answers: Mapping[str, Any], where: Where) -> Any:
-    """{"text": [...], "answer_start": [...]} -> a list of objects; of single values a list of one."""
-    columns = [answers.get(name) for name in ("text", "answer_start")]
-    lists = [column for column in columns if isinstance(column, list)]
-    if not lists:
-        return [answers]
-    if len(lists) < 2 or len(lists[0]) != len(lists[1]):
-        raise _wrong(where, "'text' and 'answer_start' are not two lists of one length", "every answer needs its text and its offset")
-    return [{"text": text, "answer_start": start} for text, start in zip(*lists, strict=True)]
-
-
-def _number_of(record: Record, column: str) -> Any:
-    """A whole number, which in a table is written as text."""
-    _, value = record.find(column)
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+def _truth(value: Any, where: Where) -> bool | None:
+    """What is_impossible says: true, false, or nothing. In a table it is text, however that is spelled."""
+    if value is None:
+        return None
+    key = value.strip().lower() if isinstance(value, str) else value
+    if not isinstance(key, str | bool | int) or key not in _TRUTHS:
+        raise wrong(where, f"{value!r:.40} is neither true nor false", "write true or false")
+    return _TRUTHS[key]
 
 
 def _is_nested(listed: Any) -> bool:
-    return isinstance(listed, list) and any(isinstance(article, dict) and "paragraphs" in article for article in listed)
+    return isinstance(listed, list) and any(isinstance(each, dict) and ("paragraphs" in each or "qas" in each) for each in listed)
 
 
 def _objects(parent: Mapping[str, Any], name: str, where: Where) -> Iterator[tuple[Mapping[str, Any], Where]]:
-    at = _at(where, f".{name}" if where.field else name)
+    at = below(where, f".{name}" if where.field else name)
     listed: Sequence[Any] = parent.get(name)
     if not isinstance(listed, list):
-        raise _wrong(at, "it is missing" if listed is None else f"this is no list but {type(listed).__name__}", "give a list of objects")
+        raise wrong(at, "it is missing" if listed is None else f"this is no list but {type(listed).__name__}", "give a list of objects")
+    yield from _each_object(listed, at)
+
+
+def _each_object(listed: Sequence[Any], where: Where) -> Iterator[tuple[Mapping[str, Any], Where]]:
     for place, value in enumerate(listed):
+        at = below(where, f"[{place}]")
         if not isinstance(value, dict):
-            raise _wrong(_at(at, f"[{place}]"), f"this is no object but {type(value).__name__}", "give a list of objects")
-        yield value, _at(at, f"[{place}]")
+            raise wrong(at, f"this is no object but {type(value).__name__}", "give a list of objects")
+        yield value, at
 
 
 def _id(asked: Mapping[str, Any], where: Where, count: int) -> str:
     """What the question calls itself, or its number in the file."""
-    value = asked.get("id")
+    field, value = next(((name, asked[name]) for name in _ID if asked.get(name) not in (None, "")), ("id", None))
     if isinstance(value, bool) or not isinstance(value, str | int | None):
-        raise _wrong(_at(where, ".id"), f"this is no name but {type(value).__name__}", "an id is a text or a number")
-    return str(count) if value is None or value == "" else str(value)
+        raise wrong(below(where, f".{field}"), f"this is no name but {type(value).__name__}", "an id is a text or a number")
+    return str(count) if value is None else str(value)
 
 
 def _named(where: Where, asked: Mapping[str, Any]) -> Where:
-    return where if asked.get("id") in (None, "") else replace(where, file=f"{where.file}, question {asked['id']}")
+    name = next((asked[name] for name in _ID if asked.get(name) not in (None, "")), None)
+    return where if name is None else replace(where, file=f"{where.file}, question {name}")
 
 
-def _text(parent: Mapping[str, Any], name: str, where: Where) -> str:
+def _text(parent: Mapping[str, Any], names: Sequence[str], where: Where) -> str:
+    """What the first of these fields holds. Raises DataError where that is no text or an empty one."""
+    name = next((name for name in names if parent.get(name) is not None), names[0])
     value = parent.get(name)
     if not isinstance(value, str) or not value.strip():
         problem = "it is missing" if value is None else "the text is empty" if isinstance(value, str) else "this is no text"
-        raise _wrong(_at(where, f".{name}"), problem, f"'{name}' must be a text")
+        raise wrong(below(where, f".{name}"), problem, f"'{name}' must be a text")
     return value
-
-
-def _whole(parent: Mapping[str, Any], name: str, where: Where) -> int:
-    value = parent.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        problem = "it is missing" if value is None else f"{value!r:.40} is no whole number"
-        raise _wrong(_at(where, f".{name}"), problem, f"'{name}' must be a whole number")
-    return value
-
-
-def _at(where: Where, path: str) -> Where:
-    return replace(where, field=f"{where.field or ''}{path}")
-
-
-def _wrong(where: Where, problem: str, hint: str) -> DataError:
-    return DataError(f"{where}: {problem}", hint)

@@ -42,6 +42,7 @@ from sslcli.api import (
     join_pair,
     setting,
 )
+from sslplugins.questions.answers import Offsets
 from sslplugins.questions.baselines import baselines_of
 from sslplugins.questions.files import question_of, read_questions
 from sslplugins.questions.report import marked_passage, report_of
@@ -85,6 +86,12 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         metric_language: Literal[METRIC_LANGUAGES] = setting(
             "auto", "whose rules compare answers: SQuAD's, or MLQA's for a language; auto: MLQA's Chinese ones for Chinese", "--metric-lang"
         )
+        offsets: Offsets = setting(
+            "exact",
+            "once: an answer whose offset is wrong is taken where it stands, if in one place;"
+            " nearest: at the nearest of its places, without an offset at the first",
+            "--offsets",
+        )
         strict_official: bool = setting(False, "count as Chinese only what MLQA's script does", "--strict-official/--no-strict-official")
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
@@ -115,11 +122,11 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        return question_of(record)
+        return question_of(record, options.offsets)
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
-        return read_questions(reference)
+        return read_questions(reference, options.offsets)
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
