@@ -46,13 +46,15 @@ class Encoded:
     """What an example becomes: several samples where windows multiply, none where there is nothing to learn from.
 
     `whole_tokens`: before anything was cut off. `lost`: what of the text or of the gold answer was cut off, in words. `places`: whatever
-    `merge` needs to find back from tokens to the text.
+    `merge` needs to find back from tokens to the text. `cut`: parts of the text of which the model sees the beginning only ("text",
+    "first text", "second text", "question", "word"), and the tokens that each was cut at.
     """
 
     samples: Sequence[Sample]
     whole_tokens: int
     lost: str = ""
     places: Any = None
+    cut: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,8 @@ class Passage:
 
 @dataclass(frozen=True)
 class Report:
+    """`counts`: what was counted beside the scores: "examples", of how many something was "cut", records "left out"."""
+
     title: str = ""
     scores: Sequence[Score] = ()
     tables: Sequence[Table] = ()
@@ -112,6 +114,7 @@ class Report:
     scatters: Sequence[Scatter] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:

@@ -39,6 +39,7 @@ from sslcli.scoring.multilabel import multilabel_scores
 
 _PORTION = 1_000  # examples that are cut into tokens together
 _NOTHING = np.empty(0, dtype=np.int64)
+_PARTS = {1: ("text",), 2: ("first text", "second text")}  # by how many texts an example has
 _LIKELY = 0.5  # probability from which on a label is given, where there may be several
 _WORST = 10  # errors that are shown
 
@@ -133,8 +134,9 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         kept = kept_tokens(sizes, self.sequence_tokens - specials)
         tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
         sample = Sample(tokens, segments=segments, fields={"target": target, "weight": weight})
-        cut = sum(sizes) - sum(kept)
-        return Encoded([sample], sum(sizes) + specials, f"{cut:,} of {sum(sizes):,} tokens of its text are cut off" if cut else "")
+        lost = {name: (size - count, size) for name, size, count in zip(_PARTS[len(parts)], sizes, kept, strict=True) if size > count}
+        said = " and ".join(f"{off:,} of {size:,} tokens of its {name} are cut off" for name, (off, size) in lost.items())
+        return Encoded([sample], sum(sizes) + specials, said, cut=dict.fromkeys(lost, self.sequence_tokens))
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         if len(parts) == 2:

@@ -24,6 +24,7 @@ from sslcli.labelled import Encoded, Example, Prediction, Task
 from sslcli.workflows.labelling import task_class, task_options
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings
+from sslcli.workflows.truncation import Cut, cut_of, with_cut
 from sslcli.workflows.weights import Pretrained, State, shapes_of
 
 
@@ -55,7 +56,13 @@ class EncodedSet:
         own: list[list[Any]] = [[] for _ in self.examples]
         for number, owner in enumerate(self.owners.tolist()):
             own[owner].append(parts[number])
-        return [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
+        merged = [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
+        return [with_cut(*each) for each in zip(merged, self.cuts, strict=True)]
+
+    @property
+    def cuts(self) -> list[Cut]:
+        """Of every example what the model does not see of it."""
+        return [cut_of(each) for each in self.encoded]
 
 
 def evaluation_loader(data: EncodedSet, twin: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:

@@ -14,7 +14,8 @@ from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, la
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.savedreports import REPORT, SCORES, saved_together, write_report, write_scores
 from sslcli.workflows.settings import AnswerSettings
-from sslcli.workflows.sifting import FLAG, Sifter, unlabelled
+from sslcli.workflows.sifting import LEFT_OUT, Sifter, left_out_of, unlabelled
+from sslcli.workflows.truncation import cut_counts, cut_in, cut_sentences
 
 PREDICTIONS = "predictions.jsonl"
 
@@ -36,18 +37,22 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     """
     answerer = Answerer.load(reference, task, choose_hardware(settings.hardware))
     if settings.data.evaluation:
-        examples, left_out = _labelled_examples(answerer, settings)
+        examples, sifter = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
-        notes = [*left_out, *_left_out_of_training(answerer), *notes, *filter(None, [overlap_of(answerer.task, train, examples, "scored")])]
+        notes = [*sifter.sentences(), *_left_out_of_training(answerer), *notes]
+        notes += filter(None, [overlap_of(answerer.task, train, examples, "scored")])
+        left_out = sifter.left_out
     elif answerer.data is not None:
         own = labelled_data(answerer.task, answerer.options, answerer.data)
         train, examples = own.train, own.test[: settings.data.limit]
-        notes = [*own.notes, *_changed(answerer, own)]
+        notes, left_out = [*own.notes, *_changed(answerer, own)], own.left_out
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     found = scored(answerer, train, examples, settings.batch_size)
     how_read = answerer.task.how_read(answerer.options, examples)
-    return replace(found, report=replace(found.report, notes=[*answerer.notes, *how_read, *notes, *found.report.notes]))
+    notes = [*answerer.notes, *how_read, *notes, *found.report.notes]
+    counts = {**found.report.counts, LEFT_OUT: left_out}
+    return replace(found, report=replace(found.report, notes=notes, counts=counts))
 
 
 def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Example], batch_size: int) -> Evaluation:
@@ -63,7 +68,10 @@ def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Exam
     beside = [replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores]
     findings = task.findings(options, labels, predictions, examples)
     title = f"{answerer.name} · {len(examples):,} examples"
-    report = replace(findings, title=title, scores=[*beside, *findings.scores])
+    cuts = [cut_in(prediction) for prediction in predictions]
+    notes = [*findings.notes, *cut_sentences(task.records, cuts)]
+    scores = [*beside, *findings.scores]
+    report = replace(findings, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))
     by_id = {example.id: prediction for example, prediction in zip(examples, predictions, strict=True)}
     return Evaluation(report, examples, predictions, task.written(options, by_id))
 
@@ -105,15 +113,15 @@ def line_of(example: Example, prediction: Prediction) -> str:
     return json.dumps(answer, ensure_ascii=False, default=asdict)
 
 
-def _labelled_examples(answerer: Answerer, settings: AnswerSettings) -> tuple[Sequence[Example], Sequence[str]]:
-    """Those of `data.evaluation`, and what is said of the records that are left out."""
+def _labelled_examples(answerer: Answerer, settings: AnswerSettings) -> tuple[Sequence[Example], Sifter]:
+    """Those of `data.evaluation`, and what knows of the records that are left out."""
     sifter = Sifter(settings.data.skip_bad_records)
     data = settings.data
     examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data, sifter)
     found = list(sifter.labelled(examples))
     if not found:
         raise unlabelled(examples[0])
-    return found, sifter.sentences()
+    return found, sifter
 
 
 def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:
@@ -124,10 +132,7 @@ def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:
 
 
 def _left_out_of_training(answerer: Answerer) -> Sequence[str]:
-    count = 0 if answerer.run is None else read_facts(answerer.run).get("records_left_out", 0)
-    if not count:
-        return []
-    return [f"it was fine-tuned without {count:,} record{'s' * (count != 1)} that could not be used ({FLAG})"]
+    return left_out_of(0 if answerer.run is None else read_facts(answerer.run).get("records_left_out", 0))
 
 
 def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[str]]:

@@ -41,8 +41,10 @@ from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
 from sslcli.workflows.settings import FinetuneSettings
+from sslcli.workflows.sifting import LEFT_OUT, left_out_of
 from sslcli.workflows.sources import split_language
 from sslcli.workflows.starting import learner_to_finetune
+from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 from sslcli.workflows.weights import Pretrained
 
 EPOCHS = 3.0
@@ -107,7 +109,8 @@ class Finetuning:
         self._refuse_strange_score()
         self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
-        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *_lost(self.training)]
+        cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
+        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *_lost(self.training), *cut]
 
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
@@ -149,7 +152,8 @@ class Finetuning:
             scores = self.task.score(self.options, self.settings.labels, predictions, self.evaluation.examples)
             loss, terms, _ = tally.read()
             found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
-            counts = {**tally.counts(), **{score.name: score.count for score in scores}}
+            cut = cut_counts(self.evaluation.cuts)[CUT]
+            counts = {**tally.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
             return Judgement(*json.loads(world.told(json.dumps([*found, counts]))))
 
         return judge
@@ -202,7 +206,8 @@ class Finetuning:
         answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
         found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
-        report = found.report
+        counts = {**found.report.counts, LEFT_OUT: self.data.left_out}
+        report = replace(found.report, notes=[*found.report.notes, *left_out_of(self.data.left_out)], counts=counts)
         if chosen := chosen_by(self.task, self.evaluation.examples, self.data.test):
             report = replace(report, notes=[*report.notes, chosen])
         return across(report, self.settings.data.train, self._elsewhere(answerer, folder)) if self.data.others else report

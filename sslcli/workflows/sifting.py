@@ -7,6 +7,7 @@ from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.labelled import Example
 
 FLAG = "--skip-bad-records"
+LEFT_OUT = "left out"  # records that cannot be used, among a report's counts
 MOST_NAMED = 3  # records that cannot be used, in a sentence
 MOST_LISTED = 20  # in an error
 
@@ -111,6 +112,13 @@ class Sifter:
             count = f"{len(places):,} example{'s' * (len(places) != 1)} of {file}"
             found.append(f"{count}: {note} (the first: {next(iter(places))})")
         return found
+
+
+def left_out_of(count: int) -> list[str]:
+    """A sentence about a model's own data; none where every record of it could be used."""
+    if not count:
+        return []
+    return [f"it was fine-tuned without {count:,} record{'s' * (count != 1)} that could not be used ({FLAG})"]
 
 
 def unlabelled(example: Example) -> DataError:

@@ -19,7 +19,7 @@ from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
 from sslcli.folders import write_atomically
 from sslcli.labelled import Suite, SuitePart
-from sslcli.reports import Report, Score
+from sslcli.reports import Report
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.evaluating import evaluate, write_evaluation
@@ -36,6 +36,7 @@ from sslcli.workflows.studying import Variant, named_failures, settings_of, vari
 from sslcli.workflows.submitting import ARCHIVE, SUBMISSION, add_answers, answers_in
 from sslcli.workflows.suitescores import FILE as SCORES_FILE
 from sslcli.workflows.suitescores import Reached, SuiteScores
+from sslcli.workflows.truncation import CUT
 
 TABLE = "table.csv"
 
@@ -165,17 +166,18 @@ class _Suite:
             result = self.train(part, variant, settings, Stopper(left), variant.folder if begun else None)
         if result.outcome.reason != "done":
             raise Stopping(result.outcome.reason)
-        scores = {part.evaluations[0]: result.report.scores}
+        reports = {part.evaluations[0]: result.report}
         with Stopper(), stopping_at_once():
-            scores |= {split: self._evaluated(part, split, variant.folder) for split in part.evaluations[1:]}
-        self.scores.add(part.name, variant.seed, Reached(str(variant.folder), scores))
+            reports |= {split: self._evaluated(part, split, variant.folder) for split in part.evaluations[1:]}
+        scores, counts = ({split: getattr(report, name) for split, report in reports.items()} for name in ("scores", "counts"))
+        self.scores.add(part.name, variant.seed, Reached(str(variant.folder), scores, counts))
 
-    def _evaluated(self, part: SuitePart, split: str, run: Path) -> Sequence[Score]:
+    def _evaluated(self, part: SuitePart, split: str, run: Path) -> Report:
         """Of the best checkpoint; its answers are kept beside those that the run itself has written."""
         found = evaluate(str(run), part.task, AnswerSettings(data=self._data(part, split), hardware=self.plan.settings.hardware))
         (run / split).mkdir(exist_ok=True)
         write_evaluation(found, run / split)
-        return found.report.scores
+        return found.report
 
     def _answer(self, part: SuitePart) -> None:
         """The tests, by the run that was best on the held-out data."""
@@ -208,12 +210,22 @@ class _Suite:
             suite_options=self.plan.settings.options,
         )
 
+    def _cuts(self) -> Iterator[str]:
+        """Of every set that is scored how many texts were cut; the same for all seeds."""
+        for part in self.plan.parts:
+            reached = self.scores.runs[part.name][self.plan.seeds[0]]
+            for split, counts in reached.counts.items():
+                if cut := counts.get(CUT):
+                    examples = f"{cut:,} of {counts['examples']:,} examples"
+                    yield f"{part.name}/{split}: {examples} were cut at the model's length (--seq-len)"
+
     def _remarks(self) -> list[str]:
         epochs, most = self.plan.settings.training.epochs, self.plan.suite.epochs
         beyond = most is not None and epochs is not None and epochs > most
         refusals = self.plan.suite.refusals(answers_in(self.plan.folder))
         submission = self.plan.folder / SUBMISSION
         return [
+            *self._cuts(),
             *([f"{epochs:g} epochs leave the protocol of {self.plan.name}, which has {most:g} at most"] if beyond else []),
             f"{submission} is no whole submission: {'; '.join(refusals)}" if refusals else f"the leaderboard takes {submission / ARCHIVE}",
         ]

@@ -18,10 +18,11 @@ FILE = "suite.json"
 
 @dataclass(frozen=True)
 class Reached:
-    """One run of a part: its folder, and the scores by evaluation split."""
+    """One run of a part: its folder, the scores by evaluation split, and what was counted beside them (Report.counts)."""
 
     run: str
     scores: Mapping[str, Sequence[Score]]
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,7 +72,8 @@ class SuiteScores:
 
 
 def _reached(saved: Mapping[str, Any]) -> Reached:
-    return Reached(saved["run"], {split: [_score(score) for score in scores] for split, scores in saved["scores"].items()})
+    scores = {split: [_score(score) for score in scores] for split, scores in saved["scores"].items()}
+    return Reached(saved["run"], scores, saved.get("counts", {}))
 
 
 def _score(saved: Mapping[str, Any]) -> Score:

@@ -69,6 +69,11 @@ def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Itera
         yield ids, np.where(is_empty, NO_WORD, np.searchsorted(starts, places[:, 0], side="right") - 1)
 
 
+def longest_word(word_of: np.ndarray) -> int:
+    """Pieces of the word that has the most. `word_of` [T]: as of `pieces_of`."""
+    return int(np.bincount(word_of[word_of != NO_WORD]).max(initial=0))
+
+
 def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
     """What the model does not see of a sentence, in words; empty where it sees all. `word_of` [T]: as of `pieces_of`."""
     lengths = np.bincount(word_of[word_of != NO_WORD], minlength=len(words))

@@ -145,6 +145,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     def _encoded(self, example: Example, question: np.ndarray, ids: np.ndarray, places: np.ndarray, training: bool) -> Encoded:
         whole, _ = join_pair(question, ids, self.tokenizer)
+        cut = {"question": self.question_tokens} if len(question) > self.question_tokens else {}
         question = question[: self.question_tokens]
         capacity = self.sequence_tokens - len(join_pair(question, _NOTHING, self.tokenizer)[0])
         bounds = window_bounds(len(ids), capacity, min(self.options.stride, capacity // 2))
@@ -156,7 +157,9 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
             self._sample(question, ids[start:stop], numbers[start:stop], target)
             for (start, stop), target in zip(bounds, targets, strict=True)
         ]
-        return Encoded(samples, len(whole), lost, places)
+        if cut and not lost:
+            lost = f"its question is cut at {self.question_tokens:,} tokens (--longest-question)"
+        return Encoded(samples, len(whole), lost, places, cut)
 
     def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int] | None], str]:
         """Of each window the answer's first and last piece, counted from its beginning: () for [CLS], None where it is not known.

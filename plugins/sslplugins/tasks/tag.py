@@ -45,7 +45,7 @@ from sslcli.api import (
     tag_reading,
 )
 from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
-from sslplugins.tagging.pieces import NO_WORD, cut_at_words, lost_words, pieces_of, written
+from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
 from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, scheme_sentences
 
 NO_TAG = -1
@@ -119,7 +119,9 @@ class Tag(ReadoutTask[TagViews]):
             tags = np.asarray([number.get(tag, NO_TAG) for tag in golds], dtype=np.int64)
             samples = [self._sample(ids[start:stop], words, tags) for start, stop, words in cut_at_words(word_of, self.capacity)]
             lost = lost_words(example.data.words, word_of, self.capacity)
-            yield Encoded(samples, len(ids) + len(enclose(ids[:0], self.tokenizer)), lost)
+            whole = len(ids) + len(enclose(ids[:0], self.tokenizer))
+            cut = {"word": self.capacity} if longest_word(word_of) > self.capacity else {}
+            yield Encoded(samples, whole, lost, cut=cut)
 
     def _pieces(self, examples: Sequence[Example]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(examples), PORTION):

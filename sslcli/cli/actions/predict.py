@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.errors import UsageError
 from sslcli.folders import written
 from sslcli.labelled import Example, Prediction
+from sslcli.reports import Report
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import line_of
 from sslcli.workflows.predicting import examples_to_answer, typed_example
 from sslcli.workflows.sifting import Sifter
+from sslcli.workflows.truncation import cut_in, cut_sentences
 
 AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
 
@@ -37,16 +40,26 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, sifter)
     is_piped = not texts and reference == STANDARD_INPUT
     draws = bool(texts) and screen.out.is_terminal and not screen.json
+    cuts = []
     with ExitStack() as stack:
         file = stack.enter_context(written(out)) if out is not None else None
         for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped):
+            cuts.append(cut_in(prediction))
             if draws:
-                screen.report(answerer.task.shown(example, prediction))
+                screen.report(_shown(answerer, example, prediction))
             else:
                 print(line_of(example, prediction), file=file, flush=file is None)
-    for sentence in sifter.sentences():
+    said = [] if draws else cut_sentences(answerer.task.records, cuts)
+    for sentence in (*sifter.sentences(), *said):
         screen.say(sentence)
     return 0
+
+
+def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Report:
+    """An answer for a terminal, and what of its text the model did not see."""
+    report = answerer.task.shown(example, prediction)
+    cut = [f"the {part} was cut at {limit:,} tokens" for part, limit in cut_in(prediction).items()]
+    return replace(report, notes=[*report.notes, *cut])
 
 
 def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool) -> Iterator[tuple[Example, Prediction]]:
