@@ -6,6 +6,7 @@ whoever writes there next clears away what the dead have left, and nothing that 
 On a file system that knows no locks nobody can tell, and what was left stays.
 """
 
+import atexit
 import ctypes
 import errno
 import fcntl
@@ -13,10 +14,12 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from sslcli.errors import UsageError
 
@@ -26,6 +29,8 @@ LONGEST_NAME_BYTES = 255 - len(UNFINISHED) - MARK_DIGITS - 1
 _LEFT = re.compile(rf"\.(?:unfinished|replaced)-.*-[0-9a-f]{{{MARK_DIGITS}}}", re.DOTALL)
 _HERE = -100  # AT_FDCWD of Linux: names are relative to the current folder
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux
+_SPOOLED = "sslcli-input-"
+_kept_open: list[IO[bytes]] = []  # their locks say that they are in use
 _NOT_KNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -110,6 +115,23 @@ def removed(path: Path) -> None:
 def is_left(path: Path) -> bool:
     """Whether it has the name of something that is being written, or that an interrupted writer left."""
     return path.name.startswith((UNFINISHED, REPLACED))
+
+
+def spool(folder: Path) -> IO[bytes]:
+    """A temporary file with a name, open for writing; it is there until this process ends, however that happens.
+
+    A process that is killed leaves its own, which the next one that makes one removes.
+    """
+    for path in folder.glob(f"{_SPOOLED}*.txt"):
+        with suppress(OSError):
+            _clear(path)
+    while True:
+        file = tempfile.NamedTemporaryFile(dir=folder, prefix=_SPOOLED, suffix=".txt", delete=False)  # noqa: SIM115
+        if take_lock(file.fileno()) is not False and _is_at(file.fileno(), Path(file.name)):
+            atexit.register(Path(file.name).unlink, missing_ok=True)
+            _kept_open.append(file)
+            return file
+        file.close()
 
 
 def clear_away(parent: Path, ours: bool = False) -> None:

@@ -86,6 +86,14 @@ def _in_words(final: Path) -> Iterator[None]:
         raise RunError(f"cannot write {final}: {error.strerror or error}", _CHECK_DISK) from error
 
 
+def remove(path: Path) -> None:
+    """A file, a folder or a link, and never what a link leads to. Raises RunError where the disk refuses."""
+    try:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot remove {path}: {error.strerror or error}", _CHECK_DISK) from error
+
+
 @contextmanager
 def replaced(final: Path) -> Iterator[Path]:
     """Gives a folder to write into; on leaving without an error it stands at `final`.

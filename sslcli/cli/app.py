@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -101,7 +102,7 @@ def main() -> NoReturn:
 
 def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
     """At once: an exception might come out in the middle of an import that catches it."""
-    os.write(2, b"stopped: preempted before anything was begun\nhint:  the same command begins again\n")
+    os.write(2, b"stopped: preempted; whatever was saved is kept\nhint:  the same command begins again, with --resume it goes on\n")
     os._exit(Preempted.exit_code)
 
 
@@ -114,7 +115,9 @@ def run(words: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(list(words))
+        code = _run(list(words))
+        sys.stdout.flush()  # a disk that is full says so only now
+        return code
     except SslError as error:
         is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
         if is_alike and is_launched(words) and known_place()[0] > 0 and others_speak():
@@ -126,15 +129,23 @@ def run(words: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _report(words, ["interrupted"], "", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit does not write again
+        _write_no_more()
         return 1
     except OSError as error:  # of a place that nobody looked at before: a name that no disk takes, a file that went away
         code = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
-        place_of = str(error.filename or "an output")[:200]
+        place_of = str(error.filename or "the output")[:200]
+        if error.filename is None:
+            _write_no_more()
         return _report(words, [f"{place_of}: {error.strerror or error}"], "check the path, its permissions and the disk", code)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(words, [f"this should not have happened: {what}"], "--debug shows where; please report it", 1)
+
+
+def _write_no_more() -> None:
+    """What could not be written is not tried again at the exit, which would end with a code of its own."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:

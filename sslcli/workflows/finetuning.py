@@ -73,9 +73,15 @@ def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSetti
     saved = saved_settings(FinetuneSettings, folder)
     if "task" in asked.model_fields_set and asked.task != saved.task:
         raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
-    if asked.model.source is not None and _is_same_place(asked.model.source, saved.model.source):
-        asked = asked.model_copy(update={"model": asked.model.model_copy(update={"source": saved.model.source})})
+    asked = from_same_weights(asked, saved.model.source)
     return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
+
+
+def from_same_weights(asked: FinetuneSettings, source: str | None) -> FinetuneSettings:
+    """With the weights that a run began with, by their name, where what was asked for means them too."""
+    if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
+        return asked
+    return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
 
 
 def _is_same_place(asked: str, saved: str) -> bool:

@@ -1,7 +1,6 @@
 """One start of a run, whatever it trains: from a prepared course to an outcome, with a folder that says everything."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
 from sslcli.engine.world import World, joined
 from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
-from sslcli.folders import write_atomically
+from sslcli.folders import remove, write_atomically
 from sslcli.reports import Report
 from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
@@ -39,6 +38,7 @@ from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
 from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.runs import read_facts
+from sslcli.workflows.savedreports import files_of
 from sslcli.workflows.starts import computing, what_differs, with_this_start
 
 OWN_FILES = (
@@ -233,9 +233,8 @@ class _Run:
 
     def _clear(self) -> None:
         """Nothing of a run that was there before, and the first files of this one."""
-        for name in OWN_FILES:
-            own = self.folder / name
-            shutil.rmtree(own) if own.is_dir() and not own.is_symlink() else own.unlink(missing_ok=True)
+        for name in (*files_of(self.folder), *OWN_FILES):
+            remove(self.folder / name)
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
         self.course.tokenizer.save(self.folder / "tokenizer")
 

@@ -1,6 +1,5 @@
 """What --data means: references become files and schemes, each with its reader and its language."""
 
-import atexit
 import glob
 import hashlib
 import os
@@ -17,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sslcli import registry
+from sslcli.asides import spool
 from sslcli.config import problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.documents import Document
@@ -154,9 +154,10 @@ def _spooled(pipe: str) -> str:
     The file is there until the process ends.
     """
     try:
-        with tempfile.NamedTemporaryFile(prefix="sslcli-", suffix=".txt", delete=False) as file, open_bytes(pipe) as stream:
-            atexit.register(Path(file.name).unlink, missing_ok=True)
-            shutil.copyfileobj(stream, file)
+        kept = spool(Path(tempfile.gettempdir()))
+        with open_bytes(pipe) as stream:
+            shutil.copyfileobj(stream, kept)
+        kept.flush()
     except OSError as error:
         raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
-    return file.name
+    return kept.name

@@ -17,12 +17,13 @@ from sslcli.config import write_yaml
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
-from sslcli.folders import write_atomically
+from sslcli.folders import remove, write_atomically
 from sslcli.labelled import Suite, SuitePart
 from sslcli.reports import Report
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.evaluating import evaluate, write_evaluation
+from sslcli.workflows.finetuning import from_same_weights
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.labelling import examples_of, suite_of, suite_reference, task_class
 from sslcli.workflows.models import decided_source
@@ -30,7 +31,7 @@ from sslcli.workflows.resuming import continued, saved_settings
 from sslcli.workflows.runfolder import command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import RUN_FILE
-from sslcli.workflows.savedreports import write_report
+from sslcli.workflows.savedreports import REPORT, write_report
 from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, LabelledSettings
 from sslcli.workflows.studying import Variant, named_failures, settings_of, variants
 from sslcli.workflows.submitting import ARCHIVE, SUBMISSION, add_answers, answers_in
@@ -92,9 +93,12 @@ def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[in
     return SuitePlan(settings.task, suite, Path(data.train[0]), parts, seeds, _completed(settings, suite, parts), folder)
 
 
-def refuse_other_settings(folder: Path, asked: FinetuneSettings) -> None:
-    """Raises ConfigError naming what would make other runs of those that a suite has begun."""
-    continued(folder, saved_settings(FinetuneSettings, folder), asked, asked.options)
+def as_begun(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
+    """The settings for a suite that goes on. Raises ConfigError naming what would make other runs of those that it has begun."""
+    saved = saved_settings(FinetuneSettings, folder)
+    asked = from_same_weights(asked, saved.model.source)
+    continued(folder, saved, asked, asked.options)
+    return asked
 
 
 def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool) -> Report:
@@ -266,8 +270,8 @@ def _begun(plan: SuitePlan, resuming: bool) -> tuple[dict[str, Any], SuiteScores
     """The folder made ready: facts that stay, and what was reached before."""
     clear_away(plan.folder, ours=True)
     if not resuming:
-        (plan.folder / SCORES_FILE).unlink(missing_ok=True)
-        shutil.rmtree(plan.folder / SUBMISSION, ignore_errors=True)
+        for name in (SCORES_FILE, TABLE, REPORT, SUBMISSION):
+            remove(plan.folder / name)
         write_atomically(plan.folder / RUN_FILE, write_yaml(plan.settings, only_said=True))
     facts = {
         **environment(), "kind": "suite", "objective": plan.name, "command": command_line(), "started": now(),

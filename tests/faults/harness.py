@@ -28,7 +28,8 @@ SAVE_EVERY, STEPS = 5, 60
 PATIENCE_SECONDS = 120
 CLOCKS = ("seconds", "tokens_per_second")
 SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}
-_PRELOADED = ("sslcli.cli.actions.pretrain", "sslcli.cli.progress", "sslplugins.objectives.mlm", "sslplugins.readers.txt")
+_ACTIONS = [f"sslcli.cli.actions.{name}" for name in ("pretrain", "finetune", "predict", "evaluate", "probe", "export", "tokenize")]
+_PRELOADED = (*_ACTIONS, "sslcli.cli.progress", "sslplugins.objectives.mlm", "sslplugins.readers.txt")
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([*_PRELOADED, "sslplugins.tokenizers.wordpiece"])
 

@@ -24,7 +24,7 @@ from sslcli.workflows.running import Result
 from sslcli.workflows.runs import RUN_FILE, find_run, read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, Start
 from sslcli.workflows.studying import Variant
-from sslcli.workflows.suites import SuitePlan, planned, refuse_other_settings, run_suite
+from sslcli.workflows.suites import SuitePlan, as_begun, planned, run_suite
 
 
 def is_named(given: Given) -> bool:
@@ -49,7 +49,7 @@ def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: i
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"start": starts[0]})})
     with flags_named(resolved.sources):
         if resume is not None:
-            refuse_other_settings(resume, settings)
+            settings = as_begun(resume, settings)
         plan = _planned(settings, given, seeds, resume)
         if given.get("check") or given.get("dry_run"):
             return _looked_at(plan, bool(given.get("check")), screen)
