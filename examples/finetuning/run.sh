@@ -2,6 +2,7 @@
 # Every task from a pretrained model and from random weights on the same batches: run.sh MODEL NAME DATA
 # DATA holds sentiment/en-{train,dev}.jsonl.gz, pos/brown-{train,dev}.conllu.gz, nli/{train,dev}.jsonl.gz, qa/{train,dev}.json and
 # dna/{train,dev}.jsonl. Runs go to runs/NAME-TASK and runs/NAME-TASK-random; plots/comparison.png of the first has both curves.
+# STEPS=2 run.sh ... makes every training so many steps long: to see whether all of it runs.
 set -eu
 model=$1 name=$2 data=$3
 
@@ -9,7 +10,8 @@ tune() {
     task=$1 train=$2 dev=$3
     shift 3
     ssl finetune "$task" --model "$model" --data "$data/$train" --eval-data "$data/$dev" --compare-scratch --name "$name-$task" \
-        --batch-size 16 --precision fp32 --set training.eval_samples=400 "$@"
+        --batch-size 16 --precision fp32 --set training.eval_samples=400 "$@" \
+        ${STEPS:+--max-steps "$STEPS" --eval-every "$STEPS"}
 }
 
 tune sentiment sentiment/en-train.jsonl.gz sentiment/en-dev.jsonl.gz --max-steps 120 --eval-every 30 --seq-len 128

@@ -16,9 +16,10 @@ from sslcli.workflows.directories import write_directory
 from sslcli.workflows.weights import Pretrained, expected_shapes, part_of
 
 VOCABULARY, LONGEST = 120, 384
-SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "longest_tokens": LONGEST}
+SHAPE = {"depth": 12, "width": 16, "heads": 2, "feedforward_width": 32, "longest_tokens": LONGEST}
 ANIMALS = ("cat", "dog", "bird", "fish")
 SENTENCES = [f"The {animal} sees the {other} in the garden" for animal in ANIMALS for other in ANIMALS[:3]]
+CHINESE = ["猫 在 花 园 里", "鸟 和 鱼"]  # words of the dictionaries that come with examples of two languages
 
 
 def write_data(folder: Path, jobs: Iterable[Job]) -> None:
@@ -33,7 +34,7 @@ def write_data(folder: Path, jobs: Iterable[Job]) -> None:
 
 def write_model(folder: Path) -> None:
     trainer = registry.load("tokenizers", "wordpiece")
-    tokenizer = Tokenizer(trainer(trainer.Options()).train(SENTENCES, VOCABULARY))
+    tokenizer = Tokenizer(trainer(trainer.Options()).train([*SENTENCES, *CHINESE], VOCABULARY))
     settings = preset("tiny", "encoder", tokenizer.size, **SHAPE)
     generator = torch.Generator().manual_seed(1)
     tensors = {

@@ -289,3 +289,10 @@ def test_a_study_is_refused_before_its_first_run_where_the_last_one_cannot_be_wr
     assert ended.code == 2
     assert "taken-random is not empty" in ended.err
     assert not (place / "runs" / "taken").exists()
+
+
+def test_a_fine_tuned_run_is_no_generator(ssl):
+    ended = ssl("generate", "a text", "--model", "moods")
+    assert ended.code == 2
+    assert "moods was not pretrained but fine-tuned" in ended.err
+    assert "@latest:mlm" in ended.err

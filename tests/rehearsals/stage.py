@@ -72,6 +72,9 @@ def _serve_one(connection: socket.socket) -> None:
         connection.close()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
+        sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
         asked = json.loads(request)
         os.chdir(asked["folder"])
         os.environ.clear()

@@ -24,6 +24,9 @@ def request_flags(words: Sequence[str]) -> list[Flag]:
     """The flags of the objective that the model was trained with; of a foreign directory, of all that may read it."""
     place = locate([LATEST, *peek(words, "--model", "-m")][-1])
     said = text_at(read_layer(place.run / RUN_FILE).values, "objective") if place.run is not None else "+".join(READERS.values())
+    if not said:
+        hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
+        raise UsageError(f"{place.run} was not pretrained but fine-tuned, and cannot generate", hint)
     flags: dict[str, Flag] = {}
     for name in said.split("+"):
         request = getattr(registry.load("objectives", name), "Request", None)

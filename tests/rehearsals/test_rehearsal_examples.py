@@ -1,0 +1,118 @@
+"""Every script, run file and command line below `examples` still runs, on stand-ins and for two steps."""
+
+import re
+import shlex
+import shutil
+import sys
+
+import pytest
+from example_material import ROOT, write_material
+
+EXAMPLES = ROOT / "examples"
+SMALL_WORLD = ("--set", "data.reader_options.sentences=600", "--batch-size", "8", "--no-plot")
+SHAPE = ("--arch", "tiny", "--seq-len", "32", "--batch-size", "4", "--vocabulary", "120", "--device", "cpu")
+REHEARSED = ("examples/understanding/run.sh", "0", *SMALL_WORLD)
+KINDS = (".py", ".sh", ".sbatch", ".yaml")
+
+
+@pytest.fixture(scope="module")
+def place(stage):
+    """A folder with stand-ins, and the runs world-s0 (of understanding/run.sh), world and, the latest, a causal one."""
+    folder = stage.folder / "place"
+    write_material(folder)
+    ended = stage.shell("sh", *REHEARSED, folder=folder, STEPS="2")
+    assert ended.code == 0, ended.said[-3000:]
+    shutil.copytree(folder / "runs" / "world-s0", folder / "runs" / "world")
+    words = ("pretrain", "--objective", "clm", "--name", "causal", "--max-steps", "2", *SMALL_WORLD)
+    ended = stage.run("ssl", *words, "--set", "model.shape.longest_tokens=128", folder=folder)
+    assert ended.code == 0, ended.said[-3000:]
+    return folder
+
+
+def summary(stage, place):
+    return stage.run(str(EXAMPLES / "understanding" / "summary.py"), "runs/world-s0", folder=place)
+
+
+def finetuning(stage, place):
+    words = ("sh", "examples/finetuning/run.sh", "models/minilm", "minilm", "DATA")
+    return stage.shell(*words, folder=place, STEPS="2", SSLCLI_RUNS_DIR="others")
+
+
+def understanding(stage, place):
+    """The fixture has run it."""
+    return stage.run("ssl", "runs", "show", "world-s0-qa", folder=place)
+
+
+def torchrun(stage, place):
+    words = ("--max-steps", "2", "--set", "training.eval_samples=8", "--precision", "fp32", *SHAPE)
+    return stage.shell("bash", "examples/cluster/torchrun.sh", *words, folder=place, GPUS="1", SSLCLI_RUNS_DIR="others")
+
+
+def slurm(stage, place):
+    """With programs in the places of Slurm's: `srun` starts one process, on the CPU, as a dry run."""
+    flags = shlex.join((*SHAPE, "--precision", "fp32", "--dry-run"))
+    stage.add_program("srun", f'shift\nexec "$@" {flags}\n')
+    stage.add_program("scontrol", "echo localhost\n")
+    job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NODELIST": "localhost", "SLURM_CPUS_PER_TASK": "1"}
+    return stage.shell("bash", "examples/cluster/pretrain.sbatch", folder=place, **job)
+
+
+def plugin(stage, place):
+    return stage.shell(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=EXAMPLES / "third-party-plugin")
+
+
+def run_file(name):
+    data = {"bert/chinese.yaml": "NEWS.txt.gz"}.get(name, "PROSE.txt.gz")
+    words = ("-c", f"examples/{name}", "--data", data, "--batch-size", "4", "--arch", "tiny", "--dry-run")
+
+    def rehearse(stage, place):
+        return stage.run("ssl", "pretrain", *words, folder=place)
+
+    return rehearse
+
+
+REHEARSALS = {
+    "cluster/pretrain.sbatch": slurm,
+    "cluster/torchrun.sh": torchrun,
+    "finetuning/run.sh": finetuning,
+    "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run("ssl", "plugins", "show", "shuffle"),
+    "third-party-plugin/test_sslcli_shuffle.py": plugin,
+    "understanding/run.sh": understanding,
+    "understanding/summary.py": summary,
+}
+
+
+def files():
+    """What can be run, by its name below `examples`."""
+    paths = [path for path in sorted(EXAMPLES.rglob("*")) if path.suffix in KINDS and "build" not in path.parts]
+    return [str(path.relative_to(EXAMPLES)) for path in paths]
+
+
+@pytest.mark.parametrize("name", files())
+def test_every_example_can_be_rehearsed(name, stage, place):
+    rehearse = run_file(name) if name.endswith(".yaml") else REHEARSALS[name]
+    ended = rehearse(stage, place)
+    assert ended.code == 0, ended.said[-3000:]
+    assert "Traceback" not in ended.said
+
+
+def commands():
+    """Every `ssl` command of the examples' README files: file, and the line."""
+    found = []
+    for path in sorted(EXAMPLES.rglob("README.md")):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        lines = re.findall(r"^(?:\$|   ) (ssl .*)$", text, re.MULTILINE)
+        found += [(path.parent.name, " ".join(line.split())) for line in lines]
+    return found
+
+
+@pytest.mark.parametrize(("folder", "line"), commands(), ids=lambda text: text.replace("/", " ")[:60])
+def test_every_command_of_the_documents_is_taken(folder, line, stage, place):
+    """Trainings take three steps and write nothing; where several processes are asked for, one takes them."""
+    words = shlex.split(line, comments=True)
+    trains = words[1] in ("pretrain", "finetune")
+    launcher = words[words.index("--") :] if "--" in words else []
+    words = words[: len(words) - len(launcher)]
+    ended = stage.run(*words, *(("--dry-run",) if trains else ()), *launcher, folder=place)
+    assert ended.code == 0, ended.said[-3000:]
+    assert "Traceback" not in ended.said
