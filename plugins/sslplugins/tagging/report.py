@@ -48,13 +48,19 @@ def in_bioes(sentences: Tags, reading: TagReading) -> list[list[str]]:
     return [[reading.tags[tag] for tag in tags] for tags in sentences]
 
 
-def scheme_sentences(tags: Sequence[str]) -> list[str]:
-    """In which scheme these tags mark spans, or why they mark none although they seem to; nothing of plain tags."""
-    reading = tag_reading(tags)
-    if reading is None:
-        return [sentence] if (sentence := unread_tags(tags)) else []
-    remark = f" ({reading.remark})" if reading.remark else ""
-    return [f"the tags mark spans in {reading.scheme}{remark}, so F1 of spans is scored"]
+def tag_sentences(tags: Sequence[str], examples: Sequence[Example]) -> list[str]:
+    """In which scheme these tags mark spans, or why they mark none although they seem to; how many words have none."""
+    reading, uncounted = tag_reading(tags), sum(tag is None for example in examples for tag in example.gold or ())
+    verb = "word is" if uncounted == 1 else "words are"
+    sentences = [f"{uncounted:,} {verb} marked as not counted (-100, -1)"] if uncounted else []
+    if tags and all(tag.isdigit() for tag in tags):
+        sentences.append("the tags are numbers, which mark no spans (--label-names O,B-PER,... names them, from 0)")
+    elif reading is not None:
+        remark = f" ({reading.remark})" if reading.remark else ""
+        sentences.append(f"the tags mark spans in {reading.scheme}{remark}, so F1 of spans is scored")
+    elif sentence := unread_tags(tags):
+        sentences.append(sentence)
+    return sentences
 
 
 def accuracy_score(golds: Tags, given: Tags) -> Score:
@@ -78,9 +84,10 @@ def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -
     notes = []
     if strange:
         names = ", ".join(sorted(strange)[:8])
-        notes.append(f"{sum(strange.values())} words have a tag that training did not know, and count as mistakes: {names}")
+        words = "1 word has" if sum(strange.values()) == 1 else f"{sum(strange.values()):,} words have"
+        notes.append(f"{words} a tag that training did not know, counted as mistakes: {names}")
     if uncounted := sum(tag is None for example in examples for tag in example.gold):
-        notes.append(f"{uncounted:,} words are marked as not counted (-100, -1), and are not scored")
+        notes.append(f"not scored: {uncounted:,} word{'s' * (uncounted != 1)} marked as not counted (-100, -1)")
     notes += [sentence] if (sentence := unread_tags({*labels, *flat_golds})) else []
     return Report(tables=tables, passages=_worst(examples, given), notes=notes)
 

@@ -7,7 +7,8 @@ Letters: B samples, T tokens of all of them, W words of all of them, M pieces th
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from sslcli.api import (
     Hidden,
     Inputs,
     Loss,
+    Parsed,
     Prediction,
     Ratio,
     ReadoutTask,
@@ -39,18 +41,23 @@ from sslcli.api import (
     UsageError,
     Views,
     enclose,
+    read_records,
     setting,
     span_scores,
     suffix_of,
     tag_reading,
 )
-from sslplugins.tagging.files import Column, read_columns, read_conllu, sentence_of
+from sslplugins.tagging.columns import Asked, read_columns, refuse_other_columns
+from sslplugins.tagging.conllu import conllu_column, read_conllu
+from sslplugins.tagging.flat import label_names, sentence_of
 from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
-from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, scheme_sentences
+from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, tag_sentences
+from sslplugins.tagging.sentences import Places
 
 NO_TAG = -1
 PORTION = 1_000  # sentences that are cut into pieces together
-COLUMN_SUFFIXES = ("conll", "bio", "iob", "iob2", "tsv")
+STANDARD_INPUT = "-"
+RECORD_SUFFIXES = ("json", "jsonl", "ndjson", "csv")  # whatever ends otherwise has columns
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,18 @@ class TagViews(Views):
 
 class Tag(ReadoutTask[TagViews]):
     class Options(Task.Options):
-        column: Column | None = setting(
-            None, "the column of CoNLL-U that has the tags; upos when not given, or xpos where upos is empty", "--column"
+        column: str | None = setting(
+            None,
+            "the column that has the tags: of CoNLL-U upos or xpos (upos when not given, or xpos where upos is empty), of JSON any",
+            "--column",
         )
+        columns: str | None = setting(
+            None,
+            "columns of a file of a line a word, - for those that are neither: number,word,-,tag; found out when not given",
+            "--columns",
+        )
+        label_names: str | None = setting(None, "names of tags that are numbers in the file, from 0: O,B-PER,I-PER", "--label-names")
+        places: dict[str, int | None] | None = setting(None, "the columns that the training data was read from, counted from 0")
         pooling: Literal["first", "mean"] = setting("first", "read a word at its first piece, or at the mean of its pieces", "--pooling")
 
     summary = "a tag for every word: parts of speech, names (BERT)"
@@ -88,19 +104,29 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        return sentence_of(record)
+        return sentence_of(record, options.column, label_names("", None, options.label_names))
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
         suffix = suffix_of(reference)
         if suffix == "conllu":
-            return read_conllu(reference, options.column)
-        return read_columns(reference) if suffix in COLUMN_SUFFIXES else super().read(options, reference)
+            return read_conllu(reference, conllu_column(options.column))
+        if reference == STANDARD_INPUT or suffix in RECORD_SUFFIXES:
+            names = label_names(reference, options.column, options.label_names)
+            records = cls.chosen(options, read_records(reference), reference)
+            return Parsed(partial(sentence_of, column=options.column, names=names), records)
+        # What --columns said of the training files is in `places`; a file without tags has other columns.
+        places, columns = (None, options.columns) if options.places is None else (Places(**options.places), None)
+        return read_columns(reference, Asked(columns, places, options.column))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
-        column = options.column or next((example.data.column for example in examples), None)
-        return options.model_copy(update={"column": column})
+        sentences = [example.data for example in examples]
+        column = options.column or next((sentence.column for sentence in sentences), None)
+        names = options.label_names or next((",".join(sentence.names) for sentence in sentences if sentence.names), None)
+        tagged = (sentence.places for sentence in sentences if sentence.places is not None and sentence.places.tag is not None)
+        places = options.places or next(map(asdict, tagged), None)
+        return options.model_copy(update={"column": column, "label_names": names, "places": places})
 
     @classmethod
     def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
@@ -111,8 +137,10 @@ class Tag(ReadoutTask[TagViews]):
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
         """A sentence that is too long becomes several samples, cut between words; no tag of it is lost.
 
-        A tag that training did not know is one that the model cannot give: it counts as a mistake, and is no error.
+        A tag that training did not know is one that the model cannot give: it counts as a mistake, and is no error. Raises
+        DataError where a file was read from other columns than the training data.
         """
+        refuse_other_columns(examples, self.options.places)
         number = {tag: place for place, tag in enumerate(self.tags)}
         for example, (ids, word_of) in zip(examples, self._pieces(examples), strict=True):
             golds = example.gold or [None] * len(example.data.words)
@@ -232,7 +260,7 @@ class Tag(ReadoutTask[TagViews]):
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
         """Which columns the words and tags were taken from, what was left out, and in which scheme the tags mark spans."""
         said = [sentence for example in examples for sentence in example.data.said]
-        return [*dict.fromkeys(said), *scheme_sentences(cls.labels(options, examples))]
+        return [*dict.fromkeys(said), *tag_sentences(cls.labels(options, examples), examples)]
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:

@@ -1,0 +1,132 @@
+"""Sentences out of flat records: JSON as the hub has it, tables with a list in a cell.
+
+Tags may be numbers: their names are said by --label-names, by the file ("features"), or by the dataset_info.json beside it.
+-100 and -1 mark words that are not counted, as the losses of torch and `datasets` have it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sslcli.api import Example, Record, read_json, suffix_of
+from sslplugins.tagging.pieces import words_of
+from sslplugins.tagging.sentences import Sentence, listed
+
+WORDS = ("tokens", "words", "text", "token", "word", "forms", "form", "sentence")
+RUNNING = ("text", "sentence")
+TAGS = (
+    "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag", "label", "slots", "iob_tags", "bio_tags",
+)  # fmt: skip
+NOT_COUNTED = (-100, -1, "-100", "-1")
+FACTS = "dataset_info.json"  # as `datasets` saves it beside its files
+
+
+def sentence_of(record: Record, column: str | None = None, names: Sequence[str] = ()) -> Example:
+    """Lists of texts, or texts with blanks between the words (in a table). Tags may be missing.
+
+    Where there are no words but a running text, these are looked for in it. `column`: the one of the tags. `names`: of tags that
+    are numbers. Raises DataError for what is no list, and where several columns may be that of the tags.
+    """
+    name, given = record.find(*WORDS)
+    if name in RUNNING and isinstance(given, str):
+        words = tuple(words_of(given))
+    else:
+        words = _texts(record, name, given)
+    if not words:
+        raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
+    tags_name, chosen = _tags_column(record, column, len(words))
+    text = _written(record)
+    if tags_name is None:
+        return Example(record.id, record.where, Sentence(words, text=text), language=record.language)
+    tags = _tags(record, tags_name, names)
+    if len(tags) != len(words) and isinstance(given, str) and len(given.split()) == len(tags):
+        words = tuple(given.split())  # the tags are those of what stands between blanks
+    if len(tags) != len(words):
+        raise record.wrong(tags_name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
+    said = (f"{record.where.file}: words are '{name}' and tags '{tags_name}'",) if chosen else ()
+    data = Sentence(words, tags_name if chosen else None, text, said=said, names=tuple(names))
+    return Example(record.id, record.where, data, None if set(tags) == {None} else tags, record.language)
+
+
+def label_names(reference: str, column: str | None, given: str | None) -> tuple[str, ...]:
+    """Of tags that are numbers: as --label-names says them, as the file or the dataset_info.json beside it; () where nothing does."""
+    if given:
+        return tuple(name.strip() for name in given.split(","))
+    facts = Path(reference).parent / FACTS
+    found = _names_in(read_json(str(facts)), column) if facts.is_file() else ()
+    if not found and suffix_of(reference) == "json" and Path(reference).is_file():
+        found = _names_in(read_json(reference), column)
+    return found
+
+
+def _names_in(content: Any, column: str | None) -> tuple[str, ...]:
+    features = content.get("features") if isinstance(content, dict) else None
+    if not isinstance(features, dict):
+        return ()
+    for name in (column,) if column else TAGS:
+        feature = features.get(name)
+        if isinstance(feature, list):  # as `datasets` wrote a list of them before it had a name for that
+            feature = {"feature": next(iter(feature), None)}
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else None
+        names = inner.get("names") if isinstance(inner, dict) else None
+        if isinstance(names, list) and all(isinstance(each, str) for each in names):
+            return tuple(names)
+    return ()
+
+
+def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | None, bool]:
+    """Its name, and whether there was something to choose."""
+    present = [name for name in TAGS if record.values.get(name) is not None]
+    if column is not None and record.values.get(column) is not None:
+        return column, True
+    if column is not None and present and column not in ("upos", "xpos"):
+        raise record.wrong(column, f"there is no '{column}'", f"use --column {present[0]}; this record has {listed(present)}")
+    fitting = [name for name in present if _count(record.values[name]) == count]
+    if len(fitting) > 1 and set(fitting) != {"upos", "xpos"}:
+        hint = f"--column {fitting[-1]} says which column has the tags"
+        raise record.wrong(fitting[0], f"{listed(fitting)} all have a tag for every word", hint)
+    return next(iter(fitting or present), None), len(fitting) > 1
+
+
+def _count(value: Any) -> int:
+    return len(value.split()) if isinstance(value, str) else len(value) if isinstance(value, list) else -1
+
+
+def _tags(record: Record, name: str, names: Sequence[str]) -> tuple[str | None, ...]:
+    """None for words that are not counted."""
+    value = record.values[name]
+    listed_values = value.split() if isinstance(value, str) else value
+    if isinstance(listed_values, list):
+        listed_values = [int(each) if isinstance(each, float) and each.is_integer() else each for each in listed_values]
+        listed_values = [0 if each in NOT_COUNTED and not isinstance(each, bool) else each for each in listed_values]
+    texts = _texts(record, name, listed_values)
+    given = value.split() if isinstance(value, str) else value
+    return tuple(
+        None if each in NOT_COUNTED else _named(record, f"{name}[{place}]", text, names)
+        for place, (each, text) in enumerate(zip(given, texts, strict=True))
+    )
+
+
+def _named(record: Record, field: str, text: str, names: Sequence[str]) -> str:
+    if not names or not text.isdigit():
+        return text
+    if int(text) >= len(names):
+        problem = f"there are names for the tags 0 to {len(names) - 1}, and none for {text}"
+        raise record.wrong(field, problem, "--label-names gives a name for each number, from 0")
+    return names[int(text)]
+
+
+def _written(record: Record) -> str:
+    text = record.values.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:
+    """Numbers are taken for tags too: data sets often number their classes."""
+    texts = value.split() if isinstance(value, str) else [] if value is None else value
+    if not isinstance(texts, list):
+        raise record.wrong(name, f"this is no list but {type(value).__name__}", "give a list of texts")
+    wrong = [place for place, text in enumerate(texts) if isinstance(text, bool) or not isinstance(text, str | int) or text == ""]
+    if wrong:
+        raise record.wrong(f"{name}[{wrong[0]}]", f"{texts[wrong[0]]!r:.40} is no text", "give a list of texts, none of them empty")
+    return tuple(map(str, texts))

@@ -1,0 +1,85 @@
+"""A sentence of words, and the errors of the files that it stands in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sslcli.api import DataError, Where, read_lines
+
+Column = Literal["upos", "xpos"]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Columns counted from 0, of `width`; `tag` is None where a file has no tags."""
+
+    word: int
+    tag: int | None
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where
+    the record says so.
+
+    `places`: of a file of columns, those that were read. `said`: sentences on how the file was
+    read. `names`: of tags that are numbers there. These are no part of what makes two sentences equal.
+    """
+
+    words: tuple[str, ...]
+    column: str | None = None
+    text: str = ""
+    places: Places | None = field(default=None, repr=False, compare=False)
+    said: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    names: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The lines between two empty ones; `record`: its number from 1."""
+
+    record: int
+    lines: tuple[Line, ...]
+
+
+def blocks_of(reference: str) -> Iterator[Block]:
+    """Raises DataError where there is no line that is not empty, and where a line's end is CR alone."""
+    count = 0
+    gathered: list[Line] = []
+    for number, text in read_lines(reference):
+        if "\r" in text.strip("\r"):
+            problem = "lines end with CR alone, so the file is one line"
+            raise wrong(Where(reference, number), None, problem, "convert its line ends to LF")
+        if text.strip():
+            gathered.append(Line(number, text))
+        elif gathered:
+            count += 1
+            yield Block(count, tuple(gathered))
+            gathered = []
+    if gathered:
+        yield Block(count + 1, tuple(gathered))
+    elif not count:
+        raise DataError(f"{reference} has no sentences", "give a file with at least one")
+
+
+def wrong(where: Where, field_name: str | None, problem: str, hint: str) -> DataError:
+    return DataError(f"{Where(where.file, where.record, field_name)}: {problem}", hint)
+
+
+def listed(values: Sequence[str], most: int = 5) -> str:
+    """'a', 'b' and 3 more: each once, and cut where it is long."""
+    distinct = list(dict.fromkeys(values))
+    shown = ", ".join(f"'{value[:20]}{'...' * (len(value) > 20)}'" for value in distinct[:most])
+    return f"{shown}, ..." if len(distinct) > most else shown
+
+
+def counted(count: int, what: str) -> str:
+    """ "1 line", "2 lines"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -1,0 +1,167 @@
+"""Files of columns: words and tags are those that were written, whatever else stands beside them."""
+
+import pytest
+from sslplugins.tagging.columns import refuse_other_columns
+from sslplugins.tasks.tag import Tag
+from tag_layouts import LAYOUTS, SENTENCES, lines
+
+from sslcli.api import DataError, UsageError
+
+
+def read(folder, name, content, **options):
+    path = folder / name
+    path.write_bytes(content.encode())
+    return list(Tag.read(Tag.Options(**options), str(path)))
+
+
+def pairs(examples):
+    return [list(zip(example.data.words, example.gold, strict=True)) for example in examples]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_words_and_tags_are_those_that_were_written(name, tmp_path):
+    content, tag = LAYOUTS[name]
+    examples = read(tmp_path, name, content)
+    assert pairs(examples) == [[(word[0], word[tag]) for word in sentence] for sentence in SENTENCES]
+    (said, *_) = Tag.how_read(Tag.Options(), examples)
+    assert name in said
+
+
+def test_what_is_said_names_the_columns_and_what_was_left_out(tmp_path):
+    examples = read(tmp_path, "a.tsv", "Nr\tToken\tLabel\n" + lines(lambda i, w, n, p: f"{i + 1}\ten:{w}\t{n}\n", head="# a b\n"))
+    (said, scheme) = Tag.how_read(Tag.Options(), examples)
+    assert "words are column 2" in said
+    assert "tags column 3" in said
+    assert "'en:' before every word is left out" in said
+    assert "the first line is a header" in said
+    assert "40 lines of no words" in said
+    assert scheme == "the tags mark spans in BIO, so F1 of spans is scored"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (lambda i, w, n, p: f"{w}\n", "one column, of words"),
+        (lambda i, w, n, p: f"{i + 1}\t{w}\n", "words are column 2"),
+        (lambda i, w, n, p: f"{w}\t_\n", "no column has tags"),
+    ],
+)
+def test_files_without_tags_have_no_gold_answers(row, words, tmp_path):
+    examples = read(tmp_path, "a.txt", lines(row))
+    assert [example.gold for example in examples] == [None] * len(SENTENCES)
+    assert [list(example.data.words) for example in examples] == [[word[0] for word in sentence] for sentence in SENTENCES]
+    assert words in Tag.how_read(Tag.Options(), examples)[0]
+
+
+def test_words_may_be_hashes_hold_blanks_and_be_blank(tmp_path):
+    content = "#tag\tB-X\n#\tO\nNew York\tB-X\n \tO\n\n#\tO\nrest\tO\n"
+    assert pairs(read(tmp_path, "a.tsv", content)) == [
+        [("#tag", "B-X"), ("#", "O"), ("New York", "B-X"), (" ", "O")],
+        [("#", "O"), ("rest", "O")],
+    ]
+
+
+def test_ranges_and_empty_nodes_of_numbered_files_are_no_words(tmp_path):
+    content = "1-2\tau\t_\n1\tà\tADP\n2\tle\tDET\n2.1\tgone\tX\n\n1\tmot\tNOUN\n"
+    assert pairs(read(tmp_path, "a.tsv", content)) == [[("à", "ADP"), ("le", "DET")], [("mot", "NOUN")]]
+
+
+def test_the_columns_that_are_asked_for_are_read(tmp_path):
+    content = lines(lambda i, w, n, p: f"{i + 1}\t{w}\t{p}\t{n}\n")
+    expected = [[(word, pos) for word, _, pos in sentence] for sentence in SENTENCES]
+    assert pairs(read(tmp_path, "a.txt", content, columns="number,word,tag,-")) == expected
+    assert pairs(read(tmp_path, "a.txt", content, columns="_,Token,pos,_")) == expected
+    assert read(tmp_path, "a.txt", content, columns="-,word,-,-")[0].gold is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "words"),
+    [
+        ("word,tag", DataError, "has 4 columns, and --columns word,tag names 2"),
+        ("-,-,-,-,word", DataError, "names 5"),
+        ("number,word,pos,ner", UsageError, "1 column of words and 2 of tags"),
+        ("a,b,c,d", UsageError, "0 columns of words"),
+    ],
+)
+def test_columns_that_cannot_be_are_refused(columns, error, words, tmp_path):
+    with pytest.raises(error) as caught:
+        read(tmp_path, "a.txt", lines(lambda i, w, n, p: f"{i + 1}\t{w}\t{p}\t{n}\n"), columns=columns)
+    assert words in caught.value.message
+
+
+UNLIKE = [[(f"{word}{number}", *rest) for word, *rest in sentence] for number, sentence in enumerate(SENTENCES)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "hint"),
+    [
+        (lines(lambda i, w, n, p: f"{w}\t{p[0]}\t{p}\n"), "which column has the tags, column 2 or column 3?", "--columns word,-,tag"),
+        ("form\tupos\txpos\n" + lines(lambda i, w, n, p: f"{w}\t{p[0]}\t{p}\n"), "of 'upos', 'xpos'", "--columns word,-,tag"),
+        (lines(lambda i, w, n, p: f"{p}\t{w}\n", sentences=UNLIKE), "which has the words?", "--columns tag,word"),
+        (lines(lambda i, w, n, p: f"{w}\t{w}x\n", sentences=UNLIKE), "too many for tags", "--columns word,tag"),
+    ],
+)
+def test_what_is_ambiguous_is_asked(content, words, hint, tmp_path):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "a.txt", content)
+    assert words in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a O\n1 000 O\nb O\n", "line 2 has 3 columns and most lines have 2"),
+        ("This is a text.\nIt has lines of many lengths, as you see.\n", "lines have 4 to 9 columns"),
+        ('{"tokens": ["a"], "tags": ["X"]}\n', "looks like JSON"),
+        ("a O\rb O\r", "lines end with CR alone"),
+        (lines(lambda i, w, n, p: f"d 0 {i} [WORD] {p} * - - - S * -\n"), "the text is withheld"),
+        (lines(lambda i, w, n, p: f"d 0 {i} {w} {p} * - - - S {'(PER*' if i == 0 else '*'} -\n"), "the span of 'PER' does not end"),
+    ],
+)
+def test_what_is_wrong_is_named(content, words, tmp_path):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "a.txt", content)
+    assert "a.txt" in caught.value.message
+    assert words in caught.value.message
+
+
+def test_a_treebank_without_its_words_is_refused(tmp_path):
+    content = lines(lambda i, w, n, p: f"{i + 1}\t_\t_\t{p}\t_\t_\t0\t_\t_\t_\n")
+    with pytest.raises(DataError, match="the text is withheld"):
+        read(tmp_path, "a.conllu", content)
+
+
+def test_the_columns_of_training_hold_for_a_file_that_does_not_say_otherwise(tmp_path):
+    """A small file without names looks as if its chunks were the tags; one with the tags in front is read as it is."""
+    train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{i + 1} {w} {'B-NP' if p == 'NNP' else 'O'} {n}\n"))
+    settled = Tag.settle(Tag.Options(), train, None)
+    assert settled.places == {"word": 1, "tag": 3, "width": 4}
+    assert Tag.settle(settled, train, None) == settled
+    path = tmp_path / "test.txt"
+    path.write_text("1 Ann B-NP O\n2 slept O O\n")
+    assert pairs(Tag.read(settled, str(path))) == [[("Ann", "O"), ("slept", "O")]]
+    path.write_text("B-PER Ann\nO slept\n")
+    assert pairs(Tag.read(settled, str(path))) == [[("Ann", "B-PER"), ("slept", "O")]]
+    path.write_text("Ann\nslept\n")
+    assert [example.data.words for example in Tag.read(settled, str(path))] == [("Ann", "slept")]
+
+
+def test_columns_that_were_asked_for_are_no_condition_of_later_files(tmp_path):
+    options = Tag.Options(columns="-,word,tag,-")
+    train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{i + 1}\t{w}\t{p}\t{n}\n"), columns="-,word,tag,-")
+    settled = Tag.settle(options, train, None)
+    path = tmp_path / "new.txt"
+    path.write_text("Ann\nslept\n")
+    assert [example.data.words for example in Tag.read(settled, str(path))] == [("Ann", "slept")]
+    path.write_text("1\tAnn\tNNP\tB-PER\n2\tslept\tVBD\tO\n")
+    assert pairs(Tag.read(settled, str(path))) == [[("Ann", "NNP"), ("slept", "VBD")]]
+
+
+def test_held_out_data_of_other_columns_is_asked_about(tmp_path):
+    train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{w} {p} {'B-NP' if p == 'NNP' else 'O'} {n}\n"))
+    small = read(tmp_path, "small.txt", "Ann NNP B-NP -\nslept VBD O -\n")
+    with pytest.raises(DataError) as caught:
+        refuse_other_columns(small, Tag.settle(Tag.Options(), train, None).places)
+    assert "small.txt: the tags seem to be column 3" in caught.value.message
+    assert caught.value.hint.startswith("--columns word,-,-,tag")
