@@ -89,6 +89,7 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+    leaves_out_unlabelled: ClassVar[bool] = False  # whether training and scores pass over examples without a label, aloud
 
     @property
     def sequence_tokens(self) -> int:
@@ -125,6 +126,22 @@ class Task(Learnable[V]):
     def chosen(cls, options: Config, records: Iterator[Record], reference: str) -> Iterator[Record]:
         """Those of a source's flat records that become examples. Raises DataError where none does."""
         return records
+
+    @classmethod
+    def understand(cls, options: Config, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
+        """The options with what all training examples together say of how labels are written, and sentences about it.
+
+        Asked before `settle`. Raises DataError or UsageError with the flag that decides what they leave open.
+        """
+        return options, ()
+
+    @classmethod
+    def plain(cls, options: Config, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+        """The examples with labels as the task takes them, by options that `understand` has filled in; None for no label.
+
+        `labels` are those of the model, () while they are being found. Raises DataError naming the example.
+        """
+        return list(examples)
 
     @classmethod
     def settle(cls, options: Config, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:

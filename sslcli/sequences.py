@@ -24,12 +24,22 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.draws import Draws
-from sslcli.data.golds import Kind, checked, converted, counted, gold_of, in_order, kind_of, mean_of, settled_weights, weights_of
-from sslcli.data.records import Record
+from sslcli.data.golds import (
+    Kind,
+    checked,
+    converted,
+    counted,
+    in_order,
+    kind_of,
+    mean_of,
+    settled_weights,
+    weights_of,
+)
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.truncation import kept_tokens
 from sslcli.errors import DataError, UsageError, did_you_mean
-from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask, Task
+from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask
+from sslcli.labelreading import LabelOptions, ReadsLabels, chosen_kind, refuse_single
 from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.scoring.agreement import f1_of, ratio
 from sslcli.scoring.classes import binary_scores, class_scores, class_tables
@@ -53,14 +63,10 @@ class SequenceViews(Views):
     weights_B: Tensor
 
 
-class SequenceTask(ReadoutTask[SequenceViews]):
+class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
     """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
 
-    class Options(Task.Options):
-        kind: Literal["auto", "classes", "labels", "number"] = setting(
-            "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind"
-        )
-        label_field: str = setting("", "column of the answer, where it has none of the usual names", "--label-field")
+    class Options(LabelOptions):
         class_weights: Annotated[Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)] = setting(
             "none", "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3", "--class-weights"
         )
@@ -72,18 +78,12 @@ class SequenceTask(ReadoutTask[SequenceViews]):
             raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
         self.tokenizer = frame.tokenizer
         self.names = tuple(frame.labels or ())
-        self.kind = _kind_of(options, self.names)
+        self.kind = chosen_kind(options, self.names)
         self.specials = {count: len(self._joined([_NOTHING] * count)[0]) for count in (1, 2)}  # beside so many texts
         if self.sequence_tokens <= max(self.specials.values()):
             problem = f"sequences of {self.sequence_tokens} tokens leave no room beside {max(self.specials.values())} special ones"
             raise UsageError(problem, "use a larger --seq-len")
         self.classifier = PooledClassifier(frame.architecture, 1 if self.kind == "number" else len(self.names), frame.architecture.dropout)
-
-    @classmethod
-    def example(cls, options: Options, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
-        """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError."""
-        columns = (options.label_field,) if options.label_field else answers
-        return Example(record.id, record.where, texts, gold_of(record, options.kind, *columns), record.language)
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
@@ -93,7 +93,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
             raise DataError("no training example has an answer", "say which column holds it with --label-field")
         kind = kind_of(golds) if options.kind == "auto" else options.kind
         if options.kind == "auto" and kind == "labels":
-            _refuse_single(examples)
+            refuse_single(examples)
         settled: dict[str, Any] = {"kind": kind}
         if options.class_weights != "none":
             settled["class_weights"] = settled_weights(options.class_weights, kind, counted(golds, kind))
@@ -108,6 +108,8 @@ class SequenceTask(ReadoutTask[SequenceViews]):
             raise DataError(f"every training example has the label '{next(iter(counts), '')}'", "there must be two at least to tell apart")
         if options.kind == "labels" and not counts:
             raise DataError("no training example has a label", "lists of labels may be empty, but not all of them")
+        if options.kind == "labels" and options.label_names:
+            return options.label_names
         return in_order(counts)
 
     def begin(self, backbone: Transformer) -> None:
@@ -213,7 +215,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
         cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
     ) -> Sequence[Score]:
         """Of two classes there is also the F1 of the second one."""
-        kind = _kind_of(options, labels)
+        kind = chosen_kind(options, labels)
         gold, given = _golds(kind, examples), [prediction.value for prediction in predictions]
         if kind == "number":
             squares = np.square(np.subtract(given, gold))
@@ -227,7 +229,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
     def baselines(
         cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
     ) -> Mapping[str, Sequence[Prediction]]:
-        kind, draws = _kind_of(options, labels), np.random.default_rng(0)
+        kind, draws = chosen_kind(options, labels), np.random.default_rng(0)
         golds = _golds(kind, [example for example in train if example.gold is not None])
         if kind == "number":
             return {"mean": [Prediction(mean_of(golds))] * len(test)}
@@ -243,7 +245,7 @@ class SequenceTask(ReadoutTask[SequenceViews]):
 
     @classmethod
     def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        kind = _kind_of(options, labels)
+        kind = chosen_kind(options, labels)
         gold, given = _golds(kind, examples), [prediction.value for prediction in predictions]
         worst = _worst(kind, gold, predictions, examples)
         if kind == "number":
@@ -266,20 +268,6 @@ class SequenceTask(ReadoutTask[SequenceViews]):
     @classmethod
     def shown(cls, example: Example, prediction: Prediction) -> Report:
         return Report(passages=[_passage(_worded(prediction), example)])
-
-
-def _refuse_single(examples: Sequence[Example]) -> None:
-    """Of a list amid texts one of the two is a mistake, and which one only a person knows. Raises DataError."""
-    single = next((example for example in examples if not isinstance(example.gold, tuple | None)), None)
-    if single is not None:
-        listed = next(example for example in examples if isinstance(example.gold, tuple))
-        problem = f"{single.where} has one label, and {listed.where} has a list of them"
-        raise DataError(problem, "write all of them in one way, or say --kind labels")
-
-
-def _kind_of(options: SequenceTask.Options, labels: Sequence[str]) -> Kind:
-    """Options that nothing settled are those of classes, or of a number where there are none."""
-    return ("classes" if labels else "number") if options.kind == "auto" else options.kind
 
 
 def _golds(kind: Kind, examples: Sequence[Example]) -> list[Any]:

@@ -1,5 +1,10 @@
-"""Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place."""
+"""Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place.
 
+Text is UTF-8, or UTF-16 or UTF-32 where a byte order mark says so, as spreadsheets save "Unicode text". Lines end with LF or
+CRLF; in a file that has none of these they end with a bare CR.
+"""
+
+import codecs
 import gzip
 import io
 import os
@@ -24,7 +29,13 @@ LONGEST_LINE_BYTES = 1 << 24
 LARGEST_WHOLE_BYTES = 1 << 31
 PATIENCE_SECONDS = 8.0
 _BLOCK_BYTES = 1 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ENCODINGS = {  # by byte order mark; the longer ones first, because one begins like another
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 PACKED = (".gz", ".zst")
 
 
@@ -96,7 +107,7 @@ def _opened_pipe(path: Path) -> BinaryIO:
 
 
 def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") -> Iterator[tuple[int, str]]:
-    """(number from 1, line without its end) of a UTF-8 text; CRLF and a byte order mark are taken off.
+    """(number from 1, line without its end) of a text; a byte order mark is taken off.
 
     Raises DataError naming file and record for damaged packing, bytes that are no UTF-8 (unless they are to be
     replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
@@ -104,7 +115,8 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
     for number, line in enumerate(_byte_lines(reference), start=1):
         where = Where(reference, number)
         if b"\0" in line:
-            raise DataError(f"{where}: there is a NUL byte, so this is not a text", "give a UTF-8 text file")
+            hint = "give a UTF-8 text file, or UTF-16 with its byte order mark"
+            raise DataError(f"{where}: there is a NUL byte, so this is not a text", hint)
         try:
             yield number, line.decode("utf-8", errors)
         except UnicodeDecodeError as error:
@@ -115,30 +127,33 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
 
 
 def read_text(reference: str) -> str:
-    """The whole of a UTF-8 text, without its byte order mark.
+    """The whole of a text, without its byte order mark.
 
     Raises DataError naming the file for damaged packing, bytes that are no UTF-8, and more than LARGEST_WHOLE_BYTES.
     """
     content = bytearray()
     with open_bytes(reference) as file:
-        while block := _next_block(file, reference):
+        for block in _utf8_blocks(file, reference):
             content += block
             if len(content) > LARGEST_WHOLE_BYTES:
                 hint = "write JSON lines (.jsonl), which are read one at a time"
                 raise DataError(f"{reference} is larger than {LARGEST_WHOLE_BYTES >> 30} GiB", hint)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{reference}: byte {error.start + 1} is not UTF-8", "convert the file to UTF-8") from error
 
 
 def _byte_lines(reference: str) -> Iterator[bytes]:
-    rest, first = b"", True
+    rest, ends_with_cr = b"", None
     with open_bytes(reference) as file:
-        while block := _next_block(file, reference):
-            if first:
-                block, first = block.removeprefix(_BYTE_ORDER_MARK), False
-            lines = (rest + block).split(b"\n")
+        for block in _utf8_blocks(file, reference):
+            if ends_with_cr is None:
+                ends_with_cr = b"\r" in block[:-1] and b"\n" not in block
+            block = rest + block
+            if ends_with_cr:  # a CR at the end may be half of a CRLF
+                block = block[:-1].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + block[-1:]
+            lines = block.split(b"\n")
             rest = lines.pop()
             for line in lines:
                 yield line.removesuffix(b"\r")
@@ -146,6 +161,28 @@ def _byte_lines(reference: str) -> Iterator[bytes]:
                 raise DataError(f"{reference} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB", "break it into lines")
     if rest:
         yield rest.removesuffix(b"\r")
+
+
+def _utf8_blocks(file: BinaryIO, reference: str) -> Iterator[bytes]:
+    """The content without its byte order mark, in UTF-8 whatever the mark says. Raises DataError where it is no such text."""
+    block = _next_block(file, reference)
+    mark, encoding = next((each for each in _ENCODINGS.items() if block.startswith(each[0])), (b"", "utf-8"))
+    block = block[len(mark) :]
+    if encoding == "utf-8":
+        while block:
+            yield block
+            block = _next_block(file, reference)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    try:
+        while block:
+            yield decoder.decode(block).encode()
+            block = _next_block(file, reference)
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        name = encoding[:6].upper()
+        hint = "the file is damaged: save it as UTF-8"
+        raise DataError(f"{reference} begins as {name} and is not {name} to its end", hint) from error
 
 
 def _next_block(file: BinaryIO, reference: str) -> bytes:

@@ -1,17 +1,38 @@
 """Gold answers about whole sequences, as files hold them: one class of several, any number of labels, or a number."""
 
+import ast
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sslcli.data.records import Record
 from sslcli.errors import UsageError, did_you_mean
 
 Kind = Literal["classes", "labels", "number"]
-Gold = str | float | tuple[str, ...]
 LARGEST_NUMBER = 1e18
+MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
 _HINT = "an answer is a text, a number or a list of texts"
+_NUMPY_TRUTHS = {"True": True, "False": False, "true": True, "false": False}
+_TRUTHS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Zeros and ones, which may give a place to each label, or be a list of the labels 0 and 1.
+
+    `certain`: written as 0.0 and 1.0 or false and true, which no label is. `names`: the columns that they stood in, where
+    each had one of its own, and `asked` whether the user named these.
+    """
+
+    places: tuple[int, ...]
+    certain: bool = False
+    names: tuple[str, ...] = ()
+    asked: bool = False
+
+
+Gold = str | float | tuple[str, ...] | Vector
 
 
 def gold_of(record: Record, kind: Kind | Literal["auto"], *names: str) -> Gold | None:
@@ -21,30 +42,89 @@ def gold_of(record: Record, kind: Kind | Literal["auto"], *names: str) -> Gold |
     place and column.
     """
     name, value = record.find(*names)
+    if isinstance(value, str) and (listed := _list_in(value, kind)) is not None:
+        value = listed
     if value is None or value == "":
         return None
     if isinstance(value, list):
-        labels = [_text_of(label) for label in value]
-        if None in labels or kind in ("classes", "number"):
-            raise record.wrong(name, "a list of labels" if None not in labels else "this is no list of labels", _HINT)
-        return converted(tuple(labels), "labels")
+        return _listed(record, name, value, kind)
     gold = value if isinstance(value, float) else _text_of(value)
     if gold is None or (kind == "number" and not _is_number(gold)):
         raise record.wrong(name, "this is no number" if kind == "number" else "this is no label", _HINT)
     return gold
 
 
-def kind_of(golds: Iterable[Gold]) -> Kind:
-    """Lists are sets of labels; numbers, of which one at least has a decimal point, are numbers; anything else is a class."""
+def columns_of_truths(record: Record, names: Sequence[str], asked: bool) -> Vector | None:
+    """Columns that each say of one label whether it is given, as 0 and 1 or false and true.
+
+    Of columns that are `asked` for, all must be there, or none where nothing is said; others are passed over. Raises
+    DataError naming the column that says something else.
+    """
+    found: dict[str, int] = {}
+    for name in names:
+        place = _TRUTHS.get(str(record.values.get(name)).strip().lower())
+        if place is not None:
+            found[name] = place
+        elif asked and any(record.values.get(each) not in (None, "") for each in names):
+            hint = "a column of --label-field A,B,... says of one label whether it is given"
+            raise record.wrong(name, f"{record.values.get(name)!r:.40} is neither 0 nor 1", hint)
+    return Vector(tuple(found.values()), certain=True, names=tuple(found), asked=asked) if found else None
+
+
+def _listed(record: Record, name: str, value: list[Any], kind: str) -> Gold:
+    labels = [_text_of(label) for label in value]
+    places = [_TRUTHS.get(str(label).lower()) for label in value]
+    if labels and None not in places and kind != "number":
+        return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))  # type: ignore[arg-type]
+    if any(isinstance(label, bool) or (isinstance(label, float) and label != int(label)) for label in value):
+        hint = "give names of labels, or a 0 or 1 for each label there is"
+        raise record.wrong(name, "the list has numbers or truths that are no labels", hint)
+    if None in labels or kind in ("classes", "number"):
+        raise record.wrong(name, "a list of labels" if None not in labels else "this is no list of labels", _HINT)
+    return converted(tuple(labels), "labels")  # type: ignore[arg-type]
+
+
+def _list_in(text: str, kind: str) -> list[Any] | None:
+    """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "['a', 'b']", "[1. 0.]"."""
+    inner = text.strip()
+    if kind == "labels" and inner and all(part.strip() in _TRUTHS for part in inner.split(",")) and "," in inner:
+        inner = f"[{inner}]"
+    if not (inner.startswith("[") and inner.endswith("]")):
+        return None
+    try:
+        value = ast.literal_eval(inner)
+        return value if isinstance(value, list) else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    parts = inner[1:-1].split()
+    if parts and all(part.isdecimal() for part in parts):
+        return [int(part) for part in parts]
+    numbers = [_NUMPY_TRUTHS.get(part, as_number(part)) for part in parts]
+    return numbers if parts and None not in numbers else None
+
+
+def kind_of(golds: Iterable[Gold], most_classes: int = MOST_CLASSES_AS_FLOATS) -> Kind:
+    """Lists are sets of labels; anything that is no number is a class, and so are whole numbers.
+
+    Numbers of which one has a fraction are numbers; whole ones with a decimal point are too where there are more than
+    `most_classes` different ones.
+    """
     golds = list(golds)
-    if any(isinstance(gold, tuple) for gold in golds):
+    if any(isinstance(gold, tuple | Vector) for gold in golds):
         return "labels"
-    decimal = any(isinstance(gold, float) or "." in gold for gold in golds)
-    return "number" if decimal and all(map(_is_number, golds)) else "classes"
+    if not any(isinstance(gold, float) or "." in gold for gold in golds):
+        return "classes"
+    numbers = {as_number(gold) for gold in golds}
+    if None in numbers:
+        return "classes"
+    fraction = any(number % 1 for number in numbers if number is not None)
+    return "number" if fraction or len(numbers) > most_classes else "classes"
 
 
 def converted(gold: Gold, kind: Kind) -> Gold:
     """The answer as its kind has it: a text, a sorted tuple of different texts (of one text, cut at commas), or a float."""
+    if isinstance(gold, Vector):
+        gold = tuple(map(str, gold.places))
     if kind == "number":
         return float(gold)
     if kind == "classes":
@@ -59,7 +139,7 @@ def checked(gold: Gold, kind: Kind) -> Gold:
         raise ValueError(f"the answer {gold!r:.40} is no number, as those of the training examples are")
     if kind == "number" and abs(float(gold)) > LARGEST_NUMBER:
         raise ValueError(f"the answer {gold:g} is beyond {LARGEST_NUMBER:g}, and its square would be beyond what a loss can be")
-    if kind == "classes" and isinstance(gold, tuple):
+    if kind == "classes" and isinstance(gold, tuple | Vector):
         raise ValueError(f"the answer {list(gold)!r:.40} is a list, and the training examples have one class each")
     return converted(gold, kind)
 
@@ -121,8 +201,14 @@ def _text_of(value: Any) -> str | None:
     return str(value).strip() if isinstance(value, str | int | float) and str(value).strip() else None
 
 
-def _is_number(gold: Gold) -> bool:
+def as_number(gold: Any) -> float | None:
+    """The finite number that a label is, None where it is none."""
     try:
-        return math.isfinite(float(gold))
+        number = float(gold)
     except (TypeError, ValueError):
-        return False
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_number(gold: Gold) -> bool:
+    return as_number(gold) is not None

@@ -2,12 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import GeneratorType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from sslcli.errors import DataError
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """An iterator that knows whether there may be something behind the error that it raised last."""
+
+    @property
+    def continues(self) -> bool | None: ...
 
 
 class Parsed(Iterator[Made], Generic[Item, Made]):
@@ -47,6 +55,6 @@ class Unreadable(Mapping[str, Any]):
 
 def goes_on(items: Iterator[Any]) -> bool | None:
     """Whether an iterator that has just raised can give what is behind; None where only its next item shows that."""
-    if isinstance(items, Parsed):
+    if isinstance(items, Continuing):
         return items.continues
     return False if isinstance(items, GeneratorType) else None

@@ -3,18 +3,31 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from sslcli import plainfiles
+from sslcli.data.dialects import read_any_rows
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines, read_text, suffix_of
+from sslcli.data.jsonfiles import listed_records, split_objects
+from sslcli.data.readcontext import current_reading, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.tables import read_rows
 from sslcli.errors import DataError
 
+TABLES = ("csv", "tsv")
+# Names that headers have, in lower case.
+_LABEL_COLUMNS = {
+    "label", "labels", "gold_label", "sentiment", "score", "stars", "rating", "target", "class", "category",
+}  # fmt: skip
+_TEXT_COLUMNS = {
+    "text", "sentence", "review", "content", "premise", "hypothesis", "sentence1", "sentence2", "text_pair", "question",
+    "question1", "question2", "context", "sequence", "tokens", "words", "title", "answer", "id", "idx", "index", "language",
+}  # fmt: skip
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON spells it
 
 
@@ -37,10 +50,16 @@ class Record:
                 raise self.wrong(name, "this is no text", f'write it in quotation marks: {{"{name}": "..."}}')
             if value is not None:
                 raise self.wrong(name, "the text is empty", "fill it in, or leave the record out")
-            columns = ", ".join(f"'{column}'" for column in list(self.values)[:8]) or "none"
-            hint = f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}"
-            raise self.wrong(name, f"'{name}' is missing", hint)
+            raise self.missing(*names)
         return value
+
+    def missing(self, *names: str) -> DataError:
+        """An error to raise where the record has none of these columns; it names those that it has."""
+        columns = ", ".join(f"'{column}'"[:40] for column in list(self.values)[:8]) or "none"
+        hint = f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}"
+        if suffix_of(self.where.file) in TABLES:
+            hint = f"{hint}; of a table whose first row is no header, --columns names the columns"
+        return self.wrong(names[0], f"'{names[0]}' is missing", hint)
 
     def wrong(self, field: str, problem: str, hint: str) -> DataError:
         """An error to raise, which names the place."""
@@ -65,10 +84,12 @@ class Record:
 
 
 def read_records(reference: str) -> Iterator[Record]:
-    """Of .jsonl, .json (a list, or an object whose "data" is one), .csv and .tsv, packed or not, or "-" as JSON lines.
+    """Of .jsonl, .json, .csv and .tsv, packed or not, or "-" as JSON lines; what they hold counts, not how they are called.
 
-    Record numbers are lines, but in .json places in the list. Raises DataError naming file and record; also where there
-    is no record at all. A record that cannot be read is given too, and raises when it is asked for a value.
+    JSON may be a list, lines, objects one after another, or one of the layouts of data.jsonfiles; tables may be written in
+    any dialect that data.dialects finds. Record numbers are lines, but in .json places in the list. Raises DataError naming
+    file and record; also where there is no record at all. A record that cannot be read is given too, and raises when it is
+    asked for a value.
     """
     records = _reader_of(reference)(reference)
     first = next(records, None)
@@ -91,14 +112,15 @@ def read_table(
 
 
 def read_json(reference: str) -> Any:
-    """All of a .json file, packed or not. Raises DataError naming the file."""
-    return parse_json(read_text(reference), Where(reference))
+    """All of a .json file, packed or not; of JSON lines, their list. Raises DataError naming the file."""
+    content, records = _whole_json(reference, read_text(reference))
+    return content if records is None else [record.values for record in records]
 
 
 def parse_json(text: str, where: Where) -> Any:
     """Stricter than json.loads: no name twice in an object, no number beyond what a float holds, no half characters."""
     try:
-        value = plainfiles.parse_json(text, object_pairs_hook=_object, parse_int=_whole, parse_float=_number, parse_constant=_number)
+        value = plainfiles.parse_json(text, **_STRICT)
         if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -117,7 +139,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _whole(text: str) -> int:
+def _integer(text: str) -> int:
     _number(text)
     return int(text)
 
@@ -129,23 +151,50 @@ def _number(text: str) -> float:
     return value
 
 
+_STRICT = {
+    "object_pairs_hook": _object,
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _number,
+}
+
+
 def _reader_of(reference: str) -> Callable[[str], Iterator[Record]]:
     if reference == STANDARD_INPUT:
         return _json_lines
     readers: Mapping[str, Callable[[str], Iterator[Record]]] = {
-        "jsonl": _json_lines, "ndjson": _json_lines, "json": _json_list, "csv": _commas, "tsv": read_table,
-    }  # fmt: skip
+        "jsonl": _json_lines,
+        "ndjson": _json_lines,
+        "json": _json_file,
+        "csv": partial(_any_table, usual=","),
+        "tsv": partial(_any_table, usual="\t"),
+    }
     suffix = suffix_of(reference)
     if suffix not in readers:
         known = ", ".join(f".{known}" for known in readers)
-        raise DataError(f"{reference} is of no kind that holds records", f"files of records are {known}, or these as .gz or .zst")
+        hint = f"files of records are {known}, or these as .gz or .zst"
+        raise DataError(f"{reference} is of no kind that holds records", hint)
     return readers[suffix]
 
 
 def _json_lines(reference: str) -> Iterator[Record]:
-    for number, line in read_lines(reference):
-        if line.strip():
-            yield _json_record(line, Where(reference, number))
+    """Lines; where the first one is no whole object, the file may be one list, or objects that take several lines each."""
+    lines = ((number, line) for number, line in read_lines(reference) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return
+    if _json_record(first[1], Where(reference)).is_readable:
+        whole = None
+        lines = chain([first], lines)
+    else:
+        kept = [first, *lines]
+        whole = _over_lines("\n".join(line for _, line in kept), reference)
+        lines = iter(kept)
+    if whole is not None:
+        yield from whole
+        return
+    for number, line in lines:
+        yield _json_record(line, Where(reference, number))
 
 
 def _json_record(line: str, where: Where) -> Record:
@@ -155,12 +204,54 @@ def _json_record(line: str, where: Where) -> Record:
         return Record(where, Unreadable(error))
 
 
-def _json_list(reference: str) -> Iterator[Record]:
-    content = read_json(reference)
-    listed = content.get("data") if isinstance(content, dict) else content
-    if not isinstance(listed, list):
-        raise DataError(f"{reference} holds no list of records", 'write [{...}, {...}] or {"data": [{...}, {...}]}')
-    for number, value in enumerate(listed, start=1):
+def _over_lines(text: str, reference: str) -> Iterator[Record] | None:
+    """The records of a list, or of objects one after another; None where the text is neither."""
+    try:
+        if text.lstrip()[:1] == "[":
+            return _numbered(listed_records(parse_json(text, Where(reference)), reference), reference)
+        return _numbered(_separate_objects(text, Where(reference)), reference)
+    except DataError:
+        return None
+
+
+def _json_file(reference: str) -> Iterator[Record]:
+    content, records = _whole_json(reference, read_text(reference))
+    return _numbered(listed_records(content, reference), reference) if records is None else iter(records)
+
+
+def _whole_json(reference: str, text: str) -> tuple[Any, list[Record] | None]:
+    """The content of a file that is one value, or the records of one that holds several: JSON lines, or objects over lines.
+
+    transformers' own examples call JSON lines .json (huggingface/transformers#8698).
+    """
+    try:
+        return parse_json(text, Where(reference)), None
+    except DataError as error:
+        if getattr(error.__cause__, "msg", "") != "Extra data" or text.lstrip()[:1] != "{":
+            raise
+        problem = error
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    records = [_json_record(line, Where(reference, number)) for number, line in lines]
+    if records[0].is_readable:
+        return None, records
+    if (whole := _over_lines(text, reference)) is None:
+        raise problem
+    return None, list(whole)
+
+
+def _separate_objects(text: str, where: Where) -> list[Any]:
+    decoder = json.JSONDecoder(**_STRICT)
+    try:
+        values = list(split_objects(text, decoder.raw_decode))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {error!s:.120}", "check how the file was written") from error
+    if _HALF_CHARACTER.search(text):
+        parse_json(json.dumps(values), where)
+    return values
+
+
+def _numbered(values: Iterable[Any], reference: str) -> Iterator[Record]:
+    for number, value in enumerate(values, start=1):
         where = Where(reference, number)
         try:
             yield record_of(value, where)
@@ -175,12 +266,39 @@ def record_of(value: Any, where: Where) -> Record:
     return Record(where, value)
 
 
-def _commas(reference: str) -> Iterator[Record]:
-    return _table(reference, read_rows(reference, ",", quoted=True), True, None, False)
+def _any_table(reference: str, usual: str) -> Iterator[Record]:
+    """A table however it is written; --columns names the columns of one without a header."""
+    named = current_reading().columns
+    rows = read_any_rows(reference, usual, len(named) or None)
+    if named:
+        rows = _without_header(reference, rows, named)
+    return _table(reference, rows, not named, named or None, False)
+
+
+def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+    """All rows, a first one that only repeats or numbers the columns left out. Raises DataError where it seems to name them."""
+    first = next(rows, None)
+    if first is None:
+        return
+    line, values = first
+    cells = [value.strip().casefold() for value in values]
+    texts = [cell for cell, name in zip(cells, named, strict=False) if name.casefold() not in _LABEL_COLUMNS]
+    if cells == [name.casefold() for name in named] or cells == list(map(str, range(len(named)))):
+        remark(f"{reference}: the first row names the columns and is no example")
+    elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | _LABEL_COLUMNS).issuperset(cells):
+        problem = f"{Where(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
+        raise DataError(problem, "leave --columns away and let the header name the columns")
+    else:
+        yield first
+    yield from rows
 
 
 def _table(
-    reference: str, rows: Iterator[tuple[int, list[str]]], header: bool, columns: tuple[str, ...] | None, skip_short: bool
+    reference: str,
+    rows: Iterator[tuple[int, list[str]]],
+    header: bool,
+    columns: tuple[str, ...] | None,
+    skip_short: bool,
 ) -> Iterator[Record]:
     for line, values in rows:
         where = Where(reference, line)
@@ -188,23 +306,29 @@ def _table(
             columns, header = _columns(values, columns, where), False
             continue
         assert columns, "a table without a header needs names for its columns"
+        while len(values) > len(columns) and not values[-1].strip():
+            values.pop()  # a separator at the end of a row, as spreadsheets write for cells that were once used
         if len(values) < len(columns) and skip_short:
             continue
         if len(values) != len(columns):
             yield Record(where, Unreadable(_uneven(where, len(values), len(columns))))
             continue
-        yield Record(where, dict(zip(columns, values, strict=True)))
+        yield Record(where, {name: value for name, value in zip(columns, values, strict=True) if name})
 
 
 def _columns(written: list[str], wanted: tuple[str, ...] | None, where: Where) -> tuple[str, ...]:
-    columns = wanted or tuple(written)
+    """Names without blanks around them; a column without a name, such as the index that pandas writes, is not read."""
+    columns = wanted or tuple(name.strip() for name in written)
     if len(columns) != len(written):
         raise _uneven(where, len(written), len(columns))
-    if twice := {name for name in columns if columns.count(name) > 1}:
-        raise DataError(f"{where}: two columns are called '{min(twice)}'", "give every column a name of its own")
+    if twice := {name for name in columns if name and columns.count(name) > 1}:
+        hint = "give every column a name of its own; where the first row is data, --columns names the columns"
+        raise DataError(f"{where}: two columns are called '{min(twice)}'", hint)
     return columns
 
 
 def _uneven(where: Where, found: int, wanted: int) -> DataError:
-    hint = "quote values that hold the separator or a line's end (.csv), or check the file's ending: commas part a .csv, tabs a .tsv"
+    hint = "quote values that hold the separator or a line's end, or name the separator with --separator"
+    if found == wanted + 1:
+        hint = f"{hint}; a first column without a name, such as row names of R, needs one"
     return DataError(f"{where} has {found} column{'s' * (found != 1)} and should have {wanted}", hint)

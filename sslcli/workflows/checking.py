@@ -33,7 +33,7 @@ def check_data(settings: FinetuneSettings) -> Report:
         raise _with_others(error, cls, settings) from error
     pretrained = load_pretrained(settings.model.source or str(newest_fitting(cls.needs).folder))
     tokenizer = pretrained.tokenizer()
-    options = cls.settle(task_options(settings.task, settings.options), data.train, tokenizer)
+    options = cls.settle(data.options, data.train, tokenizer)
     labels = cls.labels(options, data.train)
     with torch.device("meta"):
         task = cls(options, Frame(pretrained.settings, tokenizer, labels))
@@ -76,10 +76,10 @@ def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[Dat
             except DataError as error:
                 yield error
                 continue
-            yield from _wrong_in(examples, data.limit)
+            yield from _wrong_in(task, examples, data.limit)
 
 
-def _wrong_in(examples: Iterator[Example], limit: int | None) -> Iterator[DataError]:
+def _wrong_in(task: type[Task], examples: Iterator[Example], limit: int | None) -> Iterator[DataError]:
     for _ in count() if limit is None else range(limit):
         try:
             example = next(examples)
@@ -90,7 +90,7 @@ def _wrong_in(examples: Iterator[Example], limit: int | None) -> Iterator[DataEr
         except DataError as error:
             yield error
         else:
-            if example.gold is None:
+            if example.gold is None and not task.leaves_out_unlabelled:
                 yield unlabelled(example)
 
 

@@ -11,10 +11,12 @@ from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of
+from sslcli.workflows.labelsets import with_labels
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.savedreports import REPORT, SCORES, saved_together, write_report, write_scores
 from sslcli.workflows.settings import AnswerSettings
-from sslcli.workflows.sifting import LEFT_OUT, Sifter, left_out_of, unlabelled
+from sslcli.workflows.sifting import LEFT_OUT, Sifter, left_out_of
+from sslcli.workflows.submissions import official_files, share_ids
 from sslcli.workflows.truncation import cut_counts, cut_in, cut_sentences
 
 PREDICTIONS = "predictions.jsonl"
@@ -39,7 +41,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     if settings.data.evaluation:
         examples, sifter = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
-        notes = [*sifter.sentences(), *_left_out_of_training(answerer), *notes]
+        notes = [*sifter.remarks, *sifter.sentences(), *_left_out_of_training(answerer), *notes]
         notes += filter(None, [overlap_of(answerer.task, train, examples, "scored")])
         left_out = sifter.left_out
     elif answerer.data is not None:
@@ -69,11 +71,11 @@ def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Exam
     findings = task.findings(options, labels, predictions, examples)
     title = f"{answerer.name} · {len(examples):,} examples"
     cuts = [cut_in(prediction) for prediction in predictions]
-    notes = [*findings.notes, *cut_sentences(task.records, cuts)]
+    official, said = official_files(task, options, examples, predictions)
+    notes = [*findings.notes, *cut_sentences(task.records, cuts), *said]
     scores = [*beside, *findings.scores]
     report = replace(findings, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))
-    by_id = {example.id: prediction for example, prediction in zip(examples, predictions, strict=True)}
-    return Evaluation(report, examples, predictions, task.written(options, by_id))
+    return Evaluation(report, examples, predictions, official)
 
 
 def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
@@ -97,7 +99,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
 
     All of them or, where it was interrupted, no scores and no report. Raises RunError where the disk refuses.
     """
-    lines = [line_of(*pair) for pair in zip(evaluation.examples, evaluation.predictions, strict=True)]
+    with_file = share_ids(evaluation.examples)
+    pairs = zip(evaluation.examples, evaluation.predictions, strict=True)
+    lines = [line_of(*pair, with_file=with_file) for pair in pairs]
     texts = {PREDICTIONS: "".join(f"{line}\n" for line in lines), **evaluation.official}
     with saved_together(folder, (SCORES, REPORT)) as aside:
         for name, content in texts.items():
@@ -106,10 +110,11 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         write_report(evaluation.report, aside, files=[*texts, SCORES])
 
 
-def line_of(example: Example, prediction: Prediction) -> str:
-    """A prediction as one line of JSON, with the gold answer where there is one."""
+def line_of(example: Example, prediction: Prediction, *, with_file: bool = False) -> str:
+    """A prediction as one line of JSON, with the gold answer where there is one, and its file where ids alone do not tell."""
     gold = {} if example.gold is None else {"gold": example.gold}
-    answer = {"id": example.id, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
+    names = {"id": example.id, **({"file": example.where.file} if with_file else {})}
+    answer = {**names, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}
     return json.dumps(answer, ensure_ascii=False, default=asdict)
 
 
@@ -118,10 +123,7 @@ def _labelled_examples(answerer: Answerer, settings: AnswerSettings) -> tuple[Se
     sifter = Sifter(settings.data.skip_bad_records)
     data = settings.data
     examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data, sifter)
-    found = list(sifter.labelled(examples))
-    if not found:
-        raise unlabelled(examples[0])
-    return found, sifter
+    return with_labels(answerer.task, answerer.options, answerer.labels, examples, sifter), sifter
 
 
 def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:

@@ -100,7 +100,8 @@ class Finetuning:
     def __init__(self, settings: FinetuneSettings, pretrained: Pretrained, tokenizer: Tokenizer, data: Labelled) -> None:
         self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         self.task = task_class(settings.task)
-        self.options = self.task.settle(task_options(settings.task, settings.options), data.train, tokenizer)
+        given = data.options or task_options(settings.task, settings.options)
+        self.options = self.task.settle(given, data.train, tokenizer)
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
         shape = _shape(settings, pretrained)
         self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)

@@ -15,13 +15,15 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.readcontext import Reading, reading_with, separator_of
 from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, UsageError, did_you_mean
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
+from sslcli.workflows.labelsets import absent_labels, known_labels, with_labels
 from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sifting import Sifter, unlabelled
+from sslcli.workflows.sifting import Sifter
 from sslcli.workflows.sources import Source, reader_of, split_language
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples
@@ -31,7 +33,8 @@ SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out exa
 class Labelled:
     """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is each of
     `others`: examples of languages that nothing is trained in. `how_read`: sentences on how the files were read.
-    `left_out`: records that could not be used."""
+    `left_out`: records that could not be used. `options`: those of the task with what the training labels say of how they
+    are written; None where nobody asked."""
 
     train: Sequence[Example]
     evaluation: Sequence[Example]
@@ -40,6 +43,7 @@ class Labelled:
     others: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     how_read: Sequence[str] = ()
     left_out: int = 0
+    options: Any = None
 
 
 def task_class(name: str) -> type[Task]:
@@ -66,30 +70,33 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
     """Raises DataError for whatever cannot be used, naming file and record."""
     elsewhere, sifter = other_languages(data), Sifter(data.skip_bad_records)
 
-    def labelled(references: Sequence[str], split: Split) -> list[Example]:
-        examples = examples_of(task, options, references, split, data, sifter)
-        found = list(sifter.labelled(examples))
-        if examples and not found:
-            raise unlabelled(examples[0])
-        return found
+    def read(references: Sequence[str], split: Split) -> list[Example]:
+        return examples_of(task, options, references, split, data, sifter)
 
-    train = labelled(data.train, "train")
+    train = read(data.train, "train")
     evaluation, test = (
-        labelled([each for each in references if split_language(each)[0] not in elsewhere], "test")
+        read([each for each in references if split_language(each)[0] not in elsewhere], "test")
         for references in (data.evaluation, data.test)
     )
     scored_itself = set(data.train) & set(data.test)  # its test part, which then must not choose the checkpoint too
     if not evaluation and is_generated(data.train) and not scored_itself:
-        evaluation = labelled(data.train, "test")
-    others = {language: labelled(references, "test") for language, references in elsewhere.items()}
+        evaluation = read(data.train, "test")
+    others = {language: read(references, "test") for language, references in elsewhere.items()}
+    options, said = task.understand(options, train)
+    train = with_labels(task, options, (), train, sifter)
+    labels = known_labels(task, options, train)
+    evaluation, test = (with_labels(task, options, labels, each, sifter) for each in (evaluation, test))
+    others = {language: with_labels(task, options, labels, each, sifter) for language, each in others.items()}
+    absent = list(absent_labels(task, options, labels, evaluation)) if data.evaluation else []
     if not evaluation:
         train, evaluation = held_out(task, options, train, data.held_out)
     sets = {"held-out": evaluation, "test": test, **others}
-    notes = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
+    overlaps = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
     passed_over = _passed_over([*data.train, *data.evaluation, *data.test], data.suite_options)
     how_read = task.how_read(options, [*train, *evaluation, *test, *chain.from_iterable(others.values())])
-    notes = [*sifter.sentences(), *passed_over, *notes]
-    return Labelled(train, evaluation, test or evaluation, notes, others, how_read, sifter.left_out)
+    how_read = [*sifter.remarks, *said, *how_read]
+    notes = [*sifter.sentences(), *passed_over, *absent, *overlaps]
+    return Labelled(train, evaluation, test or evaluation, notes, others, how_read, sifter.left_out, options)
 
 
 def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
@@ -139,12 +146,15 @@ def examples_of(
     data: LabelledSettings,
     sifter: Sifter | None = None,
 ) -> list[Example]:
-    """All examples of all references, at most `data.limit` of them. Raises DataError also where there is none or an id comes twice."""
+    """All examples of all references, at most `data.limit` of them, with labels as they are written (see `with_labels`).
+
+    Raises DataError also where there is none or an id comes twice.
+    """
     sifter = Sifter(data.skip_bad_records) if sifter is None else sifter
     found: list[Example] = []
     for reference in references:
         before, known = len(found), len(sifter.sentences())
-        examples = sifter.usable(read_examples(task, options, reference, split, data))
+        examples = sifter.usable(read_examples(task, options, reference, split, data, sifter))
         found += islice(examples, None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
             if said := "; ".join(sifter.sentences()[known:]):
@@ -154,11 +164,26 @@ def examples_of(
     return list(sifter.distinct(found))
 
 
-def read_examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
+def read_examples(
+    task: type[Task],
+    options: Config,
+    reference: str,
+    split: Split,
+    data: LabelledSettings,
+    sifter: Sifter | None = None,
+) -> Iterator[Example]:
     """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data"); with or without a language.
 
-    What stands behind a record that cannot be used can still be asked for, where the reader goes on.
+    What stands behind a record that cannot be used can still be asked for, where the reader goes on. What readers say is
+    added to the remarks of `sifter`.
     """
+    quoted = {"auto": None, "yes": True, "no": False}[data.quoted]
+    remarks = {} if sifter is None else sifter.remarks
+    reading = Reading(data.columns, separator_of(data.separator), quoted, remarks)
+    return reading_with(reading, partial(_examples, task, options, reference, split, data))
+
+
+def _examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):

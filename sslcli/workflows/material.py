@@ -59,7 +59,7 @@ class References:
             raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
         options = task_options(task, {})
         found = labelled_data(cls, options, LabelledSettings(train=references, reader_options=self._options))
-        train, test = (list(map(partial(cls.annotated, options), examples)) for examples in (found.train, found.test))
+        train, test = (list(map(partial(cls.annotated, found.options), examples)) for examples in (found.train, found.test))
         return train, test
 
     def _sources(self) -> Sequence[Source]:

@@ -26,11 +26,11 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
     return answerer.task.parse(answerer.options, Record(Where(LINE, 1), dict(zip(wanted, texts, strict=True))))
 
 
-def examples_to_answer(answerer: Answerer, reference: str, sifter: Sifter) -> Iterator[Example]:
+def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
     """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`."""
-    if reference == STANDARD_INPUT:
-        return sifter.usable(_from_lines(answerer))
-    return sifter.usable(read_examples(answerer.task, answerer.options, reference, "test", LabelledSettings(train=())))
+    task, options = answerer.task, answerer.options
+    found = _from_lines(answerer) if reference == STANDARD_INPUT else read_examples(task, options, reference, "test", data, sifter)
+    return (task.plain(options, answerer.labels, [example])[0] for example in sifter.usable(found))
 
 
 def _from_lines(answerer: Answerer) -> Iterator[Example]:

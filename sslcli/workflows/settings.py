@@ -1,9 +1,12 @@
 """Settings of whole workflows: the trees that run files hold. Without torch."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from sslcli.config import Config, Count, CountOrAll, setting, with_defaults
 from sslcli.core.settings import AdapterSettings, TransformerSettings
+from sslcli.data.readcontext import names_of
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings, TrainingSettings
 
@@ -72,6 +75,15 @@ class LabelledSettings(Config):
         "leave out so many records that cannot be used, or all of them, and say which; 0 refuses the file",
         "--skip-bad-records",
         panel="Data",
+    )
+    columns: Annotated[tuple[str, ...], BeforeValidator(names_of)] = setting(
+        (), "names of the columns of a .csv or .tsv without a header, as text,label", "--columns", panel="Data"
+    )
+    separator: str = setting(
+        "", "what parts the columns of a table: comma, tab, semicolon, bar; found when not given", "--separator", panel="Data"
+    )
+    quoted: Literal["auto", "yes", "no"] = setting(
+        "auto", "whether quotation marks enclose values of a .tsv or are text", "--quoted", panel="Data"
     )
     reader_options: dict[str, Any] = setting({}, "options of the reader of demo:NAME")
     suite_options: dict[str, Any] = setting({}, "options of the suite of SUITE:PART/SPLIT:FOLDER")

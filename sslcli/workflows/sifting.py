@@ -1,6 +1,6 @@
 """Examples that can be used, and what is said of the records that cannot: left out where the line allows it, never silently."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sslcli.data.reading import goes_on
 from sslcli.errors import DataError, PassedOver, RecordErrors
@@ -16,10 +16,13 @@ class Sifter:
     """Counts what is read for one command.
 
     `most`: records that cannot be used and may be left out, over all files together, or "all". `read`: records of all kinds so far.
+    `remarks`: what readers say of how they took a file, each sentence once.
     """
 
     def __init__(self, most: int | str = 0) -> None:
         self.most, self.read = most, 0
+        self.remarks: dict[str, None] = {}
+        self._unlabelled: dict[str, None] = {}  # sentences
         self._bad: dict[str, DataError] = {}  # by what they say, so that a file that is read twice counts once
         self._passed: dict[str, dict[str, None]] = {}  # by reason, places in the order of the files
         self._noted: dict[tuple[str, str], dict[str, None]] = {}  # by file and note
@@ -96,6 +99,14 @@ class Sifter:
             else:
                 yield example
 
+    def leave_out_unlabelled(self, file: str, labels: Mapping[str, int], of: int) -> None:
+        """Note that so many of the `of` examples of a file have no label; `labels`: what they have instead, and how often."""
+        said = " or ".join(sorted(labels, key=lambda label: -labels[label]))
+        count = sum(labels.values())
+        verb = "has no label" if count == 1 else "have no label"
+        sentence = f"{count:,} of the {of:,} examples of {file} {verb} ({said}) and {'is' if count == 1 else 'are'} left out"
+        self._unlabelled[f"{sentence}; --no-label says what means none"] = None
+
     def sentences(self) -> list[str]:
         """How many records were left out or passed over and why, and what was decided about others; the first few by place."""
         found = []
@@ -105,6 +116,7 @@ class Sifter:
             kind = "record" if self.read == 1 else "records"
             verb = "is" if len(self._bad) == 1 else "are"
             found.append(f"{len(self._bad):,} of {self.read:,} {kind} cannot be used and {verb} left out: {named}{more}")
+        found += self._unlabelled
         for reason, places in self._passed.items():
             verb = "record is" if len(places) == 1 else "records are"
             found.append(f"{len(places):,} {verb} passed over: {reason} (the first: {next(iter(places))})")

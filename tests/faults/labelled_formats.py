@@ -53,7 +53,7 @@ def symbol_cases() -> Iterator[Case]:
             "headers alone": (">a\n>b\n", "record 1"),
             "a digit": (">a label=x\nACGT\nAC9T\n", "record 3"),
             "a blank amid letters": (">a label=x\nAC GT\n", "record 2"),
-            "no label": (">a\nACGT\n>b label=y\nACGT\n", "no answer"),
+            "no label": (">a\nACGT\n>b\nACGT\n", "no answer"),
             "comments alone": ("; a\n; b\n", "no"),
             "an id twice": (">a label=x\nAC\n>a label=y\nGT\n", "'a'"),
         },
@@ -65,7 +65,7 @@ def symbol_cases() -> Iterator[Case]:
             "a digit": ("@a x\nAC9T\n+\nIIII\n", "record 1"),
             "FASTA in it": (">a label=x\nACGT\n>b label=y\nACGT\n", "record 1"),
         },
-        "genes.txt": {"three columns": ("ACGT\tin\tmore\n", "record 1"), "no label": ("ACGT\tin\nACGT\nAC\tout\n", "record 2")},
+        "genes.txt": {"three columns": ("ACGT\tin\tmore\n", "record 1"), "no label": ("ACGT\nACGG\nAC\n", "no answer")},
     }
     for file, contents in files.items():
         for name, (content, says) in contents.items():

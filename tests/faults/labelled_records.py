@@ -33,7 +33,6 @@ NO_TAGS: Mapping[str, Any] = {
 FIELDS: Sequence[tuple[str, Sequence[Mapping[str, Any]], Sequence[str], str, Mapping[str, Any], Sequence[str]]] = [
     ("classify", TEXTS, (), "text", NO_TEXTS, ("record 3", "'text'")),
     ("classify", TEXTS, (), "label", NO_LABELS, ("record 3", "'label'")),
-    ("classify", TEXTS, (), "label", NO_ANSWERS, ("record 3", "no answer")),
     ("classify", SEVERAL, (), "label", NO_LABELS, ("record 3", "'label'")),
     ("classify", NUMBERS, ("--kind", "number"), "label", NO_NUMBERS, ("record 3", "'label'")),
     ("classify", NUMBERS, (), "label", {"more than can be squared": 1e30, "less than can be": -1e300}, ("record 3", "1e+18")),
@@ -41,7 +40,6 @@ FIELDS: Sequence[tuple[str, Sequence[Mapping[str, Any]], Sequence[str], str, Map
     ("pairs", PAIRS, (), "premise", NO_TEXTS, ("record 3", "'premise'")),
     ("pairs", PAIRS, (), "hypothesis", {**NO_TEXTS, "a list of two": ["a", "b"]}, ("record 3", "'hypothesis'")),
     ("pairs", PAIRS, (), "label", {**NO_LABELS, "a list": ["neutral"]}, ("record 3",)),
-    ("pairs", PAIRS, (), "label", NO_ANSWERS, ("record 3", "no answer")),
     ("tag", WORDS, (), "tokens", NO_WORDS, ("record 3", "'tokens")),
     ("tag", WORDS, (), "tags", NO_TAGS, ("record 3", "'tags")),
     ("tag", WORDS, (), "tags", {"missing": MISSING, "null": None}, ("record 3", "no answer")),
@@ -49,7 +47,6 @@ FIELDS: Sequence[tuple[str, Sequence[Mapping[str, Any]], Sequence[str], str, Map
     ("qa", QUESTIONS, (), "question", {**NO_TEXTS, **EMPTY_TEXTS}, ("record 3", "'question'")),
     ("remap", GENES, (), "sequence", {**NO_TEXTS, **EMPTY_TEXTS}, ("record 3", "'sequence'")),
     ("remap", GENES, (), "label", NO_LABELS, ("record 3", "'label'")),
-    ("remap", GENES, (), "label", NO_ANSWERS, ("record 3", "no answer")),
 ]  # fmt: skip
 
 
@@ -62,6 +59,21 @@ def field_cases() -> Iterator[Case]:
                 wrong[BROKEN - 1][field] = value
             kind = "of lists" if records is SEVERAL else " ".join(flags)
             yield Case(f"{task}: {field} is {name} {kind}".rstrip(), task, "records.jsonl", in_lines(wrong).encode(), says, flags)
+    yield from _unlabelled_cases()
+
+
+def _unlabelled_cases() -> Iterator[Case]:
+    """A record without a label is left out, aloud, where a text has one label; what has none at all is refused."""
+    said = ("1 of the 8 examples", "no label", "left out")
+    for task, records in {"classify": TEXTS, "pairs": PAIRS, "remap": GENES}.items():
+        for name, value in NO_ANSWERS.items():
+            fewer = [dict(record) for record in records]
+            fewer[BROKEN - 1].pop("label")
+            if value is not MISSING:
+                fewer[BROKEN - 1]["label"] = value
+            yield Case(f"{task}: label is {name}", task, "records.jsonl", in_lines(fewer).encode(), said, code=0)
+            bare = [{**record, "label": value} if value is not MISSING else {**record, "label": ""} for record in records]
+            yield Case(f"{task}: every label is {name}", task, "bare.jsonl", in_lines(bare).encode(), ("record 1", "no answer"))
 
 
 BROKEN_LINES: Mapping[str, str] = {
@@ -130,15 +142,17 @@ def several_cases() -> Iterator[Case]:
         yield Case(f"{task}: three wrong records to train on", task, "records.jsonl", in_lines(wrong).encode(), ("record 2",), way="train")
     many = in_lines([{"text": number} for number in range(50)]).encode()
     yield Case("fifty wrong records", "classify", "texts.jsonl", many, ("20 records and more", "record 20"), wrong=20)
-    other = {"other.jsonl": in_lines([{"text": "a"}, {"text": "b", "label": "yes"}, {"label": "no"}]).encode()}
     says = ("5 records", "texts.jsonl, record 4", "other.jsonl, record 1", "other.jsonl, record 3")
-    texts = in_lines([{**record, "label": None} if place in (1, 3, 5) else record for place, record in enumerate(TEXTS)]).encode()
+    other = {"other.jsonl": in_lines([{"text": 3}, {"text": "b", "label": "yes"}, {"label": "no"}]).encode()}
+    texts = in_lines([{**record, "label": {}} if place in (1, 3, 5) else record for place, record in enumerate(TEXTS)]).encode()
     yield Case(
         "wrong records of two files", "classify", "texts.jsonl", texts, says, ("--eval-data", "{folder}/other.jsonl"), other, wrong=5
     )
-    for flag, says in {"--label-field": "no answer", "--text-field": "'class' is missing"}.items():
-        column = (flag, "class")
-        yield Case(f"{flag} names no column", "classify", "t.jsonl", in_lines(TEXTS).encode(), ("8 records", says), column, wrong=8)
+    says = ("8 records", "'class' is missing")
+    column = ("--text-field", "class")
+    yield Case("--text-field names no column", "classify", "t.jsonl", in_lines(TEXTS).encode(), says, column, wrong=8)
+    column = ("--label-field", "class")
+    yield Case("--label-field names no column", "classify", "t.jsonl", in_lines(TEXTS).encode(), ("no answer",), column)
 
 
 def table_cases() -> Iterator[Case]:
@@ -155,11 +169,13 @@ def table_cases() -> Iterator[Case]:
     headers = {
         "a name twice": ("text,text\n", "two columns"),
         "no names": ("a,yes\nb,no\n", "'text'"), "an empty name": (",label\na,yes\n", "'text'"),
-        "no row below it": ("text,label\n", "no records"), "commas where tabs should be": ("text\tlabel\na\tyes\n", "'text'"),
+        "no row below it": ("text,label\n", "no records"), "tabs and one row": ("text\tlabel\na\tyes\n", "held out"),
     }  # fmt: skip
     for name, (content, says) in headers.items():
         yield Case(f"a header of a .csv with {name}", "classify", "texts.csv", content.encode(), (says,))
     labels = rows("c,").encode()
-    yield Case("a row of a .csv without its label", "classify", "texts.csv", labels, ("record 4", "no answer"))
+    yield Case("a row of a .csv without its label", "classify", "texts.csv", labels, ("1 of the 4", "no label"), code=0)
+    tabs = rows("c,yes").replace(",", "\t").encode()
+    yield Case("a .csv with tabs", "classify", "texts.csv", tabs, ("tabs part its columns",), code=0)
     quoted = rows('"c, of two\nlines and ""quotes""",yes').encode()
     yield Case("a row of a .csv with all that may be quoted", "classify", "texts.csv", quoted, ("yes",), code=0)

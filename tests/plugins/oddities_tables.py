@@ -7,5 +7,5 @@ READ = [(("good film",), "pos"), (("bad film",), "neg")]
 
 ODDITIES = [
     Oddity("classify", "a.csv", "nothing odd", f"text,label\n{ROWS}", "read 2", examples=READ, said=False),
-    Oddity("classify", "a.csv", "a column twice", f"text,text\n{ROWS}", "refused", ("two columns", "'text'")),
+    Oddity("classify", "a.csv", "a column twice", f"text,text\n{ROWS}", "asked", ("two columns", "'text'")),
 ]

@@ -20,6 +20,7 @@ from typing import Any
 from sslcli.errors import SslError
 from sslcli.labelled import Example
 from sslcli.workflows.labelling import examples_of, task_class, task_options
+from sslcli.workflows.labelsets import with_labels
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import FLAG, Sifter
 
@@ -69,6 +70,8 @@ def outcome_of(row: Oddity, folder: Path) -> Outcome:
 def _read(task, options, settings, predicts):
     sifter = Sifter(settings.skip_bad_records)
     examples = examples_of(task, options, settings.train, "train", settings, sifter)
+    said: list[str] = []
     if not predicts:
-        examples = list(sifter.labelled(examples))
-    return examples, [*sifter.sentences(), *task.how_read(options, examples)]
+        options, said = task.understand(options, examples)
+        examples = with_labels(task, options, (), examples, sifter)
+    return examples, [*sifter.remarks, *said, *sifter.sentences(), *task.how_read(options, examples)]

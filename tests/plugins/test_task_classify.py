@@ -32,7 +32,8 @@ def test_other_columns_are_named():
 
 GOLDS = [
     ([1, 0, 3], "classes", ["1", "0", "3"]), ([True, False], "classes", ["true", "false"]), (["a", " b "], "classes", ["a", "b"]),
-    (["1", "2"], "classes", ["1", "2"]), (["1.5", "2"], "number", [1.5, 2.0]), ([3.0, 4.0, 2], "number", [3.0, 4.0, 2.0]),
+    (["1", "2"], "classes", ["1", "2"]), (["1.5", "2"], "number", [1.5, 2.0]), ([3.0, 4.0, 2], "classes", ["3", "4", "2"]),
+    ([3.5, 4.0, 2], "number", [3.5, 4.0, 2.0]), ([float(n) for n in range(51)], "number", [float(n) for n in range(51)]),
     (["1.5", "high"], "classes", ["1.5", "high"]), (["v1.5"], "classes", ["v1.5"]), (["nan", "0.5"], "classes", ["nan", "0.5"]),
     ([["b", "a", "b"], []], "labels", [("a", "b"), ()]), ([["a"], "c"], "labels", [("a",), ("c",)]), ([[1, 2]], "labels", [("1", "2")]),
 ]  # fmt: skip

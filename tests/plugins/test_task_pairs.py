@@ -40,8 +40,8 @@ XNLI = 'language\tgold_label\tsentence1\tsentence2\tpairID\nen\tneutral\t"A\tB\t
 
 
 def test_one_language_of_xnli(tmp_path):
-    assert read(tmp_path, "xnli.dev.tsv", XNLI, language="zh") == [("3", ("甲", "乙"), "contradiction")]
-    assert [data for _, data, _ in read(tmp_path, "xnli.dev.tsv", XNLI)] == [('"A', "B"), ("甲", "乙")]
+    assert read(tmp_path, "xnli.dev.tsv", XNLI, language="zh") == [("3", ("甲", "乙"), "contradiction"), ("4", ("丙", "丁"), "-")]
+    assert [data for _, data, _ in read(tmp_path, "xnli.dev.tsv", XNLI)] == [('"A', "B"), ("甲", "乙"), ("丙", "丁")]
     with pytest.raises(DataError, match="no row in 'fr'") as caught:
         read(tmp_path, "xnli.dev.tsv", XNLI, language="fr")
     assert caught.value.hint == "it has en, zh"
@@ -52,12 +52,17 @@ def test_translated_training_data_has_its_own_word_for_contradiction(tmp_path):
     assert [gold for *_, gold in read(tmp_path, "multinli.train.zh.tsv", content)] == ["contradiction", "neutral"]
 
 
-def test_what_people_did_not_agree_on_is_left_out(tmp_path):
-    lines = ['{"sentence1": "a", "sentence2": "b", "gold_label": "-"}', '{"sentence1": "c", "sentence2": "d", "gold_label": "neutral"}']
-    assert read(tmp_path, "snli.jsonl", "\n".join(lines)) == [("2", ("c", "d"), "neutral")]
-    with pytest.raises(DataError, match="every row of"):
-        read(tmp_path, "snli.jsonl", lines[0])
-    assert Pairs.parse(Pairs.Options(), record(premise="a", hypothesis="b", label="-")).gold is None
+def test_what_people_did_not_agree_on_has_no_label(tmp_path):
+    lines = [
+        '{"sentence1": "a", "sentence2": "b", "gold_label": "-"}',
+        '{"sentence1": "c", "sentence2": "d", "gold_label": "neutral"}',
+        '{"sentence1": "e", "sentence2": "f", "gold_label": "entailment"}',
+    ]
+    (tmp_path / "snli.jsonl").write_text("\n".join(lines))
+    examples = list(Pairs.read(Pairs.Options(), str(tmp_path / "snli.jsonl")))
+    options, said = Pairs.understand(Pairs.Options(), examples)
+    assert [example.gold for example in Pairs.plain(options, (), examples)] == [None, "neutral", "entailment"]
+    assert Pairs.understand(options, examples) == (options, said)
 
 
 def test_a_tokenizer_without_a_separator_is_refused():

@@ -9,7 +9,7 @@ import pytest
 
 from sslcli import registry
 from sslcli.data import files
-from sslcli.data.files import read_lines, zstd
+from sslcli.data.files import read_lines, read_text, zstd
 from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, SslError
 from sslcli.workflows.material import References
@@ -35,6 +35,28 @@ def test_the_same_lines_however_they_are_packed(name, end, mark, tmp_path):
     (tmp_path / name).write_bytes(packed(mark + end.join(LINES).encode())[name])
     assert texts(tmp_path / name) == LINES
     assert texts(tmp_path / name, documents_by="file") == ["\n".join(LINES)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_byte_order_mark_says_the_encoding_and_lines_end_in_one_way(encoding, end, tmp_path):
+    mark = "\ufeff" if encoding.endswith("-be") else ""
+    (tmp_path / "c.txt").write_bytes((mark + end.join(LINES)).encode(encoding))
+    assert texts(tmp_path / "c.txt") == LINES
+    assert read_text(str(tmp_path / "c.txt")) == end.join(LINES)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_line_ends_are_seen_where_blocks_meet(end, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_BLOCK_BYTES", 7)
+    lines = [f"{number:0{number % 9}}x" for number in range(200)]
+    (tmp_path / "c.txt").write_bytes(end.join(["123456" if end == "\r\n" else "1\r2", *lines]).encode())
+    assert [line for _, line in read_lines(str(tmp_path / "c.txt"))][-200:] == lines
+
+
+def test_a_carriage_return_amid_lines_with_other_ends_is_text(tmp_path):
+    (tmp_path / "c.txt").write_bytes(b"one\rtwo\nthree\n")
+    assert [line for _, line in read_lines(str(tmp_path / "c.txt"))] == ["one\rtwo", "three"]
 
 
 def test_lines_longer_than_a_block_come_whole(tmp_path):
@@ -106,7 +128,9 @@ def test_what_does_not_fit_into_memory_is_refused(way, tmp_path):
 BAD_FILES = {
     "t.txt: not UTF-8": b"good\nbad \xff\xfe\n",
     "t.txt: NUL": b"good\nb\0d\n",
-    "t.txt: UTF-16": "text".encode("utf-16"),
+    "t.txt: UTF-16 without a mark": "text".encode("utf-16-le"),
+    "t.txt: UTF-16 that is cut off": "text".encode("utf-16")[:-1],
+    "t.txt: UTF-16 with half a pair": "text".encode("utf-16") + b"\x00\xd8a\x00",
     "t.txt.gz: not packed": b"plain text",
     "t.txt.gz: cut": gzip.compress(b"some text\n" * 1000)[:-20],
     "t.txt.gz: flipped": gzip.compress(b"some text\n" * 1000)[:40] + b"\xff" * 40,

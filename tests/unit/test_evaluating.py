@@ -88,10 +88,14 @@ def test_questions_about_one_passage_stay_together():
 def test_sets_are_refused_or_named_by_their_records(tmp_path):
     with pytest.raises(DataError, match=r"train\.jsonl, record 3.*the id '0' is also that of .*record 1"):
         data_of(tmp_path, [*reviews(2), reviews(1)[0]])
-    with pytest.raises(DataError, match=r"record 2: there is no answer to"):
-        data_of(tmp_path, [reviews(1)[0], {"text": "no label", "id": 7}])
+    with pytest.raises(DataError, match=r"record 1: there is no answer to"):
+        data_of(tmp_path, [{"text": "no label", "id": 7}])
+    found = data_of(tmp_path, [*reviews(4), {"text": "no label", "id": 7}])
+    assert len(found.train) + len(found.evaluation) == 4
+    assert found.notes[0].startswith("1 of the 5 examples of")
+    assert "has no label" in found.notes[0]
     test = write(tmp_path / "test.jsonl", [*reviews(2, start=100), {"id": 9, "text": " text  3 is good", "label": "b"}])
-    (note,) = data_of(tmp_path, reviews(30), evaluation=(test,)).notes
+    note = data_of(tmp_path, reviews(30), evaluation=(test,)).notes[-1]
     assert note.startswith("1 of 3 held-out examples stand in the training data too")
     assert "test.jsonl, record 3" in note
 

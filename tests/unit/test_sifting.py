@@ -23,7 +23,6 @@ BAD = {
     "no object": "[1, 2]",
     "no text": '{"label": "a"}',
     "text is a number": '{"text": 5, "label": "a"}',
-    "unlabelled": '{"id": "x", "text": "x"}',
     "same id": json.dumps({"id": 3, "text": "again", "label": "a"}),
 }
 
@@ -119,6 +118,13 @@ def test_one_bad_record_stops_training_unless_it_may_be_left_out(kind, tmp_path)
     assert found.notes[0] == f"1 of 21 records cannot be used and is left out: {refused.value.message}"
 
 
+def test_a_record_without_a_label_is_none_that_cannot_be_used(tmp_path):
+    found = classify(lines(tmp_path / "a.jsonl", *GOOD[:7], '{"id": "x", "text": "x"}', *GOOD[7:]))
+    assert {each.id for each in (*found.train, *found.evaluation)} == {str(n) for n in range(20)}
+    assert found.left_out == 0
+    assert found.notes[0].startswith("1 of the 21 examples of")
+
+
 def test_a_short_row_of_a_table_is_a_bad_record(tmp_path):
     rows = [f"text {n},{'ab'[n % 2]}" for n in range(20)]
     for name, row, separator in (("a.csv", "only", ","), ("a.tsv", "x\ty\tz", "\t")):
@@ -151,7 +157,7 @@ def test_the_count_stays_with_the_run_and_is_said_again(world_run, tmp_path):
     finetune(settings(world_run, tmp_path / "run", task="classify", data=data), observe=ignore)
     assert read_facts(tmp_path / "run")["records_left_out"] == 1
     own = evaluate(str(tmp_path / "run"), "classify", AnswerSettings())
-    test = LabelledSettings(train=(), evaluation=(write(tmp_path / "t.jsonl", [{"text": "x", "label": "a"}, {"text": "y"}]),))
+    test = LabelledSettings(train=(), evaluation=(write(tmp_path / "t.jsonl", [{"text": "x", "label": "a"}, {"text": 5}]),))
     others = evaluate(str(tmp_path / "run"), "classify", AnswerSettings(data=test.model_copy(update={"skip_bad_records": "all"})))
     assert own.report.notes[0].startswith("1 of 21 records cannot be used and is left out: ")
     assert others.report.notes[0].startswith("1 of 2 records cannot be used and is left out: ")

@@ -12,6 +12,7 @@ class Classify(SequenceTask):
 
     summary = "a class, several labels or a number for every text"
     records = "texts"
+    text_columns, label_columns = TEXTS, ANSWERS
 
     @classmethod
     def typed(cls, options: Config) -> tuple[str, ...]:
@@ -20,6 +21,7 @@ class Classify(SequenceTask):
     @classmethod
     def parse(cls, options: Config, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else TEXTS
+        columns = [name for name in columns if name in record.values][:1] or columns
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)
 
     @classmethod

@@ -10,7 +10,6 @@ TEXTS = (
     ("text1", "text2"), ("premise", "hypo"), ("#1 String", "#2 String"),
 )  # fmt: skip
 ANSWERS = ("label", "gold_label", "labels", "score", "is_duplicate", "Quality")
-UNDECIDED = "-"  # SNLI and MultiNLI: the annotators did not agree
 RENAMED = {"contradictory": "contradiction"}  # the machine-translated training data of XNLI has its own word
 
 
@@ -22,6 +21,7 @@ class Pairs(SequenceTask):
 
     summary = "a class or a number for two texts together: inference, paraphrases, similarity"
     records = "pairs"
+    text_columns, label_columns = TEXTS, ANSWERS
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -36,28 +36,25 @@ class Pairs(SequenceTask):
     def parse(cls, options: Options, record: Record) -> Example:
         texts = tuple(record.text(column, may_be_empty=True) for column in _columns(options, record))
         example = cls.example(options, record, texts, ANSWERS)
-        return replace(example, gold=None if example.gold == UNDECIDED else RENAMED.get(example.gold, example.gold))
+        label = RENAMED.get(example.gold, example.gold) if isinstance(example.gold, str) else example.gold
+        return replace(example, gold=label)
 
     @classmethod
     def chosen(cls, options: Options, records: Iterator[Record], reference: str) -> Iterator[Record]:
-        """Without the rows of other languages and those that have no gold label because people disagreed."""
-        languages, undecided, found = set(), False, False
-        for record in records:
+        """Without the rows of other languages."""
+        languages, found = set(), False
+        for record in super().chosen(options, records, reference):
             if not record.is_readable:
                 yield record  # whoever parses it is given the reason
                 continue
             language = record.find("language")[1]
             if options.language and language is not None and language != options.language:
                 languages.add(str(language))
-            elif record.find(options.label_field or "gold_label", *ANSWERS)[1] == UNDECIDED:
-                undecided = True
             else:
                 found = True
                 yield record
         if not found and languages:
             raise DataError(f"{reference} has no row in '{options.language}'", f"it has {', '.join(sorted(languages)[:20])}")
-        if not found and undecided:
-            raise DataError(f"every row of {reference} has '{UNDECIDED}' for an answer", "give a file with gold labels")
 
 
 def _columns(options: Config, record: Record) -> tuple[str, str]:

@@ -64,6 +64,8 @@ class Remap(SequenceTask):
     summary = "a class for any sequence of symbols, each written as an ordinary word (DNA)"
     records = "sequences"
 
+    text_columns, label_columns = SEQUENCES, ANSWERS
+
     @classmethod
     def typed(cls, options: Options) -> tuple[str, ...]:
         return (options.text_field or SEQUENCES[0],)
@@ -71,6 +73,7 @@ class Remap(SequenceTask):
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
         columns = (options.text_field,) if options.text_field else SEQUENCES
+        columns = [name for name in columns if name in record.values][:1] or columns
         written = "".join(record.text(*columns).split())
         symbols = written.upper()  # lower case marks repeats in genomes: the letter is the same
         example = cls.example(options, record, (symbols,), ANSWERS)
@@ -79,7 +82,7 @@ class Remap(SequenceTask):
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
         records = FORMATS.get(suffix_of(reference), read_records)(reference)
-        return Parsed(partial(cls.parse, options), records)
+        return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:

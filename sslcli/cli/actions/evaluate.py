@@ -16,6 +16,7 @@ from sslcli.workflows.models import newest_finetuned
 from sslcli.workflows.settings import AnswerSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
+TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
@@ -35,6 +36,7 @@ def answer_settings(given: Given) -> AnswerSettings:
     values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
     values["data.skip_bad_records"] = given.get("skip_bad_records")
     values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
+    values |= {key: given.get(key) for key in TABLE_KEYS}
     said = {
         key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None
     }

@@ -37,7 +37,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
     sifter = Sifter(settings.data.skip_bad_records)
     reference = given.get("data", STANDARD_INPUT)
-    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, sifter)
+    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, settings.data, sifter)
     is_piped = not texts and reference == STANDARD_INPUT
     draws = bool(texts) and screen.out.is_terminal and not screen.json
     cuts = []
@@ -50,7 +50,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             else:
                 print(line_of(example, prediction), file=file, flush=file is None)
     said = [] if draws else cut_sentences(answerer.task.records, cuts)
-    for sentence in (*sifter.sentences(), *said):
+    for sentence in (*sifter.remarks, *sifter.sentences(), *said):
         screen.say(sentence)
     return 0
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.options import Command, Flag, flags_for
 from sslcli.engine.settings import HardwareSettings
+from sslcli.workflows.settings import AnswerSettings
 
 TASK = Flag("task", (), "task that the model was fine-tuned for", metavar="TASK", required=True)
 MODEL = Flag(
@@ -29,6 +30,12 @@ def hardware_flags() -> list[Flag]:
     return [flag for flag in flags_for(HardwareSettings) if flag.key in ("device", "precision", "compile", "deterministic")]
 
 
+def table_flags() -> list[Flag]:
+    """How tables of others are written."""
+    names = ("data.columns", "data.separator", "data.quoted")
+    return [flag for flag in flags_for(AnswerSettings) if flag.key in names]
+
+
 def build(words: Sequence[str]) -> Command:
     return Command(
         "evaluate",
@@ -39,6 +46,7 @@ def build(words: Sequence[str]) -> Command:
             Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
             Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
             SKIP_BAD_RECORDS,
+            *table_flags(),
             Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
             Flag(
                 "out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"

@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from sslcli.cli.commands.evaluate import BATCH_SIZE, MODEL, SKIP_BAD_RECORDS, TASK, hardware_flags
+from sslcli.cli.commands.evaluate import (
+    BATCH_SIZE,
+    MODEL,
+    SKIP_BAD_RECORDS,
+    TASK,
+    hardware_flags,
+    table_flags,
+)
 from sslcli.cli.options import Command, Flag
 
 
@@ -18,6 +25,7 @@ def build(words: Sequence[str]) -> Command:
             Flag("data", ("--data", "-d"), "file to answer, in any format of the task; '-' is standard input", "Data", metavar="FILE"),
             Flag("limit", ("--limit",), "read only so many examples", "Data", metavar="N"),
             SKIP_BAD_RECORDS,
+            *table_flags(),
             Flag("out", ("--out", "-o"), "file to write JSON lines to", "Output", metavar="FILE"),
             BATCH_SIZE,
             *hardware_flags(),

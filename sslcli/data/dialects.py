@@ -1,0 +1,165 @@
+"""How a table of others is written: what parts its columns, and whether quotation marks enclose values.
+
+A .csv is quoted. A .tsv may be either: GLUE's files have quotation marks as text, pandas and spreadsheets enclose a value
+that holds one and double those inside (facebookresearch/pytext#777). The file itself decides, and what it leaves open is said.
+"""
+
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sslcli.data.files import STANDARD_INPUT, read_lines
+from sslcli.data.readcontext import current_reading, remark
+from sslcli.data.tables import Lines, csv_rows, read_rows
+from sslcli.errors import DataError
+
+CANDIDATES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+_SAMPLE_LINES = 200
+_MARK = '"'
+
+
+def read_any_rows(reference: str, usual: str, width: int | None = None) -> Iterator[tuple[int, list[str]]]:
+    """(line, values) of every row of a .csv (`usual` ",") or .tsv ("\\t"), however it is written.
+
+    `width`: how many columns it has, where that is known. Raises DataError naming file and line.
+    """
+    asked, lines = current_reading(), _reread(reference)
+    sample = list(islice(lines(), _SAMPLE_LINES))
+    directive = _directive(sample)
+    skipped = 1 if directive else 0
+    separator = asked.separator or directive or _separator(reference, usual, sample, width)
+    quoted = asked.quoted
+    if quoted is None:
+        quoted = True if usual == "," else _is_quoted(reference, separator, lines)
+    return read_rows(reference, separator, quoted, islice(lines(), skipped, None))
+
+
+def _reread(reference: str) -> Callable[[], Iterator[tuple[int, str]]]:
+    """Gives the lines from the first one on, again and again; those of a pipe are kept in memory."""
+    if reference != STANDARD_INPUT and _is_regular(reference):
+        return lambda: read_lines(reference)
+    kept = list(read_lines(reference))
+    return lambda: iter(kept)
+
+
+def _is_regular(reference: str) -> bool:
+    try:
+        return stat.S_ISREG(Path(reference).stat().st_mode)
+    except OSError:
+        return True  # reading it says what is wrong
+
+
+def _directive(sample: Sequence[tuple[int, str]]) -> str | None:
+    """The separator that a first line "sep=;" names, as Excel writes and reads it."""
+    first = sample[0][1].strip(' "') if sample else ""
+    return first[4:] if first.lower().startswith("sep=") and len(first) == 5 else None
+
+
+def _separator(reference: str, usual: str, sample: Sequence[tuple[int, str]], width: int | None) -> str:
+    """`usual`, unless only another one parts every row of the sample into the same columns, which is said."""
+    fits = {mark: _fit(sample, mark, width) for mark in CANDIDATES}
+    if fits[usual].columns > 1 or not sample:
+        return usual
+    others = [mark for mark, fit in fits.items() if fit.columns > 1 and fit.share == 1.0]
+    others = others or [mark for mark, fit in fits.items() if fit.columns > 1 and fit.share >= 0.5]
+    if len(others) > 1:
+        named = " or ".join(CANDIDATES[mark] for mark in others)
+        raise DataError(f"{reference}: {named} may part its columns", "say which with --separator")
+    if not others:
+        return usual
+    remark(f"{reference}: {CANDIDATES[others[0]]} part its columns, not {CANDIDATES[usual]} (--separator says another)")
+    return others[0]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """`columns` of the first row; `share` of the rows that have as many."""
+
+    columns: int
+    share: float
+
+
+def _fit(sample: Sequence[tuple[int, str]], separator: str, width: int | None) -> _Fit:
+    """Of a sample whose last row may be cut off."""
+    rows = [row for row in csv_rows(_with_ends(sample), separator, strict=False) if row]
+    rows = rows[:-1] if len(sample) == _SAMPLE_LINES else rows
+    if not rows or (width is not None and len(rows[0]) != width):
+        return _Fit(0, 0.0)
+    return _Fit(len(rows[0]), sum(len(row) == len(rows[0]) for row in rows) / len(rows))
+
+
+def _with_ends(sample: Sequence[tuple[int, str]]) -> Iterator[str]:
+    return (f"{line}\n".replace("\r", "\n") for _, line in sample)
+
+
+@dataclass
+class _Marks:
+    """Cells with quotation marks. `doubled`: enclosed, those inside doubled, as only quoting writes them; `enclosed`: enclosed,
+    none inside; `text`: neither. `enclosed_columns`: whether some column, its name included, is enclosed throughout."""
+
+    doubled: int = 0
+    enclosed: int = 0
+    text: int = 0
+    enclosed_columns: bool = False
+
+
+def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tuple[int, str]]]) -> bool:
+    """Whether a .tsv is quoted, by all of its rows; said where it could be either."""
+    if not any(_MARK in line for _, line in lines()):
+        return False
+    plain, quoted = (_rows_of(reference, separator, each, lines) for each in (False, True))
+    marks = _marks(separator, lines())
+    if (plain is None) != (quoted is None):
+        return plain is None
+    if plain is None or plain == quoted:
+        if marks.text and marks.doubled:
+            _say(reference, marks.doubled < marks.text, f"{marks.doubled:,} values look quoted and {marks.text:,} do not")
+            return marks.doubled >= marks.text
+        if marks.doubled or marks.enclosed_columns:
+            return not marks.text
+        if marks.enclosed and not marks.text:
+            _say(reference, True, f"{marks.enclosed:,} values stand in quotation marks")
+        return False
+    _say(reference, True, f"it has {plain:,} rows so and {quoted:,} where marks enclose values")
+    return False
+
+
+def _say(reference: str, as_text: bool, why: str) -> None:
+    taken = "its quotation marks are taken for text" if as_text else "its quotation marks are taken to enclose values"
+    remark(f"{reference}: {taken} ({why}; --quoted {'yes' if as_text else 'no'} reads it the other way)")
+
+
+def _rows_of(reference: str, separator: str, quoted: bool, lines: Callable[[], Iterator[tuple[int, str]]]) -> int | None:
+    """How many rows there are when read so; None where they do not all have as many columns as the first."""
+    count, width = 0, 0
+    try:
+        for _, values in read_rows(reference, separator, quoted, lines()):
+            width = width or len(values)
+            count += 1
+            if len(values) != width:
+                return None
+    except DataError:
+        return None
+    return count
+
+
+def _marks(separator: str, lines: Lines) -> _Marks:
+    found, throughout = _Marks(), None
+    for _, line in lines:
+        if not line.strip():
+            continue
+        cells = line.split(separator)
+        enclosed = {place for place, cell in enumerate(cells) if len(cell) > 1 and cell[0] == cell[-1] == _MARK}
+        throughout = enclosed if throughout is None else throughout & enclosed
+        for place, cell in enumerate(cells):
+            inner = cell[1:-1].replace(_MARK * 2, "") if place in enclosed else cell
+            if _MARK in inner:
+                found.text += 1
+            elif place in enclosed:
+                doubled = _MARK in cell[1:-1]
+                found.doubled += doubled
+                found.enclosed += not doubled
+    found.enclosed_columns = bool(throughout)
+    return found

@@ -1,0 +1,217 @@
+"""How the labels of a data set are written, found from all of its training examples together.
+
+One label alone does not say whether -1 is a class or the mark of a missing label, whether [1, 0] names two labels or gives
+one place to each, or whether 1.0 is a class or a number. What stays ambiguous is asked about or said.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sslcli.data.golds import Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
+from sslcli.errors import DataError, UsageError
+
+# "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and its test splits
+# (huggingface/datasets#1963); -100: what losses of torch ignore; the words: missing values as pandas, R and SQL write them.
+MARKS = ("-", "-1", "-1.0", "-100", "-100.0", "nan", "NaN", "NA", "N/A", "<NA>", "null", "NULL", "None")
+NUMBERS = ("-1", "-1.0", "-100", "-100.0")  # of the marks, those that may be a class or a number
+WORDS = ("NA", "N/A", "null", "None")  # and those that may be names of classes
+LIKE_IDS = 0.9  # share of different labels from which on they look like ids
+FEWEST_IDS = 50  # examples
+_WHOLE = re.compile(r"(-?\d+)\.0*")
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class LabelForm:
+    """`no_label`: texts that mean no label. `names`: of the places of vectors, () where labels are none. `notes`: what to say.
+
+    `columns`: whether the names are those of columns, which only a search of all columns found.
+    """
+
+    kind: Kind
+    no_label: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    columns: bool = False
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def form_of(
+    golds: Sequence[Gold | None],
+    kind: Kind | str,
+    no_label: Sequence[str] | None = None,
+    names: Sequence[str] = (),
+) -> LabelForm:
+    """Of the labels of all training examples. `kind` may be "auto"; `no_label` and `names` are what the user says.
+
+    Raises DataError or UsageError with the flag that decides what the labels leave open.
+    """
+    given = [gold for gold in golds if gold is not None]
+    vectors = [gold for gold in given if isinstance(gold, Vector)]
+    if vectors:
+        return _of_vectors(given, vectors, kind, tuple(names))
+    if names:
+        raise UsageError("--label-names names the places of vectors of zeros and ones, and there are none", "leave it out")
+    texts = Counter(as_text(gold) for gold in given if not isinstance(gold, tuple))
+    marks = tuple(MARKS) if no_label is None else tuple(no_label)
+    found = [mark for mark in marks if texts[mark]]
+    if no_label is None:
+        marks, found = _without_classes(marks, found, texts, kind)
+    left = [gold for gold in given if isinstance(gold, tuple) or as_text(gold) not in found]
+    decided: Kind = kind_of(left) if kind == "auto" else kind  # type: ignore[assignment]
+    return LabelForm(decided, marks, notes=_notes(left, decided, kind == "auto"))
+
+
+def as_text(gold: Gold) -> str:
+    return str(gold)
+
+
+def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
+    """The label as the task takes it: None where it says that there is none, names instead of places, 1 instead of 1.0.
+
+    `known` are the labels that the model has, in order; none while they are being found. Raises ValueError saying what is wrong.
+    """
+    if gold is None or isinstance(gold, Vector):
+        return None if gold is None else _of_vector(gold, form, known)
+    if isinstance(gold, tuple):
+        return gold
+    text = as_text(gold)
+    if text in form.no_label and text not in known:
+        return None
+    if form.kind == "classes" and isinstance(gold, str) and (whole := _WHOLE.fullmatch(gold)) and gold not in known:
+        return whole[1] if not known or whole[1] in known else gold
+    return gold
+
+
+def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
+    if gold.names and not form.names:
+        return None  # columns of zeros and ones beside a text, which nobody called labels
+    names = form.names
+    if not names and len(known) == len(gold.places) and not known.keys() >= {"0", "1"}:
+        names = tuple(known)
+    if not names:
+        return converted(gold, "labels")
+    if gold.names:
+        places = dict(zip(gold.names, gold.places, strict=True))
+        given = [name for name in names if places.get(name)]
+    elif len(gold.places) != len(names):
+        raise ValueError(f"the label is a vector of {len(gold.places)} places, and there are {len(names)} labels")
+    else:
+        given = [name for name, place in zip(names, gold.places, strict=True) if place]
+    if form.kind != "classes":
+        return tuple(sorted(given))
+    if len(given) != 1:
+        raise ValueError(f"the vector has {len(given)} ones, and a class is a single one")
+    return given[0]
+
+
+def _without_classes(marks: tuple[str, ...], found: list[str], texts: Mapping[str, int], kind: str) -> tuple[tuple[str, ...], list[str]]:
+    """The marks but for those that are classes or numbers by all that the labels show. Raises DataError where it is open."""
+    others = {text: count for text, count in texts.items() if count and text not in found}
+    classes = [mark for mark in found if _is_class(mark, texts[mark], others, kind)]
+    return tuple(mark for mark in marks if mark not in classes), [mark for mark in found if mark not in classes]
+
+
+def _is_class(mark: str, count: int, others: Mapping[str, int], kind: str) -> bool:
+    if mark == "-":
+        return "+" in others
+    if not others:
+        return False
+    if mark in WORDS and count >= min(others.values()):
+        raise _open(mark, others)
+    numbers = {as_number(text) for text in others}
+    if mark not in NUMBERS or None in numbers:
+        return False  # a word, or words beside a number
+    value = float(mark)
+    if any(number < 0 for number in numbers if number is not None and number != value):
+        return True  # a scale such as -2 to 2
+    fraction = any(number % 1 for number in numbers if number is not None) or kind == "number"
+    if not fraction and value == -1.0 and numbers == {1.0}:
+        return True  # the two classes of a separating plane
+    if not fraction and (value == -100.0 or numbers > {0.0, 1.0}):
+        return False  # classes are counted from 0; of -1, 0 and 1 nobody knows
+    raise _open(mark, others)
+
+
+def _open(mark: str, others: Iterable[str]) -> DataError:
+    said = ", ".join(in_order(others)[:_SHOWN])
+    return DataError(
+        f"the label {mark} may mean that there is none, or be one like {said}",
+        f"--no-label={mark} leaves these examples out; --no-label none takes every label as it is",
+    )
+
+
+def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, names: tuple[str, ...]) -> LabelForm:
+    sizes = Counter(len(vector.places) for vector in vectors)
+    if vectors[0].names:
+        return _of_columns(vectors, kind)
+    plain = next((gold for gold in given if not isinstance(gold, Vector) and gold != ()), None)
+    size = len(names) or (next(iter(sizes)) if len(sizes) == 1 else 0)
+    certain = any(vector.certain for vector in vectors)
+    if certain and (plain is not None or len(sizes) > 1):
+        other = f"'{plain}'" if plain is not None else f"vectors of {' and '.join(map(str, sorted(sizes)))} places"
+        raise DataError(f"some labels are vectors of zeros and ones, and others are {other}", "write all of them in one way (--kind)")
+    repeated = any(len(set(vector.places)) < len(vector.places) for vector in vectors)
+    if kind == "number" or plain is not None or len(sizes) > 1 or (size == 1 and not certain and not names):
+        return LabelForm("labels" if kind == "auto" else kind, MARKS)  # type: ignore[arg-type]
+    if not (certain or repeated or names):
+        raise DataError(
+            f"labels such as {list(vectors[0].places)} may be vectors, one place for each label, or lists of the labels 0 and 1",
+            '--label-names A,B,... names the places; labels that are texts need no guess: ["a", "b"]',
+        )
+    if names and len(names) != next(iter(sizes)):
+        raise UsageError(f"--label-names has {len(names)} names for vectors of {next(iter(sizes))} places", "give one for each")
+    single = all(sum(vector.places) == 1 for vector in vectors)
+    decided: Kind = "classes" if kind == "classes" else "labels"
+    note = f"labels are vectors of zeros and ones, a place for each of {size} labels"
+    if not names:
+        note = f"{note}, which are called 0 to {size - 1} (--label-names names them)"
+    if single and decided == "labels":
+        note = f"{note}; each has a single one: --kind classes makes them classes"
+    return LabelForm(decided, MARKS, names or tuple(map(str, range(size))), notes=(note,))
+
+
+def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
+    """Several columns of zeros and ones: asked for, or all that there is beside the text."""
+    asked = vectors[0].asked
+    common = [name for name in vectors[0].names if all(name in vector.names for vector in vectors)]
+    decided: Kind = "classes" if kind == "classes" else "labels"
+    if asked:
+        return LabelForm(decided, MARKS, tuple(common))
+    if len(common) < 2:
+        return LabelForm(decided, MARKS)
+    named = ", ".join(common[:_SHOWN]) + (", ..." if len(common) > _SHOWN else "")
+    note = f"labels are the {len(common)} columns of zeros and ones: {named} (--label-field A,B,... names others)"
+    return LabelForm(decided, MARKS, tuple(common), columns=True, notes=(note,))
+
+
+def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, ...]:
+    texts = [gold for gold in golds if not isinstance(gold, tuple)]
+    notes = []
+    if decided_here and texts and kind == "number":
+        notes.append("labels are numbers, and a number is learnt (--kind classes makes each of them a class)")
+    if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
+        notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
+    if kind == "number":
+        return tuple(notes)
+    counts = counted(golds, kind)
+    notes += _spellings(counts)
+    if decided_here and kind == "classes" and len(texts) >= FEWEST_IDS and len(counts) >= LIKE_IDS * len(texts):
+        problem = f"{len(texts):,} examples have {len(counts):,} different labels, as ids or texts have"
+        raise DataError(problem, "--label-field names the column of the labels; --kind classes says that these are right")
+    return tuple(notes)
+
+
+def _spellings(counts: Mapping[str, int]) -> list[str]:
+    """Labels that differ in nothing but case or blanks, which may be one."""
+    by_spelling: dict[str, list[str]] = {}
+    for label in counts:
+        by_spelling.setdefault(" ".join(label.casefold().split()), []).append(label)
+    alike = [labels for labels in by_spelling.values() if len(labels) > 1]
+    return [
+        "labels that differ only in case or blanks are different ones: "
+        + " and ".join(f"'{label}' ({counts[label]:,})" for label in labels)
+        for labels in alike[:_SHOWN]
+    ]

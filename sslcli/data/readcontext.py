@@ -1,0 +1,83 @@
+"""How the user says files of records are written, and what their readers have to say about them.
+
+Both belong to one command and reach readers, which plugins write too, through a context variable.
+"""
+
+from collections.abc import Callable, Iterator
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sslcli.data.reading import goes_on
+from sslcli.errors import UsageError
+
+T = TypeVar("T")
+SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}  # as they can be typed; any single character too
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`columns`: names of the columns of a table without a header. `separator` and `quoted` are None where the file decides.
+
+    `notes` collects sentences, each once, in the order in which readers say them.
+    """
+
+    columns: tuple[str, ...] = ()
+    separator: str | None = None
+    quoted: bool | None = None
+    notes: dict[str, None] = field(default_factory=dict)
+
+
+_READING: ContextVar[Reading] = ContextVar("reading")
+
+
+def current_reading() -> Reading:
+    """That of the command; one that leaves everything to the file outside `reading_with`."""
+    return _READING.get(None) or Reading()
+
+
+def remark(note: str) -> None:
+    """Say something about the file that is being read: what was ambiguous and how it was taken, what was left out."""
+    current_reading().notes[note] = None
+
+
+def reading_with(reading: Reading, make: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """What `make` gives, made and advanced under `reading`. It can go on after an error where the iterator itself can."""
+    context = copy_context()
+    context.run(_READING.set, reading)
+    return _Advanced(context, context.run(make))
+
+
+class _Advanced(Iterator[T], Generic[T]):
+    """An iterator whose steps are taken in a context of their own."""
+
+    def __init__(self, context: Context, inner: Iterator[T]) -> None:
+        self._context, self._inner = context, iter(inner)
+
+    @property
+    def continues(self) -> bool | None:
+        """Whether there may be something behind the last error; see `goes_on`."""
+        return goes_on(self._inner)
+
+    def __next__(self) -> T:
+        return self._context.run(next, self._inner)
+
+
+def names_of(value: Any) -> Any:
+    """ "a, b" and ["a,b"] -> ("a", "b"); "none" and "" -> (); anything else stays."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, str):
+        return value
+    return () if value == "none" else tuple(name for name in map(str.strip, value.split(",")) if name)
+
+
+def separator_of(text: str) -> str | None:
+    """ "tab" -> "\\t"; None for "". Raises UsageError for what is no single character."""
+    if not text:
+        return None
+    character = SEPARATORS.get(text.lower(), text)
+    if len(character) != 1 or character in '"\r\n':
+        known = ", ".join(name for name in SEPARATORS if name.isalpha())
+        raise UsageError(f"--separator cannot be {text!r}", f"it is {known}, or one character")
+    return character

@@ -1,0 +1,105 @@
+"""How tasks with one label for a whole text read it: which columns, what is a label, and what only says that there is none."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from sslcli.config import Config, setting
+from sslcli.data.golds import Kind, Vector
+from sslcli.data.labelcolumns import in_one_column, label_of
+from sslcli.data.labelforms import MARKS, LabelForm, form_of, plain_label
+from sslcli.data.readcontext import names_of
+from sslcli.data.records import Record
+from sslcli.errors import DataError
+from sslcli.labelled import Example, Task
+
+
+class LabelOptions(Task.Options):
+    kind: Literal["auto", "classes", "labels", "number"] = setting(
+        "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind"
+    )
+    label_field: str = setting(
+        "",
+        "column of the answer, where it has none of the usual names; A,B,...: a column of 0 and 1 for each label",
+        "--label-field",
+    )
+    label_names: Annotated[tuple[str, ...], BeforeValidator(names_of)] = setting(
+        (), "names of the places where labels are vectors of 0 and 1; 0, 1, ... when not given", "--label-names"
+    )
+    no_label: Annotated[tuple[str, ...] | None, BeforeValidator(names_of)] = setting(
+        None,
+        "labels that mean that there is none, or none; when not given -1, -100, -, NaN and the like, unless they are classes",
+        "--no-label",
+    )
+
+
+class ReadsLabels:
+    """The part of a Task that reads labels.
+
+    `text_columns` and `label_columns` are the usual names of their columns, the first that a record has being read; a file
+    that has several of them says so, and a record whose label is in another one than those before cannot be used.
+    """
+
+    text_columns: ClassVar[Sequence[str | tuple[str, ...]]] = ()
+    label_columns: ClassVar[Sequence[str]] = ()
+    leaves_out_unlabelled = True
+
+    @classmethod
+    def example(cls, options: LabelOptions, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
+        """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError.
+
+        The label is as it is written; `plain` makes it what the task takes.
+        """
+        label = label_of(record, options.kind, options.label_field, answers, texts)
+        return Example(record.id, record.where, texts, label, record.language)
+
+    @classmethod
+    def chosen(cls, options: LabelOptions, records: Iterator[Record], reference: str) -> Iterator[Record]:
+        """All, as long as texts and labels stand in one column each. Raises DataError naming the first that does not."""
+        fields = [getattr(options, name, "") for name in ("text_field", "first_field")]
+        flag = "--first-field and --second-field" if hasattr(options, "first_field") else "--text-field"
+        texts = () if any(fields) else cls.text_columns
+        labels = () if options.label_field else cls.label_columns
+        wanted = {flag: texts, "--label-field": labels}
+        return in_one_column(records, reference, wanted)
+
+    @classmethod
+    def understand(cls, options: LabelOptions, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
+        labels = [example.gold for example in examples]
+        form = form_of(labels, options.kind, options.no_label, options.label_names)
+        if options.kind == "auto" and form.kind == "labels":
+            refuse_single(examples)
+        found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
+        if form.columns:
+            found["label_field"] = ",".join(form.names)
+        return options.model_copy(update=found), form.notes
+
+    @classmethod
+    def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+        kind = chosen_kind(options, labels)
+        form = LabelForm(kind, MARKS if options.no_label is None else options.no_label, options.label_names)
+        known = dict.fromkeys(labels)
+        return [_plain(example, form, known) for example in examples]
+
+
+def _plain(example: Example, form: LabelForm, known: Mapping[str, Any]) -> Example:
+    try:
+        return replace(example, gold=plain_label(example.gold, form, known))
+    except ValueError as error:
+        raise DataError(f"{example.where}: {error}", "write all labels in one way; --label-names names places") from error
+
+
+def refuse_single(examples: Sequence[Example]) -> None:
+    """Of a list amid texts one of the two is a mistake, and which one only a person knows. Raises DataError."""
+    single = next((example for example in examples if not isinstance(example.gold, tuple | Vector | None)), None)
+    if single is not None:
+        listed = next(example for example in examples if isinstance(example.gold, tuple | Vector))
+        problem = f"{single.where} has one label, and {listed.where} has a list of them"
+        raise DataError(problem, "write all of them in one way, or say --kind labels")
+
+
+def chosen_kind(options: LabelOptions, labels: Sequence[str]) -> Kind:
+    """Options that nothing settled are those of classes, or of a number where there are none."""
+    return ("classes" if labels else "number") if options.kind == "auto" else options.kind

@@ -1,0 +1,63 @@
+"""The labels of whole sets of examples: which have none, and which labels one set has and another lacks."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from sslcli.config import Config
+from sslcli.data.files import suffix_of
+from sslcli.errors import DataError
+from sslcli.labelled import Example, Task
+from sslcli.workflows.sifting import Sifter, unlabelled
+
+MOST_NAMED = 6  # labels that a sentence names
+
+
+def known_labels(task: type[Task], options: Config, examples: Iterable[Example]) -> list[str]:
+    """All labels of examples, in the order in which they come."""
+    return list(dict.fromkeys(chain.from_iterable(task.answered(options, list(examples)))))
+
+
+def with_labels(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example], sifter: Sifter) -> list[Example]:
+    """The examples that have a label, as the task takes it; those that have none are counted by `sifter`.
+
+    `labels` are those of the model, () while they are being found. Raises DataError naming the first example without a label
+    where none has one, or where the task does not pass over such.
+    """
+    plain = task.plain(options, labels, examples)
+    if not task.leaves_out_unlabelled:
+        left = list(sifter.labelled(plain))
+    else:
+        left = [example for example in plain if example.gold is not None]
+    if examples and not left:
+        raise _without_any(task, examples[0])
+    if task.leaves_out_unlabelled and len(left) < len(plain):
+        without: dict[str, Counter[str]] = {}
+        for example, own in zip(examples, plain, strict=True):
+            if own.gold is None:
+                written = "nothing" if example.gold is None else f"'{example.gold}'"
+                without.setdefault(example.where.file, Counter())[written] += 1
+        totals = Counter(example.where.file for example in examples)
+        for file, counts in without.items():
+            sifter.leave_out_unlabelled(file, counts, totals[file])
+    return left
+
+
+def absent_labels(task: type[Task], options: Config, labels: Sequence[str], evaluation: Sequence[Example]) -> Iterator[str]:
+    """A sentence where examples that somebody chose to be scored lack labels that are trained on."""
+    there = set(known_labels(task, options, evaluation))
+    absent = [label for label in labels if label not in there]
+    if absent and there:
+        named = ", ".join(f"'{label}'" for label in absent[:MOST_NAMED]) + (", ..." if len(absent) > MOST_NAMED else "")
+        yield f"{len(absent):,} of the {len(labels):,} labels are trained on and are those of no held-out example: {named}"
+
+
+def _without_any(task: type[Task], example: Example) -> DataError:
+    """Of a set in which no example has a label; `example` is the first, as it was read."""
+    problem = unlabelled(example)
+    if example.gold is not None:
+        marked = f"{problem.message}: {example.gold!r} is taken for no label"
+        return DataError(marked, "--no-label none takes every label as it is; unlabelled examples are for ssl predict")
+    if task.leaves_out_unlabelled and suffix_of(example.where.file) in ("csv", "tsv", "json", "jsonl", "ndjson"):
+        return DataError(problem.message, f"--label-field names the column of the labels; {problem.hint}")
+    return problem
