@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from sslcli.config import Config, setting
 from sslcli.data.golds import Kind, Vector
 from sslcli.data.labelcolumns import in_one_column, label_of
-from sslcli.data.labelforms import MARKS, LabelForm, form_of, plain_label
+from sslcli.data.labelforms import MARKS, LabelForm, are_whole, form_of, plain_label
 from sslcli.data.readcontext import names_of
 from sslcli.data.records import Record
 from sslcli.errors import DataError
@@ -79,7 +79,9 @@ class ReadsLabels:
     @classmethod
     def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
         kind = chosen_kind(options, labels)
-        form = LabelForm(kind, MARKS if options.no_label is None else options.no_label, options.label_names)
+        no_label = MARKS if options.no_label is None else options.no_label
+        whole = not labels and kind == "classes" and are_whole((each.gold for each in examples), no_label)
+        form = LabelForm(kind, no_label, options.label_names, are_whole=whole)
         known = dict.fromkeys(labels)
         return [_plain(example, form, known) for example in examples]
 

@@ -4,6 +4,7 @@ A .csv is quoted. A .tsv may be either: GLUE's files have quotation marks as tex
 that holds one and double those inside (facebookresearch/pytext#777). The file itself decides, and what it leaves open is said.
 """
 
+import csv
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from sslcli.data.files import STANDARD_INPUT, read_lines
 from sslcli.data.readcontext import current_reading, remark
-from sslcli.data.tables import Lines, csv_rows, read_rows
+from sslcli.data.tables import Lines, Pieces, csv_rows, read_rows
 from sslcli.errors import DataError
 
 CANDIDATES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
@@ -83,15 +84,14 @@ class _Fit:
 
 def _fit(sample: Sequence[tuple[int, str]], separator: str, width: int | None) -> _Fit:
     """Of a sample whose last row may be cut off."""
-    rows = [row for row in csv_rows(_with_ends(sample), separator, strict=False) if row]
+    try:
+        rows = [row for row in csv_rows(Pieces(sample), separator, strict=False) if row]
+    except csv.Error:
+        return _Fit(0, 0.0)
     rows = rows[:-1] if len(sample) == _SAMPLE_LINES else rows
     if not rows or (width is not None and len(rows[0]) != width):
         return _Fit(0, 0.0)
     return _Fit(len(rows[0]), sum(len(row) == len(rows[0]) for row in rows) / len(rows))
-
-
-def _with_ends(sample: Sequence[tuple[int, str]]) -> Iterator[str]:
-    return (f"{line}\n".replace("\r", "\n") for _, line in sample)
 
 
 @dataclass

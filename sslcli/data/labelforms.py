@@ -28,13 +28,15 @@ _SHOWN = 6
 class LabelForm:
     """`no_label`: texts that mean no label. `names`: of the places of vectors, () where labels are none. `notes`: what to say.
 
-    `columns`: whether the names are those of columns, which only a search of all columns found.
+    `columns`: whether the names are those of columns, which only a search of all columns found. `are_whole`: whether all
+    labels are whole numbers, so that 1.0 is the class 1.
     """
 
     kind: Kind
     no_label: tuple[str, ...]
     names: tuple[str, ...] = ()
     columns: bool = False
+    are_whole: bool = False
     notes: Sequence[str] = field(default_factory=tuple)
 
 
@@ -64,6 +66,12 @@ def form_of(
     return LabelForm(decided, marks, notes=_notes(left, decided, kind == "auto"))
 
 
+def are_whole(golds: Iterable[Gold | None], no_label: Sequence[str]) -> bool:
+    """Whether all labels, but for those that mean none, are whole numbers."""
+    texts = {gold for gold in golds if isinstance(gold, str)}.difference(no_label)
+    return all(_WHOLE.fullmatch(text) or text.removeprefix("-").isdecimal() for text in texts)
+
+
 def as_text(gold: Gold) -> str:
     return str(gold)
 
@@ -80,8 +88,9 @@ def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) ->
     text = as_text(gold)
     if text in form.no_label and text not in known:
         return None
-    if form.kind == "classes" and isinstance(gold, str) and (whole := _WHOLE.fullmatch(gold)) and gold not in known:
-        return whole[1] if not known or whole[1] in known else gold
+    whole = _WHOLE.fullmatch(gold) if form.kind == "classes" and isinstance(gold, str) else None
+    if whole and gold not in known and (form.are_whole if not known else whole[1] in known):
+        return whole[1]
     return gold
 
 
@@ -162,7 +171,9 @@ def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, nam
             '--label-names A,B,... names the places; labels that are texts need no guess: ["a", "b"]',
         )
     if names and len(names) != next(iter(sizes)):
-        raise UsageError(f"--label-names has {len(names)} names for vectors of {next(iter(sizes))} places", "give one for each")
+        raise UsageError(
+            f"--label-names has {len(names)} names for vectors of {next(iter(sizes))} places", "--label-names needs one for each"
+        )
     single = all(sum(vector.places) == 1 for vector in vectors)
     decided: Kind = "classes" if kind == "classes" else "labels"
     note = f"labels are vectors of zeros and ones, a place for each of {size} labels"

@@ -79,5 +79,5 @@ def separator_of(text: str) -> str | None:
     character = SEPARATORS.get(text.lower(), text)
     if len(character) != 1 or character in '"\r\n':
         known = ", ".join(name for name in SEPARATORS if name.isalpha())
-        raise UsageError(f"--separator cannot be {text!r}", f"it is {known}, or one character")
+        raise UsageError(f"--separator cannot be {text!r}", f"--separator is {known}, or one character")
     return character

@@ -33,7 +33,7 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
     if not quoted:
         yield from ((number, line.split(separator)) for number, line in lines if line.strip())
         return
-    counted = _Counted(lines)
+    counted = Pieces(lines)
     rows, first = csv_rows(counted, separator, strict=True), 1
     try:
         for values in rows:
@@ -54,7 +54,7 @@ def csv_rows(lines: Iterable[str], separator: str, strict: bool) -> Iterator[lis
     return csv.reader(lines, delimiter=separator, strict=strict)
 
 
-class _Counted(Iterator[str]):
+class Pieces(Iterator[str]):
     """Lines as the csv module wants them, with their ends; also cut after a bare carriage return, which ends rows outside
     quotation marks. `next_line` is the number of the line that the next row begins in."""
 
