@@ -1,16 +1,18 @@
 """What is worth knowing of a corpus before a model learns from it, counted in bounded memory while it streams by."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sslcli.data.draws import name_key
+from sslcli.data.normalizing import changeable
 from sslcli.data.shards import Texts
 
 MOST_HASHES = 1 << 20
+CHARACTERS_LOOKED_AT = 20_000  # of what is added at once
 
 
 @dataclass
@@ -65,6 +67,18 @@ class Statistics:
     unknown: int = 0
     tokens_by_language: Counter[str] = field(default_factory=Counter)
     duplicates: DuplicateLines = field(default_factory=DuplicateLines)
+    characters: Counter[str] = field(default_factory=Counter)
+    characters_looked_at: int = 0
+
+    def add_characters(self, texts: Iterable[str]) -> None:
+        """Counts the characters of the first of these texts that a tokenizer may change."""
+        left = CHARACTERS_LOOKED_AT
+        for text in texts:
+            if left <= 0:
+                return
+            self.characters.update(changeable(text[:left]))
+            self.characters_looked_at += len(text[:left])
+            left -= len(text)
 
     def add(self, texts: Texts, languages: Sequence[str], unknown: int | None) -> None:
         """`languages` as they are to be reported, by document."""

@@ -15,6 +15,7 @@ import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from sslcli.data.normalizing import changes
 from sslcli.data.places import exact_places
 from sslcli.data.tokenizerfile import FILE, named_tokens, read_library
 from sslcli.data.words import PIECE, KnownWords, as_bytes
@@ -154,6 +155,10 @@ class Tokenizer:
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Text, special tokens included by their names."""
         return self._library.decode([int(token) for token in ids], skip_special_tokens=False)
+
+    def changes(self, counts: Mapping[str, int], total: int) -> list[str]:
+        """What is done to texts before they are cut, as `normalizing.changes` says it."""
+        return changes(self._library, counts, total)
 
     def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Each token as the vocabulary spells it."""

@@ -53,6 +53,7 @@ def write_portion(
     writer.add_texts(texts)
     languages = [portion[place].language or f"not said, split as {guessed[place]}" for place in kept]
     statistics.add(texts, languages, tokenizer.unknown)
+    statistics.add_characters(document.text or "" for document in portion)
     for document in portion:
         statistics.duplicates.add_lines(document.text or "")
 

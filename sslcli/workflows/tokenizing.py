@@ -30,19 +30,23 @@ from sslcli.workflows.sources import Source, documents, expand, fingerprint, sou
 
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
-SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.05
+SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
 FORMAT = 2  # of the cache; another one makes all shards anew
 
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Shards on disk. `notes` are sentences that a user should read before training on them."""
+    """Shards on disk. `notes` are sentences that a user should read before training on them.
+
+    `changes`: what the tokenizer does to the text before it cuts it, a phrase for each kind.
+    """
 
     folder: Path
     tokenizer: Tokenizer
     fingerprint: str
     report: Report
     notes: Sequence[str]
+    changes: Sequence[str] = ()
 
 
 def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
@@ -56,7 +60,7 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
         raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
     with _stopping_in_words():
         _tokenize(expand(data.train, data.reader), data, settings, folder, say)
-        return opened(folder)
+        return _with_changes_said(opened(folder), say)
 
 
 def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
@@ -72,11 +76,18 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
             tokenized = opened(Path(data.train[0]))
             if taken not in (None, tokenized.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
-            return tokenized
+            return _with_changes_said(tokenized, say)
         sources = expand(data.train, data.reader)
         learning = settings if learnt is None or settings.source else settings.model_copy(update={"source": str(learnt)})
         folder = cache / "shards" / _key(sources, data, settings, taken)
-        return cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
+        made = cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
+        return _with_changes_said(made, say)
+
+
+def _with_changes_said(tokenized: Tokenized, say: Say) -> Tokenized:
+    if tokenized.changes:
+        say(f"the tokenizer {'; '.join(tokenized.changes)}")
+    return tokenized
 
 
 def opened(folder: Path) -> Tokenized:
@@ -87,7 +98,9 @@ def opened(folder: Path) -> Tokenized:
         raise DataError(error.message, "tokenize the data again") from error
     shards = map_shards(folder)
     facts = shards.manifest.get("statistics") or {}
-    return Tokenized(folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts))
+    return Tokenized(
+        folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts), facts.get("changes", ())
+    )
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
@@ -145,7 +158,8 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
                 say(f"{statistics.documents:,} documents, {statistics.tokens:,} tokens")
         if not statistics.tokens:
             raise DataError(f"there is no text in {', '.join(data.train)}", "check --data, and the field that holds the text")
-        facts["statistics"] = statistics.facts()
+        changes = tokenizer.changes(statistics.characters, statistics.characters_looked_at)
+        facts["statistics"] = {**statistics.facts(), "changes": changes}
 
 
 def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
@@ -236,6 +250,7 @@ def _report(facts: dict[str, Any], folder: Path) -> Report:
         ("unknown tokens", f"{facts.get('unknown_share', 0):.3%}"),
         ("duplicate lines", f"{facts.get('duplicate_line_share', 0):.2%}"),
         ("languages", ", ".join(f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items())),
+        *([("changes to the text", "; ".join(facts["changes"]))] if facts.get("changes") else []),
         ("on disk", f"{size / 2**20:,.1f} MiB in {folder}"),
     ]
     return Report("tokenized", scores=[Score("tokens", float(tokens))], tables=[Table("corpus", ("what", "figure"), rows)])
@@ -249,6 +264,7 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         )
     if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
         notes.append(
-            f"{facts['unknown_share']:.0%} of the tokens are unknown to the tokenizer; learn one from this data, or use --tokenizer bpe"
+            f"{facts['unknown_share']:.1%} of the tokens are unknown to the tokenizer; learn one from this data"
+            " with a larger --vocabulary, or use --tokenizer bpe"
         )
     return notes

@@ -1,5 +1,7 @@
 """Unigram: the likeliest way to cut a text into pieces, as XLM-R's and ALBERT's are.
 
+Text is brought to NFKC first: full-width letters, ligatures, presentation forms and half-width kana become plain ones.
+
 Kudo 2018, "Subword regularization" (arXiv 1804.10959). Learnt by the `tokenizers` library.
 """
 
@@ -14,7 +16,7 @@ _SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 class UnigramTrainer(PieceTrainer):
-    summary = "Unigram, XLM-R's pieces; for many languages, with and without spaces"
+    summary = "Unigram, XLM-R's pieces of text in NFKC; for many languages, with and without spaces"
     most_bytes = 6_000_000  # the library's suffix array takes some seventy bytes of memory for each of text
 
     class Options(Config):

@@ -1,8 +1,14 @@
 """WordPiece: words cut into the longest pieces that are known, as BERT's are.
 
 Schuster and Nakajima 2012; Devlin et al. 2019, "BERT" (arXiv 1810.04805). Learnt by the `tokenizers` library.
+
+Text keeps its normal form, unless accents are stripped: then it is brought to NFD, which takes Hangul apart, and loses
+its nonspacing marks. Characters that do not show (joiners, soft hyphens) are dropped, as BERT drops them.
 """
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import tokenizers
@@ -11,6 +17,11 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from sslcli.api import Config, PieceTrainer, setting
 
 _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# Share of the characters up to which accents are strange to a text. In Latin letters English has
+# 1 in 2,500 (names, loan words), Dutch 1 in 500, every other language with accents far more; in
+# other scripts, where a mark is a vowel, a tone or another letter, English has 1 in 100,000.
+_MOST_LATIN, _MOST_OTHERS = 0.002, 0.0002
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 class WordPieceTrainer(PieceTrainer):
@@ -18,7 +29,12 @@ class WordPieceTrainer(PieceTrainer):
 
     class Options(Config):
         lowercase: bool = setting(True, "write everything in lower case", "--lowercase/--no-lowercase")
-        strip_accents: bool = setting(True, "take accents off letters, where lowercase is on", "--strip-accents/--no-strip-accents")
+        strip_accents: bool | None = setting(
+            None,
+            "take off accents, vowel signs and voicing marks, as BERT's uncased models do; when not"
+            " given, only where lowercase is on and the text has next to none",
+            "--strip-accents/--no-strip-accents",
+        )
         minimum_frequency: int = setting(2, "fewer occurrences than this make no piece", "--minimum-frequency", gt=0)
         alphabet: int = setting(8_000, "most characters that are pieces by themselves; the rarest are unknown", gt=0)
 
@@ -26,14 +42,22 @@ class WordPieceTrainer(PieceTrainer):
         """Twice over the texts: the library numbers characters in an order that changes from run to run, and breaks ties
         by number. The first time finds the characters, the second is given them in order."""
         kept = list(texts)
-        found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size)).get_vocab()) - set(_SPECIALS))
-        pieces = self._learnt(kept, size, found, len({piece.removeprefix("##") for piece in found})).get_vocab()
-        trained = self._tokenizer(models.WordPiece(pieces, unk_token="[UNK]", max_input_chars_per_word=100))
+        normalizer = self._normalizer(kept)
+        found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size), normalizer).get_vocab()) - set(_SPECIALS))
+        pieces = self._learnt(kept, size, found, len({piece.removeprefix("##") for piece in found}), normalizer).get_vocab()
+        trained = _tokenizer(models.WordPiece(pieces, unk_token="[UNK]", max_input_chars_per_word=100), normalizer)
         trained.add_special_tokens(list(_SPECIALS))
         return trained
 
-    def _learnt(self, texts: Sequence[str], size: int, characters: Sequence[str], alphabet: int) -> tokenizers.Tokenizer:
-        tokenizer = self._tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
+    def _learnt(
+        self,
+        texts: Sequence[str],
+        size: int,
+        characters: Sequence[str],
+        alphabet: int,
+        normalizer: normalizers.Normalizer,
+    ) -> tokenizers.Tokenizer:
+        tokenizer = _tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100), normalizer)
         trainer = trainers.WordPieceTrainer(
             vocab_size=size,
             min_frequency=self.options.minimum_frequency,
@@ -46,15 +70,45 @@ class WordPieceTrainer(PieceTrainer):
         tokenizer.train_from_iterator(texts, trainer)
         return tokenizer
 
-    def _tokenizer(self, model: models.Model) -> tokenizers.Tokenizer:
+    def _normalizer(self, texts: Sequence[str]) -> normalizers.Normalizer:
+        """BERT's. What stands for `strip_accents` follows from the texts where it was not given."""
         options = self.options
-        tokenizer = tokenizers.Tokenizer(model)
-        tokenizer.normalizer = normalizers.BertNormalizer(
+        strip = options.strip_accents
+        if strip is None:
+            strip = options.lowercase and _has_next_to_no_marks(texts)
+        return normalizers.BertNormalizer(
             clean_text=True,
             handle_chinese_chars=True,
-            strip_accents=options.lowercase and options.strip_accents,
+            strip_accents=strip,
             lowercase=options.lowercase,
         )
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.decoder = decoders.WordPiece(prefix="##")
-        return tokenizer
+
+
+def _tokenizer(model: models.Model, normalizer: normalizers.Normalizer) -> tokenizers.Tokenizer:
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return tokenizer
+
+
+def _has_next_to_no_marks(texts: Sequence[str]) -> bool:
+    """Whether `strip_accents` would change hardly any character: accented letters, syllables of
+    Hangul, voiced kana, vowel signs and points."""
+    found = Counter[str]()
+    for text in texts:
+        if not text.isascii():
+            found.update(_NOT_ASCII.findall(text))
+    latin = others = 0
+    for character, count in found.items():
+        if _stripped(character) != character:
+            is_latin = unicodedata.name(character, "").startswith(("LATIN", "COMBINING"))
+            latin, others = latin + count * is_latin, others + count * (not is_latin)
+    total = sum(map(len, texts))
+    return latin <= _MOST_LATIN * total and others <= _MOST_OTHERS * total
+
+
+def _stripped(character: str) -> str:
+    """As the library strips a character: decomposed, without its nonspacing marks."""
+    parts = unicodedata.normalize("NFD", character)
+    return "".join(part for part in parts if unicodedata.category(part) != "Mn")

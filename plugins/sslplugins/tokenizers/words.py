@@ -2,6 +2,7 @@
 
 For worlds whose words are all known, and for languages written with spaces between words: nothing is cut, Chinese
 characters neither. The model is a WordPiece one without continuations, so whatever reads BERT's pieces reads these.
+Text keeps its normal form; characters that do not show (joiners, soft hyphens) are dropped.
 """
 
 from collections.abc import Iterable
