@@ -36,17 +36,13 @@ FORMAT = 2  # of the cache; another one makes all shards anew
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Shards on disk. `notes` are sentences that a user should read before training on them.
-
-    `changes`: what the tokenizer does to the text before it cuts it, a phrase for each kind.
-    """
+    """Shards on disk. `notes` are sentences that a user should read before training on them."""
 
     folder: Path
     tokenizer: Tokenizer
     fingerprint: str
     report: Report
     notes: Sequence[str]
-    changes: Sequence[str] = ()
 
 
 def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
@@ -60,7 +56,7 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
         raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
     with _stopping_in_words():
         _tokenize(expand(data.train, data.reader), data, settings, folder, say)
-        return _with_changes_said(opened(folder), say)
+        return opened(folder)
 
 
 def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
@@ -76,18 +72,11 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
             tokenized = opened(Path(data.train[0]))
             if taken not in (None, tokenized.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
-            return _with_changes_said(tokenized, say)
+            return tokenized
         sources = expand(data.train, data.reader)
         learning = settings if learnt is None or settings.source else settings.model_copy(update={"source": str(learnt)})
         folder = cache / "shards" / _key(sources, data, settings, taken)
-        made = cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
-        return _with_changes_said(made, say)
-
-
-def _with_changes_said(tokenized: Tokenized, say: Say) -> Tokenized:
-    if tokenized.changes:
-        say(f"the tokenizer {'; '.join(tokenized.changes)}")
-    return tokenized
+        return cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
 
 
 def opened(folder: Path) -> Tokenized:
@@ -98,9 +87,7 @@ def opened(folder: Path) -> Tokenized:
         raise DataError(error.message, "tokenize the data again") from error
     shards = map_shards(folder)
     facts = shards.manifest.get("statistics") or {}
-    return Tokenized(
-        folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts), facts.get("changes", ())
-    )
+    return Tokenized(folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts))
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
@@ -257,7 +244,7 @@ def _report(facts: dict[str, Any], folder: Path) -> Report:
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
-    notes = []
+    notes = [f"the tokenizer {'; '.join(facts['changes'])}"] if facts.get("changes") else []
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
         notes.append(
             f"{facts['duplicate_line_share']:.0%} of the lines were there before, for example: {facts['duplicate_line_example']!r}"
