@@ -75,7 +75,7 @@ def write_adapter(
     `adapted`: state of the backbone with its adapters, of which `model` is the merged form. Raises UsageError where there
     are no adapters or no head, where no family holds the shape, or where the folder holds something.
     """
-    folder = settled(folder)
+    shown, folder = folder, settled(folder)
     refuse_loss(folder, overwrite, OWN_FILES)
     if model.answers is None or not adapted_layers(adapted):
         missing = "adapters" if model.answers is not None else "head of a task that can be exported"
@@ -91,7 +91,7 @@ def write_adapter(
     with replaced(folder) as aside:
         (aside / CONFIG).write_text(f"{json.dumps(config, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         save_tensors({name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS)
-        (aside / CARD).write_text(adapter_card(model, adapters, base, folder.name), encoding="utf-8")
+        (aside / CARD).write_text(adapter_card(model, adapters, base, shown.absolute().name), encoding="utf-8")
     rows = [("files", ", ".join(sorted(OWN_FILES))), ("adapted layers", len(modules)), ("base", base)]
     return Report(f"exported the adapters of {model.folder} to {folder}", tables=[Table("export", ("what", "value"), rows)])
 

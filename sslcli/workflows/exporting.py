@@ -38,7 +38,7 @@ def export(
     differences = {}
     with replaced(folder) as aside:
         notes = [*model.notes, *write_directory(model, aside, tokenizer)]
-        (aside / CARD).write_text(model_card(model, folder.name, notes), encoding="utf-8")
+        (aside / CARD).write_text(model_card(model, shown.absolute().name, notes), encoding="utf-8")
         inputs = sample_inputs(model.settings, tokenizer.pad)
         if check or transformers:
             expected = own_numbers(model, inputs)

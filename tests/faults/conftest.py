@@ -2,6 +2,7 @@
 
 import pytest
 from harness import Bench
+from sweep_commands import Commands
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +14,9 @@ def bench(tmp_path_factory):
 def whole(bench):
     """A run of 60 updates that nothing disturbed."""
     return bench.whole()
+
+
+@pytest.fixture(scope="session")
+def commands(bench):
+    """A pretrained and a fine-tuned run, data, and what every command writes that nobody disturbs."""
+    return Commands(bench)

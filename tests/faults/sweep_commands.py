@@ -1,15 +1,15 @@
 """Kill any command that writes, at random times, type the same line again, and compare with a folder that was left alone.
 
-    python tests/faults/sweep_commands.py --kills 60
+    python tests/faults/sweep_commands.py --kills 60 --every 1
 
 Every command writes into `out`, where the result of an earlier, other command lies already. After the kill there is the earlier
 result, the new one, or a folder that says of itself that it is not whole; after the second try there is the new one to the bit,
-and nothing else. Twins are two processes that write one `out` at the same time, one of which is killed; a launcher is a command
-with --gpus 2, which is killed and not its processes.
+and nothing else. With --every the kill also comes before each such call of the file system below that folder. Twins are two
+processes that write one `out` at the same time, one of which is killed; a launcher is a command with --gpus 2, which is killed
+and not its processes.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -19,30 +19,28 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from command_outputs import OUT, contents, litter, not_whole
 from harness import Bench, Ended, metrics
+from hooks import FaultAt
 
-from sslcli.errors import ModelError
-from sslcli.folders import read_sealed
-
-OUT, SOONER, PATIENCE_SECONDS = "out", 0.7, 60
+SOONER, PATIENCE_SECONDS = 0.7, 60
 TINY = ["--max-steps", "12", "--batch-size", "8", "--no-plot", "--set", "training.save_every=3", "--set", "training.eval_every=6"]
 TINY += ["--set", "training.keep=1", "--set", "training.milestones=false", "--device", "cpu"]
-LEFT = (".unfinished-", ".replaced-", ".part")
-CLOCKS = ("seconds", "tokens_per_second")
 
 
 @dataclass(frozen=True)
 class Job:
     """`line` is what is typed, in a folder that holds `out` if `before`, which is typed first, made one; `again` the second try.
 
-    `is_run`: `out`, and what begins with its name, are run folders.
+    `is_run`: `out`, and what begins with its name, are run folders. `beside`: something else lies in `out`, which therefore is not
+    replaced as a whole, and may be marked as not whole by having neither report nor scores.
     """
 
     name: str
@@ -50,6 +48,7 @@ class Job:
     before: Sequence[str] = ()
     again: Sequence[str] = ()
     is_run: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,18 @@ class Tried:
     name: str
     killed: bool
     fault: str = ""
+
+
+@dataclass(frozen=True)
+class InFolder:
+    """The command is typed in this folder, with a fault."""
+
+    folder: Path
+    fault: Callable[[], None]
+
+    def __call__(self) -> None:
+        os.chdir(self.folder)
+        self.fault()
 
 
 class Commands:
@@ -101,6 +112,10 @@ class Commands:
             Job("glue", self.finetuning("glue", "--parts", "CoLA", *out), (), self.finetuning("glue", "--parts", "CoLA", *again), True),
             Job("predict", ["predict", "classify", *tuned, *one, *out], ["predict", "classify", *tuned, *other, *out]),
             Job("evaluate", ["evaluate", "classify", *tuned, *one, *out], ["evaluate", "classify", *tuned, *other, *out]),
+            Job(
+                "evaluate beside", ["evaluate", "classify", *tuned, *one, *out],
+                ["evaluate", "classify", *tuned, *other, *out], beside=True,
+            ),
             Job("probe", ["probe", "similarity", "cat", *pre, *out], ["probe", "similarity", "dog", *pre, *out]),
             Job("export", ["export", str(self.folder / "tuned"), OUT, "--overwrite"], ["export", str(self.folder / "pre"), OUT]),
             Job(
@@ -130,13 +145,15 @@ class Commands:
             if not earlier.exists():
                 earlier.mkdir()
                 self._succeed(job.before, earlier)
+                if job.beside:
+                    (earlier / OUT / "thesis.txt").write_text("three years of work")
             shutil.rmtree(folder)
             shutil.copytree(earlier, folder)
         return folder
 
     def kill(self, job: Job, share: float) -> Tried:
         """SIGKILL after so great a share of the time that the command takes; what was over by then is killed sooner."""
-        before, after, seconds = self.undisturbed(job)
+        seconds = self.undisturbed(job)[-1]
         folder = self.place(job)
         child = self.bench.start(job.line, partial(os.chdir, folder))
         child.process.join(share * seconds)
@@ -144,10 +161,26 @@ class Commands:
         if child.wait().code >= 0:
             shutil.rmtree(folder)
             return self.kill(job, SOONER * share)
-        fault = "" if job.is_run and not falsely_done(folder) else not_whole(folder, before, after)
-        return Tried(job.name, True, fault or self._second_try(job, folder, after))
+        return self._judged(job, folder)
 
-    def _second_try(self, job: Job, folder: Path, after: Mapping[str, Any]) -> str:
+    def calls_of(self, job: Job) -> int:
+        """How many calls of the file system below its folder the command makes."""
+        folder, noted = self.place(job), self.folder / f"calls-{job.name}.txt"
+        ended = self.bench.run(job.line, InFolder(folder, FaultAt(str(folder), 0, "count", noted=str(noted))))
+        assert ended.code == 0, ended.said
+        return len(noted.read_text(encoding="utf-8").splitlines())
+
+    def kill_at_call(self, job: Job, call: int) -> Tried:
+        folder = self.place(job)
+        ended = self.bench.run(job.line, InFolder(folder, FaultAt(str(folder), call, "kill")))
+        return self._judged(job, folder) if ended.code < 0 else Tried(job.name, False)
+
+    def _judged(self, job: Job, folder: Path) -> Tried:
+        before, after, _ = self.undisturbed(job)
+        fault = not_whole(job, folder, before, after)
+        return Tried(job.name, True, fault or self.second_try(job, folder, after))
+
+    def second_try(self, job: Job, folder: Path, after: Mapping[str, Any]) -> str:
         ended = self.run(job.again or job.line, folder)
         if ended.code != 0:
             return f"the second try: exit {ended.code}: {ended.said[-400:]}"
@@ -164,11 +197,11 @@ class Commands:
         killed.process.join(2 * share * seconds)  # two take about twice the time of one
         killed.process.kill()
         code, ended = killed.wait().code, lives.wait()
-        fault = not_whole(folder, before, after)
+        fault = not_whole(job, folder, before, after)
         if ended.code != 0:
             refused = "is not empty" in ended.said or "--overwrite" in ended.said
             fault = fault or ("" if refused else f"the twin: exit {ended.code}: {ended.said[-300:]}")
-        return Tried(f"twin {job.name}", code < 0, fault or self._second_try(job, folder, after))
+        return Tried(f"twin {job.name}", code < 0, fault or self.second_try(job, folder, after))
 
     def kill_launcher(self, share: float) -> Tried:
         """Its two processes save and end by themselves; what they leave is gone on with by two others."""
@@ -186,53 +219,6 @@ class Commands:
             return Tried("launcher", True, f"still there: {left}")
         status = json.loads((folder / OUT / "run.json").read_text())["status"]
         return Tried("launcher", True, "" if status == "stopped" and not litter(folder) else f"{status}, {litter(folder)}")
-
-
-def contents(folder: Path) -> dict[str, Any]:
-    """Every file without what a clock or a process decides, as a hash or as its values."""
-    found: dict[str, Any] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if path.name in ("log.txt", "lock") or (path.name == "manifest.json" and (path.parent / "state.json").is_file()):
-            continue
-        if path.name in ("run.json", "state.json"):
-            tree = json.loads(path.read_text(encoding="utf-8"))
-            found[name] = tree.get("status") if path.name == "run.json" else {k: v for k, v in tree.items() if k not in CLOCKS}
-        elif path.name == "metrics.jsonl":
-            found[name] = metrics(path.parent)
-        else:
-            found[name] = hashlib.blake2b(path.read_bytes()).hexdigest()
-    return found
-
-
-def litter(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name.startswith(LEFT[:2]) or path.suffix == LEFT[2]]
-
-
-def not_whole(folder: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What is wrong with an `out` that has to hold one result or the other, or to say that it holds none."""
-    there = {name: value for name, value in contents(folder).items() if not any(part.startswith(LEFT[:2]) for part in name.split("/"))}
-    if there in (dict(before), dict(after)):
-        return ""
-    if not any(Path(name).name in ("report.json", "scores.json", "manifest.json", "config.json") for name in there):
-        return "" if not (folder / OUT).is_file() else "a part of a file"
-    return f"a mixture: {sorted(name for name in there if there[name] not in (before.get(name), after.get(name)))[:5] or sorted(there)[:9]}"
-
-
-def falsely_done(folder: Path) -> bool:
-    """Whether a run says that it is done without its scores or its last checkpoint."""
-    for path in folder.glob(f"{OUT}*/run.json"):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts.get("status") != "done" or facts.get("kind") == "suite":
-            continue
-        last = path.parent / "checkpoints" / f"step-{facts['total_steps']:06d}"
-        try:
-            read_sealed(last)
-        except ModelError:
-            return True
-        if not (path.parent / "scores.json").is_file():
-            return True
-    return False
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
@@ -274,7 +260,9 @@ TWINS = ("predict", "evaluate", "probe")
 def trials(commands: Commands, kills: int, seed: int, launchers: int) -> Iterator[Callable[[], Tried]]:
     """So many kills, the commands and the twins in turn, each at a time of its own."""
     numbers = random.Random(seed)
-    kinds = [(commands.kill, name) for name in commands.jobs] + [(commands.kill_twin, name) for name in TWINS]
+    kinds: list[tuple[Callable[[Job, float], Tried], str]] = [(commands.kill, name) for name in commands.jobs] + [
+        (commands.kill_twin, name) for name in TWINS
+    ]
     for number in range(kills - launchers):
         trial, name = kinds[number % len(kinds)]
         yield partial(trial, commands.jobs[name], numbers.uniform(0.05, 1.0))
@@ -282,29 +270,46 @@ def trials(commands: Commands, kills: int, seed: int, launchers: int) -> Iterato
         yield partial(commands.kill_launcher, numbers.random())
 
 
-def sweep(commands: Commands, kills: int, seed: int, at_once: int = 1, launchers: int = 0) -> list[Tried]:
+def trials_at_calls(commands: Commands, every: int) -> Iterator[Callable[[], Tried]]:
+    """Of the commands that are no runs, which `sweep_kills.py` kills so."""
+    for job in commands.jobs.values() if every else ():
+        for call in () if job.is_run else range(1, commands.calls_of(job) + 1, every):
+            yield partial(commands.kill_at_call, job, call)
+
+
+def sweep(commands: Commands, trials: Iterable[Callable[[], Tried]], at_once: int = 1) -> list[Tried]:
     for job in commands.jobs.values():
         commands.undisturbed(job)
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda trial: trial(), trials(commands, kills, seed, launchers)))
+        return list(pool.map(lambda trial: trial(), trials))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--every", type=int, default=1, help="kill at every so many-th call of the file system too; 0 for none")
     parser.add_argument("--launchers", type=int, default=3, help="how many of them are of a launcher")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2, help="trials side by side")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = sweep(Commands(Bench(Path(folder))), asked.kills, asked.seed, asked.at_once, asked.launchers)
+        commands = Commands(Bench(Path(folder)))
+        kinds = {
+            "random times": trials(commands, asked.kills, asked.seed, asked.launchers),
+            "calls of the file system": trials_at_calls(commands, asked.every),
+        }
+        return max([told(kind, sweep(commands, those, asked.at_once)) for kind, those in kinds.items()])
+
+
+def told(kind: str, found: Sequence[Tried]) -> int:
+    """Print what came of the trials, and give the exit code."""
     for tried in found:
         if tried.fault:
             print(f"{tried.name}: {tried.fault}")
     good = sum(not tried.fault for tried in found)
     each = ", ".join(f"{count} {name}" for name, count in Counter(tried.name for tried in found).items())
     in_time = sum(tried.killed for tried in found)
-    print(f"commands: {good}/{len(found)} kills ({in_time} in time): none mixed, falsely done or left over; {each}")
+    print(f"{kind}: {good}/{len(found)} kills ({in_time} in time): none mixed, falsely done or left over; {each}")
     return int(good < len(found))
 
 
