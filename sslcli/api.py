@@ -47,6 +47,7 @@ from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
+from sslcli.data.readcontext import Names, current_reading, remark
 from sslcli.data.reading import Parsed, Unreadable
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
@@ -139,6 +140,7 @@ __all__ = [
     "Modality",
     "ModelError",
     "Move",
+    "Names",
     "Objective",
     "Packing",
     "Pair",
@@ -205,6 +207,7 @@ __all__ = [
     "correlation_notes",
     "correlation_scores",
     "cosines",
+    "current_reading",
     "detect_scheme",
     "distinct_pairs",
     "enclose",
@@ -237,6 +240,7 @@ __all__ = [
     "read_pairs",
     "read_records",
     "read_table",
+    "remark",
     "retrieve",
     "rotary_base",
     "sense_gap",

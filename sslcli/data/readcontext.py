@@ -6,7 +6,9 @@ Both belong to one command and reach readers, which plugins write too, through a
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BeforeValidator
 
 from sslcli.data.reading import goes_on
 from sslcli.errors import UsageError
@@ -70,6 +72,9 @@ def names_of(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return () if value == "none" else tuple(name for name in map(str.strip, value.split(",")) if name)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(names_of)]
 
 
 def separator_of(text: str) -> str | None:

@@ -1,17 +1,22 @@
 """Files of columns: words and tags are those that were written, whatever else stands beside them."""
 
+from functools import partial
+
 import pytest
 from sslplugins.tagging.columns import refuse_other_columns
 from sslplugins.tasks.tag import Tag
 from tag_layouts import LAYOUTS, SENTENCES, lines
 
 from sslcli.api import DataError, UsageError
+from sslcli.data.readcontext import Reading, names_of, reading_with
 
 
-def read(folder, name, content, **options):
+def read(folder, name, content, columns="", notes=None, **options):
+    """`columns` as --columns has it; `notes` gathers what is said."""
     path = folder / name
     path.write_bytes(content.encode())
-    return list(Tag.read(Tag.Options(**options), str(path)))
+    reading = Reading(names_of(columns), notes={} if notes is None else notes)
+    return list(reading_with(reading, partial(Tag.read, Tag.Options(**options), str(path))))
 
 
 def pairs(examples):
@@ -21,15 +26,16 @@ def pairs(examples):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_words_and_tags_are_those_that_were_written(name, tmp_path):
     content, tag = LAYOUTS[name]
-    examples = read(tmp_path, name, content)
+    notes = {}
+    examples = read(tmp_path, name, content, notes=notes)
     assert pairs(examples) == [[(word[0], word[tag]) for word in sentence] for sentence in SENTENCES]
-    (said, *_) = Tag.how_read(Tag.Options(), examples)
-    assert name in said
+    assert name in next(iter(notes))
 
 
 def test_what_is_said_names_the_columns_and_what_was_left_out(tmp_path):
-    examples = read(tmp_path, "a.tsv", "Nr\tToken\tLabel\n" + lines(lambda i, w, n, p: f"{i + 1}\ten:{w}\t{n}\n", head="# a b\n"))
-    (said, scheme) = Tag.how_read(Tag.Options(), examples)
+    notes, content = {}, "Nr\tToken\tLabel\n" + lines(lambda i, w, n, p: f"{i + 1}\ten:{w}\t{n}\n", head="# a b\n")
+    examples = read(tmp_path, "a.tsv", content, notes=notes)
+    (said,), (scheme,) = notes, Tag.how_read(Tag.Options(), examples)
     assert "words are column 2" in said
     assert "tags column 3" in said
     assert "'en:' before every word is left out" in said
@@ -47,10 +53,11 @@ def test_what_is_said_names_the_columns_and_what_was_left_out(tmp_path):
     ],
 )
 def test_files_without_tags_have_no_gold_answers(row, words, tmp_path):
-    examples = read(tmp_path, "a.txt", lines(row))
+    notes = {}
+    examples = read(tmp_path, "a.txt", lines(row), notes=notes)
     assert [example.gold for example in examples] == [None] * len(SENTENCES)
     assert [list(example.data.words) for example in examples] == [[word[0] for word in sentence] for sentence in SENTENCES]
-    assert words in Tag.how_read(Tag.Options(), examples)[0]
+    assert words in next(iter(notes))
 
 
 def test_words_may_be_hashes_hold_blanks_and_be_blank(tmp_path):
@@ -114,7 +121,6 @@ def test_what_is_ambiguous_is_asked(content, words, hint, tmp_path):
         ("a O\n1 000 O\nb O\n", "line 2 has 3 columns and most lines have 2"),
         ("This is a text.\nIt has lines of many lengths, as you see.\n", "lines have 4 to 9 columns"),
         ('{"tokens": ["a"], "tags": ["X"]}\n', "looks like JSON"),
-        ("a O\rb O\r", "lines end with CR alone"),
         (lines(lambda i, w, n, p: f"d 0 {i} [WORD] {p} * - - - S * -\n"), "the text is withheld"),
         (lines(lambda i, w, n, p: f"d 0 {i} {w} {p} * - - - S {'(PER*' if i == 0 else '*'} -\n"), "the span of 'PER' does not end"),
     ],
@@ -145,17 +151,6 @@ def test_the_columns_of_training_hold_for_a_file_that_does_not_say_otherwise(tmp
     assert pairs(Tag.read(settled, str(path))) == [[("Ann", "B-PER"), ("slept", "O")]]
     path.write_text("Ann\nslept\n")
     assert [example.data.words for example in Tag.read(settled, str(path))] == [("Ann", "slept")]
-
-
-def test_columns_that_were_asked_for_are_no_condition_of_later_files(tmp_path):
-    options = Tag.Options(columns="-,word,tag,-")
-    train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{i + 1}\t{w}\t{p}\t{n}\n"), columns="-,word,tag,-")
-    settled = Tag.settle(options, train, None)
-    path = tmp_path / "new.txt"
-    path.write_text("Ann\nslept\n")
-    assert [example.data.words for example in Tag.read(settled, str(path))] == [("Ann", "slept")]
-    path.write_text("1\tAnn\tNNP\tB-PER\n2\tslept\tVBD\tO\n")
-    assert pairs(Tag.read(settled, str(path))) == [[("Ann", "NNP"), ("slept", "VBD")]]
 
 
 def test_held_out_data_of_other_columns_is_asked_about(tmp_path):

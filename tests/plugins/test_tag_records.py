@@ -1,6 +1,7 @@
 """Flat records of tagged words, as the hub and tables write them: names of columns, numbers for tags, words that do not count."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from task_bench import TaskBench
 from test_task_tag import trained
 
 from sslcli.api import DataError, Prediction
+from sslcli.data.readcontext import Reading, reading_with
 from sslcli.workflows.evaluating import line_of
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC"]
@@ -20,10 +22,13 @@ ROWS = [
 NAMED = [("B-PER", "I-PER", "O", "B-LOC"), ("O", "O")]
 
 
-def read(folder, rows, name="a.jsonl", **options):
+def read(folder, rows, name="a.jsonl", notes=None, **options):
+    """`rows`: a text, or what becomes JSON; `notes` gathers what is said."""
     path = folder / name
-    path.write_text(json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows))
-    return list(Tag.read(Tag.Options(**options), str(path)))
+    text = json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_text(rows if isinstance(rows, str) else text)
+    reading = Reading(notes={} if notes is None else notes)
+    return list(reading_with(reading, partial(Tag.read, Tag.Options(**options), str(path))))
 
 
 def test_which_of_several_lists_has_the_tags_is_asked(tmp_path):
@@ -31,11 +36,11 @@ def test_which_of_several_lists_has_the_tags_is_asked(tmp_path):
         read(tmp_path, ROWS)
     assert "'pos_tags', 'ner_tags' all have a tag for every word" in caught.value.message
     assert "--column ner_tags" in caught.value.hint
-    examples = read(tmp_path, ROWS, column="ner_tags")
+    notes = {}
+    examples = read(tmp_path, ROWS, column="ner_tags", notes=notes)
     assert [example.gold for example in examples] == [("1", "2", "0", "3"), ("0", "0")]
-    said = "\n".join(Tag.how_read(Tag.Options(), examples))
-    assert "words are 'tokens' and tags 'ner_tags'" in said
-    assert "--label-names" in said
+    assert "words are 'tokens' and tags 'ner_tags'" in next(iter(notes))
+    assert "--label-names" in Tag.how_read(Tag.Options(), examples)[0]
     with pytest.raises(DataError, match="there is no 'nertags'"):
         read(tmp_path, ROWS, column="nertags")
 
@@ -53,7 +58,7 @@ def test_numbers_have_the_names_that_are_said_beside_or_inside(place, feature, t
     examples = read(tmp_path, rows, name, **options)
     assert [example.gold for example in examples] == NAMED
     settled = Tag.settle(Tag.Options(column="ner_tags"), examples, None)
-    assert settled.label_names == ",".join(NAMES)
+    assert settled.label_names == tuple(NAMES)
     assert Tag.settle(settled, examples, None) == settled
     assert any("BIO" in sentence for sentence in Tag.how_read(settled, examples))
 
@@ -123,3 +128,22 @@ def test_where_no_word_counts_nothing_is_scored(tmp_path):
     uncounted = type(example)(example.id, example.where, example.data, (None, None))
     with pytest.raises(DataError, match="nothing to score"):
         Tag.score(Tag.Options(), ["0", "1"], [Prediction(["0", "0"])], [uncounted])
+
+
+KAGGLE = 'Sentence #,Word,POS,Tag\nSentence: 1,Ann,NNP,B-PER\n,slept,VBD,O\nSentence: 2,Rome,NNP,B-LOC\n,",",",",O\n'
+LONG = 'sentence_id,words,labels\n0,Ann,B-PER\n0,slept,O\n1,Rome,B-LOC\n1,",",O\n'
+
+
+@pytest.mark.parametrize(("content", "options"), [(KAGGLE, {"column": "tag"}), (LONG, {})])
+def test_rows_of_words_are_joined_to_sentences(content, options, tmp_path):
+    notes = {}
+    examples = read(tmp_path, content, "a.csv", notes, **options)
+    found = [(example.data.words, example.gold) for example in examples]
+    assert found == [(("Ann", "slept"), ("B-PER", "O")), (("Rome", ","), ("B-LOC", "O"))]
+    assert any("joins them to sentences" in note for note in notes)
+
+
+def test_sentences_of_one_word_throughout_are_said(tmp_path):
+    examples = read(tmp_path, "words,labels\n" + "Ann,B-PER\nslept,O\n" * 5, "a.csv")
+    assert len(examples) == 10
+    assert "all 10 sentences have one word" in Tag.how_read(Tag.Options(), examples)[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from sslcli.api import DataError, Example, Where
+from sslcli.api import DataError, Example, Where, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tagging.facts import bio_of_brackets, is_beside_words
 from sslplugins.tagging.layout import Layout, layout_of
@@ -17,14 +17,14 @@ from sslplugins.tagging.sentences import Block, Places, Sentence, blocks_of, cou
 
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?):(.+)", re.DOTALL)  # of WikiANN: "en:word", "zh-min-nan:word"
 FEWEST_PREFIXED = 3  # words
-_HINT = "a line is a word and its tag, tabs or blanks between; --columns word,-,tag names columns"
+_HINT = "a line is a word and its tag, with tabs between where words hold blanks; an empty line ends a sentence"
 
 
 @dataclass(frozen=True)
 class Asked:
     """`columns`: what --columns says. `places`: of the training data. `column`: of CoNLL-U."""
 
-    columns: str | None = None
+    columns: Sequence[str] = ()
     places: Places | None = None
     column: str | None = None
 
@@ -36,17 +36,17 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     """
     blocks = list(blocks_of(reference))
     _refuse_json(reference, blocks)
-    if asked.columns is None and (found := sentences_in_lines(reference, blocks)):
+    if not asked.columns and (found := sentences_in_lines(reference, blocks)):
         return iter(found)
     rows = rows_of(blocks)
-    if asked.columns is None and _is_conllu(rows):
-        said = f"{reference}: ten columns and numbered words, read as CoNLL-U"
-        return examples_of_blocks(reference, blocks, conllu_column(asked.column), (said,))
+    if not asked.columns and _is_conllu(rows):
+        remark(f"{reference}: ten columns and numbered words, read as CoNLL-U")
+        return examples_of_blocks(reference, blocks, conllu_column(asked.column))
     layout = layout_of(reference, rows, asked.columns, asked.places)
     sentences = _sentences(rows, layout)
     prefix = _prefix_of(sentences, layout)
-    said = (_said(reference, rows, layout, sentences, prefix),)
-    return map(partial(_example, reference, layout, prefix, said), enumerate(sentences, start=1))
+    remark(_said(reference, rows, layout, sentences, prefix))
+    return map(partial(_example, reference, layout, prefix), enumerate(sentences, start=1))
 
 
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:
@@ -95,13 +95,13 @@ def _divided(sentence: Sequence[Row], begins: Iterator[int]) -> Iterator[tuple[R
         yield tuple(sentence[start:stop])
 
 
-def _example(reference: str, layout: Layout, prefix: str, said: tuple[str, ...], numbered: tuple[int, Sequence[Row]]) -> Example:
+def _example(reference: str, layout: Layout, prefix: str, numbered: tuple[int, Sequence[Row]]) -> Example:
     record, sentence = numbered
     where = Where(reference, record)
     for row in sentence:
         _refuse_wrong(where, row, layout)
     words = tuple(row.cells[layout.word].removeprefix(prefix) for row in sentence)
-    data = Sentence(words, places=layout.places, said=said)
+    data = Sentence(words, places=layout.places)
     if layout.tag is None:
         return Example(str(record), where, data)
     tags = tuple(row.cells[layout.tag] for row in sentence)

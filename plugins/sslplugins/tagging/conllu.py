@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sslcli.api import DataError, Example, UsageError, Where
+from sslcli.api import DataError, Example, UsageError, Where, remark
 from sslplugins.tagging.sentences import Block, Column, Sentence, blocks_of, wrong
 
 COLUMNS_OF_CONLLU = 10
@@ -43,11 +43,11 @@ def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
 
     A file that is empty there has no gold answers. Raises DataError naming file, sentence and field.
     """
-    return examples_of_blocks(reference, blocks_of(reference), column, ())
+    return examples_of_blocks(reference, blocks_of(reference), column)
 
 
-def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column | None, said: tuple[str, ...]) -> Iterator[Example]:
-    """As `read_conllu`, of lines that were read already; `said` of each sentence."""
+def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column | None) -> Iterator[Example]:
+    """As `read_conllu`, of lines that were read already."""
     found = list(_words_of(reference, blocks))
     filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for each in found for line in each.lines)}
     if len(found) and all(line.cells[1] == "_" for each in found for line in each.lines) and filled:
@@ -59,21 +59,21 @@ def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column |
         (other,) = filled
         raise DataError(f"{reference} has nothing in its {column.upper()} column", f"use --column {other}")
     if not filled:
-        return (Example(each.name, each.where, Sentence(_forms(each), column, said=said)) for each in found)
-    said = (*said, f"{reference}: words are the FORM column and tags the {column.upper()} column of CoNLL-U")
-    return map(partial(_tagged, column=column, said=said), found)
+        return (Example(each.name, each.where, Sentence(_forms(each), column)) for each in found)
+    remark(f"{reference}: words are the FORM column and tags the {column.upper()} column of CoNLL-U")
+    return map(partial(_tagged, column=column), found)
 
 
 def _forms(block: _Words) -> tuple[str, ...]:
     return tuple(line.cells[1] for line in block.lines)
 
 
-def _tagged(block: _Words, column: Column, said: tuple[str, ...]) -> Example:
+def _tagged(block: _Words, column: Column) -> Example:
     tags = tuple(line.cells[PLACES[column]] for line in block.lines)
     bare = next((line for line, tag in zip(block.lines, tags, strict=True) if tag in NOTHING), None)
     if bare is not None:
         raise wrong(block.where, column.upper(), f"line {bare.number}: '{bare.cells[1]}' has no tag", "give every word one")
-    return Example(block.name, block.where, Sentence(_forms(block), column, said=said), tags)
+    return Example(block.name, block.where, Sentence(_forms(block), column), tags)
 
 
 def _words_of(reference: str, blocks: Iterable[Block]) -> Iterator[_Words]:

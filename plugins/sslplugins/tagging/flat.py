@@ -4,11 +4,15 @@ Tags may be numbers: their names are said by --label-names, by the file ("featur
 -100 and -1 mark words that are not counted, as the losses of torch and `datasets` have it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sslcli.api import Example, Record, read_json, suffix_of
+from sslcli.api import DataError, Example, Parsed, Record, read_json, remark, suffix_of
+from sslplugins.tagging.names import SENTENCES
+from sslplugins.tagging.names import WORDS as NAMES_OF_WORDS
 from sslplugins.tagging.pieces import words_of
 from sslplugins.tagging.sentences import Sentence, listed
 
@@ -43,15 +47,59 @@ def sentence_of(record: Record, column: str | None = None, names: Sequence[str] 
         words = tuple(given.split())  # the tags are those of what stands between blanks
     if len(tags) != len(words):
         raise record.wrong(tags_name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
-    said = (f"{record.where.file}: words are '{name}' and tags '{tags_name}'",) if chosen else ()
-    data = Sentence(words, tags_name if chosen else None, text, said=said, names=tuple(names))
+    if chosen:
+        remark(f"{record.where.file}: words are '{name}' and tags '{tags_name}'")
+    data = Sentence(words, tags_name if chosen else None, text, names=tuple(names))
     return Example(record.id, record.where, data, None if set(tags) == {None} else tags, record.language)
 
 
-def label_names(reference: str, column: str | None, given: str | None) -> tuple[str, ...]:
-    """Of tags that are numbers: as --label-names says them, as the file or the dataset_info.json beside it; () where nothing does."""
-    if given:
-        return tuple(name.strip() for name in given.split(","))
+def sentences_of(reference: str, records: Iterator[Record], column: str | None, names: Sequence[str]) -> Iterator[Example]:
+    """Of all records of a file; where these are rows of a word each, of those that one number of a sentence joins."""
+    parsed = partial(sentence_of, column=column, names=names)
+    if suffix_of(reference) != "csv":
+        return Parsed(parsed, records)
+    first = next(records, None)
+    if first is None:
+        return iter(())
+    rows = chain([first], records)
+    word, joins = _row_of_word(first)
+    if joins is None:
+        return Parsed(parsed, rows)
+    remark(f"{reference}: rows are words ('{word}'), and '{joins}' joins them to sentences")
+    return Parsed(parsed, _joined(rows, joins))
+
+
+def _row_of_word(record: Record) -> tuple[str, str | None]:
+    """Names of the columns of the word and of the sentence's number; None where a row is a sentence."""
+    try:
+        names = list(record.values)
+        word = next((name for name in names if name.lower() in NAMES_OF_WORDS), "")
+        joins = next((name for name in names if name.lower() in SENTENCES), None)
+        return word, joins if word and " " not in str(record.values[word]).strip() else None
+    except DataError:  # a row that cannot be read, as whoever parses it will say
+        return "", None
+
+
+def _joined(rows: Iterator[Record], joins: str) -> Iterator[Record]:
+    """A row whose number is empty goes on with the sentence before it."""
+    gathered: list[Record] = []
+    for row in rows:
+        if gathered and row.values[joins] not in ("", gathered[0].values[joins]):
+            yield _one_of(gathered)
+            gathered = []
+        gathered.append(row)
+    if gathered:
+        yield _one_of(gathered)
+
+
+def _one_of(rows: Sequence[Record]) -> Record:
+    """A record of lists; columns go by their names in small letters."""
+    values = {name.lower(): [row.values.get(name) for row in rows] for name in rows[0].values}
+    return Record(rows[0].where, values)
+
+
+def names_of_numbers(reference: str, column: str | None) -> tuple[str, ...]:
+    """Of tags that are numbers: as the file says them, or the dataset_info.json beside it; () where nothing does."""
     facts = Path(reference).parent / FACTS
     found = _names_in(read_json(str(facts)), column) if facts.is_file() else ()
     if not found and suffix_of(reference) == "json" and Path(reference).is_file():

@@ -42,11 +42,11 @@ class Layout:
         return Places(self.word, self.tag, self.width)
 
 
-def layout_of(reference: str, rows: Rows, asked: str | None, settled: Places | None) -> Layout:
+def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places | None) -> Layout:
     """`asked`: as --columns says it. `settled`: the columns of the training data, which hold for a file of as many that has not
     evidently others. Raises DataError where the file leaves it open."""
     widths = sorted({len(row.cells) for row in rows.all})
-    if widths[0] >= LEAST_2012 and len(widths) > 1 and (known := _known_format(_begun(_narrow(rows, widths[0])))) and asked is None:
+    if widths[0] >= LEAST_2012 and len(widths) > 1 and (known := _known_format(_begun(_narrow(rows, widths[0])))) and not asked:
         return _checked(reference, replace(known, may_be_longer=True))
     few = len(rows.all) < FEWEST_ROWS and rows.width > 2 and rows.separator == "blanks"
     if len(widths) > 1 and (len(rows.even) * 2 < len(rows.all) or few):
@@ -54,7 +54,7 @@ def layout_of(reference: str, rows: Rows, asked: str | None, settled: Places | N
         raise DataError(problem, 'running text to be tagged goes into .jsonl: {"text": "..."}, a line for each sentence')
     rows, header = _without_header(rows)
     made = _begun(rows, header)
-    if asked is not None:
+    if asked:
         word, tag = asked_places(asked, widths[0], reference, len(widths) > 1)
         made = replace(made, word=word, tag=tag, may_be_longer=len(widths) > 1, why="--columns")
     elif (known := _known_format(made)) is not None:

@@ -30,13 +30,13 @@ def word_and_tags(names: Sequence[str]) -> tuple[int, list[int]]:
     return next(place for place, name in enumerate(lowered) if name in WORDS), [p for p, name in enumerate(lowered) if name in TAGS]
 
 
-def asked_places(columns: str, width: int, reference: str, at_least: bool) -> tuple[int, int | None]:
+def asked_places(names: Sequence[str], width: int, reference: str, at_least: bool) -> tuple[int, int | None]:
     """Word and tag by --columns, "number,word,tag"; all other names count for nothing.
 
     Raises UsageError for names that are not of one column of words and at most one of tags, DataError where
     the file has another number of columns. `at_least`: its rows differ, and may have more.
     """
-    names = [name.strip() for name in columns.split(",")]
+    columns = ",".join(names)
     words, tags = ([place for place, name in enumerate(names) if name.lower() in known] for known in (WORDS, TAGS))
     if len(words) != 1 or len(tags) > 1:
         found = f"{counted(len(words), 'column')} of words and {len(tags)} of tags"

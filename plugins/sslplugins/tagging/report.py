@@ -27,6 +27,7 @@ from sslcli.api import (
 MOST_TAGS = 12  # a table of all against all beyond it is too wide for a screen
 MOST_CONFUSIONS = 20
 WORST = 5
+FEWEST_SINGLE = 10  # sentences of one word that are no accident
 WORDS_SHOWN = 40
 
 Tags = Sequence[Sequence[str]]
@@ -53,6 +54,10 @@ def tag_sentences(tags: Sequence[str], examples: Sequence[Example]) -> list[str]
     reading, uncounted = tag_reading(tags), sum(tag is None for example in examples for tag in example.gold or ())
     verb = "word is" if uncounted == 1 else "words are"
     sentences = [f"{uncounted:,} {verb} marked as not counted (-100, -1)"] if uncounted else []
+    if len(examples) >= FEWEST_SINGLE and all(len(example.data.words) == 1 for example in examples):
+        sentences.append(
+            f"all {len(examples):,} sentences have one word: an empty line, or a column sentence_id of a .csv, parts sentences"
+        )
     if tags and all(tag.isdigit() for tag in tags):
         sentences.append("the tags are numbers, which mark no spans (--label-names O,B-PER,... names them, from 0)")
     elif reading is not None:

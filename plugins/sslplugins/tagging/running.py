@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sslcli.api import Example, Where
+from sslcli.api import Example, Where, remark
 from sslplugins.tagging.rows import FEWEST_ROWS
 from sslplugins.tagging.sentences import Block, Line, Sentence
 
@@ -20,9 +20,9 @@ def sentences_in_lines(reference: str, blocks: Sequence[Block]) -> list[Example]
             return []
         pairs = [tuple(zip(*(part.rsplit(mark, 1) for part in line.text.split()), strict=True)) for line in lines]
         said = f"a line is a sentence of words with '{mark}' and their tag"
-    said = f"{reference}: {said}"
+    remark(f"{reference}: {said}")
     return [
-        Example(str(record), Where(reference, record), Sentence(tuple(words), said=(said,)), tuple(tags))
+        Example(str(record), Where(reference, record), Sentence(tuple(words)), tuple(tags))
         for record, (words, tags) in enumerate(pairs, start=1)
     ]
 

@@ -23,15 +23,14 @@ class Sentence:
     """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where
     the record says so.
 
-    `places`: of a file of columns, those that were read. `said`: sentences on how the file was
-    read. `names`: of tags that are numbers there. These are no part of what makes two sentences equal.
+    `places`: of a file of columns, those that were read. `names`: of tags that are numbers in the
+    file. Neither is part of what makes two sentences equal.
     """
 
     words: tuple[str, ...]
     column: str | None = None
     text: str = ""
     places: Places | None = field(default=None, repr=False, compare=False)
-    said: tuple[str, ...] = field(default=(), repr=False, compare=False)
     names: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -50,13 +49,10 @@ class Block:
 
 
 def blocks_of(reference: str) -> Iterator[Block]:
-    """Raises DataError where there is no line that is not empty, and where a line's end is CR alone."""
+    """Raises DataError where there is no line that is not empty."""
     count = 0
     gathered: list[Line] = []
     for number, text in read_lines(reference):
-        if "\r" in text.strip("\r"):
-            problem = "lines end with CR alone, so the file is one line"
-            raise wrong(Where(reference, number), None, problem, "convert its line ends to LF")
         if text.strip():
             gathered.append(Line(number, text))
         elif gathered:

@@ -8,7 +8,6 @@ Letters: B samples, T tokens of all of them, W words of all of them, M pieces th
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
@@ -27,7 +26,7 @@ from sslcli.api import (
     Hidden,
     Inputs,
     Loss,
-    Parsed,
+    Names,
     Prediction,
     Ratio,
     ReadoutTask,
@@ -40,6 +39,7 @@ from sslcli.api import (
     Tokenizer,
     UsageError,
     Views,
+    current_reading,
     enclose,
     read_records,
     setting,
@@ -49,7 +49,7 @@ from sslcli.api import (
 )
 from sslplugins.tagging.columns import Asked, read_columns, refuse_other_columns
 from sslplugins.tagging.conllu import conllu_column, read_conllu
-from sslplugins.tagging.flat import label_names, sentence_of
+from sslplugins.tagging.flat import names_of_numbers, sentence_of, sentences_of
 from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
 from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, tag_sentences
 from sslplugins.tagging.sentences import Places
@@ -80,12 +80,7 @@ class Tag(ReadoutTask[TagViews]):
             "the column that has the tags: of CoNLL-U upos or xpos (upos when not given, or xpos where upos is empty), of JSON any",
             "--column",
         )
-        columns: str | None = setting(
-            None,
-            "columns of a file of a line a word, - for those that are neither: number,word,-,tag; found out when not given",
-            "--columns",
-        )
-        label_names: str | None = setting(None, "names of tags that are numbers in the file, from 0: O,B-PER,I-PER", "--label-names")
+        label_names: Names = setting((), "names of tags that are numbers in the file, from 0, as O,B-PER,I-PER", "--label-names")
         places: dict[str, int | None] | None = setting(None, "the columns that the training data was read from, counted from 0")
         pooling: Literal["first", "mean"] = setting("first", "read a word at its first piece, or at the mean of its pieces", "--pooling")
 
@@ -104,7 +99,7 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        return sentence_of(record, options.column, label_names("", None, options.label_names))
+        return sentence_of(record, options.column, options.label_names)
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
@@ -112,18 +107,17 @@ class Tag(ReadoutTask[TagViews]):
         if suffix == "conllu":
             return read_conllu(reference, conllu_column(options.column))
         if reference == STANDARD_INPUT or suffix in RECORD_SUFFIXES:
-            names = label_names(reference, options.column, options.label_names)
+            names = options.label_names or names_of_numbers(reference, options.column)
             records = cls.chosen(options, read_records(reference), reference)
-            return Parsed(partial(sentence_of, column=options.column, names=names), records)
-        # What --columns said of the training files is in `places`; a file without tags has other columns.
-        places, columns = (None, options.columns) if options.places is None else (Places(**options.places), None)
-        return read_columns(reference, Asked(columns, places, options.column))
+            return sentences_of(reference, records, options.column, names)
+        places = None if options.places is None else Places(**options.places)
+        return read_columns(reference, Asked(current_reading().columns, places, options.column))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         sentences = [example.data for example in examples]
         column = options.column or next((sentence.column for sentence in sentences), None)
-        names = options.label_names or next((",".join(sentence.names) for sentence in sentences if sentence.names), None)
+        names = options.label_names or next((sentence.names for sentence in sentences if sentence.names), ())
         tagged = (sentence.places for sentence in sentences if sentence.places is not None and sentence.places.tag is not None)
         places = options.places or next(map(asdict, tagged), None)
         return options.model_copy(update={"column": column, "label_names": names, "places": places})
@@ -258,9 +252,8 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
-        """Which columns the words and tags were taken from, what was left out, and in which scheme the tags mark spans."""
-        said = [sentence for example in examples for sentence in example.data.said]
-        return [*dict.fromkeys(said), *tag_sentences(cls.labels(options, examples), examples)]
+        """In which scheme the tags mark spans, and how many words are not counted."""
+        return tag_sentences(cls.labels(options, examples), examples)
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
