@@ -106,8 +106,7 @@ class Answerer:
             said = {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
             options, labels, data = task_options(name, said), answers.labels, None
         else:
-            hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
-            raise UsageError(f"{reference} was not fine-tuned for {name}", hint)
+            raise _unanswerable(reference, name, pretrained)
         learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
         if isinstance(settings, FinetuneSettings):
             _load(learnable, trained.learnable, pretrained)
@@ -128,6 +127,18 @@ class Answerer:
         data = EncodedSet.of(twin, examples, training=False)
         loader = evaluation_loader(data, twin, batch_size, None, seed=0)
         return answer(Replica(self.learner), loader, data, self.hardware)[1]
+
+
+def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:
+    """Why a directory without a head that we read does not answer, and what to do."""
+    is_decoder, unread = pretrained.settings.architecture == "decoder", pretrained.unread_head
+    hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
+    if is_decoder:
+        hint = "it is a decoder, and tasks need an encoder: choose another --model"
+    if not unread:
+        return UsageError(f"{reference} was not fine-tuned for {name}", hint)
+    problem = f"{reference} was fine-tuned as {unread}, whose head computes what no head here does, so it cannot answer"
+    return UsageError(problem, hint if is_decoder else f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}")
 
 
 def _load(task: Task, state: State, pretrained: Pretrained) -> None:

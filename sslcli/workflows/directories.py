@@ -1,6 +1,7 @@
 """Model directories as the Hugging Face world lays them out, read and written through the families."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sslcli.workflows.answers import Announced
 from sslcli.workflows.weights import Pretrained, State, expected_shapes, part_of
 
 MATRIX = "head.weight"
+_ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
 
 def families() -> Iterator[Family]:
@@ -46,7 +48,7 @@ def read_directory(folder: Path) -> Pretrained:
         shown = ", ".join(read.unread[:3]) + (", ..." if len(read.unread) > 3 else "")
         notes.append(f"{len(read.unread)} tensors have no place here and are ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
-    head = part_of(tensors, "head.")
+    head, answers = part_of(tensors, "head."), None if announced is None else announced.found(tensors)
     has_head = bool(head) or (settings.architecture == "decoder" and settings.tied and announced is None)
     return Pretrained(
         settings=settings,
@@ -56,7 +58,8 @@ def read_directory(folder: Path) -> Pretrained:
         pooled={name: value for name, value in tensors.items() if name.startswith(("pooler.", "classifier."))},
         tokenizer_folder=folder if (folder / TOKENIZER_FILE).is_file() else None,
         notes=notes,
-        answers=None if announced is None else announced.found(tensors),
+        answers=answers,
+        unread_head=_unread_head(config) if answers is None else "",
     )
 
 
@@ -128,6 +131,13 @@ def _keys(family: Family, settings: TransformerSettings, announced: Announced | 
     """Those of the heads that such a directory has: the same name is of a head that answers in one, of another in the next."""
     others = {*ANSWERS} if announced is None else {"head", *ANSWERS} - {announced.kind}
     return [key for key in family.keys(settings) if key.ours[0].partition(".")[0] not in others]
+
+
+def _unread_head(config: Mapping[str, Any]) -> str:
+    """The class that config.json names, where its head answers a task; of a language model and of a backbone nothing."""
+    listed = config.get("architectures")
+    name = listed[0] if isinstance(listed, list) and listed else None
+    return name if isinstance(name, str) and _ANSWERING.search(name) else ""
 
 
 def _notes(config: Mapping[str, Any]) -> list[str]:

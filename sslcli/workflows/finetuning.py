@@ -114,7 +114,7 @@ class Finetuning:
             why = next(iter(_lost(self.training)), "no example has a token")
             raise DataError(f"nothing can be learnt from the training data: {why}", "look at it with --check")
         self._refuse_strange_score()
-        self.learner = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
+        self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
         self.notes = [*pretrained.notes, *data.how_read, *data.notes, *_lost(self.training), *cut]
@@ -183,6 +183,7 @@ class Finetuning:
             + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
             + f" · {self.lengths.mean():.0f} tokens on average",
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
+            "head": self.head,
             "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
             **how_it_is_trained(settings, plan, hardware, world),
         }

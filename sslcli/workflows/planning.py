@@ -55,6 +55,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
         **_how_languages_are_mixed(prepared),
         "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
+        **({"head": prepared.head} if settings.model.source else {}),
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
         **how_it_is_trained(settings, plan, hardware, world),
     }

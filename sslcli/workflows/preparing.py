@@ -34,7 +34,7 @@ from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Tokenized, shards_for
-from sslcli.workflows.weights import Pretrained, from_seed
+from sslcli.workflows.weights import NEW, Pretrained, from_seed
 
 FLOAT_BYTES = 4
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
@@ -42,7 +42,7 @@ SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out doc
 
 @dataclass(frozen=True)
 class Prepared:
-    """`settings` are complete: every field that was left open is decided."""
+    """`settings` are complete: every field that was left open is decided. `head`: whether it is kept or new, in words."""
 
     settings: PretrainSettings
     tokenizer: Tokenizer
@@ -53,6 +53,7 @@ class Prepared:
     fingerprint: str
     data_report: Report
     notes: Sequence[str]
+    head: str = NEW
 
     def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
         training, train = self.settings.training, self.train
@@ -104,9 +105,9 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in _corpora(settings, shards, say))
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
-    learner = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
+    learner, head = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, shards.tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes)
+    return Prepared(settings, shards.tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes, head)
 
 
 def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
@@ -189,11 +190,12 @@ def _drawn(source: Source, count: int) -> Source:
 
 def _learner(
     build: Callable[[], Objective], shape: TransformerSettings, settings: PretrainSettings, pretrained: Pretrained | None
-) -> Learner:
-    """Raises UsageError where the backbone is not to learn, and nothing else can."""
+) -> tuple[Learner, str]:
+    """And whether its head is kept or new. Raises UsageError where the backbone is not to learn, and nothing else can."""
     backbone, objective = from_seed(build, shape, settings.training.seed)
+    head = NEW
     if pretrained is not None:
-        pretrained.load_into(backbone, objective)
+        head = pretrained.load_into(backbone, objective)
     if settings.model.train == "head":
         backbone.requires_grad_(False)
     learner = Learner(backbone, objective)
@@ -201,4 +203,4 @@ def _learner(
         raise UsageError(
             f"'{settings.objective}' has nothing of its own to train: its head is the model's embedding matrix", "leave out --train head"
         )
-    return learner
+    return learner, head

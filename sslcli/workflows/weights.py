@@ -19,6 +19,7 @@ from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 State = Mapping[str, Tensor]
+KEPT, NEW = "kept from the model", "new, at random"  # what a run says of its head
 L = TypeVar("L", bound=nn.Module)
 
 
@@ -38,7 +39,8 @@ class Pretrained:
 
     `folder`: where the weights lie. `head`: state of a LanguageModelHead, None where there is none (a decoder's tied head
     is there and empty). `pooled`: what there is of a PooledClassifier of two sentences, the pooler alone perhaps.
-    `answers`: the head of the task that the model was fine-tuned for. `notes`: sentences that a user should read.
+    `answers`: the head of the task that the model was fine-tuned for. `unread_head`: the class in a config.json whose head
+    is none of ours. `notes`: sentences that a user should read.
     """
 
     settings: TransformerSettings
@@ -50,6 +52,7 @@ class Pretrained:
     notes: Sequence[str] = ()
     trained: Trained | None = None
     answers: AnswerHead | None = None
+    unread_head: str = ""
 
     @property
     def labels(self) -> Sequence[str]:
@@ -85,8 +88,10 @@ class Pretrained:
         head.load_state_dict(dict(self.head), assign=True)
         return backbone.eval(), head.eval()
 
-    def load_into(self, backbone: Transformer, learnable: nn.Module) -> None:
+    def load_into(self, backbone: Transformer, learnable: nn.Module) -> str:
         """Copy the weights: the backbone's, and of the learnable all that it has in common with what was trained.
+
+        Says whether its heads are kept or new.
 
         The learnable of a run goes on whole where names and shapes are the same; otherwise its heads of a known kind do.
         """
@@ -94,13 +99,21 @@ class Pretrained:
         own = learnable.state_dict()
         if self.trained is not None and shapes_of(own) == shapes_of(self.trained.learnable):
             learnable.load_state_dict(dict(self.trained.learnable))
-            return
+            return KEPT
+        kept: list[str] = []
+        new: list[str] = []
         for module in learnable.modules():
-            if isinstance(module, LanguageModelHead) and self.head is not None:
-                module.load_state_dict(dict(self.head))
-            elif isinstance(module, PooledClassifier) and self.pooled:
-                fitting = {name: value for name, value in self.pooled.items() if value.shape == module.state_dict()[name].shape}
+            if isinstance(module, LanguageModelHead):
+                (new if self.head is None else kept).append("language model")
+                if self.head is not None:
+                    module.load_state_dict(dict(self.head))
+            elif isinstance(module, PooledClassifier):
+                own, pooled = module.state_dict(), self.pooled or {}
+                fitting = {name: value for name, value in pooled.items() if value.shape == own[name].shape}
                 module.load_state_dict(fitting, strict=False)
+                (kept if len(fitting) == len(own) else new).append("two sentences")
+        parts = [(KEPT, kept), (NEW, new)] if kept else []
+        return " · ".join(f"{what} ({', '.join(heads)})" for what, heads in parts if heads) or NEW
 
 
 def from_seed(build: Callable[[], L], shape: TransformerSettings, seed: int) -> tuple[Transformer, L]:
