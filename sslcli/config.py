@@ -67,14 +67,27 @@ def _types(annotation: Any) -> set[Any]:
 
 
 def setting(
-    default: Any, description: str, *flags: str, panel: str = "", part_of: type[BaseModel] | None = None, **constraints: Any
+    default: Any,
+    description: str,
+    *flags: str,
+    panel: str = "",
+    part_of: type[BaseModel] | None = None,
+    trains: bool = False,
+    **constraints: Any,
 ) -> Any:
     """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them it is for --set.
 
-    `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by one.
+    `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by one. `trains`: an option
+    of a task that decides what is trained, so that a model that is trained already cannot be asked for another.
     """
-    extra = {"flags": list(flags), "panel": panel}
+    extra = {"flags": list(flags), "panel": panel, "trains": trains}
     return Field(default, description=description, json_schema_extra={**extra, "part_of": part_of} if part_of else extra, **constraints)
+
+
+def decides_training(field: FieldInfo) -> bool:
+    """Whether a field is an option that holds for good once a model is trained."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("trains"))
 
 
 def with_defaults(model: type[C], **defaults: Any) -> type[C]:

@@ -18,7 +18,7 @@ from sslcli.labelled import Example, Task
 
 class LabelOptions(Task.Options):
     kind: Literal["auto", "classes", "labels", "number"] = setting(
-        "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind"
+        "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind", trains=True
     )
     label_field: str = setting(
         "",

@@ -68,9 +68,9 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
 
     class Options(LabelOptions):
         class_weights: Annotated[Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)] = setting(
-            "none", "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3", "--class-weights"
+            "none", "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3", "--class-weights", trains=True
         )
-        first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given")
+        first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given", trains=True)
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)

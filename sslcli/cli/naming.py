@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from sslcli import registry
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
-from sslcli.config import key_of, placed
+from sslcli.config import decides_training, key_of, leaves, placed
 from sslcli.errors import ConfigError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
 
@@ -70,6 +70,12 @@ def named_task(words: Sequence[str], files: Iterable[Path] = ()) -> str:
 def task_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     """Options of a task, beside the flags there are."""
     return plugin_flags(_options("tasks", name), name, "options", spellings([*flags, *GLOBALS]))
+
+
+def answering_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
+    """Options of a task that a model which is trained already can still be asked for: how to read, and how to answer."""
+    fixed = {f"options.{key}" for key, field in leaves(_options("tasks", name)) if decides_training(field)}
+    return [flag for flag in task_flags(name, flags) if flag.key not in fixed]
 
 
 def suite_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sslcli.config import Config
+from sslcli import registry
+from sslcli.config import Config, decides_training, flags_of, leaves
 from sslcli.contracts import Frame
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
@@ -19,11 +20,13 @@ from sslcli.engine.loading import EVALUATION, Loader
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
 from sslcli.engine.tally import Tally
-from sslcli.errors import ModelError, UsageError
+from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.labelled import Encoded, Example, Prediction, Task
+from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.labelling import task_class, task_options
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings
+from sslcli.workflows.taskheads import named_as_in
 from sslcli.workflows.truncation import Cut, cut_of, with_cut
 from sslcli.workflows.weights import Pretrained, State, shapes_of
 
@@ -91,22 +94,28 @@ class Answerer:
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
         self.notes: Sequence[str] = ()
         self.run: Path | None = None
+        self.trained_options = options  # before anybody asked for others
+        self.is_open = False  # whether the options still follow the data where they say so
 
     @classmethod
-    def load(cls, reference: str, name: str, hardware: Hardware) -> "Answerer":
-        """Raises ModelError or UsageError where the reference is no model that was fine-tuned for the task `name`."""
+    def load(cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None) -> "Answerer":
+        """`asked`: options of the task that are to be others than those that the model was fine-tuned with.
+
+        Raises ModelError or UsageError where the reference is no model that was fine-tuned for the task `name`, ConfigError
+        for options that cannot be.
+        """
         pretrained = load_pretrained(reference)
         trained, answers = pretrained.trained, pretrained.answers
         task, settings = task_class(name), None if trained is None else trained.settings
         if isinstance(settings, FinetuneSettings):
             if task is not task_class(settings.task):
                 raise UsageError(f"{reference} was fine-tuned for {settings.task}, not for {name}", f"use ssl evaluate {settings.task}")
-            options, labels, data = task_options(settings.task, settings.options), settings.labels, settings.data
+            known, labels, data = settings.options, settings.labels, settings.data
         elif answers is not None:  # a directory of another tool: what it does not say of the task is as we would have it
-            said = {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
-            options, labels, data = task_options(name, said), answers.labels, None
+            known, labels, data = _said_by_directory(pretrained, task, answers), answers.labels, None
         else:
             raise _unanswerable(reference, name, pretrained)
+        before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
         learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
         if isinstance(settings, FinetuneSettings):
             _load(learnable, trained.learnable, pretrained)
@@ -115,10 +124,31 @@ class Answerer:
         backbone = Transformer(pretrained.settings)
         backbone.load_state_dict(dict(pretrained.backbone))
         answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
-        answerer.notes, answerer.run = pretrained.notes, None if trained is None else trained.folder
-        if trained is None:
-            answerer.notes = [*answerer.notes, f"{reference} does not say all of how its task was set; the rest is as by default"]
+        answerer.run = None if trained is None else trained.folder
+        answerer.trained_options, answerer.is_open = before, trained is None or bool(asked)
+        said = trained is not None or bool(pretrained.task_said[1])
+        unsaid = [] if said else [f"{reference} does not say all of how its task was set: {_by_default(options, asked or {})}"]
+        answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
         return answerer
+
+    def settle(self, examples: Sequence[Example]) -> None:
+        """What is left open ("auto"), and what the head's classes are called, follows these examples, whose answers are known.
+
+        Of a model whose run is known nothing is left open, unless somebody asked for it.
+        """
+        if not self.is_open:
+            return
+        self.is_open, learnable = False, self.learner.learnable
+        options = self.task.settle(self.options, examples, learnable.frame.tokenizer)
+        labels, how = named_as_in(self.labels, self.task.answered(options, examples))
+        decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
+        self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
+        if options == self.options and labels == self.labels:
+            return
+        renewed = self.task(options, replace(learnable.frame, labels=labels))
+        renewed.load_state_dict(learnable.state_dict())
+        self.options, self.labels = options, labels
+        self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """One an example, in their order; what their gold answers are, if they have any, does not matter."""
@@ -127,6 +157,37 @@ class Answerer:
         data = EncodedSet.of(twin, examples, training=False)
         loader = evaluation_loader(data, twin, batch_size, None, seed=0)
         return answer(Replica(self.learner), loader, data, self.hardware)[1]
+
+
+def _said_by_directory(pretrained: Pretrained, task: type[Task], answers: AnswerHead) -> Mapping[str, Any]:
+    """The options that a model directory tells: all of them where we wrote it, else what its head's numbers mean."""
+    name, options = pretrained.task_said
+    if name in registry.names("tasks") and task_class(name) is task:
+        try:
+            task_options(name, options)
+        except ConfigError as error:
+            problem = f"{pretrained.folder}: its config.json has options that '{name}' does not have"
+            raise ModelError(f"{problem}: {error.problems[0]}", "it is of another version; export it again") from error
+        return options
+    return {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
+
+
+def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
+    """The options that nobody said, as they would be typed."""
+    fields = {name: field for name, field in leaves(type(options)) if name not in asked and not decides_training(field)}
+    typed = [f"{flag} {value}" for name, field in fields.items() for flag in flags_of(field)[:1] if (value := getattr(options, name))]
+    return f"it is taken as with {' '.join(typed)}" if typed else "the rest is as by default"
+
+
+def _differences(before: Config, after: Config) -> Mapping[str, Any]:
+    """Name -> value of the options that changed, of those that somebody may choose."""
+    fields = [name for name, field in leaves(type(before)) if not decides_training(field) and flags_of(field)]
+    return {name.replace("_", " "): getattr(after, name) for name in fields if getattr(before, name) != getattr(after, name)}
+
+
+def _changed(before: Config, after: Config) -> Sequence[str]:
+    old = _differences(after, before)
+    return [f"{name} is {value} here, and was {old[name]} in training" for name, value in _differences(before, after).items()]
 
 
 def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:

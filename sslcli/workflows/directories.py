@@ -19,9 +19,11 @@ from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
 from sslcli.workflows.answers import Announced
+from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.weights import Pretrained, State, expected_shapes, part_of
 
 MATRIX = "head.weight"
+OWN_ENTRY = "sslcli"  # of a config.json; other programs pass over it
 _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
 
@@ -59,6 +61,7 @@ def read_directory(folder: Path) -> Pretrained:
         tokenizer_folder=folder if (folder / TOKENIZER_FILE).is_file() else None,
         notes=notes,
         answers=answers,
+        task_said=_task_said(config),
         unread_head=_unread_head(config) if answers is None else "",
     )
 
@@ -77,7 +80,7 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
             f"this kind of model counts positions from its pad token, which would be {config['pad_token_id']}, not {ids['pad_token_id']}",
             "train with position_offset 0 to export as BERT",
         )
-    entries = {**config, **ids, "dtype": "float32", **({} if answers is None else answers.entries())}
+    entries = {**config, **ids, "dtype": "float32", **({} if answers is None else answers.entries()), **_task_entry(pretrained)}
     text = json.dumps(entries, indent=2, ensure_ascii=False)
     (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
     tensors = {f"backbone.{name}": value for name, value in pretrained.backbone.items()}
@@ -131,6 +134,21 @@ def _keys(family: Family, settings: TransformerSettings, announced: Announced | 
     """Those of the heads that such a directory has: the same name is of a head that answers in one, of another in the next."""
     others = {*ANSWERS} if announced is None else {"head", *ANSWERS} - {announced.kind}
     return [key for key in family.keys(settings) if key.ours[0].partition(".")[0] not in others]
+
+
+def _task_entry(pretrained: Pretrained) -> dict[str, Any]:
+    """What a config.json of ours says of how a task was set, so that the directory answers as the run does."""
+    trained = pretrained.trained
+    if trained is None or pretrained.answers is None or not isinstance(trained.settings, FinetuneSettings):
+        return {}
+    return {OWN_ENTRY: {"task": trained.settings.task, "options": trained.settings.options}}
+
+
+def _task_said(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    entry = config.get(OWN_ENTRY)
+    if not isinstance(entry, dict) or not isinstance(entry.get("task"), str) or not isinstance(entry.get("options"), dict):
+        return "", {}
+    return entry["task"], entry["options"]
 
 
 def _unread_head(config: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
 
     Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
     """
-    answerer = Answerer.load(reference, task, choose_hardware(settings.hardware))
+    answerer = Answerer.load(reference, task, choose_hardware(settings.hardware), settings.options)
     if settings.data.evaluation:
         examples, sifter = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
@@ -50,6 +50,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
         notes, left_out = [*own.notes, *_changed(answerer, own)], own.left_out
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
+    answerer.settle(examples)
     found = scored(answerer, train, examples, settings.batch_size)
     how_read = answerer.task.how_read(answerer.options, examples)
     notes = [*answerer.notes, *how_read, *notes, *found.report.notes]
@@ -142,6 +143,6 @@ def _training_examples(answerer: Answerer) -> tuple[Sequence[Example], Sequence[
     if answerer.data is None:
         return [], ["the training data of this model is not known, so there are no baselines"]
     try:
-        return labelled_data(answerer.task, answerer.options, answerer.data).train, []
+        return labelled_data(answerer.task, answerer.trained_options, answerer.data).train, []
     except SslError as error:
         return [], [f"there are no baselines, because the training data cannot be read: {error.message}"]

@@ -148,5 +148,6 @@ class AnswerSettings(Config):
     """What `ssl evaluate` and `ssl predict` need beside a model."""
 
     data: LabelledSettings = LabelledSettings(train=())
+    options: dict[str, Any] = setting({}, "options of the task that are to be others than those it was fine-tuned with")
     batch_size: Count = setting(32, "sequences that are computed at once", "--batch-size", panel="Hardware", gt=0)
     hardware: HardwareSettings = HardwareSettings()

@@ -6,6 +6,7 @@ Letters: K classes of the trained head, C classes of the data, D width.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
@@ -35,13 +36,14 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
     """The rows of a head with the classes `trained` for the classes `wanted` [C]; None where some has none, or it is a guess.
 
     Names are compared as they stand; then without case and separators; then "LABEL_2" as 2. Data that number their classes
-    0 to K - 1 mean the rows of a head of K classes.
+    from 0 mean the rows of a head whose names are no numbers.
     """
     row_of = {name: row for row, name in enumerate(trained)}
     if all(name in row_of for name in wanted):
         if list(wanted) == list(trained):
             return Match(range(len(trained)))
-        others = [name for name in trained if name not in set(wanted)]
+        known = {*wanted}
+        others = [name for name in trained if name not in known]
         return Match([row_of[name] for name in wanted], f"by name, without {_named(others)}" if others else "by name")
     plain = {_plain(name): row for row, name in enumerate(trained)}
     clear = len(plain) == len(trained) and len({*map(_plain, wanted)}) == len(wanted)
@@ -49,15 +51,28 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
         rows = [plain[_plain(name)] for name in wanted]
         return Match(rows, f"by name, though written otherwise: {_pairs(trained, rows, wanted)}")
     numbers = [_number(name) for name in wanted]
-    if None in numbers or sorted(numbers) != list(range(len(trained))):
-        return None
+    if None in numbers or 0 not in numbers or max(numbers) >= len(trained) or len({*numbers}) < len(numbers):
+        return None  # numbers that begin with 1 may count stars, or classes: nobody knows
     row_of_number = {_number(name): row for row, name in enumerate(trained)}
-    if row_of_number.keys() == {*numbers}:
+    if row_of_number.keys() >= {*numbers}:
         rows = [row_of_number[number] for number in numbers]
         return Match(rows, f"by number: {_pairs(trained, rows, wanted)}")
     if any(number is not None for number in row_of_number):
         return None
     return Match(numbers, f"the data's numbers are taken for the places of its classes: {_pairs(trained, numbers, wanted)}")
+
+
+def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tuple[Sequence[str], str]:
+    """The classes of a head under the names that data give them, and how they were matched; as they are where all is known.
+
+    `answered`: what each example's gold answer says. Names of which the match would be a guess stay unknown.
+    """
+    there = {*chain.from_iterable(answered)}
+    wanted = sorted(there)
+    if not labels or there <= {*labels} or (found := matched(labels, wanted)) is None:
+        return labels, ""
+    names = dict(enumerate(labels)) | dict(zip(found.rows_C, wanted, strict=True))
+    return (tuple(names.values()), f"are those of the data {found.how}") if len({*names.values()}) == len(labels) else (labels, "")
 
 
 def load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,8 @@ class Pretrained:
     `folder`: where the weights lie. `head`: state of a LanguageModelHead, None where there is none (a decoder's tied head
     is there and empty). `pooled`: what there is of a PooledClassifier of two sentences, the pooler alone perhaps.
     `answers`: the head of the task that the model was fine-tuned for. `unread_head`: the class in a config.json whose head
-    is none of ours. `notes`: sentences that a user should read.
+    is none of ours. `task_said`: the task and its options, where a
+    directory of ours says them. `notes`: sentences that a user should read.
     """
 
     settings: TransformerSettings
@@ -53,6 +54,7 @@ class Pretrained:
     trained: Trained | None = None
     answers: AnswerHead | None = None
     unread_head: str = ""
+    task_said: tuple[str, Mapping[str, Any]] = ("", {})
 
     @property
     def labels(self) -> Sequence[str]:

@@ -83,6 +83,10 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         no_answer: Literal["auto", "yes", "no"] = setting(
             "auto", "may it say that there is no answer; auto: where training examples have none", "--no-answer"
         )
+        no_answer_threshold: float = setting(
+            0.0, "say that there is no answer where that scores so much more than the best span", "--no-answer-threshold",
+            allow_inf_nan=False,
+        )  # fmt: skip
         metric_language: Literal[METRIC_LANGUAGES] = setting(
             "auto", "whose rules compare answers: SQuAD's, or MLQA's for a language; auto: MLQA's Chinese ones for Chinese", "--metric-lang"
         )
@@ -232,7 +236,8 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         return absent, [(score, int(pieces[0]) + first, int(pieces[0]) + last) for score, first, last in found]
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
-        """The best span of all windows, exactly as it stands in the passage; "" where no answer scores higher (SQuAD 2.0).
+        """The best span of all windows, exactly as it stands in the passage; "" where no answer scores higher by more than the
+        threshold (SQuAD 2.0; the null score difference of Devlin et al. 2019, section 4.3).
 
         Probabilities are shared among the candidates of all windows. No answer scores what the window says that is least
         sure of it: one that finds an answer is enough.
@@ -248,7 +253,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         details = {"start": start, "end": stop, "text": example.data.passage[start:stop], "probability": float(shares[0])}
         if self.options.no_answer == "yes":
             details["no_answer_probability"] = float(shares[-1])
-            if absent > candidates[0][0]:
+            if absent > candidates[0][0] + self.options.no_answer_threshold:
                 return Prediction("", float(shares[-1]), details)
         return Prediction(details["text"], float(shares[0]), details)
 

@@ -54,7 +54,7 @@ class Remap(SequenceTask):
         words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
             "", "word of every symbol, as A=apple,C=cat or a JSON file; drawn from the vocabulary where it says none", "--words"
         )
-        map_seed: int = setting(0, "another seed draws other words", "--map-seed", ge=0)
+        map_seed: int = setting(0, "another seed draws other words", "--map-seed", trains=True, ge=0)
         symbols_per_word: int = setting(1, "symbols that make one word together (k-mers)", "--symbols-per-word", gt=0, le=32)
         stride: int | None = setting(
             None, "symbols from the begin of a word to the next; symbols_per_word when not given", "--stride", gt=0

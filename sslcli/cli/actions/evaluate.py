@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sslcli.asides import output_folder
-from sslcli.cli.options import Command, Given
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.errors import UsageError
@@ -20,11 +21,12 @@ TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
-    settings = answer_settings(given)
+    settings, sources = answer_settings(command, given)
     least = _bounds(given.get("min", ()))
     reference = model_of(given, screen)
     folder = output_folder(Path(given["out"])) if given.get("out") else None
-    evaluation = evaluate(reference, given["task"], settings)
+    with flags_named(sources):
+        evaluation = evaluate(reference, given["task"], settings)
     if folder is not None:
         write_evaluation(evaluation, folder)
     screen.report(evaluation.report)
@@ -32,7 +34,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def answer_settings(given: Given) -> AnswerSettings:
+def answer_settings(command: Command, given: Given) -> tuple[AnswerSettings, Mapping[str, str]]:
+    """And the flag that each setting comes from."""
     values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
     values["data.skip_bad_records"] = given.get("skip_bad_records")
     values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
@@ -40,7 +43,10 @@ def answer_settings(given: Given) -> AnswerSettings:
     said = {
         key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None
     }
-    return resolve(AnswerSettings, dotted_layer(said, {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in said})).settings
+    own = dotted_layer(said, {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in said})
+    options = layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")])
+    resolved = resolve(AnswerSettings, own, *options)
+    return resolved.settings, resolved.sources
 
 
 def model_of(given: Given, screen: Screen) -> str:

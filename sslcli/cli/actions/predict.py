@@ -1,19 +1,20 @@
 """`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from sslcli.asides import output_file
 from sslcli.cli.actions.evaluate import answer_settings, model_of
+from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.data.files import STANDARD_INPUT
 from sslcli.engine.precision import choose_hardware
-from sslcli.errors import UsageError
+from sslcli.errors import DataError, UsageError
 from sslcli.folders import written
 from sslcli.labelled import Example, Prediction
 from sslcli.reports import Report
@@ -27,14 +28,15 @@ AT_ONCE = 256  # examples of a file that are read, answered and written before t
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
-    settings = answer_settings({key: value for key, value in given.items() if key != "data"})
+    settings, sources = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
     texts = [given[key] for key in ("first", "second") if key in given]
     if texts and "data" in given:
         raise UsageError("a text and --data are two things to answer", "give one of them")
     if not texts and "data" not in given and sys.stdin.isatty():
         raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
     out = output_file(Path(given["out"])) if "out" in given else None
-    answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware))
+    with flags_named(sources):
+        answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware), settings.options)
     sifter = Sifter(settings.data.skip_bad_records)
     reference = given.get("data", STANDARD_INPUT)
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, settings.data, sifter)
@@ -43,7 +45,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     cuts = []
     with ExitStack() as stack:
         file = stack.enter_context(written(out)) if out is not None else None
-        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped):
+        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped, screen.say):
             cuts.append(cut_in(prediction))
             if draws:
                 screen.report(_shown(answerer, example, prediction))
@@ -62,8 +64,24 @@ def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Repo
     return replace(report, notes=[*report.notes, *cut])
 
 
-def _answered(answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool) -> Iterator[tuple[Example, Prediction]]:
+def _answered(
+    answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool, say: Callable[[str], None]
+) -> Iterator[tuple[Example, Prediction]]:
     """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
     left = iter(examples)
+    is_first = True
     while portion := list(islice(left, batch_size if is_piped else AT_ONCE)):
+        if is_first:
+            _follow(answerer, portion)
+            for note in answerer.notes:
+                say(note)
+        is_first = False
         yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
+
+
+def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
+    """What the model leaves open follows the first examples, where all of them say their answers and these can be used."""
+    with suppress(DataError):
+        labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
+        if all(example.gold is not None for example in labelled):
+            answerer.settle(labelled)

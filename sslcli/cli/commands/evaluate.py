@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sslcli import registry
+from sslcli.cli.naming import answering_flags
 from sslcli.cli.options import Command, Flag, flags_for
 from sslcli.engine.settings import HardwareSettings
 from sslcli.workflows.settings import AnswerSettings
@@ -36,24 +38,29 @@ def table_flags() -> list[Flag]:
     return [flag for flag in flags_for(AnswerSettings) if flag.key in names]
 
 
+def with_options(words: Sequence[str], flags: Sequence[Flag]) -> Sequence[Flag]:
+    """And those of the task that the line names."""
+    name = next((word for word in words if word in registry.names("tasks")), "")
+    return [*flags, *answering_flags(name, flags)] if name else flags
+
+
 def build(words: Sequence[str]) -> Command:
+    flags = (
+        TASK,
+        MODEL,
+        Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
+        Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
+        SKIP_BAD_RECORDS,
+        *table_flags(),
+        Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
+        Flag("out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"),
+        BATCH_SIZE,
+        *hardware_flags(),
+    )
     return Command(
         "evaluate",
         "Score a fine-tuned model on labelled data, beside what answers without a model reach",
-        (
-            TASK,
-            MODEL,
-            Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
-            Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
-            SKIP_BAD_RECORDS,
-            *table_flags(),
-            Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
-            Flag(
-                "out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"
-            ),
-            BATCH_SIZE,
-            *hardware_flags(),
-        ),
+        with_options(words, flags),
         "sslcli.cli.actions.evaluate:run",
         ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
     )

@@ -2,34 +2,28 @@
 
 from collections.abc import Sequence
 
-from sslcli.cli.commands.evaluate import (
-    BATCH_SIZE,
-    MODEL,
-    SKIP_BAD_RECORDS,
-    TASK,
-    hardware_flags,
-    table_flags,
-)
+from sslcli.cli.commands.evaluate import BATCH_SIZE, MODEL, SKIP_BAD_RECORDS, TASK, hardware_flags, table_flags, with_options
 from sslcli.cli.options import Command, Flag
 
 
 def build(words: Sequence[str]) -> Command:
+    flags = (
+        TASK,
+        Flag("first", (), "text; of pairs the first, of qa the question", metavar="[TEXT]"),
+        Flag("second", (), "the second text of a pair, of qa the passage", metavar="[TEXT]"),
+        MODEL,
+        Flag("data", ("--data", "-d"), "file to answer, in any format of the task; '-' is standard input", "Data", metavar="FILE"),
+        Flag("limit", ("--limit",), "read only so many examples", "Data", metavar="N"),
+        SKIP_BAD_RECORDS,
+        *table_flags(),
+        Flag("out", ("--out", "-o"), "file to write JSON lines to", "Output", metavar="FILE"),
+        BATCH_SIZE,
+        *hardware_flags(),
+    )
     return Command(
         "predict",
         "Let a fine-tuned model answer: a text on the line, a file, or standard input; one JSON document a line where nobody watches",
-        (
-            TASK,
-            Flag("first", (), "text; of pairs the first, of qa the question", metavar="[TEXT]"),
-            Flag("second", (), "the second text of a pair, of qa the passage", metavar="[TEXT]"),
-            MODEL,
-            Flag("data", ("--data", "-d"), "file to answer, in any format of the task; '-' is standard input", "Data", metavar="FILE"),
-            Flag("limit", ("--limit",), "read only so many examples", "Data", metavar="N"),
-            SKIP_BAD_RECORDS,
-            *table_flags(),
-            Flag("out", ("--out", "-o"), "file to write JSON lines to", "Output", metavar="FILE"),
-            BATCH_SIZE,
-            *hardware_flags(),
-        ),
+        with_options(words, flags),
         "sslcli.cli.actions.predict:run",
         (
             'ssl predict sentiment "what a lovely day"',
