@@ -117,7 +117,8 @@ def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -
 
     `own`: names of the files that are there from before and are to go. Where they, and `marks`, are all that `final` holds,
     it is replaced as a whole. Where it holds other things, they stay, and the files come one after the other: those of
-    `marks`, which tell readers that all are there, go first and come last. Raises RunError where the disk refuses.
+    `marks`, which tell readers that all are there, come last; the last of them goes before any other is touched.
+    Raises RunError where the disk refuses.
     """
     if _is_whole(final, {*own, *marks}):
         with replaced(final) as folder:
@@ -126,7 +127,7 @@ def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -
     with _in_words(final), aside(final / final.name, Path.mkdir) as folder:
         yield folder
         sync_all(folder)
-        for name in [*marks, *own]:
+        for name in [*reversed(marks), *own]:
             (final / name).unlink(missing_ok=True)
         sync(final)
         names = sorted(path.name for path in folder.iterdir())

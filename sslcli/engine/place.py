@@ -122,7 +122,8 @@ def end_with_launcher() -> None:
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return
-    parent = _number(os.environ, LAUNCHER, os.getppid())
+    said = os.environ.get(LAUNCHER, "")
+    parent = int(said) if said.isascii() and said.isdigit() else os.getppid()
     threading.Thread(target=_watch, args=(parent,), name="launcher", daemon=True).start()
 
 

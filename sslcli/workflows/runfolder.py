@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sslcli import plainfiles
-from sslcli.asides import is_left
+from sslcli.asides import is_left, settled
 from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
@@ -40,7 +40,7 @@ def new_name(kind: str) -> str:
 
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
     """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
-    path = Path(folder) if folder else runs_folder() / (name or new_name(kind))
+    path = asked_folder(name, folder) or runs_folder() / new_name(kind)
     refuse_occupied(path, overwrite)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -49,8 +49,16 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
     return path
 
 
+def asked_folder(name: str | None, folder: str | None) -> Path | None:
+    """What a user said of where to write; None where that was nothing."""
+    if folder:
+        return Path(folder)
+    return runs_folder() / name if name else None
+
+
 def refuse_occupied(path: Path, overwrite: bool) -> None:
     """Raises UsageError where a new run cannot be written there."""
+    settled(path, as_a_whole=False)
     if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_left(entry) for entry in path.iterdir())):
         if not path.is_dir():
             raise UsageError(f"{path} is a file, not a folder", "choose another --out")

@@ -23,7 +23,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.loading import Loader
 from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.place import is_restart, launch_name, restart_of
+from sslcli.engine.place import is_restart, known_place, launch_name, restart_of
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping
@@ -36,7 +36,17 @@ from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
-from sslcli.workflows.runfolder import Recorder, command_line, environment, locked, new_run_folder, now, write_facts
+from sslcli.workflows.runfolder import (
+    Recorder,
+    asked_folder,
+    command_line,
+    environment,
+    locked,
+    new_run_folder,
+    now,
+    refuse_occupied,
+    write_facts,
+)
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.savedreports import files_of
 from sslcli.workflows.starts import computing, what_differs, with_this_start
@@ -116,6 +126,9 @@ def run(
         hardware = choose_hardware(settings.hardware)
         course, failure = None, None
         try:
+            asked = asked_folder(settings.run.name, settings.run.folder)
+            if resume is None and asked is not None and known_place()[0] == 0:
+                refuse_occupied(asked, overwrite)  # now, and not when the data is prepared
             course = _prepared(settings, prepare, resume, stopper, observe)
         except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
             failure = error

@@ -43,7 +43,7 @@ def not_whole(job: Any, folder: Path, before: Mapping[str, Any], after: Mapping[
     there = {name: value for name, value in contents(folder).items() if not any(part.startswith(LEFT[:2]) for part in name.split("/"))}
     if there in (dict(before), dict(after)):
         return ""
-    if job.beside and f"{OUT}/thesis.txt" in there and not {f"{OUT}/report.json", f"{OUT}/scores.json"} & there.keys():
+    if job.beside and f"{OUT}/report.json" not in there and any(there.items() <= whole.items() for whole in (before, after)):
         return ""
     return f"a mixture: {sorted(name for name in there if there[name] not in (before.get(name), after.get(name)))[:5] or sorted(there)[:9]}"
 

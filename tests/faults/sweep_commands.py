@@ -40,7 +40,7 @@ class Job:
     """`line` is what is typed, in a folder that holds `out` if `before`, which is typed first, made one; `again` the second try.
 
     `is_run`: `out`, and what begins with its name, are run folders. `beside`: something else lies in `out`, which therefore is not
-    replaced as a whole, and may be marked as not whole by having neither report nor scores.
+    replaced as a whole, and may be marked as not whole by having no report, beside a part of one result.
     """
 
     name: str

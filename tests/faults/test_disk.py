@@ -1,6 +1,7 @@
 """A disk that is full or broken: a sentence, the good checkpoints stay, and the resume ends as if nothing had been."""
 
 import pytest
+from sweep_command_disk import refuse
 from sweep_disk import refusals, refuse_call, refuse_large_files
 
 
@@ -19,6 +20,14 @@ def test_files_that_may_not_grow(bench, whole):
     refusal = refuse_large_files(bench, whole, largest_file // 2)
     assert not refusal.fault
     assert refusal.code == 1
+
+
+@pytest.mark.parametrize(("name", "kind", "lasting"), [("predict", "full", True), ("evaluate beside", "broken", False)])
+def test_a_refused_call_of_a_command_costs_nothing(commands, name, kind, lasting):
+    """The first and a later call at which something is written."""
+    for call in (1, 8):
+        tried = refuse(commands, commands.jobs[name], call, kind, lasting)
+        assert not tried.fault
 
 
 @pytest.mark.slow
