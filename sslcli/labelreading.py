@@ -74,7 +74,9 @@ class ReadsLabels:
         found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
         if form.columns:
             found["label_field"] = ",".join(form.names)
-        return options.model_copy(update=found), form.notes
+        empty = sum(not any(text.strip() for text in example.data) for example in examples)
+        notes = [*form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
+        return options.model_copy(update=found), notes
 
     @classmethod
     def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:

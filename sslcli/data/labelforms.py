@@ -20,6 +20,7 @@ NUMBERS = ("-1", "-1.0", "-100", "-100.0")  # of the marks, those that may be a 
 WORDS = ("NA", "N/A", "null", "None")  # and those that may be names of classes
 LIKE_IDS = 0.9  # share of different labels from which on they look like ids
 FEWEST_IDS = 50  # examples
+MANY = 1_000  # different classes that are worth a sentence
 _WHOLE = re.compile(r"(-?\d+)\.0*")
 _SHOWN = 6
 
@@ -206,12 +207,16 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
     if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
         notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
     if kind == "number":
+        if len(texts) > 1 and len({as_number(text) for text in texts}) == 1:
+            raise DataError(f"every training example has the number {texts[0]}", "--label-field names the column of the labels")
         return tuple(notes)
     counts = counted(golds, kind)
     notes += _spellings(counts)
     if decided_here and kind == "classes" and len(texts) >= FEWEST_IDS and len(counts) >= LIKE_IDS * len(texts):
         problem = f"{len(texts):,} examples have {len(counts):,} different labels, as ids or texts have"
         raise DataError(problem, "--label-field names the column of the labels; --kind classes says that these are right")
+    if kind == "classes" and len(texts) >= FEWEST_IDS and (len(counts) > MANY or 2 * len(counts) > len(texts)):
+        notes.append(f"{len(texts):,} examples have {len(counts):,} different labels (--label-field names another column)")
     return tuple(notes)
 
 

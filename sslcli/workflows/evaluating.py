@@ -41,18 +41,18 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     if settings.data.evaluation:
         examples, sifter = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
-        notes = [*sifter.remarks, *sifter.sentences(), *_left_out_of_training(answerer), *notes]
+        how_read = [*sifter.remarks, *answerer.task.how_read(answerer.options, examples)]
+        notes = [*sifter.sentences(), *_left_out_of_training(answerer), *notes]
         notes += filter(None, [overlap_of(answerer.task, train, examples, "scored")])
         left_out = sifter.left_out
     elif answerer.data is not None:
         own = labelled_data(answerer.task, answerer.options, answerer.data)
         train, examples = own.train, own.test[: settings.data.limit]
-        notes, left_out = [*own.notes, *_changed(answerer, own)], own.left_out
+        notes, left_out, how_read = [*own.notes, *_changed(answerer, own)], own.left_out, own.how_read
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     answerer.settle(examples)
     found = scored(answerer, train, examples, settings.batch_size)
-    how_read = answerer.task.how_read(answerer.options, examples)
     notes = [*answerer.notes, *how_read, *notes, *found.report.notes]
     counts = {**found.report.counts, LEFT_OUT: left_out}
     return replace(found, report=replace(found.report, notes=notes, counts=counts))

@@ -103,6 +103,9 @@ SPELLINGS = [
     row("blanks at the ends", table(["pos ", " pos", "neg"]), "read 3", (), known(["pos", "pos", "neg"]), said=False),
     row("two cases", table(["Pos", "pos", "neg"]), "read 3", ("differ only in case", "'Pos' (1) and 'pos' (1)")),
     row("ids for labels", table([f"u{n}" for n in range(60)]), "asked", ("60 different labels", "--label-field")),
-    row("ids for labels, asked for", table([f"u{n}" for n in range(60)]), "read 60", (), options={"kind": "classes"}, said=False),
+    row("one number throughout", table(["0.5", "0.5"]), "asked", ("every training example has the number 0.5",)),
+    row("more labels than half of the examples", table([f"u{n * 2 // 3}" for n in range(90)]), "read 90", ("90 examples have 60",)),
+    row("empty texts", "text,label\n,a\nfilm 1,b\n", "read 2", ("1 of the 2 texts to train on are empty",)),
+    row("ids for labels, asked for", table([f"u{n}" for n in range(60)]), "read 60", (), options={"kind": "classes"}),
 ]
 ODDITIES = [*NO_LABEL, *PAIRS, *VECTORS, *NUMBERS, *SPELLINGS]

@@ -106,6 +106,24 @@ def test_rows_that_are_passed_over_are_counted(data):
     assert [glue().passed_over(data, *place) for place in quiet] == [[]] * 4
 
 
+@pytest.mark.parametrize(("part", "label"), [("cola", -1), ("mnli", -1), ("sts-b", -1.0), ("rte", None), ("qnli", "-")])
+def test_rows_without_a_label_are_left_out_and_counted(tmp_path, part, label):
+    own = {"cola": ["sentence"], "mnli": ["premise", "hypothesis"], "qnli": ["question", "sentence"]}
+    texts = own.get(part, ["sentence1", "sentence2"])
+    ends = ["validation_matched"] if part == "mnli" else ["validation"]
+    good = [{**dict.fromkeys(texts, f"text {n}"), "label": n, "idx": n} for n in (0, 1)]
+    for split in ("train", *ends):
+        path = tmp_path / part.replace("-", "") / f"{split}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in [*good, {**good[0], "label": label}]))
+    assert len(read(tmp_path, part, "train")) == 2
+    (sentence,) = glue().passed_over(tmp_path, part, "train")
+    assert sentence.startswith(f"1 rows of {part}/train are passed over")
+    path.write_text(f"{json.dumps({**good[0], 'label': label})}\n")
+    with pytest.raises(DataError, match="record 1, field 'label'"):
+        read(tmp_path, part, "dev_matched" if part == "mnli" else "dev")
+
+
 def test_the_original_files_of_mrpc_are_split_by_the_listed_pairs(data):
     whole = {split: read(data, "mrpc", split) for split in ("train", "test")}
     for name in ("train", "dev", "test"):

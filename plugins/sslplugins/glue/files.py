@@ -17,7 +17,7 @@ COLA_COLUMNS = ("source", "label", "mark", "sentence")
 MRPC_ORIGINAL = {"train": "msr_paraphrase_train.txt", "dev": "msr_paraphrase_train.txt", "test": "msr_paraphrase_test.txt"}
 MRPC_HELD_OUT = "dev_ids.tsv"
 MRPC_IDS = ("#1 ID", "#2 ID")
-UNDECIDED = "-"
+NO_LABEL = ("", "-", "-1", "-1.0", "-100", "nan", "NaN", "NA", "None", "null")
 SIMILARITY = (0.0, 5.0)
 NUMBERS = ("index", "id", "idx")
 
@@ -43,19 +43,29 @@ def split_records(task: GlueTask, folder: Path, split: str) -> Iterator[Record]:
     if path is None:
         wanted = f"{task.elsewhere.get(split, task.folders)[0]}/{task.splits[split][0]}.tsv"
         raise DataError(f"{folder} has no {wanted}", "give the folder of the GLUE download, in which every task has a folder of its own")
-    is_test = split in task.sheets
+    is_test, found, first = split in task.sheets, False, None
     for row in _rows(task, path, split, is_test):
-        if is_test or not _is_undecided(task, row):
+        if is_test or not _is_unlabelled(task, row):
+            found = True
             yield Record(row.where, {**_texts(task, row), **(_number(row) if is_test else {"label": _label(task, row)})})
+        first = first or row
+    if not found and first is not None:
+        _label(task, first)  # which says what is wrong with it
 
 
-def passed_over(task: GlueTask, folder: Path, split: str) -> int:
-    """How many rows `split_records` leaves out."""
+def passed_over(task: GlueTask, folder: Path, split: str) -> tuple[int, int]:
+    """How many rows `split_records` leaves out: those with too few columns, and those without a label."""
     path = file_of(task, folder, split)
-    if path is None or task.name not in ("qqp", "mnli") or split in task.sheets or path.suffix != ".tsv":
-        return 0
+    if path is None or split in task.sheets:
+        return 0, 0
+    count = unlabelled = 0
+    for row in _rows(task, path, split, False):
+        count += 1
+        unlabelled += _is_unlabelled(task, row)
+    if task.name != "qqp" or path.suffix.lower() != ".tsv":
+        return 0, unlabelled
     lines = sum(bool(line.strip()) for _, line in read_lines(str(path)))
-    return lines - 1 - sum(1 for _ in split_records(task, folder, split))
+    return lines - 1 - count, unlabelled
 
 
 def _entries(folder: Path, names: Sequence[str]) -> list[Path]:
@@ -91,8 +101,12 @@ def _mrpc_rows(path: Path, split: str) -> Iterator[Record]:
             yield row
 
 
-def _is_undecided(task: GlueTask, row: Record) -> bool:
-    return task.name == "mnli" and row.find(*task.answer)[1] == UNDECIDED
+def _is_unlabelled(task: GlueTask, row: Record) -> bool:
+    """Whether the row has the column of the labels, and nothing in it that is one."""
+    if not row.is_readable:
+        return False  # whoever asks for its label is given the reason
+    own = [name for name in task.answer if name in row.values]
+    return bool(own) and all(row.values[name] is None or str(row.values[name]).strip() in NO_LABEL for name in own)
 
 
 def _texts(task: GlueTask, row: Record) -> dict[str, str]:

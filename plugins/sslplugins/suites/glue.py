@@ -42,9 +42,9 @@ class Glue(Suite):
         return split_records(_task(part, split), folder, split)
 
     def passed_over(self, folder: Path, part: str, split: str) -> Sequence[str]:
-        count = passed_over(_task(part, split), folder, split)
-        reason = "no label that annotators agreed on" if part == "mnli" else "too few columns"
-        return [f"{count:,} rows of {part}/{split} are passed over: they have {reason}"] if count else []
+        short, unlabelled = passed_over(_task(part, split), folder, split)
+        reasons = {"too few columns": short, "no label that annotators agreed on": unlabelled}
+        return [f"{count:,} rows of {part}/{split} are passed over: they have {reason}" for reason, count in reasons.items() if count]
 
     def summarise(self, scores: Mapping[str, Mapping[str, Sequence[Sequence[Score]]]]) -> Report:
         """In points of a hundred, with the leaderboard's average: every task counts once, with the mean of its figures,
