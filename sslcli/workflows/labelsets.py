@@ -6,11 +6,12 @@ from itertools import chain
 
 from sslcli.config import Config
 from sslcli.data.files import suffix_of
-from sslcli.errors import DataError
+from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
 from sslcli.workflows.sifting import Sifter, unlabelled
 
 MOST_NAMED = 6  # labels that a sentence names
+MOST_LEARNT = 12  # labels that a hint lists
 
 
 def known_labels(task: type[Task], options: Config, examples: Iterable[Example]) -> list[str]:
@@ -29,6 +30,8 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
         left = list(sifter.labelled(plain))
     else:
         left = [example for example in plain if example.gold is not None]
+    if labels and task.leaves_out_unlabelled:
+        _refuse_unknown(task, options, labels, left)
     if examples and not left:
         raise _without_any(task, examples[0])
     if task.leaves_out_unlabelled and len(left) < len(plain):
@@ -41,6 +44,16 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
         for file, counts in without.items():
             sifter.leave_out_unlabelled(file, counts, totals[file])
     return left
+
+
+def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example]) -> None:
+    """Raises DataError naming the first example with a label that no training example has."""
+    known = set(labels)
+    for example, own in zip(examples, task.answered(options, examples), strict=True):
+        for label in own:
+            if label not in known:
+                hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
+                raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
 
 
 def absent_labels(task: type[Task], options: Config, labels: Sequence[str], evaluation: Sequence[Example]) -> Iterator[str]:

@@ -1,0 +1,161 @@
+"""Labels of whole sets: what the training examples decide holds for every later file, and nothing is scored in silence."""
+
+import json
+
+import pytest
+
+from sslcli.data.golds import Vector, gold_of
+from sslcli.data.labelforms import form_of
+from sslcli.data.records import Record, Where
+from sslcli.errors import DataError
+from sslcli.labelled import Example, Prediction
+from sslcli.workflows.labelling import examples_of, labelled_data, task_class
+from sslcli.workflows.labelsets import with_labels
+from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import Sifter
+from sslcli.workflows.submissions import official_files, share_ids
+
+CLASSIFY = task_class("classify")
+
+
+def lines(path, labels, **more):
+    rows = [{"text": f"{path.stem} {n}", **({} if label is None else {"label": label}), **more} for n, label in enumerate(labels)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
+
+
+def data_of(train, evaluation=(), options=None, **more):
+    settings = LabelledSettings(train=(train,), evaluation=tuple(evaluation), **more)
+    return labelled_data(CLASSIFY, CLASSIFY.Options(**(options or {})), settings)
+
+
+def later(options, labels, path):
+    """(labels, what is said) of a file that a fine-tuned model is scored on."""
+    sifter = Sifter()
+    settings = LabelledSettings(train=(), evaluation=(path,))
+    examples = examples_of(CLASSIFY, options, settings.evaluation, "test", settings, sifter)
+    return [example.gold for example in with_labels(CLASSIFY, options, labels, examples, sifter)], sifter.sentences()
+
+
+def test_what_means_no_label_is_decided_by_the_training_examples(tmp_path):
+    scheme = data_of(lines(tmp_path / "a.jsonl", [1, -1] * 20))
+    hub = data_of(lines(tmp_path / "b.jsonl", [0, 1, 2] * 20))
+    test = lines(tmp_path / "test.jsonl", [1, -1, 1])
+    assert later(scheme.options, ["-1", "1"], test) == (["1", "-1", "1"], [])
+    found, (said,) = later(hub.options, ["0", "1", "2"], test)
+    assert found == ["1", "1"]
+    assert said.startswith(f"1 of the 3 examples of {test} has no label ('-1') and is left out")
+
+
+def test_unlabelled_examples_are_counted_by_file_and_by_what_they_have(tmp_path):
+    train = lines(tmp_path / "a.jsonl", [0, 1, 2, -1, None, -100] * 6)
+    found = data_of(train)
+    assert len(found.train) + len(found.evaluation) == 18
+    assert found.notes[0].startswith(f"18 of the 36 examples of {train} have no label (")
+    assert all(mark in found.notes[0] for mark in ("'-1'", "'-100'", "nothing"))
+    assert {label for example in found.train for label in [example.gold]} == {"0", "1", "2"}
+
+
+def test_the_places_of_vectors_keep_their_names_and_their_number(tmp_path):
+    train = lines(tmp_path / "a.jsonl", [[n % 2, int(n % 3 == 0), 0] for n in range(30)])
+    found = data_of(train, options={"label_names": "a,b,c"})
+    assert found.options.label_names == ("a", "b", "c")
+    assert list(CLASSIFY.labels(found.options, found.train)) == ["a", "b", "c"]  # c too, which no example has
+    assert later(found.options, ["a", "b", "c"], lines(tmp_path / "t.jsonl", [[1, 0, 1], [0, 0, 0]]))[0] == [("a", "c"), ()]
+    with pytest.raises(DataError, match=r"t\.jsonl, record 1: the label is a vector of 2 places, and there are 3 labels"):
+        later(found.options, ["a", "b", "c"], lines(tmp_path / "t.jsonl", [[1, 0]]))
+
+
+def test_vectors_are_counted_as_numpy_would(tmp_path):
+    vectors = [[n % 2, int(n % 3 == 0), int(n % 5 == 0)] for n in range(60)]
+    found = data_of(lines(tmp_path / "a.jsonl", vectors))
+    given = [label for example in (*found.train, *found.evaluation) for label in example.gold]
+    assert [given.count(str(place)) for place in range(3)] == [30, 20, 12]
+
+
+def test_a_directory_without_options_takes_vectors_by_the_order_of_its_labels(tmp_path):
+    found, _ = later(CLASSIFY.Options(kind="labels"), ["x", "y"], lines(tmp_path / "t.jsonl", [[1, 0], [1, 1]]))
+    assert found == [("x",), ("x", "y")]
+
+
+def test_floats_are_the_classes_of_a_model_that_learnt_whole_numbers(tmp_path):
+    (tmp_path / "t.csv").write_text("text,label\nx,1.0\ny,0.0\n")
+    whole = data_of(lines(tmp_path / "a.jsonl", [0, 1] * 10))
+    assert later(whole.options, ["0", "1"], str(tmp_path / "t.csv"))[0] == ["1", "0"]
+    parts = data_of(lines(tmp_path / "b.jsonl", ["1.0", "0.0", "0.5"] * 10), options={"kind": "classes"})
+    assert later(parts.options, ["0.0", "0.5", "1.0"], str(tmp_path / "t.csv"))[0] == ["1.0", "0.0"]
+
+
+def test_a_label_that_was_never_learnt_is_named_before_anything_is_computed(tmp_path):
+    train, strange = lines(tmp_path / "a.jsonl", ["yes", "no"] * 10), lines(tmp_path / "t.jsonl", ["yes", "yess"])
+    with pytest.raises(DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'") as caught:
+        data_of(train, [strange])
+    assert "yes" in caught.value.hint
+    with pytest.raises(DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'"):
+        later(data_of(train).options, ["no", "yes"], strange)
+
+
+def test_labels_that_held_out_data_lacks_are_named(tmp_path):
+    train = lines(tmp_path / "a.jsonl", ["a", "b", "c"] * 10)
+    assert "labels are trained on" not in "".join(data_of(train).notes)
+    found = data_of(train, [lines(tmp_path / "t.jsonl", ["a", "b"])])
+    assert "1 of the 3 labels are trained on and are those of no held-out example: 'c'" in found.notes
+
+
+def test_understanding_what_is_understood_changes_nothing(tmp_path):
+    labels = {"minus": [0, 1, 2, -1] * 6, "scheme": [1, -1] * 6, "vector": [[1.0, 0.0], [1.0, 1.0]] * 6, "float": [0.0, 1.0] * 6}
+    for name, own in labels.items():
+        path = lines(tmp_path / f"{name}.jsonl", own)
+        examples = list(CLASSIFY.read(CLASSIFY.Options(), path))
+        once, _ = CLASSIFY.understand(CLASSIFY.Options(), examples)
+        again, _ = CLASSIFY.understand(once, examples)
+        assert again == once
+        plain = CLASSIFY.plain(once, (), examples)
+        assert CLASSIFY.plain(once, CLASSIFY.labels(once, plain), plain) == plain
+
+
+@pytest.mark.parametrize(("value", "places", "certain"), [
+    ([1, 0], (1, 0), False), ([1.0, 0.0], (1, 0), True), ([True, False], (1, 0), True), ("[1, 0]", (1, 0), False),
+    ("[1 0]", (1, 0), False), ("[1. 0.]", (1, 0), True), ("[True, False]", (1, 0), True),
+])  # fmt: skip
+def test_vectors_are_seen_however_they_are_written(value, places, certain):
+    assert gold_of(Record(Where("f", 1), {"label": value}), "auto", "label") == Vector(places, certain)
+
+
+def test_many_labels_are_found_in_linear_time():
+    golds = [f"label {n // 2}" for n in range(200_000)]
+    form = form_of(golds, "auto")
+    assert form.kind == "classes"
+    assert any("100,000 different labels" in note for note in form.notes)
+
+
+def scored(*places):
+    examples = [Example(id, Where(file, 1), "text") for file, id in places]
+    return examples, [Prediction(f"answer {n}") for n in range(len(places))]
+
+
+class Writes(CLASSIFY):
+    @classmethod
+    def written(cls, options, predictions):
+        return {"predictions.json": json.dumps({id: each.value for id, each in predictions.items()}), "p.csv": "\n".join(predictions)}
+
+
+def test_files_that_share_ids_have_predictions_files_of_their_own():
+    examples, predictions = scored(("d/x.en.json", "1"), ("d/x.en.json", "2"), ("d/x.de.json", "1"), ("d/x.de.json", "2"))
+    assert share_ids(examples)
+    files, (said,) = official_files(Writes, Writes.Options(), examples, predictions)
+    assert set(files) == {"predictions.x.en.json", "p.x.en.csv", "predictions.x.de.json", "p.x.de.csv"}
+    assert json.loads(files["predictions.x.en.json"]) == {"1": "answer 0", "2": "answer 1"}
+    assert json.loads(files["predictions.x.de.json"]) == {"1": "answer 2", "2": "answer 3"}
+    assert "predictions.x.de.json" in said
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders():
+    examples, predictions = scored(("data/en/dev.json.gz", "1"), ("data/de/dev.json.gz", "1"))
+    assert set(official_files(Writes, Writes.Options(), examples, predictions)[0]) >= {"predictions.en-dev.json", "predictions.de-dev.json"}
+
+
+def test_files_without_a_common_id_have_one_predictions_file():
+    files, said = official_files(Writes, Writes.Options(), *scored(("a.json", "1"), ("b.json", "2")))
+    assert set(files) == {"predictions.json", "p.csv"}
+    assert said == ()
