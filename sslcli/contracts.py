@@ -229,6 +229,20 @@ class Family(ABC):
         "tokens" and "spans". A model with one of these three is refused unless `architectures` names a class for it.
         """
 
+    def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
+        """Other files config.json for the same numbers, under another `model_type`.
+
+        They are for tokenizers that transformers would replace in a directory of the first one.
+        """
+        return ()
+
+    def zeros(self, config: Mapping[str, Any], settings: TransformerSettings) -> Mapping[str, int]:
+        """Vectors that a directory holds and the core has not: their names, with {i}, and sizes.
+
+        They are written as zeros. A directory where one of them is not zero is refused.
+        """
+        return {}
+
     @abstractmethod
     def keys(self, settings: TransformerSettings) -> Sequence[Key]: ...
 

@@ -21,7 +21,6 @@ from sslcli.contracts import Frame, Loss, Ratio, Views
 from sslcli.core.heads import PooledClassifier
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
-from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.draws import Draws
 from sslcli.data.golds import (
@@ -48,7 +47,6 @@ from sslcli.scoring.figures import mean_score
 from sslcli.scoring.multilabel import multilabel_scores
 
 _PORTION = 1_000  # examples that are cut into tokens together
-_NOTHING = np.empty(0, dtype=np.int64)
 _PARTS = {1: ("text",), 2: ("first text", "second text")}  # by how many texts an example has
 _LIKELY = 0.5  # probability from which on a label is given, where there may be several
 _WORST = 10  # errors that are shown
@@ -79,7 +77,8 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         self.tokenizer = frame.tokenizer
         self.names = tuple(frame.labels or ())
         self.kind = chosen_kind(options, self.names)
-        self.specials = {count: len(self._joined([_NOTHING] * count)[0]) for count in (1, 2)}  # beside so many texts
+        template = self.tokenizer.template
+        self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
         if self.sequence_tokens <= max(self.specials.values()):
             problem = f"sequences of {self.sequence_tokens} tokens leave no room beside {max(self.specials.values())} special ones"
             raise UsageError(problem, "use a larger --seq-len")
@@ -141,10 +140,8 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         return Encoded([sample], sum(sizes) + specials, said, cut=dict.fromkeys(lost, self.sequence_tokens))
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        if len(parts) == 2:
-            return join_pair(*parts, self.tokenizer)
-        tokens = enclose(parts[0], self.tokenizer)
-        return tokens, np.zeros(len(tokens), dtype=np.int64)
+        template = self.tokenizer.template
+        return (template.single if len(parts) == 1 else template.pair).build(*parts)
 
     def _target(self, example: Example) -> tuple[int | float | np.ndarray, float]:
         """What is to be learnt, and what it counts: nothing where there is no answer."""

@@ -153,12 +153,12 @@ def _pieces(use: Use, places_T2: np.ndarray) -> np.ndarray:
 
 def _most_tokens(subject: Subject) -> int:
     """Of a text, beside the special ones."""
-    return subject.backbone.settings.longest_tokens - len(enclose(np.zeros(0, dtype=np.int64), subject.tokenizer))
+    return subject.backbone.settings.longest_tokens - subject.tokenizer.template.single.room
 
 
 def _before(tokenizer: Tokenizer) -> int:
     """How many special tokens stand before a text."""
-    return 0 if tokenizer.classify is None else 1
+    return tokenizer.template.single.before
 
 
 def _means(subject: Subject, things: Located, layers: Collection[int]) -> dict[int, np.ndarray]:

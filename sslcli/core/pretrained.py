@@ -117,9 +117,30 @@ def read_tensors(
     return Read(tensors, tuple(sorted(name for name in stored if name not in used and not _BUFFERS.search(name))))
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], keys: Sequence[TensorKey], depth: int) -> tuple[str, ...]:
-    """One safetensors file under their names, and the names of ours that found no place in it. Raises RunError where the disk refuses."""
-    written: dict[str, Tensor] = {}
+def refuse_filled(stored: Mapping[str, Stored], names: Collection[str]) -> None:
+    """Raises ModelError for a tensor among `names` that is in the file and is not all zeros."""
+    for name in names:
+        if name in stored:
+            with _open(stored[name].path) as file:
+                if file.get_tensor(name).any():
+                    raise ModelError(
+                        f"{stored[name].path}: tensor '{name}' has no place in this core, and is not zero",
+                        "only models where it is zero, or without it, load",
+                    )
+
+
+def write_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    keys: Sequence[TensorKey],
+    depth: int,
+    zeros: Mapping[str, int] | None = None,
+) -> tuple[str, ...]:
+    """One safetensors file under their names, and the names of ours that found no place in it.
+
+    `zeros`: vectors of zeros that are written beside them, by name, and their sizes. Raises RunError where the disk refuses.
+    """
+    written: dict[str, Tensor] = {name: torch.zeros(size) for name, size in (zeros or {}).items()}
     placed: set[str] = set()
     for key in expanded(keys, depth):
         if all(name in tensors for name in key.ours):

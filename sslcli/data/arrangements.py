@@ -41,21 +41,16 @@ class Arrangement:
 
 
 def enclose(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """[CLS] x [SEP]; a tokenizer without a separator closes with its end token, one without either adds nothing."""
-    closing = tokenizer.end if tokenizer.separate is None else tokenizer.separate
-    parts = [_one(tokenizer.classify), tokens, _one(closing)]
-    return np.concatenate(parts).astype(np.int64)
+    """One text with the special tokens of the tokenizer's template around it, as [CLS] x [SEP]; int64."""
+    return tokenizer.template.single.build(tokens)[0]
 
 
 def join_pair(first: np.ndarray, second: np.ndarray, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
-    """[CLS] A [SEP] B [SEP] and its segments, 0 up to the first separator and 1 after it (Devlin et al. 2019, fig. 2)."""
-    head = enclose(first, tokenizer)
-    tail = enclose(second, tokenizer)[0 if tokenizer.classify is None else 1 :]
-    return np.concatenate([head, tail]), np.repeat([0, 1], [len(head), len(tail)])
+    """Two texts as the tokenizer's template joins them, and their type ids; int64 both.
 
-
-def _one(token: int | None) -> np.ndarray:
-    return np.asarray([] if token is None else [token], dtype=np.int64)
+    Of our own tokenizers [CLS] A [SEP] B [SEP], with 0 up to the first separator and 1 after it (Devlin et al. 2019, fig. 2).
+    """
+    return tokenizer.template.pair.build(first, second)
 
 
 def _needed(tokenizer: Tokenizer | None) -> Tokenizer:
@@ -118,7 +113,7 @@ def _portion(corpus: Corpus, spans: Sequence[tuple[int, int, int]]) -> _Portion:
 
 def _single_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
     """Rows (document, start, stop): as many whole sentences of one span as fit; a longer sentence in equal pieces."""
-    specials = len(enclose(_one(None), _needed(tokenizer)))
+    specials = _needed(tokenizer).template.single.room
     capacity = _capacity(corpus, specials)
     for portion in _portions(corpus):
         size = len(portion.starts)
@@ -155,7 +150,7 @@ def _pair_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
     long, A loses its beginning and B its end, so that the boundary stays. A span's last sentence, where it is left
     alone, is paired with the one before, which then stands in two rows; a span of one sentence gives no row.
     """
-    specials = len(join_pair(_one(None), _one(None), _needed(tokenizer))[0])
+    specials = _needed(tokenizer).template.pair.room
     capacity = _capacity(corpus, specials)
     for portion in _portions(corpus):
         places = np.arange(len(portion.starts))
@@ -211,8 +206,9 @@ def _pair_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -
 
 
 def _block_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
-    """Rows (span, tokens to skip in it, length): the stream of all spans, an end token after each, cut into equal blocks."""
-    end, block = len(_end_of(_needed(tokenizer))), _capacity(corpus, 0)
+    """Rows (span, tokens to skip in it, length): the stream of all spans, with what begins and ends each, cut into equal blocks."""
+    template, block = _needed(tokenizer).template, _capacity(corpus, 0)
+    end = len(template.begin) + len(template.end)
     total = sum(int(_span_sizes(corpus, begin, end).sum()) for begin in range(0, len(corpus.spans), PORTION_SENTENCES))
     done = 0
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
@@ -228,29 +224,31 @@ def _block_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
 
 
 def _span_sizes(corpus: Corpus, begin: int, end: int) -> np.ndarray:
-    """Tokens of each span of a portion, its end token included."""
+    """Tokens of each span of a portion, with those that begin and end it."""
     spans = np.asarray(corpus.spans[begin : begin + PORTION_SENTENCES])
     return np.asarray(corpus.sentences[spans[:, 2]], dtype=np.int64) - np.asarray(corpus.sentences[spans[:, 1]], dtype=np.int64) + end
 
 
-def _end_of(tokenizer: Tokenizer) -> np.ndarray:
-    return _one(tokenizer.separate if tokenizer.end is None else tokenizer.end)
-
-
 def _block_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:
     span, skipped, wanted = row.tolist()
-    end = _end_of(_needed(tokenizer))
+    template = _needed(tokenizer).template
+    begin, end = template.begin, template.end
     language = corpus.language_of(int(corpus.spans[span][0]))
     parts, covered = [], 0.0
     while wanted > 0:
         _, first, stop = corpus.spans[span].tolist()
-        start, stop = int(corpus.sentences[first]) + skipped, int(corpus.sentences[stop])
-        until = min(stop, start + wanted)
-        parts += [corpus.tokens(start, until), end[: wanted - (until - start)]]
-        covered += corpus.bytes_between(start, until)
-        wanted -= len(parts[-2]) + len(parts[-1])
+        start, stop = int(corpus.sentences[first]), int(corpus.sentences[stop])
+        opened, size = len(begin), stop - start
+        until = min(opened + size + len(end), skipped + wanted)
+        # The part of the span's own tokens, and of its end, that lies in [skipped, until).
+        own = [min(max(place - opened, 0), size) for place in (skipped, until)]
+        closing = [max(place - opened - size, 0) for place in (skipped, until)]
+        parts += [begin[skipped:until], corpus.tokens(start + own[0], start + own[1]), end[slice(*closing)]]
+        covered += corpus.bytes_between(start + own[0], start + own[1])
+        wanted -= until - skipped
         span, skipped = span + 1, 0
-    return Sample(np.concatenate(parts).astype(np.int64), language=language, fields={"bytes": covered})
+    tokens = np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
+    return Sample(tokens, language=language, fields={"bytes": covered})
 
 
 def _item_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:

@@ -58,7 +58,10 @@ class DuplicateLines:
 
 @dataclass
 class Statistics:
-    """Sums over all documents; `unknown` are tokens for text that the vocabulary cannot spell."""
+    """Sums over all documents; `unknown` are tokens for text that the vocabulary cannot spell.
+
+    `special_spellings`: special tokens that texts spelled, and that were read as plain text.
+    """
 
     documents: int = 0
     sentences: int = 0
@@ -69,6 +72,7 @@ class Statistics:
     duplicates: DuplicateLines = field(default_factory=DuplicateLines)
     characters: Counter[str] = field(default_factory=Counter)
     characters_looked_at: int = 0
+    special_spellings: Counter[str] = field(default_factory=Counter)
 
     def add_characters(self, texts: Iterable[str]) -> None:
         """Counts the characters of the first of these texts that a tokenizer may change."""
@@ -94,7 +98,9 @@ class Statistics:
 
     def facts(self) -> dict[str, Any]:
         """For the manifest."""
+        spelled = {"special_spellings": dict(self.special_spellings)} if self.special_spellings else {}
         return {
+            **spelled,
             "documents": self.documents,
             "sentences": self.sentences,
             "tokens": self.tokens,

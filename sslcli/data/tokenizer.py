@@ -7,17 +7,22 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from sslcli.data.guarding import Guard, as_remark
+from sslcli.data.hf_tokenizer import HfFiles, HfTokenizer
 from sslcli.data.normalizing import changes
 from sslcli.data.places import exact_places
-from sslcli.data.tokenizerfile import FILE, named_tokens, read_library
+from sslcli.data.templates import Template
+from sslcli.data.tokenizerfile import FILE, TokenizerJson, is_own, named_tokens
 from sslcli.data.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
 
@@ -36,31 +41,75 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "unk_token": ("[UNK]", "<unk>"),
     "eos_token": ("<|endoftext|>", "</s>"),
 }
+_NO_TYPES = "both texts of a pair have type id 0: transformers gives this model no token_type_ids"
+BEGIN = "bos_token"  # as a directory names it: no tokenizer of ours has one
 
 
 class Tokenizer:
-    """`mask`, `classify`, `separate`, `pad`, `unknown` and `end` are ids, None where the vocabulary has no such token.
+    """`mask`, `classify`, `separate`, `pad`, `unknown`, `begin` and `end` are ids, None where the vocabulary has no such token.
 
-    Raw text never yields a special token, whatever it spells; encoding adds none: arrangements do. The end token is for
+    Raw text never yields the token of a role, whatever it spells; `remarks` says how often it tried.
+    Special tokens without a role in the model, as a directory of another tool may have them, are one
+    token where they stand in a text. Encoding adds none: `template` does. The end token is for
     decoders: a tokenizer with [CLS] and [SEP] has none, unless its directory names one of its own.
     """
 
-    def __init__(self, library: tokenizers.Tokenizer, named: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        library: tokenizers.Tokenizer,
+        named: Mapping[str, str] | None = None,
+        hf: HfTokenizer | None = None,
+    ) -> None:
         self._library = library
         self._library.no_padding()
         self._library.no_truncation()
         self._library.encode_special_tokens = True
+        self._hf = hf
         # One more than the highest id, not the number of pieces: a vocabulary may have holes, and an id is a row of the embedding.
         self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
         ids = {role: self._find(role, named or {}) for role in ROLES}
         self.mask, self.classify, self.separate = ids["mask_token"], ids["cls_token"], ids["sep_token"]
         self.pad, self.unknown = ids["pad_token"], ids["unk_token"]
         self.end = ids["eos_token"] if ids["eos_token"] != self.separate or self.classify is None else None
+        self.begin = None if self.classify is not None else self._find(BEGIN, named or {})
+        self.template = self._usual_template
+        self.notes: tuple[str, ...] = ()
+        if hf is not None:
+            self._as_directory(hf)
+
+    def _as_directory(self, hf: HfTokenizer) -> None:
+        """The template of a directory of another tool, and the roles that only it shows."""
+        self.notes = hf.notes
+        closing = self.separate if self.end is None else self.end
+        self.template = Template.of_post_processor(
+            hf.post_processor,
+            gives_types=hf.gives_types,
+            classify=self.classify,
+            end=closing,
+        )
+        told_apart = Template.of_post_processor(hf.post_processor, gives_types=True, classify=self.classify, end=closing)
+        if hf.type_rows > 1 and told_apart.largest_type > self.template.largest_type:
+            self.notes = (*self.notes, _NO_TYPES)
+        before, after = self.template.single.tokens
+        if not hf.roles and self.template.single.room:  # what it adds says what it is
+            self.classify = self.separate = self.begin = None
+        if self.classify is None and self.separate is None and before and after:
+            if not {self.begin, self.end} & {*before, *after}:
+                self.classify, self.separate = before[0], after[-1]
+                self.template = replace(self.template, begin=(), end=after[-1:])
+        elif not hf.roles and before:
+            self.begin = before[0]
+
+    @property
+    def _usual_template(self) -> Template:
+        """Of our own tokenizers."""
+        return Template.of_roles(self.classify, self.separate, self.end)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Tokenizer":
+    def load(cls, path: str | Path, *, as_own: bool = False) -> "Tokenizer":
         """From a tokenizer.json, a folder that holds one, or one with such a folder `tokenizer` in it, as runs and shards have.
 
+        What was not saved here is read as transformers reads it, unless it is to be read `as_own`.
         Raises ModelError where it is not there or not sound.
         """
         path = Path(path)
@@ -69,7 +118,11 @@ class Tokenizer:
         else:
             folder = path / "tokenizer" if (path / "tokenizer" / FILE).is_file() and not (path / FILE).is_file() else path
             file = folder / FILE
-        return cls(read_library(file), named_tokens(folder, ROLES))
+        source = TokenizerJson.read(file)
+        if as_own or is_own(folder, ROLES):
+            return cls(source.library(), named_tokens(folder, ROLES))
+        hf = HfTokenizer.read(source, HfFiles.beside(folder))
+        return cls(hf.library, hf.roles, hf)
 
     def encode(self, text: str) -> np.ndarray:
         """int64 [T], without special tokens."""
@@ -85,7 +138,10 @@ class Tokenizer:
 
         Raises ModelError where the tokenizer cannot cut a text, as where a pattern of its own never ends.
         """
+        self.guard.count(texts)
         found: list[bytes | None] = self._words.encode(texts) if self._words is not None else [None] * len(texts)
+        if self._literal is not None:
+            found = [None if self._literal.search(text) else own for text, own in zip(texts, found, strict=True)]
         left = [place for place, pieces in enumerate(found) if pieces is None]
         for place, ids in zip(left, self._library_ids([texts[place] for place in left]), strict=True):
             found[place] = as_bytes(ids if self._spelled.isdisjoint(ids) else self._taken_apart(texts[place]))
@@ -94,12 +150,35 @@ class Tokenizer:
 
     @cached_property
     def _words(self) -> KnownWords | None:
-        """A word that spells a special token is cut with the text around it."""
+        """A word that spells a special token is cut with the text around it, as is a text with one that stands for itself."""
+        described = json.loads(self._library.to_str())
+        for token in described["added_tokens"]:
+            token["special"] |= not token["normalized"] and token["content"] in self._literals
 
         def cut(words: Sequence[str]) -> list[list[int] | None]:
             return [ids if self._spelled.isdisjoint(ids) else None for ids in self._library_ids(words)]
 
-        return KnownWords.of(json.loads(self._library.to_str()), cut)
+        return KnownWords.of(described, cut)
+
+    @property
+    def _literals(self) -> frozenset[str]:
+        """Special tokens that stand for themselves in a text."""
+        return frozenset() if self._hf is None else self._hf.literals
+
+    @cached_property
+    def _literal(self) -> re.Pattern[str] | None:
+        return re.compile("|".join(map(re.escape, sorted(self._literals)))) if self._literals else None
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The special tokens that no text may yield, and how often texts spelled them."""
+        guarded = sorted(self._spelled)
+        return Guard(dict(zip(guarded, self.pieces(guarded), strict=True)), self._literals)
+
+    def remarks(self) -> list[str]:
+        """Sentences about the texts that were encoded since this was last asked."""
+        remark = as_remark(self.guard.taken())
+        return [remark] if remark else []
 
     def encode_with_places(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """The ids that `encode` gives, int64 [T], and where each stands in its text, int64 [T, 2]: characters, half open.
@@ -107,11 +186,12 @@ class Tokenizer:
         A place covers no blank at its ends; that of a piece of nothing but blanks is empty. Pieces of one character share
         its place, and marks that a tokenizer drops belong to the letter before them. Raises ModelError as `encode_together` does.
         """
+        self.guard.count(texts)
         found = []
         for text, encoding in zip(texts, self._library_encodings(self._library.encode_batch, texts), strict=True):
             ids, offsets = encoding.ids, encoding.offsets
             if not self._spelled.isdisjoint(ids):
-                starts, parts = self._apart(text)
+                starts, parts = self.guard.apart(text)
                 cut = self._library_encodings(self._library.encode_batch, parts)
                 ids = self._unspelled([encoding.ids for encoding in cut])
                 offsets = [(start + a, start + b) for start, part in zip(starts, cut, strict=True) for a, b in part.offsets]
@@ -126,7 +206,7 @@ class Tokenizer:
     def _library_encodings(self, encode: Callable[..., list[tokenizers.Encoding]], texts: Sequence[str]) -> list[tokenizers.Encoding]:
         try:
             return encode(texts, add_special_tokens=False)
-        except BaseException as error:  # see read_library
+        except BaseException as error:  # see TokenizerJson.library
             if type(error) is not Exception and type(error).__name__ != "PanicException":
                 raise  # Ctrl-C, or no memory
             raise ModelError(f"the tokenizer fails on a text: {str(error)[:200]}", "use another tokenizer for this data") from error
@@ -136,14 +216,8 @@ class Tokenizer:
 
         Raises ModelError where the text becomes one all the same, as where two pieces share an id.
         """
-        _, parts = self._apart(text)
+        _, parts = self.guard.apart(text)
         return self._unspelled(self._library_ids(parts))
-
-    def _apart(self, text: str) -> tuple[list[int], list[str]]:
-        """Where the parts begin, and the parts: a cut after the first character of every special token's name."""
-        names = sorted((name for name in self.pieces(sorted(self._spelled)) if name), key=len, reverse=True)
-        starts = [0, *(match.start() + 1 for match in re.finditer("|".join(map(re.escape, names)), text))]
-        return starts, [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
 
     def _unspelled(self, parts: Sequence[Sequence[int]]) -> list[int]:
         ids = list(chain.from_iterable(parts))
@@ -166,10 +240,36 @@ class Tokenizer:
 
     @cached_property
     def hash(self) -> str:
-        """BLAKE2b of all that decides how text is cut. What adds special tokens does not count: saving puts it there."""
+        """BLAKE2b of all that decides how text is cut and what stands around it.
+
+        What adds special tokens counts where it differs from `Template.of_roles`, as do special tokens
+        that stand for themselves in a text.
+        """
         description = json.loads(self._library.to_str())
-        canonical = json.dumps({**description, "post_processor": None}, sort_keys=True, ensure_ascii=False)
+        for token in description["added_tokens"]:
+            token["special"] |= token["content"] in self._literals
+        whole = {**description, "post_processor": None}
+        if not self.template.cuts_like(self._usual_template):
+            whole["template"] = asdict(self.template)
+        literals = self._literals - set(self.pieces([] if self.unknown is None else [self.unknown]))
+        if literals:
+            whole["literal"] = sorted(literals)
+        canonical = json.dumps(whole, sort_keys=True, ensure_ascii=False)
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+    def cuts_like(self, other: "Tokenizer") -> bool:
+        """Whether both cut every text into the same pieces, special tokens and their places apart."""
+        return self.is_exact and other.is_exact and self._pieces_rule() == other._pieces_rule()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether transformers is known to cut texts as this tokenizer does."""
+        return self._hf is None or self._hf.is_exact
+
+    def _pieces_rule(self) -> tuple[Any, ...]:
+        described = json.loads(self._library.to_str())
+        added = sorted((token["id"], token["content"]) for token in described["added_tokens"])
+        return (*(described[part] for part in ("model", "normalizer", "pre_tokenizer")), added)
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -183,16 +283,19 @@ class Tokenizer:
         """bool [V]: tokens that stand for no text."""
         table_V = np.zeros(self.size, dtype=bool)
         added = self._library.get_added_tokens_decoder()
-        table_V[[token for token, added_token in added.items() if added_token.special and token < self.size]] = True
-        table_V[[token for token in (self.mask, self.classify, self.separate, self.pad, self.unknown, self.end) if token is not None]] = (
-            True
-        )
+        special = [token for token, own in added.items() if own.special or own.content in self._literals]
+        roles = (self.mask, self.classify, self.separate, self.pad, self.unknown, self.begin, self.end)
+        table_V[[token for token in special if token < self.size]] = True
+        table_V[[token for token in roles if token is not None]] = True
         return table_V
 
     @cached_property
     def _spelled(self) -> frozenset[int]:
-        """Special tokens that no text may yield; the unknown one it may."""
-        return frozenset(np.flatnonzero(self.specials).tolist()) - {self.unknown}
+        """Special tokens that no text may yield; the unknown one it may, and those that stand for themselves."""
+        own = {self._library.token_to_id(token) for token in self._literals}
+        if self._hf is not None:
+            own.add(self._hf.unknown)
+        return frozenset(np.flatnonzero(self.specials).tolist()) - {self.unknown} - own
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -223,6 +326,16 @@ class Tokenizer:
 
     def save(self, folder: Path) -> None:
         """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our samples."""
+        if self._hf is not None:
+            files = {**self._hf.files, FILE: self._hf.text}
+        else:
+            files = self._own_files()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            said = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
+            (folder / name).write_text(said, encoding="utf-8")
+
+    def _own_files(self) -> dict[str, Any]:
         library = tokenizers.Tokenizer.from_str(self._library.to_str())
         encloses = self.classify is not None and self.separate is not None
         if encloses:
@@ -235,10 +348,7 @@ class Tokenizer:
         names = {role: self.pieces([token])[0] for role, token in self._roles().items() if token is not None}
         inputs = ["input_ids", "token_type_ids", "attention_mask"] if encloses else ["input_ids", "attention_mask"]
         config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs, "clean_up_tokenization_spaces": False, **names}
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
-            (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-        (folder / FILE).write_text(library.to_str(pretty=True), encoding="utf-8")
+        return {"tokenizer_config.json": config, "special_tokens_map.json": names, FILE: library.to_str(pretty=True)}
 
     def _roles(self) -> dict[str, int | None]:
         return {
@@ -248,5 +358,5 @@ class Tokenizer:
 
     def _find(self, role: str, named: Mapping[str, str]) -> int | None:
         """A directory that names its special tokens names all of them: the <s> of a decoder is not there to classify."""
-        candidates = (named[role],) if role in named else () if named else ROLES[role]
+        candidates = (named[role],) if role in named else () if named else ROLES.get(role, ())
         return next((token for name in candidates if (token := self._library.token_to_id(name)) is not None), None)

@@ -1,10 +1,14 @@
 """Reading a tokenizer.json: its soundness is checked before the library, which panics on some files, sees it."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tokenizers
+from tokenizers import models
 
 from sslcli import plainfiles
 from sslcli.errors import ModelError
@@ -13,25 +17,93 @@ FILE = "tokenizer.json"
 MOST_BYTES = 200_000_000
 MOST_PIECES = 5_000_000
 MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
+_SPACE = re.compile(r"[ \t\n\r]*")
+_HINT = "a model directory needs a sound tokenizer.json"
+# What `Tokenizer.save` writes into the tokenizer_config.json of a tokenizer that was learnt here.
+OWN_CONFIG = frozenset({"tokenizer_class", "model_input_names", "clean_up_tokenization_spaces"})
 
 
-def read_library(file: Path) -> tokenizers.Tokenizer:
-    hint = "a model directory needs a sound tokenizer.json"
-    try:
-        text = plainfiles.read_text(file, MOST_BYTES)
-        description = plainfiles.parse_json(text)
-    except (OSError, ValueError) as error:
-        problem = f"{file} cannot be read as a tokenizer: {plainfiles.reason(error)}"
-        raise ModelError(problem, hint) from error
-    problem = _unsound(description)
-    if problem:
-        raise ModelError(f"{file} is not sound: {problem}", hint)
-    try:
-        return tokenizers.Tokenizer.from_str(text)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the library panics on some files, and its PanicException is no Exception
-        raise ModelError(f"{file} is refused by the tokenizers library: {str(error)[:200]}", hint) from error
+@dataclass(frozen=True)
+class TokenizerJson:
+    """A sound tokenizer.json: where it lies, its text and what that says."""
+
+    file: Path
+    text: str
+    description: dict[str, Any]
+
+    @classmethod
+    def read(cls, file: Path) -> "TokenizerJson":
+        """Raises ModelError where it is missing or not sound."""
+        try:
+            text = plainfiles.read_text(file, MOST_BYTES)
+            description = plainfiles.parse_json(text)
+        except (OSError, ValueError) as error:
+            problem = f"{file} cannot be read as a tokenizer: {plainfiles.reason(error)}"
+            raise ModelError(problem, _HINT) from error
+        problem = _unsound(description)
+        if problem:
+            raise ModelError(f"{file} is not sound: {problem}", _HINT)
+        return cls(file, text, description)
+
+    def library(self, **parts: Any) -> tokenizers.Tokenizer:
+        """The tokenizer that it describes, with other parts in the place of its own.
+
+        Raises ModelError where the library refuses it.
+        """
+        unigram = self.description["model"].get("type") == "Unigram"
+        try:
+            if not parts:
+                return tokenizers.Tokenizer.from_str(self.text)
+            if unigram and "model" in parts:
+                return _built({**self.description, **parts})
+            if unigram:
+                return tokenizers.Tokenizer.from_str(_with_parts(self.text, parts))
+            whole = {**self.description, **parts}
+            return tokenizers.Tokenizer.from_str(json.dumps(whole, ensure_ascii=False))
+        except KeyboardInterrupt:
+            raise
+        # The library panics on some files, and its PanicException is no Exception.
+        except BaseException as error:
+            problem = f"{self.file} is refused by the tokenizers library: {str(error)[:200]}"
+            raise ModelError(problem, _HINT) from error
+
+
+def _built(whole: Mapping[str, Any]) -> tokenizers.Tokenizer:
+    """A Unigram tokenizer whose scores are Python's numbers.
+
+    The library reads the decimals of a file less exactly, by a last digit, which decides between
+    pieces of equal scores: what transformers builds from numbers of Python needs them as they are.
+    """
+    model = whole["model"]
+    pieces = [(piece, score) for piece, score in model["vocab"]]
+    built = models.Unigram(pieces, unk_id=model["unk_id"], byte_fallback=model["byte_fallback"])
+    small = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    text = json.dumps({**whole, "model": small, "added_tokens": []}, ensure_ascii=False)
+    library = tokenizers.Tokenizer.from_str(text)
+    library.model = built
+    names = ("single_word", "lstrip", "rstrip", "normalized", "special")
+    for token in whole["added_tokens"]:
+        flags = {name: token.get(name, False) for name in names}
+        library.add_tokens([tokenizers.AddedToken(token["content"], **flags)])
+    return library
+
+
+def _with_parts(text: str, parts: Mapping[str, Any]) -> str:
+    """A tokenizer.json with other parts; every other character of it stays, scores above all."""
+    decoder, place, pieces = json.JSONDecoder(), text.index("{") + 1, {}
+    while True:
+        place = _SPACE.match(text, place).end()
+        if text[place] == "}":
+            break
+        key, place = decoder.raw_decode(text, place)
+        start = _SPACE.match(text, _SPACE.match(text, place).end() + 1).end()
+        _, place = decoder.raw_decode(text, start)
+        pieces[key] = text[start:place]
+        place = _SPACE.match(text, place).end()
+        if text[place] == ",":
+            place += 1
+    pieces |= {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
+    return "{" + ",".join(f"{json.dumps(key)}:{value}" for key, value in pieces.items()) + "}"
 
 
 def _unsound(description: Any) -> str:
@@ -102,3 +174,12 @@ def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
             if isinstance(value, str):
                 named[role] = value
     return named
+
+
+def is_own(folder: Path, roles: Iterable[str]) -> bool:
+    """Whether a tokenizer learnt here was saved in this folder, as runs and shards hold it."""
+    try:
+        content = plainfiles.read_json(folder / "tokenizer_config.json")
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.keys() - {*roles} == OWN_CONFIG

@@ -14,6 +14,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.draws import SampleDraws
 from sslcli.data.sampler import Sampler
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.evaluation import Agree, examine
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import EVALUATION, Loader
@@ -96,6 +97,7 @@ class Answerer:
         self.run: Path | None = None
         self.trained_options = options  # before anybody asked for others
         self.is_open = False  # whether the options still follow the data where they say so
+        self.tokenizer: Tokenizer | None = None
 
     @classmethod
     def load(cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None) -> "Answerer":
@@ -129,6 +131,7 @@ class Answerer:
         said = trained is not None or bool(pretrained.task_said[1])
         unsaid = [] if said else [f"{reference} does not say all of how its task was set: {_by_default(options, asked or {})}"]
         answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
+        answerer.tokenizer = pretrained.tokenizer()
         return answerer
 
     def settle(self, examples: Sequence[Example]) -> None:
@@ -149,6 +152,10 @@ class Answerer:
         renewed.load_state_dict(learnable.state_dict())
         self.options, self.labels = options, labels
         self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
+
+    def remarks(self) -> list[str]:
+        """Sentences about the texts that were answered since this was last asked."""
+        return [] if self.tokenizer is None else self.tokenizer.remarks()
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """One an example, in their order; what their gold answers are, if they have any, does not matter."""

@@ -49,6 +49,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:
         notes.append(f"and {len(lost) - SHOWN:,} more")
+    notes = [*notes, *tokenizer.remarks()]
     notes = [*data.how_read, *(notes or ["nothing is wrong"])]
     return Report(f"{settings.task}: {Path(settings.data.train[0]).name}", tables=tables, notes=notes)
 

@@ -54,6 +54,7 @@ def write_portion(
     languages = [portion[place].language or f"not said, split as {guessed[place]}" for place in kept]
     statistics.add(texts, languages, tokenizer.unknown)
     statistics.add_characters(document.text or "" for document in portion)
+    statistics.special_spellings.update(tokenizer.guard.taken())
     for document in portion:
         statistics.duplicates.add_lines(document.text or "")
 

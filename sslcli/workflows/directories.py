@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sslcli import registry
 from sslcli.config import problems_of
 from sslcli.contracts import Family, Key
 from sslcli.core.foreign import ANSWERS
-from sslcli.core.pretrained import CONFIG, SINGLE, find_tensors, read_json, read_tensors, write_tensors
+from sslcli.core.pretrained import CONFIG, SINGLE, find_tensors, read_json, read_tensors, refuse_filled, write_tensors
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
@@ -46,11 +46,16 @@ def read_directory(folder: Path) -> Pretrained:
     shapes = {**expected_shapes(settings), **({} if announced is None else announced.shapes(settings))}
     read = read_tensors(stored, _keys(family, settings, announced), shapes, depth=settings.depth, spare=spare)
     notes = [*_notes(config), *family.notes(config)]
-    if read.unread:
-        shown = ", ".join(read.unread[:3]) + (", ..." if len(read.unread) > 3 else "")
-        notes.append(f"{len(read.unread)} tensors have no place here and are ignored: {shown}")
+    zeros = _zeros(family, config, settings)
+    refuse_filled(stored, zeros)
+    unread = [name for name in read.unread if name not in zeros]
+    if unread:
+        shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
+        notes.append(f"{len(unread)} tensors have no place here and are ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
     head, answers = part_of(tensors, "head."), None if announced is None else announced.found(tensors)
+    tokenizer = _tokenizer_in(folder)
+    notes += () if tokenizer is None else tokenizer.notes
     has_head = bool(head) or (settings.architecture == "decoder" and settings.tied and announced is None)
     return Pretrained(
         settings=settings,
@@ -63,6 +68,7 @@ def read_directory(folder: Path) -> Pretrained:
         answers=answers,
         task_said=_task_said(config),
         unread_head=_unread_head(config) if answers is None else "",
+        loaded=tokenizer,
     )
 
 
@@ -80,27 +86,71 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
             f"this kind of model counts positions from its pad token, which would be {config['pad_token_id']}, not {ids['pad_token_id']}",
             "train with position_offset 0 to export as BERT",
         )
-    entries = {**config, **ids, "dtype": "float32", **({} if answers is None else answers.entries()), **_task_entry(pretrained)}
-    text = json.dumps(entries, indent=2, ensure_ascii=False)
-    (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+    others = family.alternatives(settings, pretrained.heads)
+    own = {} if answers is None else answers.entries()
+    rest = {**ids, "dtype": "float32", **own, **_task_entry(pretrained)}
+    configs = [{**each, **rest} for each in (config, *others)]
+    config, notes = _write_readable(configs, settings, folder, tokenizer)
     tensors = {f"backbone.{name}": value for name, value in pretrained.backbone.items()}
     if answers is not None:
         tensors |= {f"{answers.kind}.{name}": value for name, value in answers.state.items()}
     else:
         tensors |= {f"head.{name}": value for name, value in (pretrained.head or {}).items()} | dict(pretrained.pooled or {})
-    homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth)
-    tokenizer.save(folder)
-    _fit_tokenizer_config(folder / "tokenizer_config.json", settings)
+    zeros = _zeros(family, config, settings)
+    homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth, zeros)
     parts = sorted({name.partition(".")[0] for name in homeless})
-    return [f"a {config['model_type']} directory has no place for the {part}, which is left out" for part in parts]
+    kind = config["model_type"]
+    return [*notes, *(f"a {kind} directory has no place for the {part}, which is left out" for part in parts)]
+
+
+def _write_readable(
+    configs: Sequence[Mapping[str, Any]],
+    settings: TransformerSettings,
+    folder: Path,
+    tokenizer: Tokenizer,
+) -> tuple[Mapping[str, Any], list[str]]:
+    """config.json and the tokenizer's files, with the first config whose tokenizer transformers keeps.
+
+    Where it keeps none, the first config, and a sentence about that.
+    """
+    for config in (*configs, configs[0]):
+        text = json.dumps(config, indent=2, ensure_ascii=False)
+        (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
+        tokenizer.save(folder)
+        _fit_tokenizer_config(folder / "tokenizer_config.json", settings)
+        if tokenizer.cuts_like(Tokenizer.load(folder)):
+            return config, []
+    problem = "transformers cuts text by rules of its own for such a model, and gives other tokens"
+    return configs[0], [f"model_type {configs[0]['model_type']}: {problem} than this tokenizer"]
+
+
+def _tokenizer_in(folder: Path) -> Tokenizer | None:
+    """None where there is none, or none that can be used: whoever needs one hears why."""
+    try:
+        return Tokenizer.load(folder) if (folder / TOKENIZER_FILE).is_file() else None
+    except ModelError:
+        return None
+
+
+def _zeros(family: Family, config: Mapping[str, Any], settings: TransformerSettings) -> dict[str, int]:
+    """The vectors of zeros that such a directory holds, by name, and their sizes."""
+    return {
+        name.replace("{i}", str(layer)): size
+        for name, size in family.zeros(config, settings).items()
+        for layer in range(settings.depth if "{i}" in name else 1)
+    }
 
 
 def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, int | None]:
-    """The special tokens that a config.json names. A decoder begins with the token that ends a text."""
+    """The special tokens that a config.json names.
+
+    A decoder without a token of its own to begin with begins with the token that ends a text.
+    """
     decodes = settings.architecture == "decoder"
+    begin = tokenizer.end if tokenizer.begin is None else tokenizer.begin
     return {
         "pad_token_id": tokenizer.pad,
-        "bos_token_id": tokenizer.end if decodes else tokenizer.classify,
+        "bos_token_id": begin if decodes else tokenizer.classify,
         "eos_token_id": tokenizer.end if decodes else tokenizer.separate,
         "cls_token_id": tokenizer.classify,
         "sep_token_id": tokenizer.separate,

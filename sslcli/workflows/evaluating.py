@@ -53,7 +53,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     answerer.settle(examples)
     found = scored(answerer, train, examples, settings.batch_size)
-    notes = [*answerer.notes, *how_read, *notes, *found.report.notes]
+    notes = [*answerer.notes, *how_read, *notes, *answerer.remarks(), *found.report.notes]
     counts = {**found.report.counts, LEFT_OUT: left_out}
     return replace(found, report=replace(found.report, notes=notes, counts=counts))
 

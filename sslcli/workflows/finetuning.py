@@ -117,7 +117,8 @@ class Finetuning:
         self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
-        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *_lost(self.training), *cut]
+        lost = [*_lost(self.training), *cut, *tokenizer.remarks()]
+        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
 
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":

@@ -15,6 +15,7 @@ from sslcli.engine.composite import with_ability
 from sslcli.engine.learner import Learner
 from sslcli.engine.trainer import Illustrate
 from sslcli.errors import ConfigError, UsageError
+from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.models import learner_of, load_pretrained
 from sslcli.workflows.preparing import Prepared
 
@@ -33,15 +34,22 @@ def generator_of(learner: Learner, what: str) -> Generates:
     return found[1]
 
 
-def generate(reference: str, request: Mapping[str, Any], seed: int) -> Iterator[Artifact]:
-    """Artifacts one after the other; the same request and seed give the same ones. Raises ConfigError, ModelError, UsageError."""
-    learner = learner_of(load_pretrained(reference)).eval()
+def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet) -> Iterator[Artifact]:
+    """Artifacts one after the other; the same request and seed give the same ones.
+
+    `say` hears what is to be known of the model and of the text. Raises ConfigError, ModelError, UsageError.
+    """
+    pretrained = load_pretrained(reference)
+    learner = learner_of(pretrained).eval()
     generator = generator_of(learner, reference)
     try:
         complete = generator.Request(**request)
     except ValidationError as error:
         raise ConfigError(problems_of(error, generator.Request), "ssl generate --help lists the flags") from error
     yield from generator.generate(learner.backbone, complete, Draws(seed, 0))
+    tokenizer = pretrained.tokenizer()
+    for note in (*tokenizer.notes, *tokenizer.remarks()):
+        say(f"note: {note}")
 
 
 def illustrations(prepared: Prepared) -> Illustrate:

@@ -59,7 +59,11 @@ def probe(
 def saved(report: Report, reference: str, stem: str, folder: Path | None, subject: Subject, seed: int) -> Looked:
     """Write the files of a report; `stem` names their folder where none is given. Raises RunError where they cannot be written."""
     caption = f"{subject.name} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
-    return Looked(report, save_report(report, folder or _free(_folder(reference, stem), caption), caption), font_notes(report))
+    return Looked(
+        report,
+        save_report(report, folder or _free(_folder(reference, stem), caption), caption),
+        [*font_notes(report), *subject.tokenizer.remarks()],
+    )
 
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:

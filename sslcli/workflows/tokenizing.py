@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.asides import settled
 from sslcli.config import problems_of
+from sslcli.data.guarding import as_remark
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
+from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
@@ -67,16 +69,32 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
     Unigram training ends a little differently every time. Raises Stopping where a signal asks to stop.
     """
     with stopping_at_once():
-        taken = Tokenizer.load(settings.source).hash if settings.source else None
+        reading, taken = _taken(settings, learnt)
         if len(data.train) == 1 and _is_shards(data.train[0]):
             tokenized = opened(Path(data.train[0]))
             if taken not in (None, tokenized.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
             return tokenized
         sources = expand(data.train, data.reader)
-        learning = settings if learnt is None or settings.source else settings.model_copy(update={"source": str(learnt)})
         folder = cache / "shards" / _key(sources, data, settings, taken)
-        return cached(folder, lambda folder: _tokenize(sources, data, learning, folder, say), opened, say)
+        return cached(folder, lambda folder: _tokenize(sources, data, reading, folder, say), opened, say)
+
+
+def _taken(settings: TokenizerSettings, learnt: Path | None) -> tuple[TokenizerSettings, str | None]:
+    """Settings whose tokenizer is the run's own, and the hash of one that is not learnt.
+
+    A run that was begun when a model directory was read in another way goes on with the tokenizer
+    that it saved, as long as the directory is the same.
+    """
+    own = settings if learnt is None else settings.model_copy(update={"source": str(learnt)})
+    if not settings.source:
+        return own, None
+    given = Tokenizer.load(settings.source).hash
+    if learnt is not None and (learnt / TOKENIZER_FILE).is_file():
+        kept = Tokenizer.load(learnt).hash
+        if kept not in (given,) and kept == Tokenizer.load(settings.source, as_own=True).hash:
+            return own, kept
+    return settings, given
 
 
 def opened(folder: Path) -> Tokenized:
@@ -96,7 +114,12 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
     pieces = tokenizer.pieces(ids)
     spans = [Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain") for place, piece in enumerate(pieces)]
     rows = [(place, piece, int(token)) for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))]
-    return Report(f"{len(ids)} tokens", passages=[Passage("pieces", spans)], tables=[Table("pieces", ("place", "piece", "id"), rows)])
+    return Report(
+        f"{len(ids)} tokens",
+        passages=[Passage("pieces", spans)],
+        tables=[Table("pieces", ("place", "piece", "id"), rows)],
+        notes=[*tokenizer.notes, *tokenizer.remarks()],
+    )
 
 
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
@@ -245,6 +268,8 @@ def _report(facts: dict[str, Any], folder: Path) -> Report:
 
 def _notes(facts: dict[str, Any]) -> list[str]:
     notes = [f"the tokenizer {'; '.join(facts['changes'])}"] if facts.get("changes") else []
+    if facts.get("special_spellings"):
+        notes.append(as_remark(facts["special_spellings"]))
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
         notes.append(
             f"{facts['duplicate_line_share']:.0%} of the lines were there before, for example: {facts['duplicate_line_example']!r}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +42,8 @@ class Pretrained:
     is there and empty). `pooled`: what there is of a PooledClassifier of two sentences, the pooler alone perhaps.
     `answers`: the head of the task that the model was fine-tuned for. `unread_head`: the class in a config.json whose head
     is none of ours. `task_said`: the task and its options, where a
-    directory of ours says them. `notes`: sentences that a user should read.
+    directory of ours says them. `notes`: sentences that a user should read. `loaded`: the tokenizer, where it was read with
+    the weights.
     """
 
     settings: TransformerSettings
@@ -55,6 +57,7 @@ class Pretrained:
     answers: AnswerHead | None = None
     unread_head: str = ""
     task_said: tuple[str, Mapping[str, Any]] = ("", {})
+    loaded: Tokenizer | None = None
 
     @property
     def labels(self) -> Sequence[str]:
@@ -69,14 +72,24 @@ class Pretrained:
         return frozenset(name.partition(".")[0] for name in self.pooled or {}) | ({"head"} if self.head is not None else set())
 
     def tokenizer(self) -> Tokenizer:
-        """Raises ModelError where there is none, or where it has more tokens than the model."""
+        """The same one at every call. Raises ModelError where there is none, or where it has more tokens than the model."""
+        return self._tokenizer
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
         if self.tokenizer_folder is None:
             raise ModelError(f"{self.folder} has no tokenizer.json", "save its tokenizer there: tokenizer.save_pretrained(folder)")
-        tokenizer = Tokenizer.load(self.tokenizer_folder)
+        tokenizer = self.loaded or Tokenizer.load(self.tokenizer_folder)
         if tokenizer.size > self.settings.vocabulary:
             raise ModelError(
                 f"the tokenizer in {self.tokenizer_folder} has {tokenizer.size} tokens, and the model knows {self.settings.vocabulary}",
                 "they do not belong together; resize the model's embeddings, or give it its own tokenizer",
+            )
+        if 1 < self.settings.segments <= tokenizer.template.largest_type:
+            raise ModelError(
+                f"the tokenizer in {self.tokenizer_folder} gives type id {tokenizer.template.largest_type},"
+                f" and the model knows {self.settings.segments} type ids",
+                "they do not belong together; give the model its own tokenizer",
             )
         return tokenizer
 

@@ -142,7 +142,7 @@ CASES = {
     "llama that turns a part": ("llama", config(rope_parameters={"rope_type": "default", "partial_rotary_factor": 0.5}), "0.5"),
     "llama with a rotary base of 0": ("llama", config(rope_parameters={"rope_theta": 0}), "rotary_base"),
     "llama whose rope is a number": ("llama", config(rope_parameters=7), "rope_parameters"),
-    "llama with biases": ("llama", config(attention_bias=True), "attention_bias"),
+    "llama with biases": ("llama", config(attention_bias=True), "q_proj.bias"),
     "qwen2 of mixed layers": ("qwen2", config(use_sliding_window=True, sliding_window=4, max_window_layers=2, layer_types=None), "window"),
     # weights
     "no weights": ("bert", lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),

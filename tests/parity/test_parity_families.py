@@ -65,7 +65,9 @@ def test_what_we_write_they_read(name, tmp_path):
     (tmp_path / "ours").mkdir()
     pretrained = read_directory(tmp_path / "theirs")
     tokenizer = tokenizer_with(pad=max(pretrained.settings.position_offset - 1, 0))
-    assert write_directory(pretrained, tmp_path / "ours", tokenizer) == []
+    notes = write_directory(pretrained, tmp_path / "ours", tokenizer)
+    # transformers cuts text by Qwen2's own rules whatever the directory says, and no other model has windows and biases.
+    assert bool(notes) == (name == "qwen2 windowed"), notes
     again, loading = getattr(transformers, auto_class(name)).from_pretrained(
         tmp_path / "ours", output_loading_info=True, attn_implementation="eager"
     )

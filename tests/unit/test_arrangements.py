@@ -9,11 +9,12 @@ import pytest
 
 from sslcli.data import arrangements
 from sslcli.data.arrangements import ARRANGEMENTS, enclose, join_pair
+from sslcli.data.templates import Template
 from sslcli.errors import DataError
 
-BERT = SimpleNamespace(classify=1, separate=2, end=None)
-GPT = SimpleNamespace(classify=None, separate=None, end=3)
-BARE = SimpleNamespace(classify=None, separate=None, end=None)
+BERT = SimpleNamespace(template=Template.of_roles(1, 2, None))
+GPT = SimpleNamespace(template=Template.of_roles(None, None, 3))
+BARE = SimpleNamespace(template=Template.of_roles(None, None, None))
 FIRST = 10  # token k of the corpus is FIRST + k, so that a sample shows what it covers
 
 

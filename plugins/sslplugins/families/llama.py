@@ -73,13 +73,18 @@ class Llama(Family):
 
     def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
         reader = ConfigReader(config)
-        reader.only(attention_bias=False, mlp_bias=False)
+        has_biases = config["model_type"] == "qwen2"
+        if config["model_type"] == "llama":
+            has_biases = reader.choice("attention_bias", {True: True, False: False}, False)
+            reader.only(mlp_bias=False)
+        else:
+            reader.only(attention_bias=False, mlp_bias=False)
         fields = read_fields(reader, FIELDS)
         window = _window_tokens(reader, fields["depth"])
         return TransformerSettings(
             **SHAPE,
             **fields,
-            biases="query_key_value" if config["model_type"] == "qwen2" else "none",
+            biases="query_key_value" if has_biases else "none",
             key_value_heads=reader.count("num_key_value_heads", fields["heads"]),
             head_width=reader.count("head_dim", max(fields["width"] // fields["heads"], 1)),
             rotary_base=_base(reader),
@@ -97,6 +102,20 @@ class Llama(Family):
         if settings.rotary_base_local not in (None, settings.rotary_base):
             return None
         kind = "qwen2" if settings.biases == "query_key_value" else "mistral" if windowed else "llama"
+        return self._config(kind, settings, heads)
+
+    def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
+        """Llama's attention may have biases too, one more than Qwen2's: that of the output is 0."""
+        if settings.biases != "query_key_value" or settings.window_tokens is not None:
+            return ()
+        return [{**self._config("llama", settings, heads), "attention_bias": True}]
+
+    def zeros(self, config: Mapping[str, Any], settings: TransformerSettings) -> Mapping[str, int]:
+        has_output_bias = config["model_type"] == "llama" and config.get("attention_bias")
+        return {f"{LAYER}.self_attn.o_proj.bias": settings.width} if has_output_bias else {}
+
+    def _config(self, kind: str, settings: TransformerSettings, heads: Collection[str]) -> dict[str, Any]:
+        windowed = settings.window_tokens is not None
         sliding = {"sliding_window": settings.window_tokens} if windowed else {}
         if kind == "qwen2":
             sliding |= {"use_sliding_window": windowed, "max_window_layers": 0 if windowed else settings.depth}

@@ -112,7 +112,7 @@ class CausalLanguageModel(Readout[NextTokenViews]):
 
     def generate(self, backbone: Transformer, request: Continue, draws: Draws) -> Iterator[Artifact]:
         """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""
-        prompt = np.asarray(self.tokenizer.encode(request.text), dtype=np.int64)
+        prompt = self._prompt(request.text)
         if not len(prompt):
             if self.tokenizer.end is None:
                 raise DataError("there is nothing to continue, and this tokenizer has no end token to begin after", "give it some --text")
@@ -134,3 +134,14 @@ class CausalLanguageModel(Readout[NextTokenViews]):
         for tokens in added:
             whole = np.concatenate([prompt, tokens.cpu().numpy()])
             yield Artifact(self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]), None, {"prompt": request.text})
+
+    def _prompt(self, text: str) -> np.ndarray:
+        """The tokens of a text that is to be continued, as the tokenizer begins one.
+
+        A text that spells its own beginning, as the form of a chat may, is not begun twice.
+        """
+        template, own = self.tokenizer.template.prompt, self.tokenizer.encode(text)
+        begins = template.tokens[0]
+        if begins and tuple(own[: len(begins)].tolist()) == begins:
+            own = own[len(begins) :]
+        return template.build(own)[0]

@@ -121,7 +121,7 @@ def pieces_of(subject: Subject, text: str) -> Pieces:
         raise UsageError(f"the text '{text}' has no token", "give a text with words in it")
     tokens = enclose(tokens_T, subject.tokenizer)
     labels = subject.tokenizer.pieces(tokens)
-    before = 0 if subject.tokenizer.classify is None else 1
+    before = subject.tokenizer.template.single.before
     for place, (start, stop) in enumerate(places_T2.tolist(), start=before):
         labels[place] = text[start:stop] or labels[place]
     return Pieces(tokens, labels, subject.tokenizer.specials[tokens])

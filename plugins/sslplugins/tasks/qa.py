@@ -38,7 +38,6 @@ from sslcli.api import (
     Tokenizer,
     UsageError,
     Views,
-    enclose,
     join_pair,
     setting,
 )
@@ -54,7 +53,6 @@ PORTION = 256  # questions that are cut into tokens together
 MOST_CANDIDATES = 20  # spans of a window among which probability is shared, as in BERT's own code
 NO_PIECE = UNKNOWN = -1
 ABSENT = 0  # [CLS], where a window's answer stands that is not in the window
-_NOTHING = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
                 "qa needs a tokenizer with [CLS] and a separator", "use a model that was pretrained with --tokenizer wordpiece"
             )
         self.tokenizer = frame.tokenizer
-        specials = len(join_pair(_NOTHING, _NOTHING, self.tokenizer)[0])
-        room = self.sequence_tokens - specials
+        room = self.sequence_tokens - self.tokenizer.template.pair.room
         if room < 2:
             raise UsageError(f"windows of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
         self.question_tokens = min(options.longest_question_tokens, room // 2)
@@ -148,14 +145,15 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
                 yield self._encoded(example, question, *found[example.data.passage], training)
 
     def _encoded(self, example: Example, question: np.ndarray, ids: np.ndarray, places: np.ndarray, training: bool) -> Encoded:
-        whole, _ = join_pair(question, ids, self.tokenizer)
         cut = {"question": self.question_tokens} if len(question) > self.question_tokens else {}
+        specials = self.tokenizer.template.pair.room
+        whole = len(question) + len(ids) + specials
         question = question[: self.question_tokens]
-        capacity = self.sequence_tokens - len(join_pair(question, _NOTHING, self.tokenizer)[0])
+        capacity = self.sequence_tokens - len(question) - specials
         bounds = window_bounds(len(ids), capacity, min(self.options.stride, capacity // 2))
         targets, lost = self._targets(example, places, bounds)
         if training and lost:
-            return Encoded((), len(whole), lost, places)
+            return Encoded((), whole, lost, places)
         numbers = np.where(places[:, 1] > places[:, 0], np.arange(len(ids)), NO_PIECE)
         samples = [
             self._sample(question, ids[start:stop], numbers[start:stop], target)
@@ -163,7 +161,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         ]
         if cut and not lost:
             lost = f"its question is cut at {self.question_tokens:,} tokens (--longest-question)"
-        return Encoded(samples, len(whole), lost, places, cut)
+        return Encoded(samples, whole, lost, places, cut)
 
     def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int] | None], str]:
         """Of each window the answer's first and last piece, counted from its beginning: () for [CLS], None where it is not known.
@@ -184,7 +182,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     def _sample(self, question: np.ndarray, ids: np.ndarray, numbers: np.ndarray, target: tuple[int, ...] | None) -> Sample:
         tokens, segments = join_pair(question, ids, self.tokenizer)
-        before = len(enclose(question, self.tokenizer))
+        before = self.tokenizer.template.pair.start_of(1, [question, ids])
         piece = np.full(len(tokens), NO_PIECE, dtype=np.int64)
         piece[before : before + len(ids)] = numbers
         first, last = (UNKNOWN, UNKNOWN) if target is None else (before + target[0], before + target[1]) if target else (ABSENT, ABSENT)

@@ -93,7 +93,7 @@ class Tag(ReadoutTask[TagViews]):
             raise UsageError("tagging needs a tokenizer and tags", "give it a model of text and tagged training data")
         self.tokenizer, self.tags = frame.tokenizer, list(frame.labels)
         self.classifier = RowClassifier(frame.architecture, len(self.tags), frame.architecture.dropout)
-        self.capacity = self.sequence_tokens - len(enclose(np.asarray([], dtype=np.int64), self.tokenizer))
+        self.capacity = self.sequence_tokens - self.tokenizer.template.single.room
         if self.capacity < 1:
             raise UsageError(f"sequences of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
 
@@ -141,7 +141,7 @@ class Tag(ReadoutTask[TagViews]):
             tags = np.asarray([number.get(tag, NO_TAG) for tag in golds], dtype=np.int64)
             samples = [self._sample(ids[start:stop], words, tags) for start, stop, words in cut_at_words(word_of, self.capacity)]
             lost = lost_words(example.data.words, word_of, self.capacity)
-            whole = len(ids) + len(enclose(ids[:0], self.tokenizer))
+            whole = len(ids) + self.tokenizer.template.single.room
             cut = {"word": self.capacity} if longest_word(word_of) > self.capacity else {}
             yield Encoded(samples, whole, lost, cut=cut)
 
@@ -151,7 +151,7 @@ class Tag(ReadoutTask[TagViews]):
 
     def _sample(self, ids: np.ndarray, words: np.ndarray, tags: np.ndarray) -> Sample:
         tokens = enclose(ids, self.tokenizer)
-        before = int(self.tokenizer.classify is not None)
+        before = self.tokenizer.template.single.before
         word, tag = (np.full(len(tokens), nothing, dtype=np.int64) for nothing in (NO_WORD, NO_TAG))
         word[before : before + len(ids)] = words
         tag[before : before + len(ids)] = np.where(words == NO_WORD, NO_TAG, tags[words])

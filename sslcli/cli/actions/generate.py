@@ -49,7 +49,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
-        artifacts = list(generate(given.get("model", LATEST), request, seed))
+        artifacts = list(generate(given.get("model", LATEST), request, seed, screen.say))
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):

@@ -54,6 +54,9 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     said = [] if draws else cut_sentences(answerer.task.records, cuts)
     for sentence in (*sifter.remarks, *sifter.sentences(), *said):
         screen.say(sentence)
+    said = () if answerer.tokenizer is None else answerer.tokenizer.notes
+    for note in (*said, *answerer.remarks()):
+        screen.say(f"note: {note}")
     return 0
 
 

@@ -22,10 +22,11 @@ def inner_T(packing: Packing, tokenizer: Tokenizer) -> Tensor:
     """bool [T]: not the special tokens that `enclose` puts around each sequence."""
     table_T = np.ones(packing.total, dtype=bool)
     ends = np.cumsum(packing.lengths)
-    if tokenizer.classify is not None:
-        table_T[ends - packing.lengths] = False
-    if tokenizer.separate is not None or tokenizer.end is not None:
-        table_T[ends - 1] = False
+    single = tokenizer.template.single
+    for place in range(single.before):
+        table_T[ends - packing.lengths + place] = False
+    for place in range(single.room - single.before):
+        table_T[ends - 1 - place] = False
     return torch.from_numpy(table_T).to(packing.starts_B1.device)
 
 

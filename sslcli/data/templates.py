@@ -1,0 +1,148 @@
+"""What stands around one text or two: special tokens and type ids.
+
+A `Template` is derived once from a tokenizer and builds every sequence that a model reads: in
+training, in windows over passages, for probes, prompts and exports alike.
+
+Letters: T tokens of a sequence.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+import tokenizers
+from tokenizers import models
+
+from sslcli.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """`tokens[i]` stand before text i, the last of them after all texts; `types` are their type ids.
+
+    `text_types`: the type id of each text.
+    """
+
+    tokens: tuple[tuple[int, ...], ...]
+    types: tuple[tuple[int, ...], ...]
+    text_types: tuple[int, ...]
+
+    @property
+    def room(self) -> int:
+        """How many tokens it takes beside the texts."""
+        return sum(map(len, self.tokens))
+
+    @property
+    def before(self) -> int:
+        """How many tokens stand before the first text."""
+        return len(self.tokens[0])
+
+    def build(self, *texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and type ids, int64 [T] each."""
+        parts: list[Any] = [self.tokens[0]]
+        types: list[Any] = [self.types[0]]
+        for text, text_type, tokens, own in zip(texts, self.text_types, self.tokens[1:], self.types[1:], strict=True):
+            parts += [text, tokens]
+            types += [np.full(len(text), text_type), own]
+        whole = [np.asarray(part, dtype=np.int64) for part in parts]
+        return np.concatenate(whole), np.concatenate([np.asarray(t, dtype=np.int64) for t in types])
+
+    def start_of(self, number: int, texts: Sequence[np.ndarray]) -> int:
+        """Where text `number` begins in what `build` gives of these texts."""
+        return sum(map(len, self.tokens[: number + 1])) + sum(map(len, texts[:number]))
+
+    def without_types(self) -> "Surroundings":
+        none = tuple(tuple(0 for _ in own) for own in self.types)
+        return replace(self, types=none, text_types=tuple(0 for _ in self.text_types))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`single` for one text, `pair` for two, `prompt` for one that is to be continued.
+
+    `begin` and `end` stand around each document in a stream of documents.
+    """
+
+    single: Surroundings
+    pair: Surroundings
+    prompt: Surroundings
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+
+    @classmethod
+    def of_roles(cls, classify: int | None, separate: int | None, end: int | None) -> "Template":
+        """[CLS] x [SEP] and [CLS] A [SEP] B [SEP], with type id 1 from B on.
+
+        A tokenizer without a separator closes with its end token, one without either adds nothing.
+        """
+        first, last = _one(classify), _one(end if separate is None else separate)
+        single = _surroundings([(first, 0), (last, 0)], [0])
+        pair = _surroundings([(first, 0), (last, 0), (last, 1)], [0, 1])
+        bare = _surroundings([((), 0), ((), 0)], [0])
+        return cls(single, pair, bare, (), _one(separate if end is None else end))
+
+    @classmethod
+    def of_post_processor(
+        cls,
+        described: Mapping[str, Any] | None,
+        *,
+        gives_types: bool,
+        classify: int | None,
+        end: int | None,
+    ) -> "Template":
+        """What a post-processor of tokenizer.json adds. Raises ModelError where it turns texts round.
+
+        Documents in a stream end with `end`. They begin as a single text does, but for [CLS], which
+        stands at the beginning of a sequence alone.
+        """
+        single, pair = _surroundings_of(described, 1), _surroundings_of(described, 2)
+        if not gives_types:
+            single, pair = single.without_types(), pair.without_types()
+        begin = () if classify is not None else single.tokens[0]
+        return cls(single, pair, single, begin, _one(end))
+
+    def cuts_like(self, other: "Template") -> bool:
+        """Whether training samples come out the same."""
+        mine, theirs = (replace(each, prompt=each.single) for each in (self, other))
+        return mine == theirs
+
+    @property
+    def largest_type(self) -> int:
+        pairs = (self.single, self.pair)
+        types = chain.from_iterable([*chain.from_iterable(p.types for p in pairs)])
+        return max([*types, *self.single.text_types, *self.pair.text_types], default=0)
+
+
+def _one(token: int | None) -> tuple[int, ...]:
+    return () if token is None else (token,)
+
+
+def _surroundings(parts: Sequence[tuple[tuple[int, ...], int]], text_types: Sequence[int]) -> Surroundings:
+    tokens = tuple(part for part, _ in parts)
+    types = tuple(tuple(type_id for _ in part) for part, type_id in parts)
+    return Surroundings(tokens, types, tuple(text_types))
+
+
+def _surroundings_of(described: Mapping[str, Any] | None, count: int) -> Surroundings:
+    """Found by letting the post-processor work on texts of one piece each."""
+    library = tokenizers.Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
+    bare = json.loads(library.to_str())
+    library = tokenizers.Tokenizer.from_str(json.dumps({**bare, "post_processor": described}))
+    encoding = library.encode("a", None if count == 1 else "b")
+    texts = [place for place, own in enumerate(encoding.sequence_ids) if own is not None]
+    found = [encoding.sequence_ids[place] for place in texts]
+    if found != list(range(count)) or [encoding.ids[place] for place in texts] != found:
+        raise ModelError(
+            "the tokenizer's post-processor does not give each text once and in order",
+            "only tokenizers that put special tokens around texts can be used",
+        )
+    cuts = [-1, *texts, len(encoding.ids)]
+    between = [slice(start + 1, stop) for start, stop in pairwise(cuts)]
+    return Surroundings(
+        tuple(tuple(encoding.ids[part]) for part in between),
+        tuple(tuple(encoding.type_ids[part]) for part in between),
+        tuple(encoding.type_ids[place] for place in texts),
+    )
