@@ -189,3 +189,18 @@ def test_the_share_of_unknown_tokens_is_said_above_one_in_two_hundred(tmp_path):
     assert any(f"{share:.1%} of the tokens are unknown" in note for note in few.notes)
     all_known = tokenize(data, TokenizerSettings(vocabulary=60), tmp_path / "all")
     assert not any("unknown" in note for note in all_known.notes)
+
+
+@pytest.mark.parametrize("script", ["Thai", "Lao", "Khmer", "Burmese", "DNA"])
+def test_phrases_without_spaces_are_cut_however_long_they_are(script):
+    phrase = "acgtaccatg" if script == "DNA" else without_blanks(TEXTS[script].replace("\u200b", ""))
+    text = (phrase * 12)[:311]
+    cls = registry.load("tokenizers", "wordpiece")
+    tokenizer = Tokenizer(cls(cls.Options()).train([f"{text} {phrase} {text}"] * 3, 300))
+    ((ids, places),) = tokenizer.encode_with_places([text])
+    assert tokenizer.unknown not in ids
+    assert "".join(text[start:stop] for start, stop in places) == text
+    assert without_blanks(tokenizer.decode(ids)) == text.lower()
+    firsts = [text[start] for start, _ in places]
+    begins = [c for c, token in zip(firsts, ids, strict=True) if not tokenizer.continues[token]]
+    assert not any(unicodedata.category(c).startswith("M") for c in begins)

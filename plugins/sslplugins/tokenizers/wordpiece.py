@@ -9,7 +9,7 @@ its nonspacing marks. Characters that do not show (joiners, soft hyphens) are dr
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
@@ -21,7 +21,17 @@ _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # 1 in 2,500 (names, loan words), Dutch 1 in 500, every other language with accents far more; in
 # other scripts, where a mark is a vowel, a tone or another letter, English has 1 in 100,000.
 _MOST_LATIN, _MOST_OTHERS = 0.002, 0.0002
+# What the pre-tokenizer leaves in one, and the model makes [UNK] of as it is too long: a phrase of
+# Thai, Lao, Khmer or Burmese, which have no spaces between words, or a strand of DNA.
+_LONGEST_CHARACTERS = 100
+_TOO_LONG = re.compile(
+    r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uff0f]{101,}",
+)
+_MOST_TOO_LONG = 0.002
+# So many characters and the marks on the last of them.
+_PARTS_OF_LONG_WORDS = tokenizers.Regex(r"\S{1,60}\p{M}{0,20}")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
+_Rules = tuple[normalizers.Normalizer, pre_tokenizers.PreTokenizer]
 
 
 class WordPieceTrainer(PieceTrainer):
@@ -42,10 +52,10 @@ class WordPieceTrainer(PieceTrainer):
         """Twice over the texts: the library numbers characters in an order that changes from run to run, and breaks ties
         by number. The first time finds the characters, the second is given them in order."""
         kept = list(texts)
-        normalizer = self._normalizer(kept)
-        found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size), normalizer).get_vocab()) - set(_SPECIALS))
-        pieces = self._learnt(kept, size, found, len({piece.removeprefix("##") for piece in found}), normalizer).get_vocab()
-        trained = _tokenizer(models.WordPiece(pieces, unk_token="[UNK]", max_input_chars_per_word=100), normalizer)
+        rules = self._normalizer(kept), _pre_tokenizer(kept)
+        found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab()) - set(_SPECIALS))
+        pieces = self._learnt(kept, size, found, len({piece.removeprefix("##") for piece in found}), rules).get_vocab()
+        trained = _tokenizer(pieces, rules)
         trained.add_special_tokens(list(_SPECIALS))
         return trained
 
@@ -55,9 +65,9 @@ class WordPieceTrainer(PieceTrainer):
         size: int,
         characters: Sequence[str],
         alphabet: int,
-        normalizer: normalizers.Normalizer,
+        rules: _Rules,
     ) -> tokenizers.Tokenizer:
-        tokenizer = _tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100), normalizer)
+        tokenizer = _tokenizer({}, rules)
         trainer = trainers.WordPieceTrainer(
             vocab_size=size,
             min_frequency=self.options.minimum_frequency,
@@ -84,12 +94,21 @@ class WordPieceTrainer(PieceTrainer):
         )
 
 
-def _tokenizer(model: models.Model, normalizer: normalizers.Normalizer) -> tokenizers.Tokenizer:
+def _tokenizer(pieces: Mapping[str, int], rules: _Rules) -> tokenizers.Tokenizer:
+    model = models.WordPiece(dict(pieces), unk_token="[UNK]", max_input_chars_per_word=_LONGEST_CHARACTERS)
     tokenizer = tokenizers.Tokenizer(model)
-    tokenizer.normalizer = normalizer
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer, tokenizer.pre_tokenizer = rules
     tokenizer.decoder = decoders.WordPiece(prefix="##")
     return tokenizer
+
+
+def _pre_tokenizer(texts: Sequence[str]) -> pre_tokenizers.PreTokenizer:
+    """BERT's; where the texts have words too long for it, these are parted again."""
+    too_long = sum(len(word) for text in texts for word in _TOO_LONG.findall(text))
+    if too_long <= _MOST_TOO_LONG * sum(map(len, texts)):
+        return pre_tokenizers.BertPreTokenizer()
+    parts = pre_tokenizers.Split(_PARTS_OF_LONG_WORDS, "isolated")
+    return pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), parts])
 
 
 def _has_next_to_no_marks(texts: Sequence[str]) -> bool:
