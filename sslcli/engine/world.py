@@ -133,6 +133,9 @@ def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
 def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) -> None:
     if "MASTER_ADDR" not in os.environ:
         os.environ.update(_meeting_place())
+    port = os.environ.get("MASTER_PORT", "")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 1 << 16):
+        raise UsageError(f"MASTER_PORT is '{port[:40]}', which is no number of a port", "set it to one that is free, such as 29500")
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)

@@ -153,6 +153,30 @@ def test_ctrl_c_between_two_runs_says_how_to_go_on_and_that_ends_as_if_nothing_h
     assert table(place / "runs" / "stopped")["cola", "dev"] == table(place / "runs" / "both")["cola", "dev"]
 
 
+def test_the_same_line_goes_on_also_where_it_names_the_model(ssl, place):
+    ended = ssl(*LINE, "--seeds", "2", "--parts", "CoLA", "--name", "stopped", "--resume")
+    assert ended.code == 0, ended.err
+    assert table(place / "runs" / "stopped")["cola", "dev"] == table(place / "runs" / "both")["cola", "dev"]
+
+
+def test_a_run_that_diverges_ends_the_suite_which_names_it_and_keeps_what_was_done(ssl, place, monkeypatch):
+    trained = action.finetune
+
+    def diverging(settings, **rest):
+        if settings.run.folder.endswith("seed43"):
+            settings = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update={"rate": 1e12})})
+        return trained(settings, **rest)
+
+    monkeypatch.setattr(action, "finetune", diverging)
+    ended = ssl(*LINE, "--seeds", "2", "--parts", "CoLA", "--max-steps", "6", "--name", "lost")
+    assert ended.code == 1
+    assert "error: runs/lost-cola-seed43: the gradient was not finite in the last" in ended.err
+    assert "saved in" not in ended.err
+    for name, status in (("lost", "diverged"), ("lost-cola", "done"), ("lost-cola-seed43", "diverged")):
+        assert json.loads((place / "runs" / name / "run.json").read_text())["status"] == status
+    assert not (place / "runs" / "lost" / "table.csv").exists()
+
+
 def test_out_of_time_within_a_run_exits_with_75(ssl):
     ended = ssl(*LINE, "--parts", "cola", "--name", "slow", "--max-time", "0.001s")
     assert (ended.code, "ssl finetune glue --resume runs/slow" in ended.err) == (75, True)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sslcli.errors import RunError
+from sslcli.errors import DataError, RunError
 from sslcli.folders import write_atomically
 from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table, stretches
 from sslcli.workflows import fonts, pictures
 from sslcli.workflows.drawing import drawn
 from sslcli.workflows.heatmaps import maps_across
 from sslcli.workflows.pictures import file_name, font_notes, save_report
+from sslcli.workflows.savedreports import read_report
 
 SENTENCES = ["It cost $5 and _not_ $6 or an apple", "Apple sells phones", "苹果发布了新手机", "a\x1bb\nc <&>"]
 PNG, SVG = b"\x89PNG\r\n", b"<?xml"
@@ -121,6 +122,18 @@ def test_what_an_earlier_report_left_is_gone_and_nothing_else(tmp_path):
     (tmp_path / "report.json").write_text("[1, 2")
     save_report(Report(), tmp_path, "")
     assert json.loads((tmp_path / "report.json").read_text())["files"] == []
+
+
+def test_a_picture_of_something_else_beside_a_report_is_refused(tmp_path):
+    report = Report(matrices=[PICTURES["one cell"]])
+    files = save_report(report, tmp_path, "seed 1")
+    picture = next(path for path in files if path.suffix == ".png")
+    assert read_report(tmp_path).caption == "seed 1"
+    picture.write_bytes(picture.read_bytes() + b"of another report")
+    with pytest.raises(DataError, match="is of something else"):
+        read_report(tmp_path)
+    save_report(report, tmp_path, "seed 2")
+    assert read_report(tmp_path).caption == "seed 2"
 
 
 def test_titles_that_give_the_same_name_have_files_of_their_own(tmp_path):
