@@ -110,14 +110,13 @@ class Finetuning:
             self.twin: Task = self.task(self.options, frame)
         self.training = EncodedSet.of(self.twin, data.train, training=True)
         self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
-        if not len(self.training.samples):
-            why = next(iter(_lost(self.training)), "no example has a token")
-            raise DataError(f"nothing can be learnt from the training data: {why}", "look at it with --check")
+        _refuse_nothing(self.training, "training", "nothing can be learnt from the training data")
+        _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
         self._refuse_strange_score()
         self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
-        lost = [*_lost(self.training), *cut, *tokenizer.remarks()]
+        lost = [*_lost(self.training, "training"), *cut, *tokenizer.remarks()]
         self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
 
     @classmethod
@@ -272,13 +271,20 @@ def _completed(
     return settings.model_copy(update=decided)
 
 
-def _lost(training: EncodedSet) -> list[str]:
-    lost = [(example, each.lost) for example, each in zip(training.examples, training.encoded, strict=True) if each.lost]
+def _refuse_nothing(data: EncodedSet, name: str, problem: str) -> None:
+    """Raises DataError where no example of the set has anything that the model sees."""
+    if not len(data.samples):
+        why = next(iter(_lost(data, name)), "no example has a token")
+        raise DataError(f"{problem}: {why}", "look at it with --check")
+
+
+def _lost(data: EncodedSet, name: str) -> list[str]:
+    lost = [(example, each.lost) for example, each in zip(data.examples, data.encoded, strict=True) if each.lost]
     if not lost:
         return []
     example, what = lost[0]
     verb = "loses" if len(lost) == 1 else "lose"
-    return [f"{len(lost):,} of {len(training.examples):,} training examples {verb} something: {example.where}: {what}"]
+    return [f"{len(lost):,} of {len(data.examples):,} {name} examples {verb} something: {example.where}: {what}"]
 
 
 def cost_of(scores: Sequence[Score], best_by: str | None) -> float:

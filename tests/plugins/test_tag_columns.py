@@ -9,6 +9,7 @@ from tag_layouts import LAYOUTS, SENTENCES, lines
 
 from sslcli.api import DataError, UsageError
 from sslcli.data.readcontext import Reading, names_of, reading_with
+from sslcli.workflows.sifting import Sifter
 
 
 def read(folder, name, content, columns="", notes=None, **options):
@@ -160,3 +161,21 @@ def test_held_out_data_of_other_columns_is_asked_about(tmp_path):
         refuse_other_columns(small, Tag.settle(Tag.Options(), train, None).places)
     assert "small.txt: the tags seem to be column 3" in caught.value.message
     assert caught.value.hint.startswith("--columns word,-,-,tag")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.conll", "Ann O\n\n1 000 O\n\nBob O\n\nx\n"),
+        ("a.conllu", "\n\n".join("\t".join([number, word, "_", tag, *"______"]) for number, word, tag in
+                                 [("1", "Ann", "O"), ("7", "x", "O"), ("1", "Bob", "O"), ("1", "x", "_")])),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_a_wrong_sentence_can_be_read(name, content, tmp_path):
+    """For --check, which lists all of them, and --skip-bad-records."""
+    path = tmp_path / name
+    path.write_text(content)
+    sifter = Sifter("all")
+    examples = list(sifter.usable(Tag.read(Tag.Options(), str(path))))
+    assert [example.data.words for example in examples] == [("Ann",), ("Bob",)]
+    assert sifter.left_out == 2

@@ -14,7 +14,11 @@ from tokenizers import models
 from sslcli import registry
 from sslcli.api import Record, Where
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.learner import Learner
+from sslcli.engine.precision import choose_hardware
+from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import DataError
+from sslcli.workflows.answering import Answerer
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.labelling import balance_of
 
@@ -287,6 +291,15 @@ def test_a_sentence_of_nothing_has_no_sample_and_an_answer():
     bench = TaskBench.of(Tag, EXAMPLES, trained())
     assert not bench.encoded([example])[0].samples
     assert bench.predict([example])[0].value == [bench.task.tags[0]]
+
+
+def test_a_file_of_nothing_that_is_seen_is_answered():
+    bench, example = TaskBench.of(Tag, EXAMPLES, trained()), tagged(["\u200b", "\ufe0f"], ["T1", "T0"])
+    learner, hardware = Learner(bench.backbone, bench.task), choose_hardware(HardwareSettings(device="cpu"))
+    answerer = Answerer("tag", bench.task.options, bench.task.tags, learner, hardware, None)
+    (prediction,) = answerer.predictions([example], 32)
+    assert prediction.value == [bench.task.tags[0]] * 2
+    assert prediction.confidence is None
 
 
 def test_a_tag_unknown_to_training_is_a_mistake_and_is_told_of():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from sslcli.api import DataError, Example, Where, remark
+from sslcli.api import DataError, Example, Parsed, Where, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tagging.facts import bio_of_brackets, is_beside_words
 from sslplugins.tagging.layout import Layout, layout_of
@@ -46,7 +46,7 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     sentences = _sentences(rows, layout)
     prefix = _prefix_of(sentences, layout)
     remark(_said(reference, rows, layout, sentences, prefix))
-    return map(partial(_example, reference, layout, prefix), enumerate(sentences, start=1))
+    return Parsed(partial(_example, reference, layout, prefix), enumerate(sentences, start=1))
 
 
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:

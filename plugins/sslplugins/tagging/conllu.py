@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sslcli.api import DataError, Example, UsageError, Where, remark
-from sslplugins.tagging.sentences import Block, Column, Sentence, blocks_of, wrong
+from sslcli.api import DataError, Example, Parsed, UsageError, Where, remark
+from sslplugins.tagging.sentences import Block, Column, Line, Sentence, blocks_of, counted, wrong
 
 COLUMNS_OF_CONLLU = 10
 PLACES: dict[Column, int] = {"upos": 3, "xpos": 4}
@@ -49,8 +49,9 @@ def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
 def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column | None) -> Iterator[Example]:
     """As `read_conllu`, of lines that were read already."""
     found = list(_words_of(reference, blocks))
-    filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for each in found for line in each.lines)}
-    if len(found) and all(line.cells[1] == "_" for each in found for line in each.lines) and filled:
+    words = [each for each in found if isinstance(each, _Words)]
+    filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for each in words for line in each.lines)}
+    if words and all(line.cells[1] == "_" for each in words for line in each.lines) and filled:
         problem = f"{reference} has '_' in place of every word: the text is withheld"
         raise DataError(problem, "the treebank's own page says how its words are put in")
     if column is None:
@@ -58,10 +59,15 @@ def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column |
     elif column not in filled and filled:
         (other,) = filled
         raise DataError(f"{reference} has nothing in its {column.upper()} column", f"use --column {other}")
-    if not filled:
-        return (Example(each.name, each.where, Sentence(_forms(each), column)) for each in found)
-    remark(f"{reference}: words are the FORM column and tags the {column.upper()} column of CoNLL-U")
-    return map(partial(_tagged, column=column), found)
+    if filled:
+        remark(f"{reference}: words are the FORM column and tags the {column.upper()} column of CoNLL-U")
+    return Parsed(partial(_example, column=column, has_tags=bool(filled)), found)
+
+
+def _example(sentence: "_Words | DataError", column: Column, has_tags: bool) -> Example:
+    if isinstance(sentence, DataError):
+        raise sentence
+    return _tagged(sentence, column) if has_tags else Example(sentence.name, sentence.where, Sentence(_forms(sentence), column))
 
 
 def _forms(block: _Words) -> tuple[str, ...]:
@@ -76,30 +82,40 @@ def _tagged(block: _Words, column: Column) -> Example:
     return Example(block.name, block.where, Sentence(_forms(block), column), tags)
 
 
-def _words_of(reference: str, blocks: Iterable[Block]) -> Iterator[_Words]:
-    """With the lines of words alone, in ten columns. Raises DataError also where there is none."""
+def _words_of(reference: str, blocks: Iterable[Block]) -> Iterator[_Words | DataError]:
+    """Of each sentence the lines of its words, or what is wrong with it. Raises DataError where there is no sentence."""
     record = 0
     for block in blocks:
         lines = [line for line in block.lines if not line.text.startswith("#")]
         record += bool(lines)
-        where = Where(reference, record)
-        rows = [_Line(line.number, _cells(line.text)) for line in lines]
-        for row in rows:
-            if len(row.cells) != COLUMNS_OF_CONLLU:
-                problem = f"line {row.number} has {len(row.cells)} columns, not {COLUMNS_OF_CONLLU}"
-                raise wrong(where, None, problem, "CoNLL-U parts its columns with tabs; give other formats the ending .conll")
-            if not (_NUMBER.fullmatch(row.cells[0]) or _RANGE_OR_EMPTY.fullmatch(row.cells[0])):
-                raise wrong(where, "ID", f"line {row.number} has '{row.cells[0]}', which is no number", "words are numbered 1, 2, 3, ...")
-            if not row.cells[1]:
-                raise wrong(where, "FORM", f"line {row.number} has no word", "every word needs its form")
-        rows = [row for row in rows if _NUMBER.fullmatch(row.cells[0])]
-        if skipped := next((row for number, row in enumerate(rows, start=1) if row.cells[0] != str(number)), None):
-            problem = f"line {skipped.number} has word {skipped.cells[0]} where {rows.index(skipped) + 1} should be"
-            raise wrong(where, "ID", problem, "words are numbered 1, 2, 3, ...; an empty line ends a sentence")
+        try:
+            rows = _rows(Where(reference, record), lines)
+        except DataError as error:
+            yield error
+            continue
         if rows:
-            yield _Words(_name_of(block) or str(record), where, tuple(rows))
+            yield _Words(_name_of(block) or str(record), Where(reference, record), rows)
     if not record:
         raise DataError(f"{reference} has no sentences", "give a file with at least one")
+
+
+def _rows(where: Where, lines: Iterable[Line]) -> tuple[_Line, ...]:
+    """The lines of words alone, in ten columns."""
+    rows = [_Line(line.number, _cells(line.text)) for line in lines]
+    for row in rows:
+        if len(row.cells) != COLUMNS_OF_CONLLU:
+            problem = f"line {row.number} has {counted(len(row.cells), 'column')}, not {COLUMNS_OF_CONLLU}"
+            raise wrong(where, None, problem, "CoNLL-U parts its columns with tabs; give other formats the ending .conll")
+        if not (_NUMBER.fullmatch(row.cells[0]) or _RANGE_OR_EMPTY.fullmatch(row.cells[0])):
+            problem = f"line {row.number} has '{row.cells[0]}', which is no number"
+            raise wrong(where, "ID", problem, "words are numbered 1, 2, 3, ...")
+        if not row.cells[1]:
+            raise wrong(where, "FORM", f"line {row.number} has no word", "every word needs its form")
+    rows = [row for row in rows if _NUMBER.fullmatch(row.cells[0])]
+    if skipped := next((row for number, row in enumerate(rows, start=1) if row.cells[0] != str(number)), None):
+        problem = f"line {skipped.number} has word {skipped.cells[0]} where {rows.index(skipped) + 1} should be"
+        raise wrong(where, "ID", problem, "words are numbered 1, 2, 3, ...; an empty line ends a sentence")
+    return tuple(rows)
 
 
 def _cells(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sslcli.api import Tokenizer
+from sslplugins.tagging.sentences import visible
 
 NO_WORD = -1
 # Chinese and Japanese, their punctuation and full-width forms, between which no blank is written; Korean writes them.
@@ -81,12 +82,12 @@ def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
     lost = []
     if len(unseen):
         verb = "has" if len(unseen) == 1 else "have"
-        first = _visible(words[unseen[0]])
+        first = visible(words[unseen[0]])
         lost.append(f"{len(unseen):,} of {len(words):,} words {verb} no piece in this tokenizer, the first of them {first}")
     if len(long):
         verb = "is" if len(long) == 1 else "are"
         problem = f"{verb} longer than {capacity:,} pieces and read at the first of them only"
-        lost.append(f"{len(long):,} of {len(words):,} words {problem}, the first of them {_visible(words[long[0]])}")
+        lost.append(f"{len(long):,} of {len(words):,} words {problem}, the first of them {visible(words[long[0]])}")
     return "; ".join(lost)
 
 
@@ -130,9 +131,3 @@ def _encoded_apart(text: str, cuts: Sequence[int], tokenizer: Tokenizer) -> tupl
 def _touch(left: str, right: str) -> bool:
     pair = [bool(_UNSPACED.match(letter)) for letter in (left, right)]
     return all(unspaced or letter in _MARKS for unspaced, letter in zip(pair, (left, right), strict=True)) and any(pair)
-
-
-def _visible(word: str) -> str:
-    """In quotation marks, cut, with characters that cannot be seen as their codes: "'\\u200b'"."""
-    shown = word[:20] + "..." * (len(word) > 20)
-    return f"'{shown}'" if any(letter.isalnum() for letter in word) else ascii(shown)

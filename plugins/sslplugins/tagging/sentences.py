@@ -1,5 +1,6 @@
 """A sentence of words, and the errors of the files that it stands in."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -72,10 +73,16 @@ def wrong(where: Where, field_name: str | None, problem: str, hint: str) -> Data
 def listed(values: Sequence[str], most: int = 5) -> str:
     """'a', 'b' and 3 more: each once, and cut where it is long."""
     distinct = list(dict.fromkeys(values))
-    shown = ", ".join(f"'{value[:20]}{'...' * (len(value) > 20)}'" for value in distinct[:most])
+    shown = ", ".join(map(visible, distinct[:most]))
     return f"{shown}, ..." if len(distinct) > most else shown
 
 
 def counted(count: int, what: str) -> str:
     """ "1 line", "2 lines"."""
     return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def visible(word: str) -> str:
+    """In quotation marks, cut where it is long; as codes where none of its characters can be seen: "'\\u200b'"."""
+    shown = word[:20] + "..." * (len(word) > 20)
+    return f"'{shown}'" if any(unicodedata.category(letter)[0] not in "CMZ" for letter in word) else ascii(shown)
