@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from sslcli import plainfiles
-from sslcli.errors import DataError
+from sslcli.errors import DataError, RunError
 from sslcli.folders import hash_file, put_together, write_atomically
 from sslcli.reports import Passage, Report, Score, Table, finite
 
@@ -76,14 +76,20 @@ def write_report(report: Report, folder: Path, more: Mapping[str, Any] | None = 
 
 
 def files_of(folder: Path) -> set[str]:
-    """What a report that lies there has written, as far as it is still what was written; never anything outside of the folder."""
+    """What a report that lies there has written, as far as it is still what was written; never anything outside of the folder.
+
+    Raises RunError where that cannot be read.
+    """
     try:
         saved = plainfiles.read_json(folder / REPORT)
         names = {name for name in saved["files"] if isinstance(name, str) and name == Path(name).name}
         hashes = saved.get("hashes")
         return {name for name in names if _is_own(folder / name, name, hashes)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return set()
+    except OSError as error:  # then nobody knows what would be left of it
+        problem = f"cannot read what lies in {folder}: {plainfiles.reason(error)}"
+        raise RunError(problem, "check the disk and the permissions, or choose another folder") from error
 
 
 def _is_own(path: Path, name: str, hashes: Any) -> bool:

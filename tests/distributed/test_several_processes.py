@@ -182,6 +182,9 @@ def two(alone, text_corpus, two_languages, tmp_path_factory):
     jobs |= {f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
     jobs |= {f"languages-{parallel}": mixed(two_languages, folder / f"languages-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
     jobs |= {f"head-{parallel}": reading(alone / "mlm", text_corpus, folder / f"head-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
+    for parallel in ("ddp", "fsdp"):
+        jobs[f"diverged-{parallel}"] = training("mlm", text_corpus, folder / f"diverged-{parallel}", parallel)
+        jobs[f"diverged-{parallel}"]["settings"]["optimizer"] = {"rate": 1e12}
     (folder / "other.txt").write_text(text_corpus.read_text() * 2)
     jobs["missing"] = {**training("mlm", text_corpus, folder / "missing", "ddp"), "own": {"1": str(folder / "nowhere.txt")}}
     jobs["other"] = {**training("mlm", text_corpus, folder / "other", "ddp"), "own": {"1": str(folder / "other.txt")}}
@@ -301,4 +304,15 @@ def test_ranks_with_other_data_are_refused(two):
 def test_what_rank_0_cannot_do_ends_all_of_them(two):
     answers = two[1]["taken"]
     assert [answer["error"] for answer in answers] == ["UsageError", "UsageError"]
-    assert all("is not empty" in answer["message"] for answer in answers)
+    assert "is not empty" in answers[0]["message"]
+    assert "rank 0 cannot begin" in answers[1]["message"]
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_a_run_that_diverges_ends_all_of_them_at_the_same_step_and_is_not_done(two, parallel):
+    folder, answers = two
+    (first, other) = answers[f"diverged-{parallel}"]
+    assert first == other
+    assert first["error"] == "Diverged"
+    facts = json.loads((folder / f"diverged-{parallel}" / "run.json").read_text())
+    assert (facts["status"], facts["reason"]) == ("diverged", first["message"])
