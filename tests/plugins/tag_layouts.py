@@ -102,4 +102,21 @@ LAYOUTS = {
     "plus.conllup": ("# global.columns = ID FORM UPOS NER\n" + lines(lambda i, w, n, p: f"{i + 1}\t{w}\t{p}\t{n}\n"), NER),
     "brown.txt": ("\n".join(" ".join(f"{w}/{p}" for w, _, p in each) for each in SENTENCES), POS),
     "slots.tsv": ("\n".join(f"{' '.join(w for w, _, _ in each)}\t{' '.join(n for _, n, _ in each)}" for each in SENTENCES), NER),
+    "commas.conll": (lines(lambda i, w, n, p: f"{w},{n}\n"), NER),
+    "semicolons.txt": (lines(lambda i, w, n, p: f"{w};{n}\n"), NER),
+    "empty-lines.csv": ("word,tag\n" + lines(lambda i, w, n, p: f"{w},{n}\n"), NER),
+    "numbers-with-dots.txt": (lines(lambda i, w, n, p: f"{i + 1}. {w} {n}\n"), NER),
+    "sentences-joined.tsv": (
+        "".join(lines(lambda i, w, n, p, k=k: f"s{k}\t{w}\t{n}\n", end="", sentences=[each]) for k, each in enumerate(SENTENCES)),
+        NER,
+    ),
+    "python-lists.csv": (
+        "tokens,ner_tags\n" + "".join(f'"{[w for w, _, _ in each]}","{[n for _, n, _ in each]}"\n' for each in SENTENCES),
+        NER,
+    ),
+    "numpy-lists.csv": (
+        "tokens,ner_tags\n"
+        + "".join(f'"[{" ".join(repr(w) for w, _, _ in each)}]","[{" ".join(repr(n) for _, n, _ in each)}]"\n' for each in SENTENCES),
+        NER,
+    ),
 }

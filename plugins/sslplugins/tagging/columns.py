@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 
 from sslcli.api import DataError, Example, Parsed, Where, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
@@ -17,6 +18,10 @@ from sslplugins.tagging.sentences import Block, Places, Sentence, blocks_of, cou
 
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?):(.+)", re.DOTALL)  # of WikiANN: "en:word", "zh-min-nan:word"
 FEWEST_PREFIXED = 3  # words
+_PLACED = re.compile(r".\d", re.DOTALL)
+FEWEST_PLACED = 20  # words
+LOOKED_AT = 1_000  # sentences, to know what a file is
+FEWEST_JOINED = 200  # words that are hardly one sentence
 _HINT = "a line is a word and its tag, with tabs between where words hold blanks; an empty line ends a sentence"
 
 
@@ -35,7 +40,7 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     Raises DataError naming file, sentence and field, or asking which column has what.
     """
     blocks = list(blocks_of(reference))
-    _refuse_json(reference, blocks)
+    _refuse_markup(reference, blocks)
     if not asked.columns and (found := sentences_in_lines(reference, blocks)):
         return iter(found)
     rows = rows_of(blocks)
@@ -45,8 +50,19 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     layout = layout_of(reference, rows, asked.columns, asked.places)
     sentences = _sentences(rows, layout)
     prefix = _prefix_of(sentences, layout)
-    remark(_said(reference, rows, layout, sentences, prefix))
-    return Parsed(partial(_example, reference, layout, prefix), enumerate(sentences, start=1))
+    places = _with_place(sentences, layout)
+    remark(_said(reference, rows, layout, sentences, prefix, places))
+    return Parsed(partial(_example, reference, layout, (prefix, places)), enumerate(sentences, start=1))
+
+
+def has_lines_of_words(reference: str) -> bool:
+    """Whether empty lines part the lines of a .csv into sentences, a word in each of them."""
+    if not Path(reference).is_file():
+        return False
+    blocks = list(islice(blocks_of(reference), LOOKED_AT))
+    texts = [line.text for block in blocks for line in block.lines]
+    is_parted = len(blocks) > 1 and any(len(block.lines) > 1 for block in blocks[1:])
+    return is_parted and all(" " not in text and text.count('"') % 2 == 0 for text in texts)
 
 
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:
@@ -71,6 +87,8 @@ def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
         numbered = (tuple(row for row in sentence if not is_beside_words(row, number)) for sentence in sentences)
         return [part for sentence in numbered if sentence for part in _divided(sentence, _begins_anew(sentence, number))]
     named = next((place for place, name in enumerate(names) if name in SENTENCES), None)
+    if named is None and len(layout.columns) > 2:
+        named = next((column.place for column in layout.columns[: layout.word] if column.joins), None)
     if named is not None and len(sentences) == 1:
         return list(_divided(sentences[0], _changes(sentences[0], named)))
     return sentences
@@ -95,12 +113,12 @@ def _divided(sentence: Sequence[Row], begins: Iterator[int]) -> Iterator[tuple[R
         yield tuple(sentence[start:stop])
 
 
-def _example(reference: str, layout: Layout, prefix: str, numbered: tuple[int, Sequence[Row]]) -> Example:
+def _example(reference: str, layout: Layout, beside: tuple[str, bool], numbered: tuple[int, Sequence[Row]]) -> Example:
     record, sentence = numbered
     where = Where(reference, record)
     for row in sentence:
         _refuse_wrong(where, row, layout)
-    words = tuple(row.cells[layout.word].removeprefix(prefix) for row in sentence)
+    words = tuple(row.cells[layout.word].removeprefix(beside[0])[: 1 if beside[1] else None] for row in sentence)
     data = Sentence(words, places=layout.places)
     if layout.tag is None:
         return Example(str(record), where, data)
@@ -125,8 +143,10 @@ def _refuse_wrong(where: Where, row: Row, layout: Layout) -> None:
         raise wrong(where, name, f"line {row.number} has an empty {name}", _HINT)
 
 
-def _refuse_json(reference: str, blocks: Sequence[Block]) -> None:
+def _refuse_markup(reference: str, blocks: Sequence[Block]) -> None:
     first = blocks[0].lines[0].text.strip()
+    if first.lower().startswith(("<?xml", "<!doctype", "<html")):
+        raise DataError(f"{reference} is XML", "write a line for each word: word, tab, tag")
     if first.startswith("{") and '"' in first:
         raise DataError(f"{reference} looks like JSON, and its ending is that of columns", "give it the ending .jsonl")
 
@@ -147,7 +167,13 @@ def _prefix_of(sentences: Sequence[Sequence[Row]], layout: Layout) -> str:
     return prefix if all(word.startswith(prefix) for word in words) else ""
 
 
-def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequence[Row]], prefix: str) -> str:
+def _with_place(sentences: Sequence[Sequence[Row]], layout: Layout) -> bool:
+    """Whether every word is a character and a digit, its place in a word: the first edition of Weibo NER."""
+    words = [row.cells[layout.word] for sentence in sentences for row in sentence if len(row.cells) > layout.word]
+    return len(words) >= FEWEST_PLACED and all(_PLACED.fullmatch(word) for word in words)
+
+
+def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequence[Row]], prefix: str, places: bool) -> str:
     shown = [row.cells[layout.word].removeprefix(prefix) for row in sentences[0] if len(row.cells) > layout.word]
     parts = [f"words are column {layout.word + 1} ({listed(shown, 3)})"]
     if layout.tag is None:
@@ -161,6 +187,9 @@ def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequen
         parts[-1] += f" of {rows.width}" + (f", {layout.why}" if layout.why else "")
     sentence = f"{reference}: {' and '.join(parts)}"
     extras = [f"'{prefix}' before every word is left out"] if prefix else []
+    extras += ["the digit behind every character is left out"] if places else []
+    whole = len(sentences) == 1 and len(sentences[0]) >= FEWEST_JOINED
+    extras += [f"no empty line parts sentences, so all {len(sentences[0]):,} words are one"] if whole else []
     extras += [f"{counted(rows.comments, 'line')} of no words"] if rows.comments else []
     extras += ["the first line is a header"] if layout.header else []
     return "; ".join([sentence, *extras])

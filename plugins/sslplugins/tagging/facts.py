@@ -14,7 +14,7 @@ from sslplugins.tagging.rows import Row, Rows
 
 NOTHING = frozenset(("_", "-", "", "*", "--", "?"))
 WITHHELD = frozenset(("_", "[WORD]"))  # in treebanks and in OntoNotes whose texts are not free
-_WHOLE = re.compile(r"-?\d+")
+_WHOLE = re.compile(r"-?\d+\.?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 _BESIDE_WORDS = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4: written in one; 8.1: not written at all
 _BRACKETED = re.compile(r"(\([^()*\s]+)*\*?\)*")
@@ -48,7 +48,7 @@ class Column:
         """
         if not self.kinds or not all(map(_WHOLE.fullmatch, self.kinds)):
             return False
-        runs = [[int(cell) for cell in run] for run in self.runs if run]
+        runs = [[int(cell.rstrip(".")) for cell in run] for run in self.runs if run]
         steps = [b - a for run in runs for a, b in pairwise(run)]
         if steps and sum(step == 1 for step in steps) * 2 < len(steps):
             return False  # 1, 1, 1: numbers of sentences or parts
@@ -63,6 +63,13 @@ class Column:
         """Whether it says the same of all words of each sentence: a name of a document, a speaker."""
         long = [run for run in self.runs if len(run) > 1]
         return len(long) > 0 and all(len(set(run)) == 1 for run in long)
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether it parts a file without empty lines: each of its values stands in one stretch of lines, most in several."""
+        cells = self.cells
+        stretches = 1 + sum(a != b for a, b in pairwise(cells))
+        return len(self.runs) == 1 and 1 < len(self.kinds) == stretches <= len(cells) / 2
 
     @cached_property
     def reading(self) -> TagReading | None:

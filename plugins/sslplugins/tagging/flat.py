@@ -4,6 +4,8 @@ Tags may be numbers: their names are said by --label-names, by the file ("featur
 -100 and -1 mark words that are not counted, as the losses of torch and `datasets` have it.
 """
 
+import re
+from ast import literal_eval
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -22,6 +24,9 @@ TAGS = (
     "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag", "label", "slots", "iob_tags", "bio_tags",
 )  # fmt: skip
 NOT_COUNTED = (-100, -1, "-100", "-1")
+TABLES = ("csv", "tsv")
+_LIST = re.compile(r"""\[(['"]|-?\d)(.*(['"]|\d))?\]""", re.DOTALL)
+_NUMPY = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s'"]+)""")
 FACTS = "dataset_info.json"  # as `datasets` saves it beside its files
 
 
@@ -32,7 +37,7 @@ def sentence_of(record: Record, column: str | None = None, names: Sequence[str] 
     are numbers. Raises DataError for what is no list, and where several columns may be that of the tags.
     """
     name, given = record.find(*WORDS)
-    if name in RUNNING and isinstance(given, str):
+    if name in RUNNING and isinstance(given, str) and not _LIST.fullmatch(given.strip()):
         words = tuple(words_of(given))
     else:
         words = _texts(record, name, given)
@@ -129,26 +134,41 @@ def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | 
         return column, True
     if column is not None and present and column not in ("upos", "xpos"):
         raise record.wrong(column, f"there is no '{column}'", f"use --column {present[0]}; this record has {listed(present)}")
-    fitting = [name for name in present if _count(record.values[name]) == count]
+    fitting = [name for name in present if _count(record, record.values[name]) == count]
     if len(fitting) > 1 and set(fitting) != {"upos", "xpos"}:
         hint = f"--column {fitting[-1]} says which column has the tags"
         raise record.wrong(fitting[0], f"{listed(fitting)} all have a tag for every word", hint)
     return next(iter(fitting or present), None), len(fitting) > 1
 
 
-def _count(value: Any) -> int:
-    return len(value.split()) if isinstance(value, str) else len(value) if isinstance(value, list) else -1
+def _count(record: Record, value: Any) -> int:
+    listed_value = _split(record, value) if isinstance(value, str) else value
+    return len(listed_value) if isinstance(listed_value, list) else -1
+
+
+def _split(record: Record, text: str) -> list[Any]:
+    """What stands between blanks; in a cell of a table, which may be a list as Python, JSON or numpy write it, its parts."""
+    if suffix_of(record.where.file) not in TABLES or not _LIST.fullmatch(text.strip()):
+        return text.split()
+    inner = text.strip()
+    try:
+        found = literal_eval(inner)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    # numpy writes no commas: numbers are no list of Python then, and texts that stand side by side are one.
+    parts = ["".join(part) for part in _NUMPY.findall(inner[1:-1])]
+    return found if isinstance(found, list) and (len(found) > 1 or len(parts) < 2) else parts
 
 
 def _tags(record: Record, name: str, names: Sequence[str]) -> tuple[str | None, ...]:
     """None for words that are not counted."""
     value = record.values[name]
-    listed_values = value.split() if isinstance(value, str) else value
+    listed_values = _split(record, value) if isinstance(value, str) else value
     if isinstance(listed_values, list):
         listed_values = [int(each) if isinstance(each, float) and each.is_integer() else each for each in listed_values]
         listed_values = [0 if each in NOT_COUNTED and not isinstance(each, bool) else each for each in listed_values]
     texts = _texts(record, name, listed_values)
-    given = value.split() if isinstance(value, str) else value
+    given = _split(record, value) if isinstance(value, str) else value
     return tuple(
         None if each in NOT_COUNTED else _named(record, f"{name}[{place}]", text, names)
         for place, (each, text) in enumerate(zip(given, texts, strict=True))
@@ -171,7 +191,7 @@ def _written(record: Record) -> str:
 
 def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:
     """Numbers are taken for tags too: data sets often number their classes."""
-    texts = value.split() if isinstance(value, str) else [] if value is None else value
+    texts = _split(record, value) if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list):
         raise record.wrong(name, f"this is no list but {type(value).__name__}", "give a list of texts")
     wrong = [place for place, text in enumerate(texts) if isinstance(text, bool) or not isinstance(text, str | int) or text == ""]

@@ -45,6 +45,8 @@ class Layout:
 def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places | None) -> Layout:
     """`asked`: as --columns says it. `settled`: the columns of the training data, which hold for a file of as many that has not
     evidently others. Raises DataError where the file leaves it open."""
+    if not rows.sentences:
+        raise DataError(f"{reference} has no sentences", "give a file with at least one")
     widths = sorted({len(row.cells) for row in rows.all})
     if widths[0] >= LEAST_2012 and len(widths) > 1 and (known := _known_format(_begun(_narrow(rows, widths[0])))) and not asked:
         return _checked(reference, replace(known, may_be_longer=True))
@@ -177,7 +179,7 @@ def _by_evidence(reference: str, made: Layout) -> Layout:
 def _says_where(column: Column, word: Column, width: int) -> bool:
     """Whether it has names of documents or sentences in front of the words."""
     says_tags = column.is_outside or _says_spans(column)
-    return width > 2 and column.place < word.place and column.is_constant and not says_tags
+    return width > 2 and column.place < word.place and (column.is_constant or column.joins) and not says_tags
 
 
 def _says_spans(column: Column) -> bool:
@@ -189,7 +191,7 @@ def _word_of(reference: str, made: Layout) -> Column:
     possible = [column for column in made.columns if not (column.counts or column.is_empty)]
     possible = [column for column in possible if not (_says_spans(column) or column.is_outside)] or possible
     if made.width > 2:
-        possible = [column for column in possible if not (column.is_constant or column.is_numeric)] or possible
+        possible = [column for column in possible if not (column.is_constant or column.is_numeric or column.joins)] or possible
     if not possible:
         problem = f"{reference}: no column can be that of the words ({_first_row(made)})"
         raise DataError(problem, f"{columns_hint(made.width, 0, made.width - 1)} says which one is")
@@ -205,9 +207,9 @@ def _tag_of(reference: str, made: Layout, word: Column, others: Sequence[Column]
         return spans[0]  # GermEval: inner names, of which a small file has none
     if _says_spans(last):
         return next((column for column in spans[:-1] if _is_layer(column, last)), last)
-    if last.is_outside:
+    if last.is_outside and not spans:
         return last
-    if len(spans) == 1:
+    if len(spans) == 1 and not last.is_outside:
         return spans[0]
     closed = [column for column in others if len(column.kinds) * 4 < len(word.kinds)]
     if not spans and len(closed) == 1 and len(word.cells) >= FEWEST:

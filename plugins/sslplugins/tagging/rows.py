@@ -3,20 +3,24 @@
 Whatever is no word is set apart here: comments, the beginnings of documents, marks of a sentence's end.
 """
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sslplugins.tagging.sentences import Block, Line
 
 _TABS = re.compile(r"\t+")
 _STRUCTURE = re.compile(r"</?[A-Za-z]\w*( [^<>]*)?/?>|EOS")  # of verticals of corpora, and of MeCab
+_QUOTED = re.compile(r'"([^"]|"")+"')
 _DOCUMENT = "-DOCSTART-"
 _BEGINNINGS = "#-<E \t"  # of lines that may be none of words
 _COMMENT_OF_CONLL = re.compile(r"#(begin|end) document\b|# ?global\.columns ?=|# ?[\w:.-]+ ?= ")
 FEWEST_ROWS = 5  # of fewer, blanks inside of cells may be an accident
 
+MARKS = {"commas": ",", "semicolons": ";", "bars": "|"}  # of files without tabs and blanks
 LINES_LOOKED_AT = 50_000  # to find out what parts columns
 
 Split = Callable[[str], tuple[str, ...]]
@@ -56,7 +60,7 @@ def rows_of(blocks: Sequence[Block]) -> Rows:
     texts = [line.text for block in blocks for line in block.lines]
     plain = [place for place, text in enumerate(texts) if not _is_no_word(text)] or range(len(texts))
     name, split, width = _separator([texts[place] for place in plain[:LINES_LOOKED_AT]])
-    parted = [split(text) for text in texts]
+    parted = _unquoted([split(text) for text in texts]) if name == "tabs" else [split(text) for text in texts]
     known = {parted[place][-1] for place in plain if len(parted[place]) == width}
     sentences, comments, names = [], 0, ()
     every = iter(parted)
@@ -75,6 +79,14 @@ def rows_of(blocks: Sequence[Block]) -> Rows:
     return Rows(tuple(filter(None, sentences)), width, name, comments, names)
 
 
+def _unquoted(parted: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Cells as they were before a table writer put quotation marks around those that hold one; only where all cells show that it did."""
+    quoted = [cell for cells in parted for cell in cells if '"' in cell]
+    if not any('""' in cell[1:-1] for cell in quoted) or not all(map(_QUOTED.fullmatch, quoted)):
+        return parted
+    return [tuple(cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells) for cells in parted]
+
+
 def _is_no_word(text: str) -> bool:
     if text[0] not in _BEGINNINGS:
         return False
@@ -86,7 +98,7 @@ def _is_comment(line: Line, cells: Sequence[str], width: int, known: set[str], f
     width, or one whose last cell is that of no word. `known`: the last cells of all other lines."""
     if line.text[0] not in _BEGINNINGS:
         return False
-    if cells[0].startswith(_DOCUMENT):
+    if cells[0].startswith(_DOCUMENT) or line.text.strip().startswith(_DOCUMENT):
         return True
     if not line.text.startswith("#"):
         return False
@@ -111,6 +123,8 @@ def _separator(lines: Sequence[str]) -> tuple[str, Split, int]:
     tabbed = any("\t" in line.strip(" \t") for line in lines)
     blanks = ("blanks", _at_blanks)
     ways = [("tabs", _at_tabs), ("tabs", _at_tabs_but_last), ("tabs", _at_runs), blanks] if tabbed else [blanks]
+    if not tabbed and len(lines) > 1 and all(len(_at_blanks(line)) == 1 for line in lines):
+        ways = [(name, partial(_at_mark, mark)) for name, mark in MARKS.items() if all(mark in line for line in lines)] or ways
     counts = {split: Counter(len(split(line)) for line in lines) for _, split in ways}
     even = [(name, split) for name, split in ways if len(counts[split]) == 1]
     if even and even[0][0] == "tabs" and len(lines) >= FEWEST_ROWS and len(counts[_at_blanks]) == 1:
@@ -121,6 +135,11 @@ def _separator(lines: Sequence[str]) -> tuple[str, Split, int]:
     name, split = even[0]
     found = counts[split]
     return name, split, max(found, key=lambda width: (found[width], width))
+
+
+def _at_mark(mark: str, line: str) -> tuple[str, ...]:
+    """As in .csv, where a quoted cell may hold the mark."""
+    return tuple(cell.strip(" ") for cell in next(csv.reader([line], delimiter=mark)))
 
 
 def _at_tabs(line: str) -> tuple[str, ...]:

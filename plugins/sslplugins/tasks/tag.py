@@ -47,7 +47,7 @@ from sslcli.api import (
     suffix_of,
     tag_reading,
 )
-from sslplugins.tagging.columns import Asked, read_columns, refuse_other_columns
+from sslplugins.tagging.columns import Asked, has_lines_of_words, read_columns, refuse_other_columns
 from sslplugins.tagging.conllu import conllu_column, read_conllu
 from sslplugins.tagging.flat import names_of_numbers, sentence_of, sentences_of
 from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
@@ -106,7 +106,7 @@ class Tag(ReadoutTask[TagViews]):
         suffix = suffix_of(reference)
         if suffix == "conllu":
             return read_conllu(reference, conllu_column(options.column))
-        if reference == STANDARD_INPUT or suffix in RECORD_SUFFIXES:
+        if reference == STANDARD_INPUT or (suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))):
             names = options.label_names or names_of_numbers(reference, options.column)
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
