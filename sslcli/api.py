@@ -54,7 +54,20 @@ from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ConfigError, DataError, ModelError, PassedOver, PluginError, RunError, SslError, UsageError
 from sslcli.guesses import words_told
-from sslcli.labelled import Annotated, Annotates, Encoded, Example, GivesRecords, Prediction, ReadoutTask, Split, Suite, SuitePart, Task
+from sslcli.labelled import (
+    Annotated,
+    Annotates,
+    Describes,
+    Encoded,
+    Example,
+    GivesRecords,
+    Prediction,
+    ReadoutTask,
+    Split,
+    Suite,
+    SuitePart,
+    Task,
+)
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
 from sslcli.scoring.answers import (
@@ -115,6 +128,7 @@ __all__ = [
     "Count",
     "Curve",
     "DataError",
+    "Describes",
     "Document",
     "Draws",
     "Edit",

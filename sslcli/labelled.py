@@ -258,6 +258,14 @@ class Annotates(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """A task that says its examples in words of its own: name of a part -> text, the label among them (--check shows them)."""
+
+    @classmethod
+    def described(cls, example: Example) -> Mapping[str, str]: ...
+
+
+@runtime_checkable
 class GivesRecords(Protocol):
     """A reader that has labelled material of a kind (`Task.records`). Raises DataError for a kind that it has not."""
 

@@ -21,16 +21,17 @@ class Continuing(Protocol):
 class Parsed(Iterator[Made], Generic[Item, Made]):
     """`function` of every item, as `map` gives it. A DataError of the function ends nothing: the next item can be asked for.
 
-    `continues`: whether there may be something behind the last error; see `goes_on`.
+    `continues`: whether there may be something behind the last error; see `goes_on`. `last`: the item that was asked for last.
     """
 
     def __init__(self, function: Callable[[Item], Made], items: Iterable[Item]) -> None:
         self._function, self._items = function, iter(items)
         self.continues: bool | None = True
+        self.last: Item | None = None
 
     def __next__(self) -> Made:
         try:
-            item = next(self._items)
+            item = self.last = next(self._items)
         except DataError:
             self.continues = goes_on(self._items)
             raise

@@ -12,13 +12,16 @@ from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.labelled import Example, Split, Task
 from sslcli.reports import Report, Table
 from sslcli.workflows.answering import EncodedSet
+from sslcli.workflows.describing import described
 from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
-from sslcli.workflows.sifting import MOST_LISTED, unlabelled
+from sslcli.workflows.sifting import FLAG, LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.workflows.sources import is_read_once, split_language
+from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 
 SHOWN = 3
+UNLABELLED = f"records without a label are refused in training and scoring, or left out with {FLAG}; ssl predict answers them"
 
 
 def check_data(settings: FinetuneSettings) -> Report:
@@ -51,7 +54,12 @@ def check_data(settings: FinetuneSettings) -> Report:
         notes.append(f"and {len(lost) - SHOWN:,} more")
     notes = [*notes, *tokenizer.remarks()]
     notes = [*data.how_read, *(notes or ["nothing is wrong"])]
-    return Report(f"{settings.task}: {Path(settings.data.train[0]).name}", tables=tables, notes=notes)
+    shown = sets["train"]
+    tables += described(task, options, settings.data, shown.examples[:SHOWN], shown.encoded[:SHOWN], tokenizer)
+    cut = [f"{name}: {said}" for name, each in sets.items() for said in cut_sentences(cls.records, each.cuts)]
+    counts = {LEFT_OUT: data.left_out, **{f"{CUT}, {name}": cut_counts(each.cuts)[CUT] for name, each in sets.items()}}
+    title = f"{settings.task}: {Path(settings.data.train[0]).name}"
+    return Report(title, tables=tables, notes=[*cut, *notes, UNLABELLED], counts=counts)
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:

@@ -281,6 +281,14 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         return [("no answer",) if example.gold == () else ("an answer",) for example in examples]
 
     @classmethod
+    def described(cls, example: Example) -> Mapping[str, str]:
+        """The question, its passage, and where each right answer stands in it."""
+        places = [f"{answer.text!r} at character {answer.start:,}" for answer in dict.fromkeys(example.gold or ())]
+        known = f"{'; also right: '.join(places[:2])}{''.join(f'; {place}' for place in places[2:])}"
+        label = "nothing is said of one" if example.gold is None else known or "there is none in the passage"
+        return {"question": example.data.text, "passage": example.data.passage, "answer": label}
+
+    @classmethod
     def key(cls, example: Example) -> str:
         return f"{example.data.text}\n{example.data.passage}"
 

@@ -265,6 +265,14 @@ class Tag(ReadoutTask[TagViews]):
         return Annotated(text, [(start, stop) for start, stop, _ in known], labels, example.language)
 
     @classmethod
+    def described(cls, example: Example) -> Mapping[str, str]:
+        """The words, and the words with their tags."""
+        if example.gold is None:
+            return {"words": " ".join(example.data.words), "tags": "none"}
+        pairs = zip(example.data.words, example.gold, strict=True)
+        return {"words and tags": " ".join(f"{word}/{'(none)' if tag is None else tag}" for word, tag in pairs)}
+
+    @classmethod
     def key(cls, example: Example) -> str:
         return "\t".join(example.data.words)
 
