@@ -115,7 +115,7 @@ WRONG = {
     "empty answer": (squad(asked({"text": "", "answer_start": 0})), f"{AT}.answers[0].text", "the text is empty"),
     "none in 1.1": (squad(asked()), f"{AT}.answers", "there is no answer"),
     "none and possible": (squad(asked(is_impossible=False), version="v2.0"), f"{AT}.answers", "there is no answer"),
-    "some and impossible": (squad(asked(answer("Anna"), is_impossible=True)), f"{AT}.answers", "said to have none"),
+    "some and impossible": (squad(asked(answer("Anna"), is_impossible=True)), f"{AT}.is_impossible", "said to have none"),
     "impossible is a word": (squad(asked(answer("Anna"), is_impossible="no")), f"{AT}.is_impossible", "neither true nor false"),
     "no question": (squad({"id": "q1", "answers": []}), f"{AT}.question", "it is missing"),
     "empty question": (squad(asked(answer("Anna"), question=" ")), f"{AT}.question", "the text is empty"),

@@ -18,6 +18,7 @@ ONCE = "the offset is wrong, and the answer is taken where it stands, which is i
 NEAREST = "the offset is wrong, and the answer is taken at the nearest of its places (--offsets nearest)"
 EMPTY = "an answer with an empty text is read as: there is no answer"
 BESIDE = "answers with an empty text are left out beside others"
+_NOWHERE = (None, "", -1, "-1", 0, "0")  # offsets that are written beside an empty text where there is no answer
 _OFFSET_HINT = "offsets count characters from 0; mend the offset or take the question out"
 _NONE_HINT = 'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
 
@@ -57,10 +58,11 @@ def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, w
         return Gold(() if impossible else None)
     filled = [entry for entry in entries if not _is_empty(entry)]
     if filled and impossible:
-        problem = "the question has answers and is said to have none"
-        raise wrong(where, problem, 'take out the answers, or write "is_impossible": false')
+        at = replace(where, field=re.sub("answers?$", "is_impossible", where.field or ""))
+        raise wrong(at, "the question has answers and is said to have none", "take out the answers, or write false")
     if not filled:
-        if not (may_lack if impossible is None else impossible):
+        is_said = all(entry.start in _NOWHERE for entry in entries)  # any other offset means a text that got lost
+        if not (may_lack and is_said if impossible is None else impossible):
             empty = bool(entries)
             place = below(entries[0].where, ".text") if empty else where
             raise wrong(place, "the text is empty" if empty else "there is no answer", _NONE_HINT)

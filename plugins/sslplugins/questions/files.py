@@ -124,7 +124,7 @@ def _of_course(content: Mapping[str, Any], where: Where, offsets: Offsets) -> It
 def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], offsets: Offsets) -> Example:
     file = at.file
     name, at = _id(asked, at, count), _named(at, asked)
-    place = whole_number(asked.get("paragraph_id"), at, "paragraph_id")
+    place = _whole(asked, "paragraph_id", at)
     if not 0 <= place < len(passages):
         hint = f"there are {len(passages)}, numbered from 0"
         raise wrong(below(at, ".paragraph_id"), f"there is no paragraph {place!s:.20}", hint)
@@ -140,12 +140,20 @@ def _course_gold(asked: Mapping[str, Any], passage: str, at: Where, offsets: Off
     if asked.get("answer_text") is None and asked.get("answer_start") is None:
         return None, ""
     text = _text(asked, ("answer_text",), at)
-    start, last = (whole_number(asked.get(name), at, name) for name in ("answer_start", "answer_end"))
+    start, last = (_whole(asked, name, at) for name in ("answer_start", "answer_end"))
     answer, note = placed(Entry(text, start, at), passage, offsets)
     if not note and last != answer.stop - 1:
         problem = f"the answer ends at character {answer.stop - 1}, not at {last}"
         raise wrong(below(at, ".answer_end"), problem, "answer_end is the place of the answer's last character")
     return (answer,), note
+
+
+def _whole(asked: Mapping[str, Any], name: str, at: Where) -> int:
+    """A course writes its numbers as numbers."""
+    value = asked.get(name)
+    if isinstance(value, str | float):
+        raise wrong(below(at, f".{name}"), f"{value!r:.40} is no whole number", f"'{name}' must be a whole number")
+    return whole_number(value, at, name)
 
 
 def _written_json(text: str, where: Where) -> Any:
