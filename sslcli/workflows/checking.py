@@ -21,7 +21,10 @@ from sslcli.workflows.sources import is_read_once, split_language
 from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 
 SHOWN = 3
-UNLABELLED = f"records without a label are refused in training and scoring, or left out with {FLAG}; ssl predict answers them"
+UNLABELLED = {  # by whether the task leaves them out by itself
+    True: "records without a label are left out of training and scores, and counted; ssl predict answers them",
+    False: f"records without a label are refused in training and scoring, or left out with {FLAG}; ssl predict answers them",
+}
 
 
 def check_data(settings: FinetuneSettings) -> Report:
@@ -59,7 +62,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     cut = [f"{name}: {said}" for name, each in sets.items() for said in cut_sentences(cls.records, each.cuts)]
     counts = {LEFT_OUT: data.left_out, **{f"{CUT}, {name}": cut_counts(each.cuts)[CUT] for name, each in sets.items()}}
     title = f"{settings.task}: {Path(settings.data.train[0]).name}"
-    return Report(title, tables=tables, notes=[*cut, *notes, UNLABELLED], counts=counts)
+    return Report(title, tables=tables, notes=[*cut, *notes, UNLABELLED[cls.leaves_out_unlabelled]], counts=counts)
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:

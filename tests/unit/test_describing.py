@@ -41,7 +41,7 @@ def test_a_text_its_label_and_the_fields_they_came_from(world_run, tmp_path):
         assert set(parts["fields read"].partition("; not read: ")[0].split(", ")) == {"idx", "review", "stars"}
         assert parts["fields read"].endswith("; not read: text, source")
         assert parts["cut off"] == "nothing"
-    assert any("records without a label are refused" in note for note in report.notes)
+    assert any("records without a label are left out of training" in note for note in report.notes)
 
 
 def test_the_tokens_are_those_of_the_tokenizer(world_run, tmp_path):
