@@ -61,6 +61,11 @@ class _Advanced(Iterator[T], Generic[T]):
         """Whether there may be something behind the last error; see `goes_on`."""
         return goes_on(self._inner)
 
+    @property
+    def last(self) -> Any:
+        """The item that was asked for last, where the iterator keeps it; see `Parsed`."""
+        return getattr(self._inner, "last", None)
+
     def __next__(self) -> T:
         return self._context.run(next, self._inner)
 

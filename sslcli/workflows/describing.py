@@ -9,7 +9,6 @@ import numpy as np
 from sslcli.config import Config
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
-from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
@@ -139,15 +138,17 @@ def _fields_read(task: type[Task], options: Config, data: LabelledSettings, want
 
 def _records(examples: Iterator[Example]) -> Iterator[Record]:
     """The first flat records of a file that examples could be made of."""
-    for _ in range(LOOKED_AT if isinstance(examples, Parsed) else 0):
+    for _ in range(LOOKED_AT):
         try:
             next(examples)
         except StopIteration:
             return
         except DataError:
             continue
-        if isinstance(examples.last, Record):
-            yield examples.last
+        record = getattr(examples, "last", None)  # of a reader that makes examples of flat records, one by one
+        if not isinstance(record, Record):
+            return
+        yield record
 
 
 def _fields_of(task: type[Task], options: Config, record: Record) -> str:

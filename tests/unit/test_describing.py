@@ -29,7 +29,7 @@ def words(tokens):
 
 
 def test_a_text_its_label_and_the_fields_they_came_from(world_run, tmp_path):
-    rows = [{"idx": 100 + n, "review": f"the cat {n}", "text": None, "stars": "ab"[n % 2], "source": "web"} for n in range(30)]
+    rows = [{"idx": 100 + n, "review": f"the cat {n}", "stars": "ab"[n % 2], "source": "web"} for n in range(30)]
     path = write(tmp_path / "a.jsonl", rows)
     report = checked(world_run, path, "classify")
     examples = shown(report)
@@ -39,7 +39,7 @@ def test_a_text_its_label_and_the_fields_they_came_from(world_run, tmp_path):
         assert title.endswith(f": {path}, record {record}, id {99 + record}")
         assert (parts["text"], parts["label"]) == (f"the cat {record - 1}", "ab"[(record - 1) % 2])
         assert set(parts["fields read"].partition("; not read: ")[0].split(", ")) == {"idx", "review", "stars"}
-        assert parts["fields read"].endswith("; not read: text, source")
+        assert parts["fields read"].endswith("; not read: source")
         assert parts["cut off"] == "nothing"
     assert any("records without a label are left out of training" in note for note in report.notes)
 
