@@ -24,7 +24,7 @@ from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.sharding import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
 from sslcli.engine.world import ALONE, World
 from sslcli.errors import ModelError
-from sslcli.folders import read_sealed, sealed, write_atomically
+from sslcli.folders import read_sealed, remove, sealed, write_atomically
 
 BACKBONE, LEARNABLE, OPTIMIZER, STATE = "backbone.safetensors", "learnable.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"step-(\d{6,})")
@@ -82,7 +82,7 @@ class Checkpoints:
 
         def conclude() -> None:
             if best_step is not None:
-                write_atomically(self.best_file, step_name(best_step))
+                self._name_best(best_step)
             if prunes:
                 self._prune(step, best_step)
 
@@ -119,16 +119,28 @@ class Checkpoints:
         return max((step_name(step) for step, _ in self._all()), default=None)
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
-        """Raises ModelError where names or shapes are others than the model's."""
+        """Where the run stood; the best checkpoint is again the one that was the best then.
+
+        Raises ModelError where names or shapes are others than the model's, RunError where the disk refuses.
+        """
         for name, tensors in _weights(learner).items():
             fill(tensors, path / name)
         state = optimizer.empty_state(shapes_in(path / OPTIMIZER))
         fill(state, path / OPTIMIZER)
         optimizer.load(state)
         try:
-            return Progress(**plainfiles.read_json(path / STATE))
+            progress = Progress(**plainfiles.read_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
+        if self.world.leads:  # a kill may have come between a checkpoint and its name in that file
+            self._name_best(progress.best_step)
+        return progress
+
+    def _name_best(self, step: int | None) -> None:
+        if step is None:
+            remove(self.best_file)
+        else:
+            write_atomically(self.best_file, step_name(step))
 
     def _submit(
         self, event: Saved, parts: Mapping[str, Mapping[str, Tensor]], state: str | None = None, conclude: Callable[[], None] | None = None

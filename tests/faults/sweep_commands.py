@@ -305,11 +305,11 @@ def told(kind: str, found: Sequence[Tried]) -> int:
     """Print what came of the trials, and give the exit code."""
     for tried in found:
         if tried.fault:
-            print(f"{tried.name}: {tried.fault}")
+            print(f"{tried.name}: {tried.fault}", flush=True)
     good = sum(not tried.fault for tried in found)
     each = ", ".join(f"{count} {name}" for name, count in Counter(tried.name for tried in found).items())
     in_time = sum(tried.killed for tried in found)
-    print(f"{kind}: {good}/{len(found)} kills ({in_time} in time): none mixed, falsely done or left over; {each}")
+    print(f"{kind}: {good}/{len(found)} kills ({in_time} in time): none mixed, falsely done or left over; {each}", flush=True)
     return int(good < len(found))
 
 

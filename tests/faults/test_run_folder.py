@@ -128,6 +128,21 @@ def test_nothing_is_removed_through_a_link(bench, short, part, more, precious):
     assert (precious / "thesis.txt").read_text() == "three years of work"
 
 
+@pytest.mark.parametrize("said", ["step-000005", None])
+def test_the_best_is_named_anew_where_a_kill_came_before_its_name(bench, short, said):
+    """The last checkpoint stands, and the file that names the best is of before, or not there yet."""
+    run = bench.copy(short, f"best-{said}")
+    named = (run / "best").read_text()
+    assert named != said
+    (run / "best").unlink()
+    if said is not None:
+        (run / "best").write_text(said)
+    ended = bench.here([*bench.words(run, **LENGTH), "--resume"])
+    assert ended.code == 0, ended.said
+    assert (run / "best").read_text() == named
+    assert not differences(short, run)
+
+
 def test_no_checkpoint_is_pruned_through_a_link(bench, precious):
     run = bench.folder / "linked-step"
     assert bench.here(bench.words(run, **LENGTH, keep=1)).code == 0

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from sslcli import asides
 from sslcli.asides import clear_away, output_file, output_folder, settled
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import put_together, replaced, write_atomically, written
+from sslcli.workflows.runfolder import locked
 
 WRITER = """
 import sys, time
@@ -288,3 +290,53 @@ def test_the_lock_of_a_writer_outlives_a_clock(tmp_path, writer):
     while names(tmp_path) and time.monotonic() < deadline:
         clear_away(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_on_a_disk_that_knows_no_locks_files_are_whole_and_what_was_left_stays(tmp_path, monkeypatch):
+    """Nobody can tell there whether the writer lives."""
+
+    def refuse(handle, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(asides.fcntl, "flock", refuse)
+    left = f".unfinished-out-{'0' * 16}"
+    (tmp_path / left).write_text("half")
+    write_atomically(tmp_path / "out", "whole")
+    write_out(tmp_path / "below", "whole")
+    with locked(tmp_path):
+        pass
+    assert names(tmp_path) == [left, "below", "lock", "out"]
+    assert (tmp_path / "below" / "out" / "a").read_text() == "whole"
+
+
+def test_who_only_looks_at_a_lock_keeps_no_writer_from_it(tmp_path):
+    with locked(tmp_path):
+        pass
+    with (tmp_path / "lock").open() as lock:
+        asides.fcntl.flock(lock, asides.fcntl.LOCK_SH)
+        timer = threading.Timer(0.03, lambda: asides.fcntl.flock(lock, asides.fcntl.LOCK_UN))
+        timer.start()
+        with locked(tmp_path):
+            pass
+        timer.join()
+
+
+def test_a_spooled_input_goes_with_its_process_however_that_ends(tmp_path):
+    script = "import sys, time; from pathlib import Path; from sslcli.asides import spool\n"
+    script += "print(spool(Path(sys.argv[1])).name, flush=True); time.sleep(float(sys.argv[2]))"
+
+    def start(seconds):
+        command = [sys.executable, "-c", script, str(tmp_path), str(seconds)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        return process, process.stdout.readline().strip()
+
+    lives, first = start(60)
+    killed, second = start(60)
+    killed.kill()
+    killed.wait()
+    ended, third = start(0)
+    ended.wait()
+    assert [str(path) for path in tmp_path.iterdir()] == [first]
+    assert len({first, second, third}) == 3
+    lives.kill()
+    lives.wait()
