@@ -83,7 +83,7 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> 
         evaluation = read(data.train, "test")
     others = {language: read(references, "test") for language, references in elsewhere.items()}
     options, said = task.understand(options, train)
-    train = with_labels(task, options, (), train, sifter)
+    train = with_labels(task, options, None, train, sifter)
     labels = known_labels(task, options, train)
     evaluation, test = (with_labels(task, options, labels, each, sifter) for each in (evaluation, test))
     others = {language: with_labels(task, options, labels, each, sifter) for language, each in others.items()}

@@ -6,6 +6,7 @@ from itertools import chain
 
 from sslcli.config import Config
 from sslcli.data.files import suffix_of
+from sslcli.data.golds import checked
 from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
 from sslcli.workflows.sifting import Sifter, unlabelled
@@ -22,15 +23,16 @@ def known_labels(task: type[Task], options: Config, examples: Iterable[Example])
 def with_labels(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example], sifter: Sifter) -> list[Example]:
     """The examples that have a label, as the task takes it; those that have none are counted by `sifter`.
 
-    `labels` are those of the model, () while they are being found. Raises DataError naming the first example without a label
+    `labels` are those of the model, None while they are being found. Raises DataError naming the first example without a label
     where none has one, or where the task does not pass over such.
     """
+    are_known, labels = labels is not None, labels or ()
     plain = task.plain(options, labels, examples)
     if not task.leaves_out_unlabelled:
         left = list(sifter.labelled(plain))
     else:
         left = [example for example in plain if example.gold is not None]
-    if labels and task.leaves_out_unlabelled:
+    if are_known and task.leaves_out_unlabelled:
         _refuse_unknown(task, options, labels, left)
     if examples and not left:
         raise _without_any(task, examples[0])
@@ -47,8 +49,13 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
 
 
 def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example]) -> None:
-    """Raises DataError naming the first example with a label that no training example has."""
-    known = set(labels)
+    """Raises DataError naming the first example whose label is of another kind, or one that no training example has."""
+    known, kind = set(labels), getattr(options, "kind", "auto")
+    for example in examples if kind != "auto" else ():
+        try:
+            checked(example.gold, kind)
+        except ValueError as error:
+            raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
     for example, own in zip(examples, task.answered(options, examples), strict=True):
         for label in own:
             if label not in known:

@@ -73,5 +73,5 @@ def _read(task, options, settings, predicts):
     said: list[str] = []
     if not predicts:
         options, said = task.understand(options, examples)
-        examples = with_labels(task, options, (), examples, sifter)
+        examples = with_labels(task, options, None, examples, sifter)
     return examples, [*sifter.remarks, *said, *sifter.sentences(), *task.how_read(options, examples)]
