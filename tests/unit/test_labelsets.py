@@ -97,7 +97,7 @@ def test_a_label_that_was_never_learnt_is_named_before_anything_is_computed(tmp_
 
 def test_a_label_of_another_kind_is_named_before_anything_is_computed(tmp_path):
     numbers = data_of(lines(tmp_path / "a.jsonl", [0.5, 1.5] * 10))
-    with pytest.raises(DataError, match=r"t\.jsonl, record 2: the answer 'high' is no number"):
+    with pytest.raises(DataError, match=r"t\.jsonl, record 2.* no number"):
         later(numbers.options, [], lines(tmp_path / "t.jsonl", [0.5, "high"]))
     classes = data_of(lines(tmp_path / "b.jsonl", ["a", "b"] * 10))
     with pytest.raises(DataError, match=r"t\.jsonl, record 1: the answer \['a'\] is a list"):
