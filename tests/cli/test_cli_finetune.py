@@ -110,6 +110,26 @@ def test_predict_answers_a_text_a_file_and_a_pipe_alike(ssl, place):
         assert three["confidence"] == pytest.approx(one["confidence"], abs=1e-5)
 
 
+def test_a_table_without_a_header_is_asked_about_and_read_with_columns(ssl, place):
+    """No row is lost as a header, in any command."""
+    labels = list(json.loads(ssl("predict", "sentiment", "--model", "moods", "the cat").out)["probabilities"])
+    rows = [f"the cat {n},{labels[n % len(labels)]}" for n in range(40)]
+    (place / "plain.csv").write_text("".join(f"{row}\n" for row in rows))
+    line, columns = ["sentiment", "--data", "plain.csv"], ["--columns", "text,label"]
+    for command in (["finetune", *line, "--check"], ["evaluate", *line, "--model", "moods"], ["predict", *line, "--model", "moods"]):
+        asked = ssl(*command)
+        assert asked.code == 2
+        assert "plain.csv has no column 'text'; its first row has 'the cat 0'" in asked.err
+        assert "--columns" in asked.err
+    predicted = [json.loads(each) for each in ssl("predict", *line, *columns, "--model", "moods").out.splitlines()]
+    assert [each["gold"] for each in predicted] == [row.partition(",")[2] for row in rows]
+    assert "40 examples" in ssl("evaluate", *line, *columns, "--model", "moods").out
+    checked = ssl("finetune", *line, *columns, "--check", "--json")
+    assert checked.code == 0, checked.err
+    (table,) = [table for table in json.loads(checked.out)["tables"] if table["title"] == "answers"]
+    assert sum(count for row in table["rows"] for count in row[1:]) == 40
+
+
 def test_predict_takes_as_many_texts_as_the_task_reads(ssl):
     ended = ssl("predict", "sentiment", "one", "two")
     assert (ended.code, "takes 1 text" in ended.err) == (2, True)

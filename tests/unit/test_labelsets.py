@@ -99,9 +99,8 @@ def test_a_label_of_another_kind_is_named_before_anything_is_computed(tmp_path):
     numbers = data_of(lines(tmp_path / "a.jsonl", [0.5, 1.5] * 10))
     with pytest.raises(DataError, match=r"t\.jsonl, record 2.* no number"):
         later(numbers.options, [], lines(tmp_path / "t.jsonl", [0.5, "high"]))
-    classes = data_of(lines(tmp_path / "b.jsonl", ["a", "b"] * 10))
     with pytest.raises(DataError, match=r"t\.jsonl, record 1: the answer \['a'\] is a list"):
-        later(classes.options, ["a", "b"], lines(tmp_path / "t.jsonl", [["a"]]))
+        data_of(lines(tmp_path / "b.jsonl", ["a", "b"] * 10), [lines(tmp_path / "t.jsonl", [["a"]])])
 
 
 def test_labels_that_held_out_data_lacks_are_named(tmp_path):
