@@ -28,7 +28,8 @@ class JsonLinesReader(Reader):
                 raise DataError(f"{where} is missing", f"say which field holds the text with --text-field; this record has: {fields}"[:300])
             text = record[options.text_field]
             if not isinstance(text, str):
-                raise DataError(f"{where} must be a text, not {type(text).__name__}", "every record needs a text")
+                kind = "null" if text is None else type(text).__name__
+                raise DataError(f"{where} must be a text, not {kind}", "every record needs a text; leave the others out")
             language = record.get(options.language_field)
             if text.strip():
                 text = _whole_characters(text, where, options.errors)
@@ -38,7 +39,12 @@ class JsonLinesReader(Reader):
 
 
 def _whole_characters(text: str, where: Where, errors: str) -> str:
-    r"""JSON can spell half a character ("\ud800"), which no UTF-8 text holds and no tokenizer takes."""
+    r"""JSON can spell half a character ("\ud800"), which no UTF-8 text holds and no tokenizer takes, and NUL, which is no letter."""
+    if "\0" in text:
+        if errors == "replace":
+            return _whole_characters(text.replace("\0", "\ufffd"), where, errors)
+        problem = f"{where}: character {text.index(chr(0)) + 1} is NUL, which no text has"
+        raise DataError(problem, "mend the file, or --set data.reader_options.errors=replace")
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -50,9 +56,18 @@ def _whole_characters(text: str, where: Where, errors: str) -> str:
     return text
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError for a name that stands twice: which of its values is meant nobody knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object")
+    return found
+
+
 def _record(line: str, where: Where) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{where} is not JSON: {' '.join(str(error).split())[:120]}", "JSON Lines has one whole object on every line"
