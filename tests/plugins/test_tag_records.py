@@ -52,7 +52,9 @@ def test_numbers_have_the_names_that_are_said_beside_or_inside(place, feature, t
     if place == "flag":
         options["label_names"] = ",".join(NAMES)
     elif place == "beside":
-        (tmp_path / "dataset_info.json").write_text(json.dumps({"features": {"ner_tags": feature}}))
+        (tmp_path / "dataset_info.json").write_text(
+            json.dumps({"features": {"pos_tags": {"feature": {"names": ["N", "V"]}}, "ner_tags": feature}})
+        )
     else:
         rows, name = {"features": {"ner_tags": feature}, "data": ROWS}, "a.json"
     examples = read(tmp_path, rows, name, **options)
@@ -147,3 +149,16 @@ def test_sentences_of_one_word_throughout_are_said(tmp_path):
     examples = read(tmp_path, "words,labels\n" + "Ann,B-PER\nslept,O\n" * 5, "a.csv")
     assert len(examples) == 10
     assert "all 10 sentences have one word" in Tag.how_read(Tag.Options(), examples)[0]
+
+
+def test_lines_of_json_in_a_json_file_are_read(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("damaged {")
+    examples = read(tmp_path, "".join(f"{json.dumps(row)}\n" for row in ROWS), "a.json", column="ner_tags")
+    assert [example.gold for example in examples] == [("1", "2", "0", "3"), ("0", "0")]
+
+
+def test_names_are_those_of_the_column_that_is_read(tmp_path):
+    features = {"pos_tags": {"feature": {"names": ["N", "V"]}}, "ner_tags": {"feature": {"names": NAMES}}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"features": features}))
+    examples = read(tmp_path, [{"tokens": row["tokens"], "ner_tags": row["ner_tags"]} for row in ROWS])
+    assert [example.gold for example in examples] == NAMED

@@ -6,7 +6,7 @@ Tags may be numbers: their names are said by --label-names, by the file ("featur
 
 import re
 from ast import literal_eval
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -24,17 +24,18 @@ TAGS = (
     "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag", "label", "slots", "iob_tags", "bio_tags",
 )  # fmt: skip
 NOT_COUNTED = (-100, -1, "-100", "-1")
+Names = Mapping[str, tuple[str, ...]]
 TABLES = ("csv", "tsv")
 _LIST = re.compile(r"""\[(['"]|-?\d)(.*(['"]|\d))?\]""", re.DOTALL)
 _NUMPY = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s'"]+)""")
 FACTS = "dataset_info.json"  # as `datasets` saves it beside its files
 
 
-def sentence_of(record: Record, column: str | None = None, names: Sequence[str] = ()) -> Example:
+def sentence_of(record: Record, column: str | None = None, names: Names | None = None) -> Example:
     """Lists of texts, or texts with blanks between the words (in a table). Tags may be missing.
 
     Where there are no words but a running text, these are looked for in it. `column`: the one of the tags. `names`: of tags that
-    are numbers. Raises DataError for what is no list, and where several columns may be that of the tags.
+    are numbers, by column, "" for any. Raises DataError for what is no list, and where several columns may be that of the tags.
     """
     name, given = record.find(*WORDS)
     if name in RUNNING and isinstance(given, str) and not _LIST.fullmatch(given.strip()):
@@ -47,18 +48,19 @@ def sentence_of(record: Record, column: str | None = None, names: Sequence[str] 
     text = _written(record)
     if tags_name is None:
         return Example(record.id, record.where, Sentence(words, text=text), language=record.language)
-    tags = _tags(record, tags_name, names)
+    own = (names or {}).get("") or (names or {}).get(tags_name, ())
+    tags = _tags(record, tags_name, own)
     if len(tags) != len(words) and isinstance(given, str) and len(given.split()) == len(tags):
         words = tuple(given.split())  # the tags are those of what stands between blanks
     if len(tags) != len(words):
         raise record.wrong(tags_name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
     if chosen:
         remark(f"{record.where.file}: words are '{name}' and tags '{tags_name}'")
-    data = Sentence(words, tags_name if chosen else None, text, names=tuple(names))
+    data = Sentence(words, tags_name if chosen else None, text, names=tuple(own))
     return Example(record.id, record.where, data, None if set(tags) == {None} else tags, record.language)
 
 
-def sentences_of(reference: str, records: Iterator[Record], column: str | None, names: Sequence[str]) -> Iterator[Example]:
+def sentences_of(reference: str, records: Iterator[Record], column: str | None, names: Names) -> Iterator[Example]:
     """Of all records of a file; where these are rows of a word each, of those that one number of a sentence joins."""
     parsed = partial(sentence_of, column=column, names=names)
     if suffix_of(reference) != "csv":
@@ -103,28 +105,33 @@ def _one_of(rows: Sequence[Record]) -> Record:
     return Record(rows[0].where, values)
 
 
-def names_of_numbers(reference: str, column: str | None) -> tuple[str, ...]:
-    """Of tags that are numbers: as the file says them, or the dataset_info.json beside it; () where nothing does."""
+def names_of_numbers(reference: str) -> Names:
+    """Of tags that are numbers, by column: as the file says them, or the dataset_info.json beside it."""
     facts = Path(reference).parent / FACTS
-    found = _names_in(read_json(str(facts)), column) if facts.is_file() else ()
-    if not found and suffix_of(reference) == "json" and Path(reference).is_file():
-        found = _names_in(read_json(reference), column)
-    return found
+    files = [str(facts)] if facts.is_file() else []
+    files += [reference] if suffix_of(reference) == "json" and Path(reference).is_file() else []
+    for file in files:
+        try:
+            content = read_json(file)
+        except DataError:  # lines of JSON, or what whoever reads the records will refuse
+            continue
+        if found := _names_in(content):
+            remark(f"{reference}: tags that are numbers have the names in {file}")
+            return found
+    return {}
 
 
-def _names_in(content: Any, column: str | None) -> tuple[str, ...]:
+def _names_in(content: Any) -> Names:
     features = content.get("features") if isinstance(content, dict) else None
-    if not isinstance(features, dict):
-        return ()
-    for name in (column,) if column else TAGS:
-        feature = features.get(name)
+    found = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
         if isinstance(feature, list):  # as `datasets` wrote a list of them before it had a name for that
             feature = {"feature": next(iter(feature), None)}
         inner = feature.get("feature", feature) if isinstance(feature, dict) else None
         names = inner.get("names") if isinstance(inner, dict) else None
         if isinstance(names, list) and all(isinstance(each, str) for each in names):
-            return tuple(names)
-    return ()
+            found[column] = tuple(names)
+    return found
 
 
 def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | None, bool]:

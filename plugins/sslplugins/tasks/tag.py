@@ -99,7 +99,7 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        return sentence_of(record, options.column, options.label_names)
+        return sentence_of(record, options.column, {"": options.label_names})
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
@@ -107,7 +107,7 @@ class Tag(ReadoutTask[TagViews]):
         if suffix == "conllu":
             return read_conllu(reference, conllu_column(options.column))
         if reference == STANDARD_INPUT or (suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))):
-            names = options.label_names or names_of_numbers(reference, options.column)
+            names = {"": options.label_names} if options.label_names else names_of_numbers(reference)
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
         places = None if options.places is None else Places(**options.places)
