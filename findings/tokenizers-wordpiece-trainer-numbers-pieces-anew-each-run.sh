@@ -3,9 +3,9 @@
 # otherwise in every process, and sometimes learns a few other pieces, as ties go by number.
 #
 # Why it surprises: nothing about it is random to the eye, there is no seed to set, and BpeTrainer,
-# which WordPieceTrainer is a thin layer over, gives the same ids every time, as does WordLevelTrainer.
-# Whoever trains a tokenizer twice from one corpus and keeps the weights
-# has a model whose embeddings belong to other pieces.
+# which WordPieceTrainer is a thin layer over, gives the same ids every time, as does
+# WordLevelTrainer. Whoever trains a tokenizer twice from one corpus and keeps the weights has a
+# model whose embeddings belong to other pieces.
 #
 # Seen, five processes each (how many different tables of ids, how many different sets of pieces):
 #   wordpiece 5 3
