@@ -30,7 +30,7 @@ from command_outputs import OUT, contents, litter, not_whole
 from harness import Bench, Ended, metrics
 from hooks import FaultAt
 
-SOONER, PATIENCE_SECONDS = 0.7, 60
+SOONER, PATIENCE_SECONDS = 0.7, 300
 TINY = ["--max-steps", "12", "--batch-size", "8", "--no-plot", "--set", "training.save_every=3", "--set", "training.eval_every=6"]
 TINY += ["--set", "training.keep=1", "--set", "training.milestones=false", "--device", "cpu"]
 
@@ -217,7 +217,8 @@ class Commands:
         _wait_until(lambda: not _processes_in(folder))
         if left := _processes_in(folder):
             return Tried("launcher", True, f"still there: {left}")
-        status = json.loads((folder / OUT / "run.json").read_text())["status"]
+        facts = folder / OUT / "run.json"
+        status = json.loads(facts.read_text())["status"] if facts.is_file() else "nothing began"
         return Tried("launcher", True, "" if status == "stopped" and not litter(folder) else f"{status}, {litter(folder)}")
 
 
