@@ -35,14 +35,14 @@ def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str
     Says where a file has several of them. A record whose label is in another one than those before cannot be read.
     """
     taken: dict[str, str | tuple[str, ...]] = {}
-    checked = False
+    before: list[str] | None = None
     for record in records:
-        if not record.is_readable:
+        if not record.is_readable or before == (names := list(record.values)):
             yield record
             continue
-        if not checked and suffix_of(reference) in TABLES:
+        if before is None and suffix_of(reference) in TABLES:
             _refuse_without_text(record, reference, wanted)
-        checked = True
+        before = names
         for flag, columns in wanted.items():
             here = [column for column in columns if _has(record, column)]
             if not here:
@@ -58,6 +58,7 @@ def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str
                 problem = f"this record has {_named(here[0])} and those before have {_named(taken[flag])}"
                 hint = f"give all of them one column, or name it with {flag}"
                 record = Record(record.where, Unreadable(DataError(f"{record.where}: {problem}", hint)))
+                before = []  # the next one of this kind cannot be read either
                 break
         yield record
 

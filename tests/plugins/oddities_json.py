@@ -60,6 +60,8 @@ ODDITIES = [
     Oddity("classify", "a.jsonl", "a text in another column", f'{LINES}{{"review": "c", "label": "pos"}}\n', "read 3",
            ("some records have 'text' and some 'review'", "--text-field")),
     wrong("a.jsonl", "a label in another column", f'{LINES}{{"text": "c", "stars": 3}}\n', "record 3", "'stars'", outcome="asked"),
+    Oddity("classify", "a.jsonl", "two labels in another column", f'{LINES}{{"text": "c", "stars": 3}}\n{{"text": "d", "stars": 3}}\n',
+           "read 2", ("2 of 4 records cannot be used",), READ, data={"skip_bad_records": "all"}),
     row("a.jsonl", "a null label beside another column", f'{LINES}{{"text": "c", "label": null, "score": 0.9}}\n', "read 2",
         ("1 of the 3 examples", "no label")),
 ]  # fmt: skip
