@@ -217,3 +217,11 @@ def test_more_epochs_than_the_protocol_has_are_said(ssl):
     ended = ssl(*line, "--parts", "cola", "--epochs", "6", "--limit", "8", "--name", "long")
     assert ended.code == 0, ended.err
     assert "6 epochs leave the protocol of glue, which has 5 at most" in ended.out
+
+
+def test_texts_that_are_cut_are_counted_beside_the_table(ssl, place):
+    """Two sentences of four words and three special tokens never fit into eight."""
+    ended = ssl(*LINE, "--name", "cut", "--parts", "mnli", "--seq-len", "8")
+    assert ended.code == 0, ended.err
+    for split, count in (("dev_matched", 9), ("dev_mismatched", 12)):
+        assert f"mnli/{split}: {count} of {count} examples were cut at the model's length (--seq-len)" in ended.out
