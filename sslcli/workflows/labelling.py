@@ -66,9 +66,9 @@ def task_options(name: str, given: Mapping[str, Any]) -> Config:
         raise ConfigError(problems_of(error, cls.Options, prefix="options"), f"ssl finetune {name} --help lists the options") from error
 
 
-def labelled_data(task: type[Task], options: Config, data: LabelledSettings) -> Labelled:
-    """Raises DataError for whatever cannot be used, naming file and record."""
-    elsewhere, sifter = other_languages(data), Sifter(data.skip_bad_records)
+def labelled_data(task: type[Task], options: Config, data: LabelledSettings, sifter: Sifter | None = None) -> Labelled:
+    """Raises DataError for whatever cannot be used, naming file and record. `sifter`: of a command without --skip-bad-records."""
+    elsewhere, sifter = other_languages(data), sifter or Sifter(data.skip_bad_records)
 
     def read(references: Sequence[str], split: Split) -> list[Example]:
         return examples_of(task, options, references, split, data, sifter)

@@ -14,6 +14,7 @@ from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import Sifter
 from sslcli.workflows.sources import Source, documents, expand, reader_of, split_language
 
 _DOCUMENTS_LOOKED_AT = 64
@@ -58,7 +59,8 @@ class References:
         if not references:
             raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
         options = task_options(task, {})
-        found = labelled_data(cls, options, LabelledSettings(train=references, reader_options=self._options))
+        data = LabelledSettings(train=references, reader_options=self._options)
+        found = labelled_data(cls, options, data, Sifter(None))
         train, test = (list(map(partial(cls.annotated, found.options), examples)) for examples in (found.train, found.test))
         return train, test
 

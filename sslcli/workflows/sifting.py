@@ -15,11 +15,12 @@ MOST_LISTED = 20  # in an error
 class Sifter:
     """Counts what is read for one command.
 
-    `most`: records that cannot be used and may be left out, over all files together, or "all". `read`: records of all kinds so far.
+    `most`: records that cannot be used and may be left out, over all files together, or "all"; None for a command
+    without the flag, whose hints do not name it. `read`: records of all kinds so far.
     `remarks`: what readers say of how they took a file, each sentence once.
     """
 
-    def __init__(self, most: int | str = 0) -> None:
+    def __init__(self, most: int | str | None = 0) -> None:
         self.most, self.read = most, 0
         self.remarks: dict[str, None] = {}
         self._unlabelled: dict[str, None] = {}  # sentences
@@ -47,7 +48,7 @@ class Sifter:
                 unsure = None
             except DataError as error:
                 behind = goes_on(examples)
-                if behind is False and self.most == 0:
+                if behind is False and not self.most:
                     raise
                 if behind is False:
                     raise _ends_reading(error) from error
@@ -61,6 +62,8 @@ class Sifter:
 
     def leave_out(self, error: DataError) -> None:
         """Count a record that cannot be used. Raises the error, or all of them, where that is one too many."""
+        if self.most is None:
+            raise error
         if self.most == 0:
             hint = f"{error.hint}; or leave such records out: {FLAG} N (or all)".removeprefix("; ")
             raise DataError(error.message, hint) from error

@@ -65,6 +65,12 @@ def test_a_record_passed_over_is_no_bad_one():
     assert sifter.left_out == 0
 
 
+def test_a_command_without_the_flag_does_not_name_it():
+    with pytest.raises(DataError) as caught:
+        list(Sifter(None).usable(Parsed(parse, [1, 0, -1])))
+    assert caught.value.hint == "mend it"
+
+
 def test_decisions_about_examples_are_counted_by_file():
     sifter = Sifter()
     list(sifter.usable(iter([example(1), example(2, "moved"), example(3, "moved")])))

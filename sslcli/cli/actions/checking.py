@@ -15,6 +15,7 @@ from sslcli.labelled import Example, Task
 from sslcli.subjects import Probe, Shift
 from sslcli.testing import Finding, check_objective, check_probe, check_shift, check_task
 from sslcli.workflows.plugins import checked_of
+from sslcli.workflows.sifting import Sifter
 
 MOST_EXAMPLES = 64  # of a file: the kit is for seconds
 
@@ -53,4 +54,4 @@ def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | Non
         options = cls.Options()
     except ValidationError as error:
         raise ConfigError(problems_of(error, cls.Options, prefix="options")) from error
-    return list(islice(cls.read(options, reference), MOST_EXAMPLES))
+    return list(islice(Sifter(None).usable(cls.read(options, reference)), MOST_EXAMPLES))
