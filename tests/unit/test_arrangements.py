@@ -1,6 +1,6 @@
 """Rows and samples against a loop over sentences, on a corpus that is only offsets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -209,3 +209,18 @@ def test_text_needs_a_tokenizer_and_room(name):
 @pytest.mark.parametrize("name", ["single", "pairs", "blocks"])
 def test_an_empty_corpus_gives_no_rows(name):
     assert samples_of(name, Offsets([[0]]), BARE) == []
+
+
+@pytest.mark.parametrize("begin", [(), (7,), (7, 8)])
+@pytest.mark.parametrize("end", [(), (3,)])
+def test_blocks_are_the_stream_of_begun_and_ended_documents(begin, end):
+    template = replace(Template.of_roles(None, None, None), begin=begin, end=end)
+    tokenizer = SimpleNamespace(template=template)
+    corpus = Offsets([[3, 4], [1], [6, 2, 5], [2]], sequence_tokens=5, unit="fill")
+    stream, token = [], FIRST
+    for sizes in ([3, 4], [1], [6, 2, 5], [2]):
+        stream += [*begin, *range(token, token + sum(sizes)), *end]
+        token += sum(sizes)
+    samples = [sample.tokens.tolist() for sample in samples_of("blocks", corpus, tokenizer)]
+    expected = [stream[start : start + 5] for start in range(0, len(stream), 5)]
+    assert samples == [block for block in expected if len(block) > 1]
