@@ -20,8 +20,10 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import ClassVar
 
+MOST_COMPARED = 5_000  # names that a mistyped one is compared with: each takes some ten microseconds
 INDENT = "\n       "  # of every line but the first, below "error: "
 
 
@@ -119,8 +121,8 @@ class Interrupted(StopRequest):
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name among `names` that `name` was probably meant to be, or None."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    """The name among the first MOST_COMPARED of `names` that `name` was probably meant to be, or None."""
+    close = difflib.get_close_matches(name, list(islice(names, MOST_COMPARED)), n=1, cutoff=0.5)
     return close[0] if close else None
 
 

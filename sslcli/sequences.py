@@ -8,7 +8,7 @@ Letters: B samples, C classes or labels (1 for a number), D width.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -39,17 +39,18 @@ from sslcli.data.truncation import kept_tokens
 from sslcli.errors import DataError, UsageError, did_you_mean
 from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask
 from sslcli.labelreading import LabelOptions, ReadsLabels, chosen_kind, refuse_single
-from sslcli.reports import Passage, Report, Score, Span, Table
-from sslcli.scoring.agreement import f1_of, ratio
+from sslcli.reports import Passage, Report, Score, Span
 from sslcli.scoring.classes import binary_scores, class_scores, class_tables
 from sslcli.scoring.correlations import correlation_notes, correlation_scores
 from sslcli.scoring.figures import mean_score
-from sslcli.scoring.multilabel import multilabel_scores
+from sslcli.scoring.multilabel import label_table, multilabel_scores
 
 _PORTION = 1_000  # examples that are cut into tokens together
 _PARTS = {1: ("text",), 2: ("first text", "second text")}  # by how many texts an example has
 _LIKELY = 0.5  # probability from which on a label is given, where there may be several
 _WORST = 10  # errors that are shown
+_MOST_COINS = 10_000_000  # tossed for the baseline of chance
+MOST_SHOWN = 100  # probabilities in an answer
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,29 @@ class SequenceViews(Views):
 
     targets: Tensor
     weights_B: Tensor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is kept of a sample's values [C]: all of few; of many the likeliest, and every label that is given.
+
+    `places`: of `values`, in order. `confidence`: the probability of the answer, computed from all.
+    """
+
+    places: Sequence[int]
+    values: np.ndarray
+    best: int
+    confidence: float
+
+    @classmethod
+    def of(cls, values_C: np.ndarray, kind: Kind) -> Self:
+        best, places = int(values_C.argmax()), np.arange(len(values_C))
+        if len(values_C) > MOST_SHOWN:
+            likeliest = np.argpartition(-values_C, MOST_SHOWN)[:MOST_SHOWN]
+            given = np.flatnonzero(values_C >= _LIKELY) if kind == "labels" else [best]
+            places = np.union1d(likeliest, given)
+        sure = np.prod(np.maximum(values_C, 1 - values_C)) if kind == "labels" else values_C[best]
+        return cls(places.tolist(), values_C[places], best, float(sure))
 
 
 class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
@@ -76,6 +100,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
             raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
         self.tokenizer = frame.tokenizer
         self.names = tuple(frame.labels or ())
+        self.number = {name: place for place, name in enumerate(self.names)}
         self.kind = chosen_kind(options, self.names)
         template = self.tokenizer.template
         self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
@@ -153,23 +178,30 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         if self.kind == "number":
             return gold or 0.0, weight
         if self.kind == "labels":
-            given = {self._known(label, example) for label in gold or ()}
-            return np.asarray([place in given for place in range(len(self.names))], dtype=np.float32), weight
+            given = np.empty((), dtype=object)  # the places of the labels: a row of zeros and ones would fill the memory
+            given[()] = sorted({self._known(label, example) for label in gold or ()})
+            return given, weight
         if gold is None:
             return 0, weight
         weights = self.options.class_weights
         return self._known(gold, example), weights.get(gold, 1.0) if isinstance(weights, Mapping) else 1.0
 
     def _known(self, label: str, example: Example) -> int:
-        if label not in self.names:
+        if label not in self.number:
             hint = did_you_mean(label, self.names) or f"it learnt {', '.join(self.names[:12])}"
             raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
-        return self.names.index(label)
+        return self.number[label]
 
     def views(self, batch: Batch, draws: Draws) -> SequenceViews:
         weights_B = batch.fields["weight"].astype(np.float32)
         answers = int(np.count_nonzero(weights_B)) * (len(self.names) if self.kind == "labels" else 1)
-        targets = batch.fields["target"] if self.kind == "classes" else batch.fields["target"].astype(np.float32)
+        targets = batch.fields["target"]
+        if self.kind == "labels":
+            given_B, targets = targets, np.zeros((len(batch), len(self.names)), dtype=np.float32)
+            for row, places in zip(targets, given_B, strict=True):
+                row[places] = 1.0
+        elif self.kind == "number":
+            targets = targets.astype(np.float32)
         return SequenceViews(Inputs.of(batch), {"answer": answers}, torch.from_numpy(targets), torch.from_numpy(weights_B))
 
     def loss(self, hidden: Hidden, views: SequenceViews) -> Loss:
@@ -187,25 +219,26 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
             name, right_B = "accuracy", logits_BC.argmax(dim=1) == targets
         return Loss({"answer": (errors_B * views.weights_B).sum()}, {name: Ratio((right_B & answered_B).sum(), answered_B.sum())})
 
-    def answers(self, hidden: Hidden, views: SequenceViews) -> Sequence[np.ndarray]:
-        """Float64 [C] each: the probability of every class or label, or the number."""
+    def answers(self, hidden: Hidden, views: SequenceViews) -> Sequence[_Part]:
+        """The number, or what is kept of the probabilities of the classes or labels."""
         logits_BC = self.classifier(hidden).float()
         if self.kind == "classes":
             logits_BC = logits_BC.softmax(dim=1)
         elif self.kind == "labels":
             logits_BC = logits_BC.sigmoid()
-        return list(logits_BC.cpu().double().numpy())
+        return [_Part.of(values_C, self.kind) for values_C in logits_BC.cpu().double().numpy()]
 
-    def merge(self, example: Example, encoded: Encoded, parts: Sequence[np.ndarray]) -> Prediction:
-        (values_C,) = parts
+    def merge(self, example: Example, encoded: Encoded, parts: Sequence[_Part]) -> Prediction:
+        """Of more than MOST_SHOWN classes the details name the likeliest, and every label that is given."""
+        (part,) = parts
         if self.kind == "number":
-            return Prediction(float(values_C[0]))
-        details = {"probabilities": dict(zip(self.names, values_C.tolist(), strict=True))}
+            return Prediction(float(part.values[0]))
+        names = [self.names[place] for place in part.places]
+        details = {"probabilities": dict(zip(names, part.values.tolist(), strict=True))}
         if self.kind == "labels":
-            given = [name for name, probability in zip(self.names, values_C, strict=True) if probability >= _LIKELY]
-            return Prediction(given, float(np.prod(np.maximum(values_C, 1 - values_C))), details)
-        best = int(values_C.argmax())
-        return Prediction(self.names[best], float(values_C[best]), details)
+            given = [name for name, probability in zip(names, part.values, strict=True) if probability >= _LIKELY]
+            return Prediction(given, part.confidence, details)
+        return Prediction(self.names[part.best], part.confidence, details)
 
     @classmethod
     def score(
@@ -233,6 +266,8 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         counts = counted(golds, kind)
         if kind == "labels":
             usual = [label for label in labels if counts[label] >= _LIKELY * len(golds)]
+            if len(test) * len(labels) > _MOST_COINS:
+                return {"majority": [Prediction(usual)] * len(test)}
             coins = draws.random((len(test), len(labels))) < _LIKELY
             chance = [Prediction([label for label, given in zip(labels, row, strict=True) if given]) for row in coins]
             return {"majority": [Prediction(usual)] * len(test), "chance": chance}
@@ -247,7 +282,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         worst = _worst(kind, gold, predictions, examples)
         if kind == "number":
             return Report(passages=worst, notes=correlation_notes(gold, given))
-        tables = class_tables(gold, given, labels) if kind == "classes" else [_label_table(gold, given, labels)]
+        tables = class_tables(gold, given, labels) if kind == "classes" else [label_table(gold, given, labels)]
         two = kind == "classes" and len(labels) == 2
         return Report(tables=tables, passages=worst, notes=[f"f1, precision and recall are those of '{labels[1]}'"] if two else [])
 
@@ -269,17 +304,6 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
 
 def _golds(kind: Kind, examples: Sequence[Example]) -> list[Any]:
     return [converted(example.gold, kind) for example in examples]
-
-
-def _label_table(gold: Sequence[Sequence[str]], given: Sequence[Sequence[str]], labels: Sequence[str]) -> Table:
-    rows = []
-    for label in labels:
-        there, said = np.asarray([[label in right, label in answer] for right, answer in zip(gold, given, strict=True)]).T
-        hits, examples = (there & said).sum(), int(there.sum())
-        rows.append(
-            [label, float(ratio(hits, said.sum())), float(ratio(hits, examples)), float(f1_of(hits, said.sum(), examples)), examples]
-        )
-    return Table("scores by label", ["label", "precision", "recall", "f1", "examples"], rows)
 
 
 def _worst(kind: Kind, gold: Sequence[Any], predictions: Sequence[Prediction], examples: Sequence[Example]) -> list[Passage]:

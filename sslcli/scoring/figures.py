@@ -9,7 +9,7 @@ import numpy as np
 
 from sslcli.errors import DataError
 from sslcli.reports import Score
-from sslcli.scoring.intervals import Interval, interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums
+from sslcli.scoring.intervals import Interval, interval_of_mean, interval_of_statistic, interval_of_sums, intervals_of_counts
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -38,11 +38,18 @@ def counts_score(name: str, statistic: Statistic, counts_K: np.ndarray, unit: st
 
     Raises DataError where there is no example.
     """
+    (score,) = counts_scores((name,), lambda counts_RK: statistic(counts_RK)[:, None], counts_K, unit)
+    return score
+
+
+def counts_scores(names: Sequence[str], statistics: Statistic, counts_K: np.ndarray, unit: str = "") -> list[Score]:
+    """The same of several statistics [R, K] -> [R, S] at once: resampling is what takes the time."""
     count = int(np.sum(counts_K))
     if not count:
-        raise _nothing(name)
-    value = float(statistic(np.asarray(counts_K)[None])[0])
-    return _score(name, value, interval_of_counts(statistic, counts_K), count, unit)
+        raise _nothing(names[0])
+    values_S = statistics(np.asarray(counts_K)[None])[0]
+    intervals = intervals_of_counts(statistics, counts_K)
+    return [_score(name, float(value), ends, count, unit) for name, value, ends in zip(names, values_S, intervals, strict=True)]
 
 
 def statistic_score(name: str, statistic: Callable[..., float], *columns_N: Sequence[float] | np.ndarray) -> Score:

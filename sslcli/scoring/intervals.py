@@ -12,8 +12,8 @@ import numpy as np
 RESAMPLES = 1000
 # Fixed, so that scoring the same answers again shows the same interval.
 SEED = 0
-# Of one piece of resamples: 32 MiB of counts.
-_PIECE_COUNTS = 4 << 20
+# Of one piece of resamples: 8 MiB of counts, and several times as much for what is computed from them.
+PIECE_COUNTS = 1 << 20
 _OUTSIDE = 0.05  # of a 95 % interval, half of it on either side
 _PERCENTILES = (2.5, 97.5)
 
@@ -38,8 +38,14 @@ def interval_of_counts(statistic: Callable[[np.ndarray], np.ndarray], counts_K: 
     Examples of one kind are alike, so that drawing N of them with replacement is one multinomial draw: its cost grows with
     the kinds, not with the examples.
     """
-    counts = np.asarray(counts_K)
-    return _percentiles(np.concatenate([statistic(piece) for piece in _resampled(counts)]))
+    (interval,) = intervals_of_counts(lambda counts_RK: statistic(counts_RK)[:, None], counts_K)
+    return interval
+
+
+def intervals_of_counts(statistics: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray) -> list[Interval]:
+    """The same of several statistics [R, K] -> [R, S] at once, of the same resamples."""
+    statistics_RS = np.concatenate([statistics(piece) for piece in _resampled(np.asarray(counts_K))])
+    return [_percentiles(statistic_R) for statistic_R in statistics_RS.T]
 
 
 def interval_of_sums(statistic: Callable[[np.ndarray], np.ndarray], rows_NK: np.ndarray) -> Interval:
@@ -60,7 +66,7 @@ def _resampled(counts_K: np.ndarray) -> Iterator[np.ndarray]:
     """R rows of counts in pieces [up to R, K] that fit into memory; each row has as many examples as there are."""
     generator, count = np.random.default_rng(SEED), int(counts_K.sum())
     there = np.flatnonzero(counts_K)  # few of a large confusion table's cells, and only they are drawn
-    rows = max(1, _PIECE_COUNTS // len(counts_K))
+    rows = max(1, PIECE_COUNTS // len(counts_K))
     for start in range(0, RESAMPLES, rows):
         resampled = np.zeros((min(rows, RESAMPLES - start), len(counts_K)), dtype=np.int64)
         resampled[:, there] = generator.multinomial(count, counts_K[there] / count, size=len(resampled))

@@ -27,6 +27,7 @@ PROBLEMS: Mapping[str, Problem] = {
     "multi_label_classification": "labels",
     "regression": "number",
 }
+SHOWN = 12  # names in a hint
 ENDS = 2  # of a span: its start and its end
 MOST_CLASSES = 100_000  # no model tells more apart, and their names are written out
 
@@ -60,7 +61,8 @@ class AnswerHead:
         place, cls = PLACES[self.kind]
         module = getattr(learnable, place, None)
         if not isinstance(module, cls) or _shapes(module.state_dict()) != _shapes(self.state):
-            hint = f"its classes: {', '.join(self.labels)}" if self.labels else "evaluate it with the task that it was fine-tuned for"
+            shown = ", ".join(self.labels[:SHOWN])
+            hint = f"its classes: {shown}" if shown else "evaluate it with the task that it was fine-tuned for"
             raise ModelError(f"the model answers about {self.kind} with {self.classes} numbers, and this task needs another head", hint)
         module.load_state_dict(dict(self.state))
 

@@ -25,6 +25,7 @@ UNLABELLED = {  # by whether the task leaves them out by itself
     True: "records without a label are left out of training and scores, and counted; ssl predict answers them",
     False: f"records without a label are refused in training and scoring, or left out with {FLAG}; ssl predict answers them",
 }
+MOST_ANSWERS = 50  # that the table of answers lists
 
 
 def check_data(settings: FinetuneSettings) -> Report:
@@ -50,7 +51,10 @@ def check_data(settings: FinetuneSettings) -> Report:
     tables = [Table("examples", ("", *sets), _rows(list(sets.values())))]
     balances = [balance_of(cls, options, each.examples) for each in sets.values()]
     if names := list(dict.fromkeys(name for counts in balances for name in counts)):
-        tables.append(Table("answers", ("answer", *sets), [[name, *(counts.get(name, 0) for counts in balances)] for name in names]))
+        rows: list[list[object]] = [[name, *(counts.get(name, 0) for counts in balances)] for name in names[:MOST_ANSWERS]]
+        if more := names[MOST_ANSWERS:]:
+            rows.append([f"and {len(more):,} more", *(sum(counts.get(name, 0) for name in more) for counts in balances)])
+        tables.append(Table("answers", ("answer", *sets), rows))
     lost = [(example, each.lost) for s in sets.values() for example, each in zip(s.examples, s.encoded, strict=True) if each.lost]
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:

@@ -74,7 +74,7 @@ def test_loss_and_answers_are_those_of_every_sequence_alone(kind):
     views = bench.views(encoded)
     loss, parts = bench.task.examine(bench.backbone, views)
     assert mean_loss(loss, views).item() == pytest.approx(expected.item(), rel=1e-5)
-    np.testing.assert_allclose(np.stack(parts[2:]), answers, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.stack([part.values for part in parts[2:]]), answers, rtol=1e-4, atol=1e-6)
     assert mean_loss(bench.task(bench.backbone, views), views).item() == pytest.approx(expected.item(), rel=1e-5)
 
 

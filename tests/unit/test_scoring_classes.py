@@ -1,12 +1,15 @@
 """Figures of classes and of sets of labels are those of scikit-learn."""
 
+import tracemalloc
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from sslcli.api import DataError, binary_scores, class_scores, class_tables, multilabel_scores
+from sslcli.scoring.multilabel import label_table
 
 LABELS = ["neutral", "entailment", "contradiction", "other", "none"]
 
@@ -118,3 +121,43 @@ def test_of_many_classes_the_largest_confusions_are_listed():
     predicted[9] = "c01"  # of the twenty of c09 one becomes another
     listed = class_tables(gold, predicted, labels)[1]
     assert listed.rows == [["c07", "c00", 20], ["c09", "c00", 19], ["c09", "c01", 1]]
+
+
+MANY = 100_000
+
+
+def test_a_hundred_thousand_classes_take_memory_of_the_examples_alone():
+    """A table of all against all would have 80 GB. The figures are those of the classes that are there."""
+    labels = [f"l{number}" for number in range(MANY)]
+    generator = np.random.default_rng(0)
+    gold = [labels[number] for number in generator.integers(0, 30, 400)]
+    predicted = [labels[number] for number in generator.integers(0, 30, 400)]
+    tracemalloc.start()
+    many, few = class_scores(gold, predicted, labels), class_scores(gold, predicted, labels[:30])
+    assert [(score.name, score.value, score.interval) for score in many] == [(score.name, score.value, score.interval) for score in few]
+    by_class, confusions = class_tables(gold, predicted, labels)
+    wide = multilabel_scores([[right] for right in gold], [[given] for given in predicted], labels)
+    narrow = multilabel_scores([[right] for right in gold], [[given] for given in predicted], labels[:30])
+    rows = label_table([[right] for right in gold], [[given] for given in predicted], labels).rows
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300e6
+    commonest = [name for name, _ in Counter(sorted(gold, key=labels.index)).most_common()]
+    assert [row[0] for row in by_class.rows] == [row[0] for row in rows]
+    assert [row[0] for row in rows][: len(commonest)] == commonest
+    assert len(confusions.rows) == 20
+    assert wide[0].value == narrow[0].value
+    assert wide[1].value == pytest.approx(narrow[1].value * 30 / MANY)
+    with pytest.raises(DataError, match="none of the 100000 classes") as raised:
+        class_scores(["what"], ["l1"], labels)
+    assert len(raised.value.hint) < 200
+
+
+def test_as_many_classes_as_examples_are_scored_one_by_one():
+    labels = [f"l{number}" for number in range(3_000)]
+    predicted = [*labels[:1_500], *labels[1_501:], labels[1_500]]
+    figures = {score.name: score.value for score in class_scores(labels, predicted, labels)}
+    assert (figures["accuracy"], figures["macro f1"]) == (0.5, 0.5)
+    by_class, confusions = class_tables(labels, predicted, labels)
+    assert (len(by_class.rows), len(confusions.rows)) == (1_000, 20)
+    assert by_class.title == "scores by class (1,000 of 3,000)"
