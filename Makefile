@@ -1,7 +1,7 @@
 # What CI runs and what a person runs are the same lines.
 PYTHON ?= python
 
-.PHONY: install test lint documents
+.PHONY: install test test-edges lint documents
 
 install:
 	$(PYTHON) -m pip install 'torch==2.13.0' -e '.[test]'
@@ -9,6 +9,11 @@ install:
 
 test: lint
 	OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest
+
+# Beside the oldest and the newest releases of what the project needs; each gets an environment of some gigabytes.
+test-edges:
+	PYTHON=$(PYTHON) tests/releases.sh oldest
+	PYTHON=$(PYTHON) tests/releases.sh newest
 
 lint:
 	$(PYTHON) -m ruff check .

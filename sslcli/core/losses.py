@@ -43,20 +43,28 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         device = hidden_NE.device
         inputs = (hidden_NE, weight_VE, bias_V)
-        gradients = [
-            torch.zeros_like(x, dtype=torch.float32) if with_gradients and needed else None
-            for x, needed in zip(inputs, context.needs_input_grad, strict=False)
-        ]
+        needed = [with_gradients and each for each in context.needs_input_grad[:3]]
+        hidden_gradient_NE, bias_gradient_V = (
+            torch.zeros_like(x, dtype=torch.float32) if need else None for x, need in ((hidden_NE, needed[0]), (bias_V, needed[2]))
+        )
+        # The largest by far: the first chunk's product makes it, so that nothing is filled with zeros before.
+        weight_gradient_VE: Tensor | None = None
         nll_sum = torch.zeros((), dtype=torch.float32, device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
         product_type = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else hidden_NE.dtype
         hidden, weight = hidden_NE.to(product_type), weight_VE.to(product_type)
         with torch.autocast(device.type, enabled=False):
             for chunk in _slices(len(hidden_NE), CHUNK_BYTES, len(weight_VE)):
-                nll, hits, error_CV = _chunk_loss(hidden[chunk], weight, bias_V, targets_N[chunk], gradients[2])
+                nll, hits, error_CV = _chunk_loss(hidden[chunk], weight, bias_V, targets_N[chunk], bias_gradient_V)
                 nll_sum += nll
                 correct += hits
-                _add_gradients(gradients, chunk, error_CV, hidden[chunk], weight)
+                if hidden_gradient_NE is not None:
+                    hidden_gradient_NE[chunk] = error_CV @ weight
+                if needed[1]:
+                    weight_gradient_VE = _with_product(weight_gradient_VE, error_CV, hidden[chunk])
+            if needed[1] and weight_gradient_VE is None:
+                weight_gradient_VE = torch.zeros_like(weight_VE, dtype=torch.float32)
+        gradients = (hidden_gradient_NE, weight_gradient_VE, bias_gradient_V)
         context.gradients = [None if g is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)]
         context.mark_non_differentiable(correct)
         return nll_sum, correct
@@ -113,13 +121,10 @@ def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tens
     return (logits_RV.argmax(dim=1) == targets_R).sum()
 
 
-def _add_gradients(gradients: list[Tensor | None], chunk: slice, error_CV: Tensor, hidden_CE: Tensor, weight_VE: Tensor) -> None:
-    hidden_gradient_NE, weight_gradient_VE, _ = gradients
-    if hidden_gradient_NE is not None:
-        hidden_gradient_NE[chunk] = error_CV @ weight_VE
-    if weight_gradient_VE is None:
-        return
-    if error_CV.dtype == weight_gradient_VE.dtype:
-        weight_gradient_VE.addmm_(error_CV.T, hidden_CE)
-    else:
-        weight_gradient_VE += error_CV.T @ hidden_CE
+def _with_product(sum_VE: Tensor | None, error_CV: Tensor, hidden_CE: Tensor) -> Tensor:
+    """sum + error.T @ hidden in float32, in the place of `sum_VE`; the product alone where there is no sum yet."""
+    if sum_VE is None:
+        return (error_CV.T @ hidden_CE).float()
+    if error_CV.dtype == sum_VE.dtype:
+        return sum_VE.addmm_(error_CV.T, hidden_CE)
+    return sum_VE.add_(error_CV.T @ hidden_CE)

@@ -125,6 +125,7 @@ class Words:
         self.size, self.mask = vocabulary, MASK
         self.specials = np.arange(vocabulary) < SPECIALS
         self.continues = np.zeros(vocabulary, dtype=bool)
+        self.known = np.ones(vocabulary, dtype=bool)
 
 
 def sequences(workload: Workload) -> list[np.ndarray]:

@@ -1,6 +1,8 @@
 """Every script of the benchmarks and of the faults runs to its end at a size of seconds: none breaks unnoticed."""
 
 import ast
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,16 @@ def test_what_is_no_script_is_used_by_one():
         imported |= {name for stem, names in parts.items() if stem in imported for name in names}
     tests = {name for path in (ROOT / "tests" / "faults").glob("test_*.py") for name in imported_by(path)}
     assert not [path.stem for path in modules() if not is_script(path) and path.stem not in imported | tests]
+
+
+def test_other_releases_are_those_of_the_project():
+    """`tests/releases.sh` installs them for minutes; here, what it would install."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shown = {}
+    for which in ("oldest", "newest"):
+        ended = subprocess.run([ROOT / "tests" / "releases.sh", which, "--show"], capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        shown[which] = ended.stdout.splitlines()
+    assert shown["oldest"][:-2] == [name.replace(">=", "==", 1) for name in project["dependencies"]]
+    assert set(project["dependencies"]) <= set(shown["newest"])
+    assert "torch>=2.11" in project["dependencies"]  # an upper bound would have torch downgraded beside the project
