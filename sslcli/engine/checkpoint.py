@@ -132,8 +132,10 @@ class Checkpoints:
             progress = Progress(**plainfiles.read_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
-        if self.world.leads:  # a kill may have come between a checkpoint and its name in that file
+        if self.world.leads:  # a kill may have come between a checkpoint and what follows it
             self._name_best(progress.best_step)
+            if not progress.skipped_in_row:
+                self._prune(progress.step, progress.best_step, beyond=False)
         return progress
 
     def _name_best(self, step: int | None) -> None:
@@ -179,11 +181,11 @@ class Checkpoints:
             if match := _NAME.fullmatch(path.name):
                 yield int(match[1]), path
 
-    def _prune(self, newest_step: int, best_step: int | None) -> None:
+    def _prune(self, newest_step: int, best_step: int | None, beyond: bool = True) -> None:
         """Only now that a newer one stands; never the best, never the newest. What lies beyond it was damaged, or of another try."""
         found = sorted(self._all(), reverse=True)
         past = [(step, path) for step, path in found if step <= newest_step]
-        for step, path in [*past[self.keep :], *(entry for entry in found if entry not in past)]:
+        for step, path in [*past[self.keep :], *(entry for entry in found if beyond and entry not in past)]:
             if step != best_step:
                 shutil.rmtree(path, ignore_errors=True)
 
