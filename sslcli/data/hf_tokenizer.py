@@ -77,7 +77,9 @@ class HfTokenizer:
     `roles`: "cls_token" -> "[CLS]"; empty where the directory names none. `literals`: special
     tokens that are one token where a text spells them. `unknown`: what the model gives for a piece
     that it does not know. `post_processor`: as in tokenizer.json. `gives_types`: whether type ids
-    reach the model, which has `type_rows` of them, as far as config.json says. `notes`: sentences
+    reach the model, which has `type_rows` of them, as far as config.json says; `says_types`: whether
+    the directory or its class says so. Where neither does, a model that has several type ids gets
+    those of its post-processor, as transformers before 5 had it; 5 gives none. `notes`: sentences
     on what is left out. `is_exact`: whether the class is one whose rules are known. `text` and
     `files`: what is to be saved, so that it is read in the same way again.
     """
@@ -88,6 +90,7 @@ class HfTokenizer:
     unknown: int | None
     post_processor: Json | None
     gives_types: bool
+    says_types: bool
     type_rows: int
     notes: tuple[str, ...]
     is_exact: bool
@@ -121,12 +124,17 @@ class HfTokenizer:
         if listed != description.get("added_tokens"):
             parts["added_tokens"] = listed
         given = options.get(INPUTS)
-        gives = TYPES in given if isinstance(given, list) else rule is not None and rule.gives_types
+        type_rows = _type_rows(files.model)
+        says_types = isinstance(given, list) or name != BACKEND
+        if isinstance(given, list):
+            gives = TYPES in given
+        else:
+            gives = rule.gives_types if rule is not None else name == BACKEND and type_rows > 1
         saved = _saved(files, BACKEND if rule is None else name, gives, beyond)
         model = parts.get("model", description["model"])
         unknown = model.get("unk_id", vocabulary.id_of(model.get("unk_token") or ""))
         library = source.library(**parts)
-        return cls(library, known, literals, unknown, closing, gives, _type_rows(files.model), tuple(notes), exact, source.text, saved)
+        return cls(library, known, literals, unknown, closing, gives, says_types, type_rows, tuple(notes), exact, source.text, saved)
 
 
 def _type_rows(model: Json) -> int:

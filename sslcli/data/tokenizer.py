@@ -41,6 +41,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "unk_token": ("[UNK]", "<unk>"),
     "eos_token": ("<|endoftext|>", "</s>"),
 }
+_TYPES_OF_FILE = "type ids of a pair are those of tokenizer.json: transformers 5 gives this model no token_type_ids"
 _NO_TYPES = "both texts of a pair have type id 0: transformers gives this model no token_type_ids"
 BEGIN = "bos_token"  # as a directory names it: no tokenizer of ours has one
 
@@ -88,8 +89,8 @@ class Tokenizer:
             end=closing,
         )
         told_apart = Template.of_post_processor(hf.post_processor, gives_types=True, classify=self.classify, end=closing)
-        if hf.type_rows > 1 and told_apart.largest_type > self.template.largest_type:
-            self.notes = (*self.notes, _NO_TYPES)
+        if hf.type_rows > 1 and told_apart.largest_type > 0 and not (hf.gives_types and hf.says_types):
+            self.notes = (*self.notes, _TYPES_OF_FILE if hf.gives_types else _NO_TYPES)
         before, after = self.template.single.tokens
         if not hf.roles and self.template.single.room:  # what it adds says what it is
             self.classify = self.separate = self.begin = None

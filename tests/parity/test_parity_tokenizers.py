@@ -240,6 +240,15 @@ OVERRIDES = {
 }
 
 
+def assert_types_of_the_file(theirs, ours):
+    """A generic class gives no type ids since transformers 5; its post-processor knows them."""
+    assert "token_type_ids" not in theirs(*PAIRS[0])
+    for first, second in PAIRS[:60]:
+        expected = theirs._tokenizer.encode(first, second)
+        tokens, types = join_pair(*ours.encode_batch([first, second]), ours)
+        assert (tokens.tolist(), types.tolist()) == (expected.ids, expected.type_ids)
+
+
 @pytest.mark.parametrize("what", OVERRIDES)
 def test_what_tokenizer_config_says_counts(loaded, what, tmp_path):
     name, changes = OVERRIDES[what]
@@ -251,7 +260,10 @@ def test_what_tokenizer_config_says_counts(loaded, what, tmp_path):
         content |= {key: value for key, value in changes.items() if (key == "model_type") == (own is not None)}
         (tmp_path / file).write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
     theirs, ours = transformers.AutoTokenizer.from_pretrained(tmp_path), Tokenizer.load(tmp_path)
-    assert_same(theirs, ours, SINGLES[:60], PAIRS[:60])
+    if what == "generic BERT":
+        assert_types_of_the_file(theirs, ours)
+    else:
+        assert_same(theirs, ours, SINGLES[:60], PAIRS[:60])
     if what in ("generic BERT", "BERT without type ids"):
         assert any("type id" in note for note in ours.notes)
     ours.save(tmp_path / "saved")
