@@ -10,7 +10,7 @@ from sslcli.config import Config, setting
 from sslcli.data.golds import Kind, Vector
 from sslcli.data.labelcolumns import in_one_column, label_of
 from sslcli.data.labelforms import MARKS, LabelForm, are_whole, form_of, plain_label
-from sslcli.data.readcontext import names_of
+from sslcli.data.readcontext import Names, names_of
 from sslcli.data.records import Record
 from sslcli.errors import DataError
 from sslcli.labelled import Example, Task
@@ -25,9 +25,7 @@ class LabelOptions(Task.Options):
         "column of the answer, where it has none of the usual names; A,B,...: a column of 0 and 1 for each label",
         "--label-field",
     )
-    label_names: Annotated[tuple[str, ...], BeforeValidator(names_of)] = setting(
-        (), "names of the places where labels are vectors of 0 and 1; 0, 1, ... when not given", "--label-names"
-    )
+    label_names: Names = setting((), "names of the places where labels are vectors of 0 and 1; 0, 1, ... when not given", "--label-names")
     no_label: Annotated[tuple[str, ...] | None, BeforeValidator(names_of)] = setting(
         None,
         "labels that mean that there is none, or none; when not given -1, -100, -, NaN and the like, unless they are classes",

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ LARGEST_NUMBER = 1e18
 MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
 _HINT = "an answer is a text, a number or a list of texts"
 _NUMPY_TRUTHS = {"True": True, "False": False, "true": True, "false": False}
+_PLACES = re.compile(r"[01](( [01])+|( ?, ?[01]){2,})")  # of two with a comma, 1,0 may be a number
 _TRUTHS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -85,18 +87,20 @@ def _listed(record: Record, name: str, value: list[Any], kind: str) -> Gold:
 
 
 def _list_in(text: str, kind: str) -> list[Any] | None:
-    """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "['a', 'b']", "[1. 0.]"."""
+    """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "('a', 'b')", "[1. 0.]", "1 0 1"."""
     inner = text.strip()
     if kind == "labels" and inner and all(part.strip() in _TRUTHS for part in inner.split(",")) and "," in inner:
         inner = f"[{inner}]"
-    if not (inner.startswith("[") and inner.endswith("]")):
+    elif kind in ("auto", "labels") and _PLACES.fullmatch(inner):
+        return [int(part) for part in inner.replace(",", " ").split()]
+    if inner[:1] + inner[-1:] not in ("[]", "()", "{}"):
         return None
     try:
         value = ast.literal_eval(inner)
-        return value if isinstance(value, list) else None
+        return list(value) if isinstance(value, list | tuple | set) else None
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
-    parts = inner[1:-1].split()
+    parts = inner[1:-1].split() if inner[0] == "[" else []
     if parts and all(part.isdecimal() for part in parts):
         return [int(part) for part in parts]
     numbers = [_NUMPY_TRUTHS.get(part, as_number(part)) for part in parts]

@@ -25,48 +25,86 @@ def label_of(record: Record, kind: str, asked: str, usual: Sequence[str], texts:
     column = next((name for name in usual if name in record.values), None)
     if column is not None:
         return gold_of(record, kind, column)
-    others = [name for name, value in record.values.items() if name not in _NO_LABELS and value not in texts]
+    others = [name for name, value in record.values.items() if name.lower() not in _NO_LABELS and value not in texts]
     return columns_of_truths(record, others, False)
 
 
 def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str, Columns]) -> Iterator[Record]:
     """All records. `wanted`: by flag the columns of which the first that a record has is read.
 
-    Says where a file has several of them. A record whose label is in another one than those before cannot be read.
+    Names may differ in case ("Text"): the record that is given has the usual one. Says so, and where a file has several
+    of the columns. A record whose label is in another one than those before cannot be read.
     """
-    taken: dict[str, str | tuple[str, ...]] = {}
+    taken: dict[str, str] = {}  # by flag, the columns as the file names them
     before: list[str] | None = None
+    usual: dict[str, str] = {}
     for record in records:
-        if not record.is_readable or before == (names := list(record.values)):
+        if not record.is_readable:
             yield record
             continue
+        if before == (names := list(record.values)):
+            yield _renamed(record, usual)
+            continue
+        found = {flag: _candidates(names, columns) for flag, columns in wanted.items()}
         if before is None and suffix_of(reference) in TABLES:
-            _refuse_without_text(record, reference, wanted)
+            _refuse_without_text(record, reference, wanted, found)
         before = names
-        for flag, columns in wanted.items():
-            here = [column for column in columns if _has(record, column)]
-            if not here:
+        usual = {own: name for each in found.values() for own, name in (each[0] if each else ())}
+        for flag, candidates in found.items():
+            if not candidates:
                 continue
+            here, *rest = (_named([own for own, _ in each]) for each in candidates)
             if flag not in taken:
-                taken[flag] = here[0]
-                if len(here) > 1:
-                    rest = ", ".join(_named(column) for column in here[1:])
-                    remark(f"{reference}: {_named(here[0])} is read, and not {rest} ({flag} chooses)")
-            elif here[0] != taken[flag] and flag != "--label-field":
-                remark(f"{reference}: some records have {_named(taken[flag])} and some {_named(here[0])} ({flag} chooses)")
-            elif here[0] != taken[flag]:
-                problem = f"this record has {_named(here[0])} and those before have {_named(taken[flag])}"
+                taken[flag] = here
+                _say_taken(reference, flag, here, candidates[0], rest)
+            elif here != taken[flag] and flag != "--label-field":
+                remark(f"{reference}: some records have {taken[flag]} and some {here} ({flag} chooses)")
+            elif here != taken[flag]:
+                problem = f"this record has {here} and those before have {taken[flag]}"
                 hint = f"give all of them one column, or name it with {flag}"
                 record = Record(record.where, Unreadable(DataError(f"{record.where}: {problem}", hint)))
                 before = []  # the next one of this kind cannot be read either
                 break
-        yield record
+        yield _renamed(record, usual) if record.is_readable else record
 
 
-def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Columns]) -> None:
+Candidate = tuple[tuple[str, str], ...]  # the columns of a file and the usual name of each
+
+
+def _candidates(names: Sequence[str], columns: Columns) -> list[Candidate]:
+    """All columns that could be read, the first one first: each as it is written, then in another case."""
+    by_case: dict[str, list[str]] = {}
+    for name in names:
+        by_case.setdefault(name.strip().casefold(), []).append(name)
+    found = []
+    for column in columns:
+        parts = [column] if isinstance(column, str) else column
+        written = [sorted(by_case.get(part.casefold(), ()), key=lambda own, part=part: own != part) for part in parts]
+        found += [tuple(zip(each, parts, strict=True)) for each in zip(*written, strict=False)]
+    return found
+
+
+def _renamed(record: Record, usual: Mapping[str, str]) -> Record:
+    """With columns under their usual names; whatever else has such a name is left out, for it is not read."""
+    if all(own == name for own, name in usual.items()):
+        return record
+    others = {name: value for name, value in record.values.items() if name not in usual and name not in usual.values()}
+    return Record(record.where, {name: record.values[own] for own, name in usual.items()} | others)
+
+
+def _say_taken(reference: str, flag: str, here: str, first: Candidate, rest: Sequence[str]) -> None:
+    chooses = "choose" if " and " in flag else "chooses"
+    verb = "are" if len(first) > 1 else "is"
+    if rest:
+        remark(f"{reference}: {here} {verb} read, and not {', '.join(rest)} ({flag} {chooses})")
+    elif any(own != name for own, name in first):
+        remark(f"{reference}: {here} {verb} read as {_named([name for _, name in first])} ({flag} {chooses} another)")
+
+
+def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Columns], found: Mapping[str, Sequence[Candidate]]) -> None:
     """Of a table, whose columns no later record will have either. Raises DataError."""
     for flag, columns in wanted.items():
-        if flag == "--label-field" or not columns or any(_has(record, column) for column in columns):
+        if flag == "--label-field" or not columns or found[flag]:
             continue
         there = ", ".join(f"'{name}'"[:40] for name in list(record.values)[:8])
         usual = " or ".join(_named(column) for column in columns[:4])
@@ -75,9 +113,5 @@ def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Co
         raise DataError(problem, hint)
 
 
-def _has(record: Record, column: str | tuple[str, ...]) -> bool:
-    return all(name in record.values for name in ([column] if isinstance(column, str) else column))
-
-
-def _named(column: str | tuple[str, ...]) -> str:
+def _named(column: str | Sequence[str]) -> str:
     return " and ".join(f"'{name}'" for name in ([column] if isinstance(column, str) else column))

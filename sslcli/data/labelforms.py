@@ -6,7 +6,7 @@ one place to each, or whether 1.0 is a class or a number. What stays ambiguous i
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,15 @@ from sslcli.errors import DataError, UsageError
 
 # "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and its test splits
 # (huggingface/datasets#1963); -100: what losses of torch ignore; the words: missing values as pandas, R and SQL write them.
-MARKS = ("-", "-1", "-1.0", "-100", "-100.0", "nan", "NaN", "NA", "N/A", "<NA>", "null", "NULL", "None")
+MARKS = ("-", "-1", "-1.0", "-100", "-100.0", "nan", "NaN", "NA", "N/A", "<NA>", "null", "NULL", "None", "\\N")
 NUMBERS = ("-1", "-1.0", "-100", "-100.0")  # of the marks, those that may be a class or a number
 WORDS = ("NA", "N/A", "null", "None")  # and those that may be names of classes
 LIKE_IDS = 0.9  # share of different labels from which on they look like ids
 FEWEST_IDS = 50  # examples
 MANY = 1_000  # different classes that are worth a sentence
 _WHOLE = re.compile(r"(-?\d+)\.0*")
+JOINTS = {",": "commas", ";": "semicolons", "|": "bars"}  # what stands between several labels in one text
+_DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
 _SHOWN = 6
 
 
@@ -64,6 +66,8 @@ def form_of(
         marks, found = _without_classes(marks, found, texts, kind)
     left = [gold for gold in given if isinstance(gold, tuple) or as_text(gold) not in found]
     decided: Kind = kind_of(left) if kind == "auto" else kind  # type: ignore[assignment]
+    if kind == "auto" and decided == "classes":
+        _refuse_joined({as_text(gold) for gold in left})
     return LabelForm(decided, marks, notes=_notes(left, decided, kind == "auto"))
 
 
@@ -151,6 +155,22 @@ def _open(mark: str, others: Iterable[str]) -> DataError:
         f"the label {mark} may mean that there is none, or be one like {said}",
         f"--no-label={mark} leaves these examples out; --no-label none takes every label as it is",
     )
+
+
+def _refuse_joined(labels: Collection[str]) -> None:
+    """Raises DataError where labels look like several labels in one text, or like numbers with a decimal comma."""
+    for mark, name in JOINTS.items():
+        parts = {label: {part.strip() for part in label.split(mark)} for label in labels}
+        joined = [label for label in labels if mark in label]
+        counts = Counter(part for own in parts.values() for part in own)
+        of_others = [label for label in joined if all(part and counts[part] > 1 for part in parts[label])]
+        if joined and mark == "," and all(map(_DECIMAL_COMMA.fullmatch, labels)):
+            hint = "write numbers with a point (1.5); --kind labels takes lists apart, --kind classes takes each as one class"
+            raise DataError(f"labels such as {min(joined)} may be numbers with a comma, or lists of labels", hint)
+        if joined and 2 * len(of_others) >= len(joined):
+            apart = "--kind labels takes them apart" if mark == "," else "commas between them and --kind labels take them apart"
+            problem = f"labels such as '{min(of_others)}' may be several labels with {name} between them, or a single one"
+            raise DataError(problem, f"{apart}; --kind classes takes each as one class")
 
 
 def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, names: tuple[str, ...]) -> LabelForm:

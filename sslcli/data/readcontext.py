@@ -14,6 +14,7 @@ from sslcli.data.reading import goes_on
 from sslcli.errors import UsageError
 
 T = TypeVar("T")
+NOT_READ = "-"  # in place of a column's name
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}  # as they can be typed; any single character too
 
 
@@ -77,6 +78,18 @@ def names_of(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return () if value == "none" else tuple(name for name in map(str.strip, value.split(",")) if name)
+
+
+def columns_named(value: Any) -> Any:
+    """ "text,-,label" -> ("text", "-", "label"); a column without a name is "-", and is not read. Raises ValueError for a name twice."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        value = tuple(name.strip() or NOT_READ for name in value.split(",")) if value.strip() else ()
+    names = [name for name in value if name != NOT_READ] if isinstance(value, list | tuple) else []
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"names two columns '{twice[0]}'")
+    return value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(names_of)]

@@ -14,7 +14,7 @@ from sslcli.data.dialects import read_any_rows
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines, read_text, suffix_of
 from sslcli.data.jsonfiles import listed_records, split_objects
-from sslcli.data.readcontext import current_reading, remark
+from sslcli.data.readcontext import NOT_READ, current_reading, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.tables import read_rows
 from sslcli.errors import DataError
@@ -95,6 +95,10 @@ def read_records(reference: str) -> Iterator[Record]:
     first = next(records, None)
     if first is None:
         raise DataError(f"{reference} has no records", "give a file with at least one")
+    named = current_reading().columns
+    if named and suffix_of(reference) not in TABLES and first.is_readable and tuple(first.values) != named:
+        typed = ",".join(named)
+        remark(f"{reference}: its records name their columns themselves, so --columns {typed} is not used")
     yield from chain([first], records)
 
 
@@ -147,7 +151,8 @@ def _integer(text: str) -> int:
 def _number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no number that can be reckoned with")
+        missing = "; null says that a value is missing" if text == "NaN" else ""
+        raise ValueError(f"{text} is no finite number{missing}")
     return value
 
 
@@ -267,12 +272,13 @@ def record_of(value: Any, where: Where) -> Record:
 
 
 def _any_table(reference: str, usual: str) -> Iterator[Record]:
-    """A table however it is written; --columns names the columns of one without a header."""
+    """A table however it is written; --columns names the columns of one without a header, "-" those that are not read."""
     named = current_reading().columns
     rows = read_any_rows(reference, usual, len(named) or None)
     if named:
         rows = _without_header(reference, rows, named)
-    return _table(reference, rows, not named, named or None, False)
+    names = tuple("" if name == NOT_READ else name for name in named)
+    return _table(reference, rows, not named, names or None, False)
 
 
 def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
@@ -283,7 +289,9 @@ def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named
     line, values = first
     cells = [value.strip().casefold() for value in values]
     texts = [cell for cell, name in zip(cells, named, strict=False) if name.casefold() not in _LABEL_COLUMNS]
-    if cells == [name.casefold() for name in named] or cells == list(map(str, range(len(named)))):
+    pairs = [(cell, name.casefold()) for cell, name in zip(cells, named, strict=False) if name != NOT_READ]
+    repeats = len(cells) == len(named) and all(cell == name for cell, name in pairs)
+    if repeats or cells == list(map(str, range(len(named)))):
         remark(f"{reference}: the first row names the columns and is no example")
     elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | _LABEL_COLUMNS).issuperset(cells):
         problem = f"{Where(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
@@ -329,6 +337,8 @@ def _columns(written: list[str], wanted: tuple[str, ...] | None, where: Where) -
 
 def _uneven(where: Where, found: int, wanted: int) -> DataError:
     hint = "quote values that hold the separator or a line's end, or name the separator with --separator"
-    if found == wanted + 1:
+    if current_reading().columns:
+        hint = f"--columns names {wanted}: name all of them, {NOT_READ} for one that is not read; or name the separator with --separator"
+    elif found == wanted + 1:
         hint = f"{hint}; a first column without a name, such as row names of R, needs one"
     return DataError(f"{where} has {found} column{'s' * (found != 1)} and should have {wanted}", hint)

@@ -154,7 +154,7 @@ def _confusions(confusions: Confusions, labels: Sequence[str]) -> Table:
 
 
 def _scores(statistics: Mapping[str, Callable[[Margins], np.ndarray]], confusions: Confusions, among: int = 0) -> list[Score]:
-    """Resampled are the cells that are not empty, and reckoned with the classes that are in them, or with `among` classes."""
+    """Resampled are the cells that are not empty, and scored with the classes that are in them, or with `among` classes."""
     if among:
         cells, classes = confusions, among
     else:

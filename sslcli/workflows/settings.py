@@ -6,7 +6,7 @@ from pydantic import BeforeValidator
 
 from sslcli.config import Config, Count, CountOrAll, setting, with_defaults
 from sslcli.core.settings import AdapterSettings, TransformerSettings
-from sslcli.data.readcontext import names_of
+from sslcli.data.readcontext import columns_named
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings, ScheduleSettings, TrainingSettings
 
@@ -76,8 +76,8 @@ class LabelledSettings(Config):
         "--skip-bad-records",
         panel="Data",
     )
-    columns: Annotated[tuple[str, ...], BeforeValidator(names_of)] = setting(
-        (), "names of the columns of a .csv or .tsv without a header, as text,label", "--columns", panel="Data"
+    columns: Annotated[tuple[str, ...], BeforeValidator(columns_named)] = setting(
+        (), "names of the columns of a .csv or .tsv without a header, as text,label; - is not read", "--columns", panel="Data"
     )
     separator: str = setting(
         "", "what parts the columns of a table: comma, tab, semicolon, bar; found when not given", "--separator", panel="Data"

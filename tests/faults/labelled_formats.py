@@ -12,7 +12,7 @@ def tag_cases() -> Iterator[Case]:
     rows = {
         "nine columns": (lines[row].rpartition("\t")[0], ("columns",)),
         "eleven columns": (lines[row] + "\t_", ("columns",)),
-        "blanks for tabs": (lines[row].replace("\t", " "), ("columns",)),
+        "blanks for tabs": (lines[row].replace("\t", " "), ("1 column, not 10",)),
         "a word that is empty": (lines[row].replace("the", "", 1), ("FORM",)),
         "no number": (f"x{lines[row]}", ("ID",)),
         "a number below 1": (f"0{lines[row][1:]}", ("ID",)),
@@ -39,10 +39,10 @@ def tag_cases() -> Iterator[Case]:
     columns = COLUMNS.split("\n")
     for name, line in {"no tag": "the", "a tab and no tag": "the\t", "a tab and no word": "\tO"}.items():
         content = "\n".join([*columns[:6], line, *columns[7:]])
-        yield Case(f"columns: {name}", "tag", "words.conll", content.encode(), ("record 3", "line 7"))
+        yield Case(f"columns: {name}", "tag", "words.conll", content.encode(), ("record 2", "line 7"))
     words = "\n".join(line.partition(" ")[0] for line in columns)
     yield Case("columns: no tags at all", "tag", "words.conll", words.encode(), ("no answer",), wrong=8)
-    yield Case("columns: documents alone", "tag", "words.conll", b"-DOCSTART- -X- -X- O\n\n", ("no example",))
+    yield Case("columns: documents alone", "tag", "words.conll", b"-DOCSTART- -X- -X- O\n\n", ("no sentences",))
 
 
 def symbol_cases() -> Iterator[Case]:

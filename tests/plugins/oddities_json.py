@@ -56,7 +56,7 @@ ODDITIES = [
     wrong("a.jsonl", "a comma behind each line", LINES.replace("\n", ",\n"), "record 1 is not JSON"),
     wrong("a.jsonl", "a list among objects", f"{LINES}[1]\n", "record 3 is not an object but list"),
     wrong("a.jsonl", "a name twice", '{"text": "a", "text": "b"}\n', "record 1", "'text' stands twice"),
-    wrong("a.jsonl", "NaN", '{"text": "a", "label": NaN}\n', "record 1", "NaN is no number"),
+    wrong("a.jsonl", "NaN", '{"text": "a", "label": NaN}\n', "record 1", "NaN is no finite number"),
     Oddity("classify", "a.jsonl", "a text in another column", f'{LINES}{{"review": "c", "label": "pos"}}\n', "read 3",
            ("some records have 'text' and some 'review'", "--text-field")),
     wrong("a.jsonl", "a label in another column", f'{LINES}{{"text": "c", "stars": 3}}\n', "record 3", "'stars'", outcome="asked"),

@@ -84,7 +84,7 @@ COLUMNS = [
     csv("no header, columns named", ROWS, examples=READ, data={"columns": ("text", "label")}, said=False),
     csv("no header, other columns named", "pos,1,good film\nneg,2,bad film\n", examples=READ,
         data={"columns": ("verdict", "n", "review")}, options={"label_field": "verdict", "text_field": "review"}),
-    csv("no header, too many columns named", ROWS, "asked", ("record 1 has 2 columns and should have 3",),
+    csv("no header, too many columns named", ROWS, "asked", ("record 1 has 2 columns and should have 3", "--columns names 3"),
         data={"columns": ("a", "text", "label")}),
     csv("columns named as the header does", CSV, "read 2", ("first row names the columns",), READ, data={"columns": ("text", "label")}),
     csv("columns named in another way", f"review,sentiment\n{ROWS}", "asked", ("looks like a header", "--columns"),
@@ -101,7 +101,7 @@ COLUMNS = [
            ("no column 'premise' and 'hypothesis'", "--columns")),
     Oddity("pairs", "a.tsv", "two pairs of columns",
            "premise\thypothesis\tsentence1\tsentence2\tlabel\na\tb\tc\td\tneutral\ne\tf\tg\th\tentailment\n", "read 2",
-           ("'premise' and 'hypothesis' is read", "--first-field"), [(("a", "b"), "neutral")]),
+           ("'premise' and 'hypothesis' are read", "--first-field"), [(("a", "b"), "neutral")]),
     Oddity("remap", "a.csv", "no header, columns named", "ACGT,x\nGGTT,y\n", "read 2", (), [(("ACGT",), "x")],
            data={"columns": ("sequence", "label")}),
 ]  # fmt: skip

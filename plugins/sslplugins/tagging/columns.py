@@ -11,7 +11,7 @@ from sslcli.api import DataError, Example, Parsed, Where, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tagging.facts import bio_of_brackets, is_beside_words
 from sslplugins.tagging.layout import Layout, layout_of
-from sslplugins.tagging.names import SENTENCES, columns_hint
+from sslplugins.tagging.names import NOT_COUNTED, SENTENCES, columns_hint, named
 from sslplugins.tagging.rows import Row, Rows, rows_of
 from sslplugins.tagging.running import sentences_in_lines
 from sslplugins.tagging.sentences import Block, Places, Sentence, blocks_of, counted, listed, wrong
@@ -27,11 +27,12 @@ _HINT = "a line is a word and its tag, with tabs between where words hold blanks
 
 @dataclass(frozen=True)
 class Asked:
-    """`columns`: what --columns says. `places`: of the training data. `column`: of CoNLL-U."""
+    """`columns`: what --columns says. `places`: of the training data. `column`: of CoNLL-U. `names`: of tags that are numbers."""
 
     columns: Sequence[str] = ()
     places: Places | None = None
     column: str | None = None
+    names: Sequence[str] = ()
 
 
 def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
@@ -52,7 +53,7 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     prefix = _prefix_of(sentences, layout)
     places = _with_place(sentences, layout)
     remark(_said(reference, rows, layout, sentences, prefix, places))
-    return Parsed(partial(_example, reference, layout, (prefix, places)), enumerate(sentences, start=1))
+    return Parsed(partial(_example, reference, layout, (prefix, places), asked.names), enumerate(sentences, start=1))
 
 
 def has_lines_of_words(reference: str) -> bool:
@@ -113,13 +114,19 @@ def _divided(sentence: Sequence[Row], begins: Iterator[int]) -> Iterator[tuple[R
         yield tuple(sentence[start:stop])
 
 
-def _example(reference: str, layout: Layout, beside: tuple[str, bool], numbered: tuple[int, Sequence[Row]]) -> Example:
+def _example(
+    reference: str,
+    layout: Layout,
+    beside: tuple[str, bool],
+    names: Sequence[str],
+    numbered: tuple[int, Sequence[Row]],
+) -> Example:
     record, sentence = numbered
     where = Where(reference, record)
     for row in sentence:
         _refuse_wrong(where, row, layout)
     words = tuple(row.cells[layout.word].removeprefix(beside[0])[: 1 if beside[1] else None] for row in sentence)
-    data = Sentence(words, places=layout.places)
+    data = Sentence(words, places=layout.places, names=tuple(names))
     if layout.tag is None:
         return Example(str(record), where, data)
     tags = tuple(row.cells[layout.tag] for row in sentence)
@@ -128,7 +135,8 @@ def _example(reference: str, layout: Layout, beside: tuple[str, bool], numbered:
             tags = tuple(bio_of_brackets(tags))
         except ValueError as error:
             raise wrong(where, "tag", f"lines {sentence[0].number} to {sentence[-1].number}: {error}", "mend the brackets") from error
-    return Example(str(record), where, data, tags)
+    counted_tags = tuple(None if tag in NOT_COUNTED else named(where, "tag", tag, names) for tag in tags)
+    return Example(str(record), where, data, None if set(counted_tags) == {None} else counted_tags)
 
 
 def _refuse_wrong(where: Where, row: Row, layout: Layout) -> None:

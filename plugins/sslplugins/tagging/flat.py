@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.api import DataError, Example, Parsed, Record, read_json, remark, suffix_of
-from sslplugins.tagging.names import SENTENCES
+from sslplugins.tagging.names import NOT_COUNTED, SENTENCES, named
 from sslplugins.tagging.names import WORDS as NAMES_OF_WORDS
 from sslplugins.tagging.pieces import words_of
 from sslplugins.tagging.sentences import Sentence, listed
@@ -23,7 +23,6 @@ RUNNING = ("text", "sentence")
 TAGS = (
     "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag", "label", "slots", "iob_tags", "bio_tags",
 )  # fmt: skip
-NOT_COUNTED = (-100, -1, "-100", "-1")
 Names = Mapping[str, tuple[str, ...]]
 TABLES = ("csv", "tsv")
 _LIST = re.compile(r"""\[(['"]|-?\d)(.*(['"]|\d))?\]""", re.DOTALL)
@@ -177,18 +176,9 @@ def _tags(record: Record, name: str, names: Sequence[str]) -> tuple[str | None, 
     texts = _texts(record, name, listed_values)
     given = _split(record, value) if isinstance(value, str) else value
     return tuple(
-        None if each in NOT_COUNTED else _named(record, f"{name}[{place}]", text, names)
+        None if each in NOT_COUNTED else named(record.where, f"{name}[{place}]", text, names)
         for place, (each, text) in enumerate(zip(given, texts, strict=True))
     )
-
-
-def _named(record: Record, field: str, text: str, names: Sequence[str]) -> str:
-    if not names or not text.isdigit():
-        return text
-    if int(text) >= len(names):
-        problem = f"there are names for the tags 0 to {len(names) - 1}, and none for {text}"
-        raise record.wrong(field, problem, "--label-names gives a name for each number, from 0")
-    return names[int(text)]
 
 
 def _written(record: Record) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sslcli.api import DataError, UsageError
-from sslplugins.tagging.sentences import counted, listed
+from sslcli.api import DataError, UsageError, Where
+from sslplugins.tagging.sentences import counted, listed, wrong
 
 WORDS = frozenset(("word", "words", "token", "tokens", "form", "text", "surface", "char", "character"))
 TAGS = frozenset(
@@ -15,6 +15,18 @@ OTHERS = frozenset(
     ("-", "_", "", "id", "idx", "index", "number", "no", "#", "lemma", "feats", "features", "head", "deprel", "deps", "misc", "start",
      "end", "offset", "doc", "doc_id", "document", "score", "confidence", "speaker", "token_id", "word_id")
 )  # fmt: skip
+
+NOT_COUNTED = (-100, -1, "-100", "-1")  # tags that losses of torch and `datasets` give to words that are not counted
+
+
+def named(where: Where, field: str, tag: str, names: Sequence[str]) -> str:
+    """The name of a tag that is a number, where tags have names. Raises DataError for a number beyond them."""
+    if not names or not tag.isdigit():
+        return tag
+    if int(tag) >= len(names):
+        problem = f"there are names for the tags 0 to {len(names) - 1}, and none for {tag}"
+        raise wrong(where, field, problem, "--label-names gives a name for each number, from 0")
+    return names[int(tag)]
 
 
 def is_header(cells: Sequence[str]) -> bool:

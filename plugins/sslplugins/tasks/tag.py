@@ -111,7 +111,7 @@ class Tag(ReadoutTask[TagViews]):
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
         places = None if options.places is None else Places(**options.places)
-        return read_columns(reference, Asked(current_reading().columns, places, options.column))
+        return read_columns(reference, Asked(current_reading().columns, places, options.column, options.label_names))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:

@@ -1,0 +1,88 @@
+"""Names of columns in another case, columns named by --columns, and labels that hold several."""
+
+import json
+
+from reader_oddities import Oddity
+from sslplugins.tagging.sentences import Sentence
+
+ROWS = "good film,pos\nbad film,neg\n"
+READ = [(("good film",), "pos"), (("bad film",), "neg")]
+PAIR = [(("a", "b"), "x")]
+TAGGED = [(Sentence(("Ann", "slept")), ("B-PER", "O"))]
+RECORDS = [{"text": "good film", "label": "pos"}, {"text": "bad film", "label": "neg"}]
+
+
+def table(labels, header="text,label"):
+    return f"{header}\n" + "".join(f'film {n},"{label}"\n' for n, label in enumerate(labels))
+
+
+def row(oddity, content, outcome="read 2", words=(), examples=READ, **more):
+    task, file = more.pop("task", "classify"), more.pop("file", "a.csv")
+    return Oddity(task, file, oddity, content, outcome, words, examples, **more)
+
+
+def labels_of(oddity, labels, outcome, words, golds=(), **more):
+    examples = [((f"film {n}",), gold) for n, gold in enumerate(golds)]
+    return row(oddity, table(labels), outcome, words, examples, **more)
+
+
+CASES = [
+    row("names in capitals", f"TEXT,LABEL\n{ROWS}", words=("'TEXT' is read as 'text'", "--text-field", "'LABEL' is read as 'label'")),
+    row("names that begin with a capital", f"Review,Sentiment\n{ROWS}", words=("'Review' is read as 'review'", "--label-field")),
+    row("names in capitals, in JSON", "".join(f'{{"Text": "{r["text"]}", "Label": "{r["label"]}"}}\n' for r in RECORDS),
+        words=("'Text' is read as 'text'",), file="a.jsonl"),
+    row("a name in two cases", "Text,text,label\nx,good film,pos\ny,bad film,neg\n", words=("'text' is read, and not 'Text'",)),
+    row("the usual label in capitals beside another", "text,Label,score\ngood film,pos,0.5\nbad film,neg,0.7\n",
+        words=("'Label' is read, and not 'score'", "--label-field")),
+    row("a name in capitals that is asked for", f"Text,Label\n{ROWS}", options={"text_field": "Text", "label_field": "Label"}, said=False),
+    row("two texts in capitals", "Premise,Hypothesis,Label\na,b,x\nc,d,y\n", task="pairs", examples=PAIR,
+        words=("'Premise' and 'Hypothesis' are read as 'premise' and 'hypothesis'",)),
+    row("sequences in capitals", "Sequence,Class\nACGT,x\nGGTT,y\n", task="remap", examples=[(("ACGT",), "x")],
+        words=("'Sequence' is read as 'sequence'",)),
+]  # fmt: skip
+COLUMNS = [
+    row("two columns that are not read", "1,x,good film,pos\n2,y,bad film,neg\n",
+        data={"columns": ("-", "-", "text", "label")}, said=False),
+    row("a header behind columns that are not read", "n,text,label\n1,good film,pos\n2,bad film,neg\n",
+        words=("the first row names the columns",), data={"columns": ("-", "text", "label")}),
+    row("zeros and ones that are not read", "1,good film,0\n0,bad film,1\n", "read 2", (), [(("good film",), "0")],
+        data={"columns": ("-", "text", "label")}),
+    row("too few columns named", "1,good film,pos\n", "asked", ("--columns names 2", "- for one that is not read"), (),
+        data={"columns": ("text", "label")}),
+    row("columns named of JSON", json.dumps(RECORDS), words=("--columns label,text is not used",), file="a.json",
+        data={"columns": ("label", "text")}),
+    row("columns named of JSON lines", "".join(f"{json.dumps(r)}\n" for r in RECORDS), words=("--columns a,b is not used",),
+        file="a.jsonl", data={"columns": ("a", "b")}),
+    row("rows of words, two columns not read", "1,2,Ann slept,B-PER O\n3,4,Rome,B-LOC\n", task="tag", examples=TAGGED,
+        data={"columns": ("-", "-", "word", "tag")}),
+    row("a header of words behind columns not read", "n,m,word,tag\n1,2,Ann slept,B-PER O\n", "read 1", ("names the columns",), TAGGED,
+        task="tag", data={"columns": ("-", "-", "word", "tag")}),
+]  # fmt: skip
+SEVERAL = ("may be", "--kind labels", "--kind classes")
+JOINED = [
+    labels_of("lists with commas", ["2,5", "27", "2", "5", "a"], "asked", ("'2,5'", *SEVERAL)),
+    labels_of("numbers with commas", ["1,5", "2,5", "3,0"], "asked", ("numbers with a comma", "1.5", *SEVERAL)),
+    labels_of("lists with bars", ["Comedy|Drama", "Drama", "Comedy"], "asked", ("'Comedy|Drama'", "bars", *SEVERAL)),
+    labels_of("lists with commas, as classes", ["a,b", "a", "b"], "read 3", (), ["a,b", "a", "b"], options={"kind": "classes"}),
+    labels_of("lists with commas, as labels", ["a,b", "a", "b"], "read 3", (), ["a,b", "a", "b"], options={"kind": "labels"}),
+    labels_of("names with commas", ["Arts, Crafts", "Food", "Arts, Crafts"], "read 3", (), ["Arts, Crafts"], said=False),
+    labels_of("a vector with blanks", ["1 0 1", "0 1 0"], "read 2", ("vectors of zeros and ones",), [("0", "2"), ("1",)]),
+    labels_of("a vector with commas", ["1,0,1", "0,1,0"], "read 2", ("vectors of zeros and ones",), [("0", "2"), ("1",)]),
+    labels_of("a vector as a tuple", ["(1, 0, 1)", "(0, 1, 0)"], "read 2", ("vectors of zeros and ones",), [("0", "2"), ("1",)]),
+    labels_of("a set of names", ["{'b', 'a'}", "{'a'}"], "read 2", (), [("a", "b"), ("a",)]),
+    labels_of("words in parentheses", ["(a)", "(b)"], "read 2", (), ["(a)", "(b)"], said=False),
+    labels_of("missing as SQL writes it", ["a", "b", "\\N"], "read 2", ("'\\N'", "left out"), ["a", "b"]),
+]
+NUMBERS = "Ann\t1\nslept\t-100\n\nRome\t0\n"
+UNCOUNTED = ("1 word is marked as not counted",)
+NUMBERED = [(Sentence(("Ann", "slept")), ("1", None))]
+TAGS = [
+    row("words that do not count", NUMBERS, words=UNCOUNTED, examples=NUMBERED, task="tag", file="a.conll"),
+    row("-1, 0 and 1", NUMBERS.replace("-100", "-1"), words=UNCOUNTED, examples=NUMBERED,
+        task="tag", file="a.conll"),
+    row("names for numbers", NUMBERS, words=("BIO",), examples=[(Sentence(("Ann", "slept")), ("B-PER", None))],
+        task="tag", file="a.conll", options={"label_names": "O,B-PER"}),
+    row("a number beyond the names", NUMBERS, "asked", ("none for 1", "--label-names"), (), task="tag", file="a.conll",
+        options={"label_names": "O"}),
+]  # fmt: skip
+ODDITIES = [*CASES, *COLUMNS, *JOINED, *TAGS]
