@@ -105,6 +105,8 @@ def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold 
     names = form.names
     if not names and len(known) == len(gold.places) and not known.keys() >= {"0", "1"}:
         names = tuple(known)
+    if not names and form.kind == "classes" and known:
+        raise ValueError("the label is a list of zeros and ones, and every text has one class")
     if not names:
         return converted(gold, "labels")
     if gold.names:

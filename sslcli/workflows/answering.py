@@ -196,7 +196,16 @@ def _differences(before: Config, after: Config) -> Mapping[str, Any]:
 
 def _changed(before: Config, after: Config) -> Sequence[str]:
     old = _differences(after, before)
-    return [f"{name} is {value} here, and was {old[name]} in training" for name, value in _differences(before, after).items()]
+    return [
+        f"{name} is {_written(value)} here, and was {_written(old[name])} in training"
+        for name, value in _differences(before, after).items()
+    ]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return "not given" if value in (None, "") else f"{value}"
 
 
 def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:

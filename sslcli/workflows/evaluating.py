@@ -70,7 +70,7 @@ def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Exam
                 reached[score.name][name] = score.value
     beside = [replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores]
     findings = task.findings(options, labels, predictions, examples)
-    title = f"{answerer.name} · {len(examples):,} examples"
+    title = f"{answerer.name} · {len(examples):,} example{'s' * (len(examples) != 1)}"
     cuts = [cut_in(prediction) for prediction in predictions]
     official, said = official_files(task, options, examples, predictions)
     notes = [*findings.notes, *cut_sentences(task.records, cuts), *said]

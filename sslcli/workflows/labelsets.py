@@ -6,7 +6,7 @@ from itertools import chain
 
 from sslcli.config import Config
 from sslcli.data.files import suffix_of
-from sslcli.data.golds import checked
+from sslcli.data.golds import Vector, checked
 from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
 from sslcli.workflows.sifting import Sifter, unlabelled
@@ -34,6 +34,7 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
         left = [example for example in plain if example.gold is not None]
     if are_known and task.leaves_out_unlabelled:
         _refuse_unknown(task, options, labels, left)
+        sifter.remarks.update(dict.fromkeys(_places_taken(options, labels, examples)))
     if examples and not left:
         raise _without_any(task, examples[0])
     if task.leaves_out_unlabelled and len(left) < len(plain):
@@ -61,6 +62,16 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
             if label not in known:
                 hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
                 raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
+
+
+def _places_taken(options: Config, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
+    """A sentence for each file whose vectors of zeros and ones have no names, so that their places are those of the labels."""
+    if getattr(options, "label_names", ()):
+        return
+    vectors = (example for example in examples if isinstance(example.gold, Vector) and not example.gold.names)
+    for file in dict.fromkeys(example.where.file for example in vectors):
+        named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")
+        yield f"{file}: the places of its vectors of zeros and ones are taken for {named}, in this order (--label-names says another)"
 
 
 def absent_labels(task: type[Task], options: Config, labels: Sequence[str], evaluation: Sequence[Example]) -> Iterator[str]:

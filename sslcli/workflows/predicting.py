@@ -1,6 +1,7 @@
 """`ssl predict`: examples without gold answers, from the line, from a file, or from standard input."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines
@@ -30,7 +31,21 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
     """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`."""
     task, options = answerer.task, answerer.options
     found = _from_lines(answerer) if reference == STANDARD_INPUT else read_examples(task, options, reference, "test", data, sifter)
-    return (task.plain(options, answerer.labels, [example])[0] for example in sifter.usable(found))
+
+    def plain(example: Example) -> Example:
+        """With its gold answer as the task takes it, or without it where it does not fit the model; says so of the first."""
+        if example.gold is None:
+            return example
+        try:
+            return task.plain(options, answerer.labels, [example])[0]
+        except DataError as error:
+            unfit.append(error)
+            if len(unfit) == 1:
+                sifter.remarks[f"gold answers that do not fit the model are not written: {error.message}"] = None
+            return replace(example, gold=None)
+
+    unfit: list[DataError] = []
+    return map(plain, sifter.usable(found))
 
 
 def _from_lines(answerer: Answerer) -> Iterator[Example]:

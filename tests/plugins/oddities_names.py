@@ -85,4 +85,11 @@ TAGS = [
     row("a number beyond the names", NUMBERS, "asked", ("none for 1", "--label-names"), (), task="tag", file="a.conll",
         options={"label_names": "O"}),
 ]  # fmt: skip
-ODDITIES = [*CASES, *COLUMNS, *JOINED, *TAGS]
+CONLLU = "1\tAnn\t_\tPROPN\t_\t_\t_\t_\t_\t_\n"
+UNUSED = [
+    row("columns named", CONLLU, "read 1", ("--columns -,word,tag is not used",), (), task="tag", file="a.conllu",
+        data={"columns": ("-", "word", "tag")}),
+    row("names of tags that are no numbers", "Ann\tB-PER\nslept\tO\n", "read 1", ("numbers, and there are none",), TAGGED,
+        task="tag", file="a.conll", options={"label_names": "X,Y"}),
+]  # fmt: skip
+ODDITIES = [*UNUSED, *CASES, *COLUMNS, *JOINED, *TAGS]

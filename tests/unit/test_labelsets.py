@@ -1,6 +1,7 @@
 """Labels of whole sets: what the training examples decide holds for every later file, and nothing is scored in silence."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from sslcli.errors import DataError
 from sslcli.labelled import Example, Prediction
 from sslcli.workflows.labelling import examples_of, labelled_data, task_class
 from sslcli.workflows.labelsets import with_labels
+from sslcli.workflows.predicting import examples_to_answer
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
 from sslcli.workflows.submissions import official_files, share_ids
@@ -167,3 +169,32 @@ def test_files_without_a_common_id_have_one_predictions_file():
     files, said = official_files(Writes, Writes.Options(), *scored(("a.json", "1"), ("b.json", "2")))
     assert set(files) == {"predictions.json", "p.csv"}
     assert said == ()
+
+
+def test_vectors_that_are_scored_with_a_model_of_named_labels_say_what_their_places_are(tmp_path):
+    options = CLASSIFY.Options(kind="classes")
+    path, sifter = lines(tmp_path / "a.jsonl", [[0, 1], [1, 0]]), Sifter()
+    examples = examples_of(CLASSIFY, options, [path], "test", LabelledSettings(train=()), sifter)
+    found = with_labels(CLASSIFY, options, ["neg", "pos"], examples, sifter)
+    assert [example.gold for example in found] == ["pos", "neg"]
+    (said,) = sifter.remarks
+    assert said.startswith(f"{path}: the places")
+    assert "neg, pos, in this order (--label-names" in said
+
+
+def test_a_vector_of_another_length_is_no_class(tmp_path):
+    options, path = CLASSIFY.Options(kind="classes"), lines(tmp_path / "a.jsonl", [[0, 1, 1]])
+    examples = examples_of(CLASSIFY, options, [path], "test", LabelledSettings(train=()), Sifter())
+    with pytest.raises(DataError, match="record 1: the label is a list of zeros and ones, and every text has one class"):
+        with_labels(CLASSIFY, options, ["neg", "pos"], examples, Sifter())
+
+
+def test_gold_answers_that_do_not_fit_the_model_are_no_reason_not_to_answer(tmp_path):
+    """The model is never asked here: an Answerer of its task, options and labels is enough to read a file."""
+    answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(kind="classes"), labels=["neg", "pos"])
+    path, sifter = lines(tmp_path / "a.jsonl", ["pos", [0, 1, 1], [1, 1, 1], None]), Sifter()
+    found = list(examples_to_answer(answerer, path, LabelledSettings(train=()), sifter))
+    assert [example.gold for example in found] == ["pos", None, None, None]
+    (said,) = sifter.remarks
+    assert "do not fit the model are not written" in said
+    assert "record 2" in said

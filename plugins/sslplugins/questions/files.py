@@ -4,6 +4,8 @@ Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQ
 written as SQuAD 1.1; CMRC 2018 (arXiv 1810.07366) also in lists of its own, whose answers have no offsets.
 """
 
+import re
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +17,7 @@ from sslplugins.questions.answers import Answer, Entry, Offsets, below, gold_of,
 PASSAGE = ("context", "passage", "paragraph", "context_text")
 QUESTION = ("question", "query", "query_text")
 _ID = ("id", "qid", "query_id", "question_id")
+_ARRAY = re.compile(r"array\((\[.*?\])(?:, dtype=\w+)?\)", re.DOTALL)  # as numpy shows a list
 _FEW_QUESTIONS = "give a file with at least one"
 _TRUTHS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}  # 1 and 0 too
 Make = Callable[[], Example]
@@ -50,7 +53,7 @@ def question_of(record: Record, offsets: Offsets = "exact") -> Example:
     name, answers = record.find("answers", "answer")
     where = replace(record.where, field=name)
     if isinstance(answers, str) and answers.lstrip().startswith(("{", "[")):
-        answers = _written_json(answers, where)  # how a table holds what is no text
+        answers = _written_value(answers, where)  # how a table holds what is no text
     if isinstance(answers, str) and answers:
         _, start = record.find("answer_start")
         answers = {"text": answers, "answer_start": None if start == "" else start}
@@ -156,11 +159,15 @@ def _whole(asked: Mapping[str, Any], name: str, at: Where) -> int:
     return whole_number(value, at, name)
 
 
-def _written_json(text: str, where: Where) -> Any:
-    """The value of a text that holds JSON; the text itself where it holds none."""
+def _written_value(text: str, where: Where) -> Any:
+    """The value of a text that holds JSON, or an object of Python, as `datasets` and pandas write it; else the text itself."""
     try:
         return parse_json(text, where)
     except DataError:
+        pass
+    try:
+        return literal_eval(_ARRAY.sub(r"\1", text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

@@ -42,6 +42,7 @@ from sslcli.api import (
     current_reading,
     enclose,
     read_records,
+    remark,
     setting,
     span_scores,
     suffix_of,
@@ -105,6 +106,8 @@ class Tag(ReadoutTask[TagViews]):
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
         suffix = suffix_of(reference)
         if suffix == "conllu":
+            if columns := current_reading().columns:
+                remark(f"{reference}: CoNLL-U has its columns in a fixed order, so --columns {','.join(columns)} is not used")
             return read_conllu(reference, conllu_column(options.column))
         if reference == STANDARD_INPUT or (suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))):
             names = {"": options.label_names} if options.label_names else names_of_numbers(reference)
@@ -252,8 +255,11 @@ class Tag(ReadoutTask[TagViews]):
 
     @classmethod
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
-        """In which scheme the tags mark spans, and how many words are not counted."""
-        return tag_sentences(cls.labels(options, examples), examples)
+        """In which scheme the tags mark spans, how many words are not counted, and whether --label-names names any tag."""
+        tags, sentences = cls.labels(options, examples), []
+        if options.label_names and tags and not set(tags) & set(options.label_names):
+            sentences = ["--label-names names tags that are numbers, and there are none"]
+        return [*sentences, *tag_sentences(tags, examples)]
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
