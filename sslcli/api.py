@@ -45,6 +45,7 @@ from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
+from sslcli.data.labelcolumns import in_usual_case
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.readcontext import Names, current_reading, remark
@@ -229,6 +230,7 @@ __all__ = [
     "has_plain_heads",
     "has_shape",
     "has_spans",
+    "in_usual_case",
     "join_pair",
     "labelled_uses",
     "languages_in",

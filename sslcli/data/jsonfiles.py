@@ -6,7 +6,6 @@ https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.to_json.html lists
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sslcli.data.readcontext import current_reading
 from sslcli.errors import DataError
 
 WRITE_IT_SO = 'write [{...}, {...}] or {"data": [{...}, {...}]}'
@@ -15,7 +14,7 @@ WRITE_IT_SO = 'write [{...}, {...}] or {"data": [{...}, {...}]}'
 def listed_records(content: Any, reference: str) -> Sequence[Any]:
     """The records of a whole file of JSON; each may still be no object. Raises DataError where there is no list of them."""
     if isinstance(content, list):
-        return _named_rows(content)
+        return content
     if isinstance(content, dict):
         found = _in_object(content, reference)
         if found is not None:
@@ -52,14 +51,6 @@ def _are(kind: type, values: Any) -> bool:
 
 def _are_names(columns: Any) -> bool:
     return _are(str, columns)
-
-
-def _named_rows(rows: Sequence[Any]) -> Sequence[Any]:
-    """Rows that are lists (orient="values") get the names of --columns."""
-    columns = current_reading().columns
-    if not columns or not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
-        return rows
-    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _split_rows(rows: Sequence[list[Any]], columns: Sequence[str], reference: str) -> list[dict[str, Any]]:

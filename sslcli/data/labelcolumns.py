@@ -1,12 +1,12 @@
 """Which columns of a record hold its texts and its label: the same ones throughout a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sslcli.data.files import suffix_of
 from sslcli.data.golds import Gold, columns_of_truths, gold_of
 from sslcli.data.readcontext import names_of, remark
 from sslcli.data.reading import Unreadable
-from sslcli.data.records import TABLES, Record
+from sslcli.data.records import LABEL_COLUMNS, TABLES, Record
 from sslcli.errors import DataError
 
 Columns = Sequence[str | tuple[str, ...]]
@@ -26,7 +26,22 @@ def label_of(record: Record, kind: str, asked: str, usual: Sequence[str], texts:
     if column is not None:
         return gold_of(record, kind, column)
     others = [name for name, value in record.values.items() if name.lower() not in _NO_LABELS and value not in texts]
-    return columns_of_truths(record, others, False)
+    found = columns_of_truths(record, others, False)
+    if found is not None and any(name.lower() in LABEL_COLUMNS and name not in found.names for name in others):
+        return None  # "category" beside columns of zeros and ones: which of them are meant?
+    return found
+
+
+def in_usual_case(record: Record, usual: Collection[str]) -> Record:
+    """With names that differ from a usual one in case alone ("Tokens") as the usual one, which is said."""
+    names = [name for name in record.values if name not in usual]
+    by_case: dict[str, list[str]] = {}
+    for name in names:
+        by_case.setdefault(name.strip().casefold(), []).append(name)
+    wanted = {by_case[name][0]: name for name in usual if name not in record.values and len(by_case.get(name, ())) == 1}
+    for own, name in wanted.items():
+        remark(f"{record.where.file}: '{own}' is read as '{name}'")
+    return Record(record.where, {wanted.get(name, name): value for name, value in record.values.items()}) if wanted else record
 
 
 def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str, Columns]) -> Iterator[Record]:

@@ -21,7 +21,7 @@ from sslcli.errors import DataError
 
 TABLES = ("csv", "tsv")
 # Names that headers have, in lower case.
-_LABEL_COLUMNS = {
+LABEL_COLUMNS = {
     "label", "labels", "gold_label", "sentiment", "score", "stars", "rating", "target", "class", "category",
 }  # fmt: skip
 _TEXT_COLUMNS = {
@@ -95,10 +95,9 @@ def read_records(reference: str) -> Iterator[Record]:
     first = next(records, None)
     if first is None:
         raise DataError(f"{reference} has no records", "give a file with at least one")
-    named = current_reading().columns
-    if named and suffix_of(reference) not in TABLES and first.is_readable and tuple(first.values) != named:
-        typed = ",".join(named)
-        remark(f"{reference}: its records name their columns themselves, so --columns {typed} is not used")
+    named = current_reading().columns if suffix_of(reference) not in TABLES and first.is_readable else ()
+    if named and [name for name in named if name != NOT_READ] != list(first.values):
+        remark(f"{reference}: its records name their columns themselves, so --columns {','.join(named)} is not used")
     yield from chain([first], records)
 
 
@@ -265,7 +264,10 @@ def _numbered(values: Iterable[Any], reference: str) -> Iterator[Record]:
 
 
 def record_of(value: Any, where: Where) -> Record:
-    """Raises DataError for what is no object."""
+    """Of an object, or of a list of as many values as --columns has names. Raises DataError for anything else."""
+    named = current_reading().columns
+    if isinstance(value, list) and value and len(value) == len(named) and not isinstance(value[0], dict):
+        return Record(where, {name: each for name, each in zip(named, value, strict=True) if name != NOT_READ})
     if not isinstance(value, dict):
         raise DataError(f"{where} is not an object but {type(value).__name__}", 'a record is {"column": value, ...}')
     return Record(where, value)
@@ -288,12 +290,12 @@ def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named
         return
     line, values = first
     cells = [value.strip().casefold() for value in values]
-    texts = [cell for cell, name in zip(cells, named, strict=False) if name.casefold() not in _LABEL_COLUMNS]
+    texts = [cell for cell, name in zip(cells, named, strict=False) if name.casefold() not in LABEL_COLUMNS]
     pairs = [(cell, name.casefold()) for cell, name in zip(cells, named, strict=False) if name != NOT_READ]
     repeats = len(cells) == len(named) and all(cell == name for cell, name in pairs)
     if repeats or cells == list(map(str, range(len(named)))):
         remark(f"{reference}: the first row names the columns and is no example")
-    elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | _LABEL_COLUMNS).issuperset(cells):
+    elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | LABEL_COLUMNS).issuperset(cells):
         problem = f"{Where(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
         raise DataError(problem, "leave --columns away and let the header name the columns")
     else:

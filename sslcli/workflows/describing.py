@@ -127,7 +127,7 @@ def _fields_read(task: type[Task], options: Config, data: LabelledSettings, want
     """Of flat records which fields an example was made of, and which were not looked at; by the example's place."""
     found: dict[Where, str] = {}
     for reference in data.train:
-        if is_read_once(split_language(reference)[1]):
+        if is_read_once(split_language(reference)[1]) or wanted <= found.keys():
             continue
         examples = read_examples(task, options, reference, "train", data)
         for record in _records(examples):

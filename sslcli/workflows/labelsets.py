@@ -41,7 +41,7 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
         without: dict[str, Counter[str]] = {}
         for example, own in zip(examples, plain, strict=True):
             if own.gold is None:
-                written = "nothing" if example.gold is None else f"'{example.gold}'"
+                written = f"'{example.gold}'" if isinstance(example.gold, str | float) else "nothing"
                 without.setdefault(example.where.file, Counter())[written] += 1
         totals = Counter(example.where.file for example in examples)
         for file, counts in without.items():
@@ -86,6 +86,9 @@ def absent_labels(task: type[Task], options: Config, labels: Sequence[str], eval
 def _without_any(task: type[Task], example: Example) -> DataError:
     """Of a set in which no example has a label; `example` is the first, as it was read."""
     problem = unlabelled(example)
+    if isinstance(example.gold, Vector):
+        hint = "--label-field A,B,... names the columns of labels that are zeros and ones, or one column of labels"
+        return DataError(f"{problem.message}: no column has a usual name of labels", hint)
     if example.gold is not None:
         marked = f"{problem.message}: {example.gold!r} is taken for no label"
         return DataError(marked, "--no-label none takes every label as it is; unlabelled examples are for ssl predict")

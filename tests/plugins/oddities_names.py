@@ -3,6 +3,8 @@
 import json
 
 from reader_oddities import Oddity
+from sslplugins.questions.answers import Answer
+from sslplugins.questions.files import Question
 from sslplugins.tagging.sentences import Sentence
 
 ROWS = "good film,pos\nbad film,neg\n"
@@ -26,7 +28,12 @@ def labels_of(oddity, labels, outcome, words, golds=(), **more):
     return row(oddity, table(labels), outcome, words, examples, **more)
 
 
+FOX = {"Context": "A fox ran.", "Question": "who ?", "Answer": "fox"}
 CASES = [
+    row("words in capitals", json.dumps([{"Tokens": ["Ann", "slept"], "Tags": ["B-PER", "O"]}]), "read 1",
+        ("'Tokens' is read as 'tokens'", "'Tags' is read as 'tags'"), TAGGED, task="tag", file="a.json"),
+    row("questions in capitals", f"{json.dumps(FOX)}\n", "read 1", ("'Context' is read as 'context'",),
+        [(Question("who ?", "A fox ran."), (Answer(2, "fox"),))], task="qa", file="a.jsonl"),
     row("names in capitals", f"TEXT,LABEL\n{ROWS}", words=("'TEXT' is read as 'text'", "--text-field", "'LABEL' is read as 'label'")),
     row("names that begin with a capital", f"Review,Sentiment\n{ROWS}", words=("'Review' is read as 'review'", "--label-field")),
     row("names in capitals, in JSON", "".join(f'{{"Text": "{r["text"]}", "Label": "{r["label"]}"}}\n' for r in RECORDS),
@@ -49,6 +56,9 @@ COLUMNS = [
         data={"columns": ("-", "text", "label")}),
     row("too few columns named", "1,good film,pos\n", "asked", ("--columns names 2", "- for one that is not read"), (),
         data={"columns": ("text", "label")}),
+    row("lines of lists", '["good film", "pos"]\n["bad film", "neg"]\n', file="a.jsonl", data={"columns": ("text", "label")}, said=False),
+    row("lines of lists, one not read", '[1, "good film", "pos"]\n[2, "bad film", "neg"]\n', file="a.jsonl",
+        data={"columns": ("-", "text", "label")}, said=False),
     row("columns named of JSON", json.dumps(RECORDS), words=("--columns label,text is not used",), file="a.json",
         data={"columns": ("label", "text")}),
     row("columns named of JSON lines", "".join(f"{json.dumps(r)}\n" for r in RECORDS), words=("--columns a,b is not used",),
@@ -57,6 +67,14 @@ COLUMNS = [
         data={"columns": ("-", "-", "word", "tag")}),
     row("a header of words behind columns not read", "n,m,word,tag\n1,2,Ann slept,B-PER O\n", "read 1", ("names the columns",), TAGGED,
         task="tag", data={"columns": ("-", "-", "word", "tag")}),
+]  # fmt: skip
+FLAGS = [
+    row("a column of classes beside two of zeros and ones", "text,category,seen,new\nfilm,news,0,1\ngame,art,1,0\n", "asked",
+        ("no answer", "--label-field"), ()),
+    row("one column of zeros and ones without a usual name", "text,spam\nfilm,0\ngame,1\n", "asked",
+        ("no column has a usual name of labels", "--label-field A,B"), ()),
+    row("labels before sequences", "1\tACGT\n0\tGGTT\n", "refused", ("record 1 begins with '1'", "sequence first"), (),
+        task="remap", file="a.txt"),
 ]  # fmt: skip
 SEVERAL = ("may be", "--kind labels", "--kind classes")
 JOINED = [
@@ -92,4 +110,4 @@ UNUSED = [
     row("names of tags that are no numbers", "Ann\tB-PER\nslept\tO\n", "read 1", ("numbers, and there are none",), TAGGED,
         task="tag", file="a.conll", options={"label_names": "X,Y"}),
 ]  # fmt: skip
-ODDITIES = [*UNUSED, *CASES, *COLUMNS, *JOINED, *TAGS]
+ODDITIES = [*FLAGS, *UNUSED, *CASES, *COLUMNS, *JOINED, *TAGS]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sslcli.api import DataError, Example, Parsed, Record, Where, parse_json, read_json, read_records, suffix_of
+from sslcli.api import DataError, Example, Parsed, Record, Where, in_usual_case, parse_json, read_json, read_records, suffix_of
 from sslplugins.questions.answers import Answer, Entry, Offsets, below, gold_of, placed, whole_number, wrong
 
 PASSAGE = ("context", "passage", "paragraph", "context_text")
 QUESTION = ("question", "query", "query_text")
 _ID = ("id", "qid", "query_id", "question_id")
+_FIELDS = (*PASSAGE, *QUESTION, *_ID, "answers", "answer", "answer_start", "is_impossible")
 _ARRAY = re.compile(r"array\((\[.*?\])(?:, dtype=\w+)?\)", re.DOTALL)  # as numpy shows a list
 _FEW_QUESTIONS = "give a file with at least one"
 _TRUTHS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}  # 1 and 0 too
@@ -49,6 +50,7 @@ def read_questions(reference: str, offsets: Offsets = "exact") -> Iterator[Examp
 
 def question_of(record: Record, offsets: Offsets = "exact") -> Example:
     """Of a flat record: a passage, a question, and answers in any form that `gold_of` reads; answer_start may be a column."""
+    record = in_usual_case(record, _FIELDS)
     passage, text = record.text(*PASSAGE), record.text(*QUESTION)
     name, answers = record.find("answers", "answer")
     where = replace(record.where, field=name)

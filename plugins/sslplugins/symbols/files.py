@@ -98,6 +98,9 @@ def _line_record(where: Where, line: str) -> Record:
     if len(label) > 1:
         problem = f"{where} has {1 + len(label)} columns"
         return Record(where, Unreadable(DataError(problem, "write a sequence, and a tab and its label")))
+    if label and not any(map(str.isalpha, sequence)):
+        problem = f"{where} begins with '{sequence[:40]}', which is no sequence"
+        return Record(where, Unreadable(DataError(problem, "write the sequence first, then a tab and its label")))
     return Record(where, {"sequence": sequence, **({"label": label[0].strip()} if label else {})})
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sslcli.api import DataError, Example, Parsed, Record, read_json, remark, suffix_of
+from sslcli.api import DataError, Example, Parsed, Record, in_usual_case, read_json, read_lines, remark, suffix_of
 from sslplugins.tagging.names import NOT_COUNTED, SENTENCES, named
 from sslplugins.tagging.names import WORDS as NAMES_OF_WORDS
 from sslplugins.tagging.pieces import words_of
@@ -36,6 +36,7 @@ def sentence_of(record: Record, column: str | None = None, names: Names | None =
     Where there are no words but a running text, these are looked for in it. `column`: the one of the tags. `names`: of tags that
     are numbers, by column, "" for any. Raises DataError for what is no list, and where several columns may be that of the tags.
     """
+    record = in_usual_case(record, (*WORDS, *TAGS))
     name, given = record.find(*WORDS)
     if name in RUNNING and isinstance(given, str) and not _LIST.fullmatch(given.strip()):
         words = tuple(words_of(given))
@@ -108,7 +109,7 @@ def names_of_numbers(reference: str) -> Names:
     """Of tags that are numbers, by column: as the file says them, or the dataset_info.json beside it."""
     facts = Path(reference).parent / FACTS
     files = [str(facts)] if facts.is_file() else []
-    files += [reference] if suffix_of(reference) == "json" and Path(reference).is_file() else []
+    files += [reference] if suffix_of(reference) == "json" and _begins_as_object(reference) else []
     for file in files:
         try:
             content = read_json(file)
@@ -118,6 +119,16 @@ def names_of_numbers(reference: str) -> Names:
             remark(f"{reference}: tags that are numbers have the names in {file}")
             return found
     return {}
+
+
+def _begins_as_object(reference: str) -> bool:
+    """Whether a file may be an object; a list has no names of tags, and is not read twice."""
+    if not Path(reference).is_file():
+        return False
+    try:
+        return next((line for _, line in read_lines(reference) if line.strip()), "").lstrip()[:1] == "{"
+    except DataError:  # as whoever reads the records will say
+        return False
 
 
 def _names_in(content: Any) -> Names:
