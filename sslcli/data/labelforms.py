@@ -210,7 +210,8 @@ def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, nam
 def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
     """Several columns of zeros and ones: asked for, or all that there is beside the text."""
     asked = vectors[0].asked
-    common = [name for name in vectors[0].names if all(name in vector.names for vector in vectors)]
+    shared = set(vectors[0].names).intersection(*(vector.names for vector in vectors))
+    common = [name for name in vectors[0].names if name in shared]
     decided: Kind = "classes" if kind == "classes" else "labels"
     if asked:
         return LabelForm(decided, MARKS, tuple(common))

@@ -79,8 +79,24 @@ def absent_labels(task: type[Task], options: Config, labels: Sequence[str], eval
     there = set(known_labels(task, options, evaluation))
     absent = [label for label in labels if label not in there]
     if absent and there:
-        named = ", ".join(f"'{label}'" for label in absent[:MOST_NAMED]) + (", ..." if len(absent) > MOST_NAMED else "")
-        yield f"{len(absent):,} of the {len(labels):,} labels are trained on and are those of no held-out example: {named}"
+        yield f"{len(absent):,} of the {len(labels):,} labels are trained on and are those of no held-out example: {_listed(absent)}"
+
+
+def strange_files(task: type[Task], options: Config, train: Sequence[Example]) -> Iterator[str]:
+    """A sentence for each training file that has several labels, none of which any file before it has."""
+    before: dict[str, None] = {}
+    by_file: dict[str, dict[str, None]] = {}
+    for example, own in zip(train, task.answered(options, train), strict=True):
+        by_file.setdefault(example.where.file, {}).update(dict.fromkeys(own))
+    for file, labels in by_file.items():
+        if before and len(labels) > 1 and not labels.keys() & before.keys():
+            yield f"{file} has labels ({_listed(labels)}) of which the training files before it have none ({_listed(before)})"
+        before |= labels
+
+
+def _listed(labels: Iterable[str]) -> str:
+    named = [f"'{label}'" for label in labels]
+    return ", ".join(named[:MOST_NAMED]) + (", ..." if len(named) > MOST_NAMED else "")
 
 
 def _without_any(task: type[Task], example: Example) -> DataError:

@@ -32,6 +32,10 @@ FOX = {"Context": "A fox ran.", "Question": "who ?", "Answer": "fox"}
 CASES = [
     row("words in capitals", json.dumps([{"Tokens": ["Ann", "slept"], "Tags": ["B-PER", "O"]}]), "read 1",
         ("'Tokens' is read as 'tokens'", "'Tags' is read as 'tags'"), TAGGED, task="tag", file="a.json"),
+    row("words in capitals and the tags asked for", json.dumps([{"Tokens": ["Ann", "slept"], "NER": ["B-PER", "O"], "POS": ["N", "V"]}]),
+        "read 1", (), [(Sentence(("Ann", "slept"), "ner"), ("B-PER", "O"))], task="tag", file="a.json", options={"column": "NER"}),
+    row("rows of words and the tags asked for", "Sentence #,Word,POS,Tag\n1,Ann,N,B-PER\n,slept,V,O\n", "read 1", (),
+        [(Sentence(("Ann", "slept"), "tag"), ("B-PER", "O"))], task="tag", options={"column": "Tag"}),
     row("questions in capitals", f"{json.dumps(FOX)}\n", "read 1", ("'Context' is read as 'context'",),
         [(Question("who ?", "A fox ran."), (Answer(2, "fox"),))], task="qa", file="a.jsonl"),
     row("names in capitals", f"TEXT,LABEL\n{ROWS}", words=("'TEXT' is read as 'text'", "--text-field", "'LABEL' is read as 'label'")),
@@ -69,6 +73,8 @@ COLUMNS = [
         task="tag", data={"columns": ("-", "-", "word", "tag")}),
 ]  # fmt: skip
 FLAGS = [
+    row("a thousand columns of zeros and ones", f"text,{','.join(f'c{n}' for n in range(1000))}\nfilm,{'0,' * 999}1\n", "read 1",
+        ("1000 columns of zeros and ones",), [(("film",), ("c999",))]),
     row("a column of classes beside two of zeros and ones", "text,category,seen,new\nfilm,news,0,1\ngame,art,1,0\n", "asked",
         ("no answer", "--label-field"), ()),
     row("one column of zeros and ones without a usual name", "text,spam\nfilm,0\ngame,1\n", "asked",

@@ -198,3 +198,12 @@ def test_gold_answers_that_do_not_fit_the_model_are_no_reason_not_to_answer(tmp_
     (said,) = sifter.remarks
     assert "do not fit the model are not written" in said
     assert "record 2" in said
+
+
+@pytest.mark.parametrize(("second", "is_said"), [(["0", "1"], True), (["pos", "0"], False), (["neg"], False), (["0"], False)], ids=str)
+def test_a_training_file_whose_labels_are_all_its_own_is_named(second, is_said, tmp_path):
+    """A file of one class each is how some data sets lie; two classes that no other file has are another column."""
+    first, other = lines(tmp_path / "a.jsonl", ["pos", "neg"] * 5), lines(tmp_path / "b.jsonl", second * 10)
+    found = labelled_data(CLASSIFY, CLASSIFY.Options(), LabelledSettings(train=(first, other)))
+    said = [note for note in found.notes if note.startswith(f"{other} has labels ('0', '1')")]
+    assert bool(said) == is_said

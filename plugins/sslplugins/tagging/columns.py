@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 
-from sslcli.api import DataError, Example, Parsed, Where, remark
+from sslcli.api import DataError, Example, Parsed, Where, read_lines, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tagging.facts import bio_of_brackets, is_beside_words
 from sslplugins.tagging.layout import Layout, layout_of
@@ -20,7 +20,7 @@ _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?):(.+)", re.DOTALL)  # of WikiA
 FEWEST_PREFIXED = 3  # words
 _PLACED = re.compile(r".\d", re.DOTALL)
 FEWEST_PLACED = 20  # words
-LOOKED_AT = 1_000  # sentences, to know what a file is
+LOOKED_AT = 20_000  # lines, to know what a file is
 FEWEST_JOINED = 200  # words that are hardly one sentence
 _HINT = "a line is a word and its tag, with tabs between where words hold blanks; an empty line ends a sentence"
 
@@ -60,10 +60,10 @@ def has_lines_of_words(reference: str) -> bool:
     """Whether empty lines part the lines of a .csv into sentences, a word in each of them."""
     if not Path(reference).is_file():
         return False
-    blocks = list(islice(blocks_of(reference), LOOKED_AT))
-    texts = [line.text for block in blocks for line in block.lines]
-    is_parted = len(blocks) > 1 and any(len(block.lines) > 1 for block in blocks[1:])
-    return is_parted and all(" " not in text and text.count('"') % 2 == 0 for text in texts)
+    lines = [text for _, text in islice(read_lines(reference), LOOKED_AT)]
+    blocks = [list(texts) for is_filled, texts in groupby(lines, lambda text: bool(text.strip())) if is_filled]
+    is_parted = len(blocks) > 1 and any(len(texts) > 1 for texts in blocks[1:])
+    return is_parted and all(" " not in text and text.count('"') % 2 == 0 for texts in blocks for text in texts)
 
 
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:

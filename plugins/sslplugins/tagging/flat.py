@@ -147,6 +147,8 @@ def _names_in(content: Any) -> Names:
 def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | None, bool]:
     """Its name, and whether there was something to choose."""
     present = [name for name in TAGS if record.values.get(name) is not None]
+    if column is not None and column not in record.values:
+        column = next((name for name in record.values if name.lower() == column.lower()), column)
     if column is not None and record.values.get(column) is not None:
         return column, True
     if column is not None and present and column not in ("upos", "xpos"):
