@@ -16,6 +16,7 @@ LARGEST_NUMBER = 1e18
 MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
 _HINT = "an answer is a text, a number or a list of texts"
 _NUMPY_TRUTHS = {"True": True, "False": False, "true": True, "false": False}
+_EXPONENT = re.compile(r"-?\d+[eE][-+]?\d+")
 _PLACES = re.compile(r"[01](( [01])+|( ?, ?[01]){2,})")  # of two with a comma, 1,0 may be a number
 _TRUTHS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
@@ -116,7 +117,7 @@ def kind_of(golds: Iterable[Gold], most_classes: int = MOST_CLASSES_AS_FLOATS) -
     golds = list(golds)
     if any(isinstance(gold, tuple | Vector) for gold in golds):
         return "labels"
-    if not any(isinstance(gold, float) or "." in gold for gold in golds):
+    if not any(isinstance(gold, float) or "." in gold or _EXPONENT.fullmatch(gold) for gold in golds):
         return "classes"
     numbers = {as_number(gold) for gold in golds}
     if None in numbers:

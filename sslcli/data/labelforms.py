@@ -5,6 +5,7 @@ one place to each, or whether 1.0 is a class or a number. What stays ambiguous i
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -229,6 +230,8 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
         notes.append("labels are numbers, and a number is learnt (--kind classes makes each of them a class)")
     if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
         notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
+    if decided_here and kind == "classes" and (word := _word_among_numbers({as_text(gold) for gold in texts})):
+        notes.append(f"'{word}' is no number, so all labels are taken for classes (--no-label={word} leaves it out)")
     if kind == "number":
         if len(texts) > 1 and len({as_number(text) for text in texts}) == 1:
             raise DataError(f"every training example has the number {texts[0]}", "--label-field names the column of the labels")
@@ -243,14 +246,33 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
     return tuple(notes)
 
 
+def _word_among_numbers(labels: Collection[str]) -> str:
+    """One of few labels that are no numbers, where most are numbers with a fraction; else the empty string."""
+    words = [label for label in labels if as_number(label) is None]
+    fractions = [label for label in labels if (number := as_number(label)) is not None and number % 1]
+    return min(words) if words and len(words) < len(labels) / 2 and len(fractions) > len(words) else ""
+
+
 def _spellings(counts: Mapping[str, int]) -> list[str]:
-    """Labels that differ in nothing but case or blanks, which may be one."""
+    """Labels that differ in nothing but case, blanks or forms of Unicode, which may be one."""
     by_spelling: dict[str, list[str]] = {}
     for label in counts:
-        by_spelling.setdefault(" ".join(label.casefold().split()), []).append(label)
+        by_spelling.setdefault(_plain_spelling(label), []).append(label)
     alike = [labels for labels in by_spelling.values() if len(labels) > 1]
     return [
-        "labels that differ only in case or blanks are different ones: "
-        + " and ".join(f"'{label}' ({counts[label]:,})" for label in labels)
+        "labels that differ only in case, blanks or forms of Unicode are different ones: "
+        + " and ".join(f"{_visible(label)} ({counts[label]:,})" for label in labels)
         for labels in alike[:_SHOWN]
     ]
+
+
+def _plain_spelling(label: str) -> str:
+    """In small letters, composed, without what cannot be seen."""
+    seen = (letter for letter in unicodedata.normalize("NFKC", label) if unicodedata.category(letter) != "Cf")
+    return " ".join("".join(seen).casefold().split())
+
+
+def _visible(label: str) -> str:
+    """In quotation marks; as codes where its characters do not show which they are."""
+    shows = label.isprintable() and unicodedata.is_normalized("NFKC", label)
+    return f"'{label}'" if shows else ascii(label)
