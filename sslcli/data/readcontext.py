@@ -20,7 +20,8 @@ SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\
 
 @dataclass(frozen=True)
 class Reading:
-    """`columns`: names of the columns of a table without a header. `separator` and `quoted` are None where the file decides.
+    """`columns`: names of the columns of a table without a header, NOT_READ for those that are not read. `separator` and
+    `quoted` are None where the file decides.
 
     `notes` collects sentences, each once, in the order in which readers say them.
     """

@@ -115,6 +115,8 @@ TAGS = [
 ]  # fmt: skip
 CONLLU = "1\tAnn\t_\tPROPN\t_\t_\t_\t_\t_\t_\n"
 UNUSED = [
+    row("columns named", ">a x\nACGT\n>b y\nGGTT\n", words=("--columns sequence,label is not used",), examples=[(("ACGT",), "x")],
+        task="remap", file="a.fasta", data={"columns": ("sequence", "label")}),
     row("columns named", CONLLU, "read 1", ("--columns -,word,tag is not used",), (), task="tag", file="a.conllu",
         data={"columns": ("-", "word", "tag")}),
     row("names of tags that are no numbers", "Ann\tB-PER\nslept\tO\n", "read 1", ("numbers, and there are none",), TAGGED,

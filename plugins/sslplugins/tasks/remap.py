@@ -25,8 +25,10 @@ from sslcli.api import (
     SequenceTask,
     Tokenizer,
     UsageError,
+    current_reading,
     read_json,
     read_records,
+    remark,
     setting,
     suffix_of,
 )
@@ -81,7 +83,10 @@ class Remap(SequenceTask):
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
-        records = FORMATS.get(suffix_of(reference), read_records)(reference)
+        suffix = suffix_of(reference)
+        if suffix in FORMATS and (columns := current_reading().columns):
+            remark(f"{reference}: a .{suffix} has no columns to be named, so --columns {','.join(columns)} is not used")
+        records = FORMATS.get(suffix, read_records)(reference)
         return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
 
     @classmethod
