@@ -231,7 +231,8 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
     if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
         notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
     if decided_here and kind == "classes" and (word := _word_among_numbers({as_text(gold) for gold in texts})):
-        notes.append(f"'{word}' is no number, so all labels are taken for classes (--no-label={word} leaves it out)")
+        hint = f"--no-label={word} leaves these examples out; --kind classes takes every label for a class"
+        raise DataError(f"most labels are numbers with a fraction, and {word!r:.40} is no number", hint)
     if kind == "number":
         if len(texts) > 1 and len({as_number(text) for text in texts}) == 1:
             raise DataError(f"every training example has the number {texts[0]}", "--label-field names the column of the labels")

@@ -98,7 +98,7 @@ JOINED = [
     labels_of("accents composed or not", ["\u00e9", "e\u0301"], "read 2", ("forms of Unicode", "'e\\u0301' (1)")),
     labels_of("a character that does not show", ["a", "a\u200b"], "read 2", ("differ only in", "'a\\u200b' (1)")),
     labels_of("numbers with exponents", ["1e-3", "2e5"], "read 2", ("labels are numbers",)),
-    labels_of("infinity among numbers", ["1.5", "inf", "2.5"], "read 3", ("'inf' is no number", "classes", "--no-label=inf")),
+    labels_of("infinity among numbers", ["1.5", "inf", "2.5"], "asked", ("'inf' is no number", "--kind classes", "--no-label=inf")),
     labels_of("missing as SQL writes it", ["a", "b", "\\N"], "read 2", ("'\\N'", "left out"), ["a", "b"]),
 ]
 NUMBERS = "Ann\t1\nslept\t-100\n\nRome\t0\n"
