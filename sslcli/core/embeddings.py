@@ -6,6 +6,7 @@ Letters: T rows, D width, E width of the embeddings, V vocabulary.
 from torch import Tensor, nn
 
 from sslcli.core.inputs import Inputs
+from sslcli.core.lookup import TokenEmbedding
 from sslcli.core.norms import build_norm
 from sslcli.core.settings import TransformerSettings
 
@@ -20,7 +21,7 @@ class Embeddings(nn.Module):
         super().__init__()
         features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
         self.position_offset = settings.position_offset
-        self.token = nn.Embedding(settings.vocabulary, features) if settings.vocabulary else None
+        self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary else None
         self.position = nn.Embedding(rows, features) if settings.positions == "learned" else None
         self.segment = nn.Embedding(settings.segments, features) if settings.segments else None
         self.norm = build_norm(settings, features) if settings.norm_embeddings else None

@@ -48,7 +48,7 @@ class LanguageModelHead(nn.Module):
         return linear_cross_entropy(self.transform(hidden_ND), self._matrix(backbone), self.bias, targets_N)
 
     def _matrix(self, backbone: Transformer) -> Tensor:
-        return backbone.embedding if self.weight is None else self.weight
+        return backbone.token_matrix if self.weight is None else self.weight
 
 
 class PooledClassifier(nn.Module):

@@ -4,6 +4,7 @@ Letters: T rows of all sequences end to end, D width, E width of the embeddings,
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from torch import Tensor, nn
 from torch.nn.functional import dropout
@@ -13,6 +14,7 @@ from sslcli.core.cache import Cache
 from sslcli.core.embeddings import Embeddings
 from sslcli.core.feedforward import FeedForward
 from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.lookup import TokenEmbedding
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
@@ -74,9 +76,22 @@ class Transformer(nn.Module):
 
     @property
     def embedding(self) -> nn.Parameter:
-        """The token matrix [V, E], which a tied head reads anew at every forward."""
+        """The token matrix [V, E]."""
+        return self._token.weight
+
+    @property
+    def token_matrix(self) -> Tensor:
+        """[V, E], what a tied head reads anew at every forward."""
+        return self._token.matrix
+
+    @property
+    def _token(self) -> TokenEmbedding:
         assert self.inputs.token is not None, "this backbone has no vocabulary: it reads ready rows"
-        return self.inputs.token.weight
+        return self.inputs.token
+
+    def sharing(self) -> AbstractContextManager:
+        """Around one forward pass of backbone and head, which then share the gradient of the token matrix."""
+        return nullcontext() if self.inputs.token is None else self.inputs.token.sharing()
 
     def forward(
         self,

@@ -23,7 +23,8 @@ class Learner(nn.Module):
 
     def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
         """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
-        return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
+        with self.backbone.sharing():
+            return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
 
     def train(self, mode: bool = True) -> Self:
         """A backbone of which nothing learns is read as it will be read later: without dropout."""
