@@ -29,8 +29,12 @@ def saved_settings(model: type[S], folder: Path) -> S:
     """The complete settings of a run. Raises UsageError where the folder holds none."""
     path = folder / "config.yaml"
     if not path.is_file():
-        raise UsageError(f"{folder} is not a run that can be resumed: it has no config.yaml", "ssl runs lists the runs")
-    return resolve(model, read_layer(path)).settings
+        problem = f"{folder} is not a run that can be resumed: it has no config.yaml"
+        raise UsageError(problem, "ssl runs lists the runs; one that was killed as it began starts anew with --overwrite")
+    layer = read_layer(path)
+    if not layer.values:  # which would be a run of defaults, on other data
+        raise UsageError(f"{path} is empty", "the file is damaged: start a new run")
+    return resolve(model, layer).settings
 
 
 def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:

@@ -32,6 +32,7 @@ from sslcli.reports import finite, printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
 LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.05
+BEGINNING = frozenset({"lock", "run.json", "tokenizer"})  # before config.yaml there is no run
 
 
 def new_name(kind: str) -> str:
@@ -59,13 +60,19 @@ def asked_folder(name: str | None, folder: str | None) -> Path | None:
 def refuse_occupied(path: Path, overwrite: bool) -> None:
     """Raises UsageError where a new run cannot be written there."""
     settled(path, as_a_whole=False)
-    if path.exists() and (not path.is_dir() or any(entry.name != "lock" and not is_left(entry) for entry in path.iterdir())):
-        if not path.is_dir():
-            raise UsageError(f"{path} is a file, not a folder", "choose another --out")
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file, not a folder", "choose another --out")
+    if path.exists() and not _holds_nothing(path):
         if not overwrite:
             raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
         if not (path / "run.json").is_file():
             raise UsageError(f"{path} holds something that is no run, which overwriting would delete", "choose another --out")
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """Whether it is empty, but for what a start that was killed before its run began has left."""
+    names = {entry.name for entry in folder.iterdir() if not is_left(entry)}
+    return names <= (BEGINNING if "run.json" in names else {"lock"})
 
 
 @contextmanager

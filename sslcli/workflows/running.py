@@ -245,11 +245,18 @@ class _Run:
         return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
 
     def _clear(self) -> None:
-        """Nothing of a run that was there before, and the first files of this one."""
-        for name in (*files_of(self.folder), *OWN_FILES):
-            remove(self.folder / name)
-        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+        """Nothing of a run that was there before, and the first files of this one.
+
+        A kill in between leaves a run that died, and may be replaced: run.json is written first and
+        config.yaml, with which there is something to resume, last.
+        """
+        names = ("config.yaml", *files_of(self.folder), *OWN_FILES)
+        write_facts(self.folder, self._first_facts())
+        for name in names:
+            if name != "run.json":
+                remove(self.folder / name)
         self.course.tokenizer.save(self.folder / "tokenizer")
+        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
         """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
@@ -296,17 +303,22 @@ class _Run:
             world=self.world,
         )
 
+    def _first_facts(self) -> dict[str, Any]:
+        return {
+            "kind": self.course.kind,
+            "objective": self.course.name,
+            "command": command_line(),
+            "started": now(),
+            "status": "running",
+        }
+
     def _facts(self, progress: Progress) -> dict[str, Any]:
         before = read_facts(self.folder)
         return {
             **before,
             COMPUTED: with_this_start(before.get(COMPUTED), progress.step, self.computing),
             **environment(),
-            "kind": self.course.kind,
-            "objective": self.course.name,
-            "command": command_line(),
-            "started": now(),
-            "status": "running",
+            **self._first_facts(),
             "data": self.course.fingerprint,
             "files": self.course.files(),
             "tokenizer": self.course.tokenizer.hash,

@@ -6,8 +6,10 @@ import signal
 import time
 
 import pytest
-from harness import PATIENCE_SECONDS, differences, step_reached
+from harness import PATIENCE_SECONDS, differences, step_reached, whole_checkpoints
 from hooks import FaultAt
+
+from sslcli.workflows.runs import read_run
 
 LENGTH = {"max_steps": 20}
 
@@ -158,3 +160,21 @@ def test_a_run_that_is_not_there_cannot_be_resumed(bench, tmp_path):
     assert ended.code == 2
     assert ended.is_clean, ended.said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", [4, 9, 15, 18])
+def test_a_start_killed_before_its_first_step_is_no_dead_end(bench, short, call, tmp_path):
+    """The same command begins again, or says with which flag; over an old run as in a new folder."""
+    new, old = tmp_path / "new", bench.copy(short, f"killed-over-{call}")
+    lines = bench.words(new, **LENGTH), bench.words(old, "--overwrite", **LENGTH)
+    for run, words in zip((new, old), lines, strict=True):
+        killed = bench.run(words, FaultAt(str(run), call, "kill"))
+        assert killed.code == -signal.SIGKILL
+        assert read_run(run).status != "done" or whole_checkpoints(run) == whole_checkpoints(short)
+        again = bench.here(words)
+        if again.code:
+            assert "--resume" in again.said
+            again = bench.here([*words, "--resume"])
+        assert again.code == 0, again.said
+        assert not differences(short, run)
+        assert not [path.name for path in run.rglob(".*")]
