@@ -214,7 +214,7 @@ def _moved_in_two_steps(path: Path, final: Path) -> None:
 def settled(path: Path, as_a_whole: bool = True) -> Path:
     """The place that a path on the command line means: a link is written through, and stays.
 
-    Raises UsageError where it is a link to nothing; and, where it is to be replaced `as_a_whole`, for a mounted volume and
+    Raises UsageError where it is a link to nothing, or below a file; and, where it is to be replaced `as_a_whole`, for a mounted volume and
     for the current folder, which cannot be exchanged for another.
     """
     place = Path(os.path.realpath(path))
@@ -223,6 +223,9 @@ def settled(path: Path, as_a_whole: bool = True) -> Path:
             f"{path} is a link to {os.readlink(path)}, which is not there",
             "make that first, remove the link, or give another name",
         )
+    above = next(parent for parent in place.parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise UsageError(f"{path} cannot be made: {above} is a file, not a folder", "give another name")
     if not (as_a_whole and place.exists()):
         return place
     if is_mounted(place):

@@ -4,7 +4,7 @@ Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -29,10 +29,10 @@ def generate_tokens(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float = 1.0,
-    stop: int | None = None,
+    stops: Collection[int] = (),
     known_V: Tensor | None = None,
 ) -> list[Tensor]:
-    """Up to `new_tokens` tokens after each prompt (int64 [length], at least one token), without the stop token.
+    """Up to `new_tokens` tokens after each prompt (int64 [length], at least one token), without the first of `stops` and what follows it.
 
     What is chosen is a pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one a step and prompt);
     without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile. `known_V`: bool, the ids
@@ -49,6 +49,7 @@ def generate_tokens(
     lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=device)
     inputs = _packed([prompt.to(device) for prompt in prompts], device)
     chosen: list[Tensor] = []
+    ends = torch.tensor(sorted(stops), dtype=torch.int64, device=device)
     ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     with _evaluating(backbone, head):
         for step in range(new_tokens):
@@ -61,12 +62,12 @@ def generate_tokens(
             else:
                 tokens_B = choose(logits_BV, uniforms_SB[step].to(device), temperature=temperature, top_k=top_k, top_p=top_p)
             chosen.append(tokens_B)
-            if stop is not None:
-                ended_B |= tokens_B == stop
+            if stops:
+                ended_B |= torch.isin(tokens_B, ends)
                 if ended_B.all():
                     break
             inputs = Inputs(_single_rows(len(prompts), device), positions_T=lengths_B + step, tokens_T=tokens_B)
-    return [_before(row, stop) for row in torch.stack(chosen, dim=1)]
+    return [_before(row, ends) for row in torch.stack(chosen, dim=1)]
 
 
 def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float) -> Tensor:
@@ -141,11 +142,9 @@ def _single_rows(count: int, device: torch.device) -> Packing:
     return Packing(torch.arange(count + 1, dtype=torch.int32, device=device), (1,) * count)
 
 
-def _before(tokens_S: Tensor, stop: int | None) -> Tensor:
-    """What precedes the first stop token, all where there is none."""
-    if stop is None:
-        return tokens_S
-    ended_S = (tokens_S == stop).cumsum(dim=0) > 0
+def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:
+    """What precedes the first token among `stops`, all where there is none."""
+    ended_S = torch.isin(tokens_S, stops).cumsum(dim=0) > 0
     return tokens_S[~ended_S]
 
 

@@ -39,7 +39,8 @@ TOKENIZER_CONFIG, TOKENS_MAP, ADDED = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-CONFIG, CHAT = "config.json", "chat_template.jinja"
+CONFIG, CHAT, GENERATION = "config.json", "chat_template.jinja", "generation_config.json"
+ENDS = "eos_token_id"
 TYPES, INPUTS, SPLITS = "token_type_ids", "model_input_names", "split_special_tokens"
 _GENERIC = frozenset({BACKEND, "PreTrainedTokenizer", "PythonBackend", "BloomTokenizer", ""})
 _PLAIN_TOKEN = {
@@ -60,6 +61,7 @@ class HfFiles:
     added: Json = field(default_factory=dict)
     model: Json = field(default_factory=dict)
     chat_template: str = ""
+    generation: Json = field(default_factory=dict)
 
     @classmethod
     def beside(cls, folder: Path) -> "HfFiles":
@@ -67,7 +69,15 @@ class HfFiles:
         names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG)
         found = [_read(folder / name, plainfiles.read_json, {}) for name in names]
         chat = _read(folder / CHAT, plainfiles.read_text, "")
-        return cls(*(each if isinstance(each, dict) else {} for each in found), chat)
+        kept = (each if isinstance(each, dict) else {} for each in found)
+        return cls(*kept, chat, _generation(folder / GENERATION))
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids at which transformers ends a text that it makes; none where nothing says so."""
+        value = (self.generation or self.model).get(ENDS)
+        values = value if isinstance(value, list) else [value]
+        return frozenset(n for n in values if isinstance(n, int) and not isinstance(n, bool))
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,8 @@ class HfTokenizer:
     the directory or its class says so. Where neither does, a model that has several type ids gets
     those of its post-processor, as transformers before 5 had it; 5 gives none. `notes`: sentences
     on what is left out. `is_exact`: whether the class is one whose rules are known. `text` and
-    `files`: what is to be saved, so that it is read in the same way again.
+    `files`: what is to be saved, so that it is read in the same way again. `ends`: the ids that end
+    a text that the model makes, where the directory says so.
     """
 
     library: tokenizers.Tokenizer
@@ -96,6 +107,7 @@ class HfTokenizer:
     is_exact: bool
     text: str
     files: Mapping[str, Json]
+    ends: frozenset[int] = frozenset()
 
     @classmethod
     def read(cls, source: TokenizerJson, files: HfFiles) -> "HfTokenizer":
@@ -134,7 +146,9 @@ class HfTokenizer:
         model = parts.get("model", description["model"])
         unknown = model.get("unk_id", vocabulary.id_of(model.get("unk_token") or ""))
         library = source.library(**parts)
-        return cls(library, known, literals, unknown, closing, gives, says_types, type_rows, tuple(notes), exact, source.text, saved)
+        return cls(
+            library, known, literals, unknown, closing, gives, says_types, type_rows, tuple(notes), exact, source.text, saved, files.ends
+        )
 
 
 def _type_rows(model: Json) -> int:
@@ -358,3 +372,12 @@ def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:
     except (OSError, ValueError) as error:
         problem = f"{path} cannot be read: {plainfiles.reason(error)}"
         raise ModelError(problem, "mend it, or take it away to do without") from error
+
+
+def _generation(path: Path) -> Json:
+    """What a generation_config.json says; nothing where it is damaged, because it decides no tokens."""
+    try:
+        content = plainfiles.read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -102,6 +102,13 @@ class Tokenizer:
             self.begin = before[0]
 
     @property
+    def stops(self) -> frozenset[int]:
+        """The ids that end a text which a decoder makes: those its directory says, else the end token."""
+        said = frozenset() if self._hf is None else self._hf.ends
+        known = {token for token in said if 0 <= token < self.size}
+        return frozenset(known or ({self.end} - {None}))
+
+    @property
     def _usual_template(self) -> Template:
         """Of our own tokenizers."""
         return Template.of_roles(self.classify, self.separate, self.end)

@@ -1,5 +1,6 @@
 """The head that answers a task: its kind, what its classes are called, and how a config.json says so."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -142,6 +143,10 @@ def _names(reader: ConfigReader) -> list[str]:
     names = [given.get(str(number)) for number in range(len(given))]
     if not all(isinstance(name, str) for name in names):
         raise ModelError("config.json: id2label must give a name to every number from 0", "the file is damaged")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        problem = f"config.json: id2label calls several classes '{twice:.40}'"
+        raise ModelError(problem, "give each class a name of its own in config.json: answers could not be told apart")
     return names
 
 

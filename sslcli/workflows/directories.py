@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def _zeros(family: Family, config: Mapping[str, Any], settings: TransformerSetti
     }
 
 
-def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, int | None]:
+def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, Any]:
     """The special tokens that a config.json names.
 
     A decoder without a token of its own to begin with begins with the token that ends a text.
@@ -151,10 +151,14 @@ def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, 
     return {
         "pad_token_id": tokenizer.pad,
         "bos_token_id": begin if decodes else tokenizer.classify,
-        "eos_token_id": tokenizer.end if decodes else tokenizer.separate,
+        "eos_token_id": _one_or_several(tokenizer.stops) if decodes else tokenizer.separate,
         "cls_token_id": tokenizer.classify,
         "sep_token_id": tokenizer.separate,
     }
+
+
+def _one_or_several(tokens: Collection[int]) -> int | list[int] | None:
+    return sorted(tokens) if len(tokens) > 1 else next(iter(tokens), None)
 
 
 def _reader_of(config: Mapping[str, Any], folder: Path) -> Family:
@@ -209,9 +213,14 @@ def _unread_head(config: Mapping[str, Any]) -> str:
 
 
 def _notes(config: Mapping[str, Any]) -> list[str]:
-    if "auto_map" not in config:
-        return []
-    return ["config.json names code of its own (auto_map), which is ignored: no code out of a model directory is run"]
+    notes = []
+    if "auto_map" in config:
+        notes.append("config.json names code of its own (auto_map), which is ignored: no code out of a model directory is run")
+    names, numbers = config.get("id2label"), config.get("label2id")
+    if isinstance(names, dict) and isinstance(numbers, dict):
+        if any(str(numbers.get(name, number)) != str(number) for number, name in names.items()):
+            notes.append("id2label and label2id in config.json disagree: id2label says what the classes are called")
+    return notes
 
 
 def _untied_where_it_differs(settings: TransformerSettings, tensors: State, notes: list[str]) -> tuple[TransformerSettings, State]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sslcli.asides import settled
 from sslcli.core.pretrained import CONFIG, SINGLE
+from sslcli.data.hf_tokenizer import ADDED
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
 from sslcli.reports import Report, Table
@@ -28,7 +29,7 @@ def export(
     differ, UsageError where the folder holds something or no family holds the shape.
     """
     shown, folder = folder, settled(folder)
-    refuse_loss(folder, overwrite, OWN_FILES)
+    refuse_loss(folder, overwrite, OWN_FILES | {ADDED})
     model = load_pretrained(reference)
     if not heads:
         pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}

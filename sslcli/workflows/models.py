@@ -41,7 +41,7 @@ from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 
 BEST = "@best"
-RUN_FILE = "config.yaml"
+RUN_FILE, ADAPTER = "config.yaml", "adapter_config.json"
 # What reads the language-model head of a directory that no run of ours wrote.
 READERS: Mapping[str, str] = {"encoder": "mlm", "decoder": "clm"}
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
@@ -153,6 +153,9 @@ def locate(reference: str) -> Place:
         return Place(path)
     if path.is_file():
         raise ModelError(f"{path} is a file", "give the folder of a run or of a model; unpack an archive by hand, where you trust it")
+    if (path / ADAPTER).is_file():
+        problem = f"{path} holds an adapter, and not the model that it adapts"
+        raise ModelError(problem, "merge the two first: merge_and_unload() of peft, then save_pretrained()")
     if path.exists():
         raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {CONFIG}")
     return _checkpoint(_named_run(whole), selector, step)

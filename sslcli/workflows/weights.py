@@ -21,6 +21,14 @@ from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 
 State = Mapping[str, Tensor]
 KEPT, NEW = "kept from the model", "new, at random"  # what a run says of its head
+# What directories had before there was tokenizer.json, which is all that is read here.
+OLDER_TOKENIZERS = (
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+)
 L = TypeVar("L", bound=nn.Module)
 
 
@@ -78,7 +86,11 @@ class Pretrained:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         if self.tokenizer_folder is None:
-            raise ModelError(f"{self.folder} has no tokenizer.json", "save its tokenizer there: tokenizer.save_pretrained(folder)")
+            hint = "save its tokenizer there: tokenizer.save_pretrained(folder)"
+            older = next((name for name in OLDER_TOKENIZERS if (self.folder / name).is_file()), None)
+            if older is not None:
+                hint = f"it has {older} alone: AutoTokenizer.from_pretrained(folder).save_pretrained(folder) makes one"
+            raise ModelError(f"{self.folder} has no tokenizer.json", hint)
         tokenizer = self.loaded or Tokenizer.load(self.tokenizer_folder)
         if tokenizer.size > self.settings.vocabulary:
             raise ModelError(

@@ -58,7 +58,7 @@ def test_a_stop_token_ends_its_own_sequence_only():
     uniforms_SB = torch.rand(STEPS, 4, generator=seeded(1))
     free = [row.tolist() for row in generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB)]
     stop = free[0][4]
-    stopped = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, stop=stop)
+    stopped = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, stops={stop})
     assert [row.tolist() for row in stopped] == [row[: row.index(stop)] if stop in row else row for row in free]
     assert len(stopped[0]) <= 4
 

@@ -128,7 +128,7 @@ class CausalLanguageModel(Readout[NextTokenViews]):
             temperature=request.temperature,
             top_k=request.top_k,
             top_p=request.top_p,
-            stop=self.tokenizer.end,
+            stops=self.tokenizer.stops,
             known_V=torch.from_numpy(self.tokenizer.known),
         )
         for tokens in added:
