@@ -48,6 +48,7 @@ def export(
         if transformers:
             found = oracle_numbers(aside, model, inputs)
             differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
+        refuse_loss(folder, overwrite, OWN_FILES | {ADDED})  # of another that ended meanwhile
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
     rows += [(f"largest difference {who}", f"{difference:.1e}") for who, difference in differences.items()]
     return Report(f"exported {reference} to {shown}", tables=[Table("export", ("what", "value"), rows)], notes=notes)

@@ -11,6 +11,7 @@
 Nothing is fetched from a network.
 """
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -169,6 +170,9 @@ def _named_run(name: str) -> Path:
     except UsageError as error:
         if _REMOTE.fullmatch(name):
             hint = "nothing is fetched from a network: download the model and give its folder"
+            raise UsageError(f"there is no run or folder '{name}'", hint) from error
+        if os.sep in name:
+            hint = "check the path; ssl runs lists the runs"
             raise UsageError(f"there is no run or folder '{name}'", hint) from error
         raise
 

@@ -98,10 +98,23 @@ def refuse_other_data(facts: Mapping[str, Any], course: Identified) -> None:
             )
 
 
-def identity(course: Identified) -> dict[str, str]:
-    """What a checkpoint belongs to, as hashes that are written into it."""
+def saved_options(folder: Path) -> Mapping[str, Any]:
+    """The options of the plugin as the run was begun with them."""
+    options = read_layer(folder / "config.yaml").values.get("options")
+    return options if isinstance(options, Mapping) else {}
+
+
+def identity(course: Identified, begun: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """What a checkpoint belongs to, as hashes that are written into it.
+
+    `begun`: the options that a run was begun with, where it goes on. Those that the plugin has since
+    then are by default, and do not count: a new option makes no old run another one.
+    """
     settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
+    if begun is not None:
+        known = flat({"options": begun})
+        fixed = {key: fixed[key] for key in fixed if not key.startswith("options.") or key in known}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
     return {"data": course.fingerprint, "tokenizer": course.tokenizer.hash, "settings": digest}
 

@@ -35,7 +35,13 @@ from sslcli.reports import Report
 from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
-from sslcli.workflows.resuming import identity, newest_whole, refuse_other_data, refuse_strange
+from sslcli.workflows.resuming import (
+    identity,
+    newest_whole,
+    refuse_other_data,
+    refuse_strange,
+    saved_options,
+)
 from sslcli.workflows.runfolder import (
     Recorder,
     asked_folder,
@@ -175,7 +181,8 @@ class _Run:
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
         sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
         self.learner = course.learner if sharded else course.learner.to(hardware.device)
-        self.checkpoints = Checkpoints(folder, self.settings.training.keep, identity(course), world)
+        belongs = identity(course, saved_options(folder) if resuming else None)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
 
     def go(self) -> Result:
         found = json.loads(self.world.once(self._folder_made_ready))
@@ -310,6 +317,7 @@ class _Run:
             "command": command_line(),
             "started": now(),
             "status": "running",
+            "launch": launch_name(),
         }
 
     def _facts(self, progress: Progress) -> dict[str, Any]:
@@ -325,7 +333,6 @@ class _Run:
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
             "processes": self.world.size,
-            "launch": launch_name(),
             "parent": self.settings.model.source,
             **self.course.facts(),
         }

@@ -112,7 +112,8 @@ def _restarted_folder(given: Given) -> Path | None:
         raise UsageError(
             "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
         )
-    return named if read_facts(named).get("launch") == launch_name() else None
+    begun = (named / "config.yaml").is_file() and read_facts(named).get("launch") == launch_name()
+    return named if begun else None
 
 
 def _said_folder(given: Given) -> Path | None:
