@@ -14,7 +14,7 @@ from sslcli.folders import read_sealed
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.datafiles import what_changed
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.runs import read_facts
+from sslcli.workflows.runs import read_facts, settings_file
 from sslcli.workflows.settings import PretrainSettings
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
@@ -27,10 +27,7 @@ NEW_RUN = "resume with the settings of the run, or start a new one with --model 
 
 def saved_settings(model: type[S], folder: Path) -> S:
     """The complete settings of a run. Raises UsageError where the folder holds none."""
-    path = folder / "config.yaml"
-    if not path.is_file():
-        problem = f"{folder} is not a run that can be resumed: it has no config.yaml"
-        raise UsageError(problem, "ssl runs lists the runs; one that was killed as it began starts anew with --overwrite")
+    path = settings_file(folder)
     layer = read_layer(path)
     if not layer.values:  # which would be a run of defaults, on other data
         raise UsageError(f"{path} is empty", "the file is damaged: start a new run")

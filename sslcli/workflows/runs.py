@@ -147,6 +147,15 @@ def find_run(reference: str, with_weights: bool = False) -> Run:
     raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
 
 
+def settings_file(folder: Path) -> Path:
+    """The config.yaml of a run. Raises UsageError where there is none, so nothing to go on with."""
+    path = folder / RUN_FILE
+    if not path.is_file():
+        problem = f"{folder} is not a run that can be resumed: it has no {RUN_FILE}"
+        raise UsageError(problem, "one that was killed as it began starts anew with --overwrite; ssl runs lists all")
+    return path
+
+
 def resumable_run(kind: str) -> Run:
     """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError where there is none."""
     found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)

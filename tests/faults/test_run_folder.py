@@ -178,3 +178,12 @@ def test_a_start_killed_before_its_first_step_is_no_dead_end(bench, short, call,
         assert again.code == 0, again.said
         assert not differences(short, run)
         assert not [path.name for path in run.rglob(".*")]
+
+
+def test_a_run_that_never_began_says_how_it_begins(bench, short):
+    run = bench.copy(short, "never-begun")
+    (run / "config.yaml").unlink()
+    ended = bench.here(["pretrain", "--resume", str(run)])
+    assert ended.code == 2
+    assert "it has no config.yaml" in ended.said
+    assert "--overwrite" in ended.said

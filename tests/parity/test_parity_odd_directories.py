@@ -52,7 +52,7 @@ def test_an_adapter_alone_is_named(tmp_path):
 
 def test_a_vocabulary_without_tokenizer_json_is_named(classifier):
     (classifier / "tokenizer.json").rename(classifier / "vocab.txt")
-    with pytest.raises(ModelError, match="has no tokenizer.json") as refused:
+    with pytest.raises(ModelError, match=r"has no tokenizer\.json") as refused:
         load_pretrained(str(classifier)).tokenizer()
     assert "it has vocab.txt alone" in refused.value.hint
 

@@ -15,7 +15,7 @@ from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report, printable
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
-from sslcli.workflows.runs import find_run, read_facts, resumable_run, runs_folder
+from sslcli.workflows.runs import find_run, read_facts, resumable_run, runs_folder, settings_file
 from sslcli.workflows.settings import RunSettings
 
 LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
@@ -42,7 +42,7 @@ def resumed_folder(given: Given, kind: str) -> Path | None:
         return find_run(reference).folder
     named = _said_folder(given)
     if named is None:
-        return resumable_run(kind).folder
+        return settings_file(resumable_run(kind).folder).parent
     return named if (named / "config.yaml").is_file() else None
 
 

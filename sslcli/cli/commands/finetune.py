@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sslcli import registry
 from sslcli.cli.naming import named_task, suite_flags, task_flags
 from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, flags_for, peek
-from sslcli.workflows.runs import find_run
+from sslcli.workflows.runs import find_run, settings_file
 from sslcli.workflows.settings import FinetuneSettings
 
 OWN = (
@@ -33,7 +33,8 @@ PARTS = Flag("parts", ("--parts",), "only these parts of the suite; all whose fi
 
 def build(words: Sequence[str]) -> Command:
     flags = [*flags_for(FinetuneSettings), *OWN]
-    resumed = [find_run(name).folder / "config.yaml" for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-")]
+    named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
+    resumed = [settings_file(find_run(name).folder) for name in named]
     name = named_task(words, resumed)
     if name in registry.names("suites"):
         flags += [PARTS, *suite_flags(name, [*flags, PARTS])]
