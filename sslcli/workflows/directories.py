@@ -218,7 +218,7 @@ def _notes(config: Mapping[str, Any]) -> list[str]:
         notes.append("config.json names code of its own (auto_map), which is ignored: no code out of a model directory is run")
     names, numbers = config.get("id2label"), config.get("label2id")
     both = isinstance(names, dict) and isinstance(numbers, dict)
-    if both and any(str(numbers.get(name, number)) != str(number) for number, name in names.items()):
+    if both and any(str(numbers.get(str(name), number)) != str(number) for number, name in names.items()):
         notes.append("id2label and label2id in config.json disagree: id2label says what the classes are called")
     return notes
 

@@ -44,6 +44,13 @@ def test_id2label_names_the_classes_and_label2id_is_noted_where_it_disagrees(cla
     assert any("disagree" in note for note in found.notes)
 
 
+def test_odd_names_of_classes_that_no_head_has_are_passed_over(tmp_path):
+    folder = DIRECTORIES["BERT uncased"](tmp_path / "model")
+    model_in(folder, "MaskedLM")
+    changed(folder, id2label={"0": ["a"], "1": None}, label2id={"b": {}})
+    assert read_directory(folder).answers is None
+
+
 def test_an_adapter_alone_is_named(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match="holds an adapter, and not the model"):
