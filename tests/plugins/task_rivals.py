@@ -154,7 +154,8 @@ class HiddenState(Classify):
     steps = 0
 
     def answers(self, hidden, views):
-        return [values_C / (1 + self.steps) for values_C in super().answers(hidden, views)]
+        parts = super().answers(hidden, views)
+        return [type(part).of(part.values / (1 + self.steps), self.kind) for part in parts]
 
     def after_step(self, backbone, state, draws):
         self.steps += 1
@@ -165,7 +166,7 @@ class Guesses(Classify):
 
     def answers(self, hidden, views):
         self.calls += 1
-        return [values_C + self.calls for values_C in super().answers(hidden, views)]
+        return [replace(part, values=part.values + self.calls) for part in super().answers(hidden, views)]
 
 
 class OnePart(Classify):
@@ -181,8 +182,9 @@ class ExaminesOtherwise(Classify):
 
 class ComparesWithBatch(Classify):
     def answers(self, hidden, views):
-        parts = np.stack(super().answers(hidden, views))
-        return list(parts / parts.max(axis=0))
+        parts = super().answers(hidden, views)
+        largest_C = np.stack([part.values for part in parts]).max(axis=0)
+        return [type(part).of(part.values / largest_C, self.kind) for part in parts]
 
 
 class CountsAll(Classify):
@@ -272,8 +274,8 @@ class NeverLearns(Classify):
 
 class AnswersTheLeastLikely(Classify):
     def merge(self, example, encoded, parts):
-        (values_C,) = parts
-        return Prediction(self.names[int(values_C.argmin())])
+        (part,) = parts
+        return Prediction(self.names[int(part.values.argmin())])
 
 
 class NoSequenceTokens(Classify):

@@ -18,8 +18,9 @@ from sslcli.folders import put_together, replaced, write_atomically, written
 from sslcli.workflows.runfolder import locked
 
 WRITER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background jobs
 from sslcli.folders import replaced, written
 with {how}(Path(sys.argv[1])) as place:
     place.write("half") if hasattr(place, "write") else (place / "half").write_text("half")
