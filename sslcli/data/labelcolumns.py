@@ -1,5 +1,6 @@
 """Which columns of a record hold its texts and its label: the same ones throughout a file."""
 
+import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sslcli.data.files import suffix_of
@@ -121,7 +122,7 @@ def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Co
     for flag, columns in wanted.items():
         if flag == "--label-field" or not columns or found[flag]:
             continue
-        there = ", ".join(f"'{name}'"[:40] for name in list(record.values)[:8])
+        there = ", ".join(f"'{textwrap.shorten(name, 40, placeholder='...')}'" for name in list(record.values)[:8])
         usual = " or ".join(_named(column) for column in columns[:4])
         problem = f"{reference} has no column {_named(columns[0])}; its first row has {there}"
         hint = f"name the texts {usual}, or say {flag}; where the first row is data, --columns names the columns"

@@ -50,6 +50,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
         artifacts = list(generate(given.get("model", LATEST), request, seed, screen.say))
+    if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
+        screen.say("note: the model ends this text at once and adds nothing (a chat model wants its own turns around a question)")
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
@@ -58,6 +60,11 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def adds_nothing(artifact: Artifact, prompt: str) -> bool:
+    """Whether a continuation is no more than what was to be continued."""
+    return artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
 
 
 def seed_of(given: Given) -> int:
