@@ -153,6 +153,14 @@ class Answerer:
         self.options, self.labels = options, labels
         self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
 
+    def named_as_in(self, examples: Sequence[Example]) -> Sequence[str]:
+        """The head's classes as `settle` would name them after these examples, those without a label among them."""
+        if not self.is_open:
+            return self.labels
+        plain = self.task.plain(self.options, self.labels, examples)
+        labelled = [example for example in plain if example.gold is not None]
+        return named_as_in(self.labels, self.task.answered(self.options, labelled))[0]
+
     def remarks(self) -> list[str]:
         """Sentences about the texts that were answered since this was last asked."""
         return [] if self.tokenizer is None else self.tokenizer.remarks()

@@ -124,7 +124,7 @@ def _labelled_examples(answerer: Answerer, settings: AnswerSettings) -> tuple[Se
     sifter = Sifter(settings.data.skip_bad_records)
     data = settings.data
     examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data, sifter)
-    return with_labels(answerer.task, answerer.options, answerer.labels, examples, sifter), sifter
+    return with_labels(answerer.task, answerer.options, answerer.named_as_in(examples), examples, sifter), sifter
 
 
 def _changed(answerer: Answerer, data: Labelled) -> Sequence[str]:

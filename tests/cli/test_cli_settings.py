@@ -210,7 +210,7 @@ def test_a_place_that_holds_no_run_file_is_named(tmp_path, name):
     elif name == "binary.yaml":
         path.write_bytes(bytes(range(256)))
     elif name == "large.yaml":
-        path.write_bytes(b"#" * 2_000_000)
+        path.write_bytes(b"#" * 17_000_000)
     elif name == "utf16.yaml":
         path.write_bytes("objective: mlm".encode("utf-16"))
     elif name == "device.yaml":

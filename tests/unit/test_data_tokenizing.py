@@ -164,7 +164,7 @@ def test_shards_are_replaced_and_nothing_else_is(text_corpus, tmp_path):
         with pytest.raises(UsageError, match="something else"):
             tokenize(settings(text_corpus), BYTE_PIECES, tmp_path / name.partition("/")[0])
         assert (tmp_path / name).read_text() == "years of work"
-    with pytest.raises(RunError, match="cannot write"):
+    with pytest.raises(UsageError, match="file is a file, not a folder"):
         tokenize(settings(text_corpus), BYTE_PIECES, tmp_path / "file" / "below")
 
 
