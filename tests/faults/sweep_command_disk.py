@@ -19,7 +19,7 @@ from pathlib import Path
 from command_outputs import not_whole
 from harness import Bench
 from hooks import ERRORS, FaultAt
-from sweep_commands import Commands, InFolder, Job, Tried, told
+from sweep_commands import Commands, InFolder, Job, Tried, one_job, told
 
 
 def refuse(commands: Commands, job: Job, call: int, kind: str, lasting: bool) -> Tried:
@@ -47,9 +47,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="try every so many-th file-system call")
     parser.add_argument("--at-once", type=int, default=2, help="trials side by side")
+    parser.add_argument("--rehearse", action="store_true", help="the first call of one command, refused in both ways")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(asked.at_once) as pool:
         commands = Commands(Bench(Path(folder)))
+        if asked.rehearse:
+            commands.jobs = one_job(commands)
+            asked.every = commands.calls_of(*commands.jobs.values())
         return told("refused calls", list(pool.map(lambda trial: trial(), list(trials(commands, asked.every)))))
 
 

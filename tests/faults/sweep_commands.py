@@ -285,6 +285,11 @@ def sweep(commands: Commands, trials: Iterable[Callable[[], Tried]], at_once: in
         return list(pool.map(lambda trial: trial(), trials))
 
 
+def one_job(commands: Commands) -> dict[str, Job]:
+    """The first command that is no run, for rehearsals."""
+    return dict([next((name, job) for name, job in commands.jobs.items() if not job.is_run)])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=60)
@@ -292,9 +297,13 @@ def main() -> int:
     parser.add_argument("--launchers", type=int, default=3, help="how many of them are of a launcher")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2, help="trials side by side")
+    parser.add_argument("--rehearse", action="store_true", help="one command, killed once at random and once at a call")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         commands = Commands(Bench(Path(folder)))
+        if asked.rehearse:
+            commands.jobs = one_job(commands)
+            asked.kills, asked.launchers, asked.every = 1, 0, commands.calls_of(*commands.jobs.values())
         kinds = {
             "random times": trials(commands, asked.kills, asked.seed, asked.launchers),
             "calls of the file system": trials_at_calls(commands, asked.every),
