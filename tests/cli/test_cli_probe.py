@@ -82,6 +82,6 @@ def test_mistakes_are_one_sentence_and_exit_code_2(ssl, trained, words, says):
 def test_an_output_that_cannot_be_written_is_named(ssl, trained, tmp_path):
     (tmp_path / "file").write_text("")
     ended = ssl("probe", "projection", "--out", str(tmp_path / "file" / "below"))
-    assert ended.code == 1
-    assert "file" in ended.err
+    assert ended.code == 2
+    assert "file is a file, not a folder" in ended.err
     assert "hint:" in ended.err
