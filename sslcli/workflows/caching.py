@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from sslcli import plainfiles
+from sslcli.asides import take_lock
 from sslcli.errors import DataError, ModelError, RunError
 from sslcli.folders import read_sealed, write_atomically
 
@@ -96,7 +97,7 @@ def _only_maker(folder: Path, say: Say) -> Iterator[None]:
     last one stays."""
     with ExitStack() as stack:
         lock = _lock_file(folder.parent, folder.name)
-        taken = None if lock is None else _taken(stack.enter_context(lock))
+        taken = None if lock is None else take_lock(stack.enter_context(lock).fileno())
         if taken is False:
             say(f"waiting for another process, which is making {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -112,14 +113,3 @@ def _lock_file(parent: Path, key: str) -> IO[str] | None:
         return path.open("a", encoding="utf-8")
     except OSError:
         return None  # who writes the folder says what is wrong with the disk
-
-
-def _taken(lock: IO[str]) -> bool | None:
-    """Whether the lock is ours now; None on a disk that knows no locks."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True

@@ -106,3 +106,4 @@ def test_an_export_of_a_directory_may_be_replaced(classifier, tmp_path):
     (classifier / "added_tokens.json").write_text('{"[MASK]": 5}')
     export(str(classifier), tmp_path / "out")
     export(str(classifier), tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out" / "added_tokens.json").is_file()
