@@ -5,11 +5,11 @@ heads, K features per head, P padded rows.
 """
 
 import inspect
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.cache import Cache
@@ -17,8 +17,9 @@ from sslcli.core.groups import Group, group_sequences
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
+from sslcli.deferred import Deferred
 
-VARLEN_PARAMETERS = frozenset(inspect.signature(varlen_attn).parameters)  # torch 2.11 and 2.12 differ in them
+varlen = Deferred("torch.nn.attention.varlen")  # with all of torch._dynamo, half of what torch takes to import
 
 
 class Attention(nn.Module):
@@ -37,6 +38,7 @@ class Attention(nn.Module):
         self.key = nn.Linear(settings.width, shared, bias=bias)
         self.value = nn.Linear(settings.width, shared, bias=bias)
         self.output = nn.Linear(width, settings.width, bias=settings.biases == "all")
+        self.attend = attend
 
     def project(self, x_TD: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
         """Query [T, H, K], key and value [T, G, K], the first two turned by their positions."""
@@ -60,13 +62,12 @@ class Attention(nn.Module):
         if cache is not None:
             cache.write(layer, k_TGK, v_TGK)
         if cache is None or cache.is_first:
-            mixed_THK = attend(q_THK, k_TGK, v_TGK, packing, packing, causal=self.causal, window_tokens=window_tokens)
+            mixed_THK = self.attend(q_THK, k_TGK, v_TGK, packing, packing, causal=self.causal, window_tokens=window_tokens)
         else:
             mixed_THK = attend_cached(q_THK, *cache.read(layer), cache.filled_B, window_tokens=window_tokens)
         return self.output(mixed_THK.flatten(1))
 
 
-@torch.compiler.disable
 def attend(
     q_THK: Tensor,
     k_SGK: Tensor,
@@ -83,7 +84,7 @@ def attend(
     (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys: there is the place of
     cross-attention. Causal and windowed attention need queries and keys of equal lengths.
 
-    A compiled block breaks here, so that it is not compiled anew for every other set of lengths.
+    A compiled block breaks here (`Block.compile`), so that it is not compiled anew for every other set of lengths.
     """
     assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
     if _fits_varlen(q_THK, window_tokens):
@@ -160,7 +161,13 @@ def _repeat_heads(x: Tensor, heads: int) -> Tensor:
 
 def _fits_varlen(q_THK: Tensor, window_tokens: int | None) -> bool:
     half = q_THK.is_cuda and q_THK.dtype in (torch.float16, torch.bfloat16)
-    return half and q_THK.shape[-1] % 8 == 0 and (window_tokens is None or "window_size" in VARLEN_PARAMETERS)
+    return half and q_THK.shape[-1] % 8 == 0 and (window_tokens is None or "window_size" in _varlen_parameters())
+
+
+@cache
+def _varlen_parameters() -> frozenset[str]:
+    """Those of this torch: 2.11 and 2.12 differ in them."""
+    return frozenset(inspect.signature(varlen.varlen_attn).parameters)
 
 
 def _attend_varlen(
@@ -173,15 +180,15 @@ def _attend_varlen(
     window_tokens: int | None,
 ) -> Tensor:
     options: dict[str, Any] = {}
-    if "window_size" in VARLEN_PARAMETERS:
+    if "window_size" in _varlen_parameters():
         before = -1 if window_tokens is None else window_tokens - 1 if causal else window_tokens // 2
         options["window_size"] = (before, 0 if causal else before)
     else:
         options["is_causal"] = causal
     if k_SGK.shape[1] != q_THK.shape[1]:
-        if "enable_gqa" in VARLEN_PARAMETERS:
+        if "enable_gqa" in _varlen_parameters():
             options["enable_gqa"] = True
         else:
             k_SGK, v_SGK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
     starts = query_packing.starts_B1, key_packing.starts_B1
-    return varlen_attn(q_THK, k_SGK, v_SGK, *starts, query_packing.longest, key_packing.longest, **options)
+    return varlen.varlen_attn(q_THK, k_SGK, v_SGK, *starts, query_packing.longest, key_packing.longest, **options)

@@ -5,11 +5,13 @@ Letters: T rows of all sequences end to end, D width, E width of the embeddings,
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from sslcli.core.attention import Attention
+from sslcli.core.attention import Attention, attend
 from sslcli.core.cache import Cache
 from sslcli.core.embeddings import Embeddings
 from sslcli.core.feedforward import FeedForward
@@ -58,6 +60,11 @@ class Block(nn.Module):
         f_TD = self.feedforward(self.feedforward_norm(x_TD) if self.norms_before else x_TD)
         x_TD = x_TD + dropout(f_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """In place, as of any module; `attend` says why it is left out. What leaves it out imports all of torch._dynamo."""
+        self.attention.attend = torch.compiler.disable(attend)
+        super().compile(*args, **options)
 
 
 class Transformer(nn.Module):

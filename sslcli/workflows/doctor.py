@@ -79,10 +79,10 @@ def _fonts() -> Iterator[Finding]:
     """Imported by name and here, as torch is."""
     try:
         fonts = importlib.import_module("sslcli.workflows.fonts")
+        name = fonts.cjk_font()
     except (ImportError, OSError) as error:
         yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")
         return
-    name = fonts.cjk_font()
     if name is not None:
         yield Finding("ok", f"Chinese in pictures: {name}")
     else:

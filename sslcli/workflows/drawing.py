@@ -1,19 +1,15 @@
 """A Plot, a Scatter, a Matrix or several of them as a picture, with matplotlib and without a screen."""
 
+from __future__ import annotations
+
 import io
 import math
 import warnings
 from collections.abc import Sequence
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
-
+from sslcli.deferred import Deferred
 from sslcli.reports import Curve, Matrix, Plot, Scatter, printable
 from sslcli.workflows.fonts import families, is_drawable
 from sslcli.workflows.heatmaps import heatmap, heatmaps
@@ -29,6 +25,14 @@ from sslcli.workflows.labels import (
     say_empty,
     with_letters_at_hand,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+matplotlib, matplotlib_figure = Deferred("matplotlib"), Deferred("matplotlib.figure")
+matplotlib_text, matplotlib_ticker = Deferred("matplotlib.text"), Deferred("matplotlib.ticker")
 
 # Okabe and Ito's palette without its yellow, which is lost on white: told apart by the colour-blind too.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
@@ -58,7 +62,7 @@ def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
         figure = _figure_of(picture, written)
         if caption:
             _write_below(figure, caption, written)
-        for text in figure.findobj(Text):
+        for text in figure.findobj(matplotlib_text.Text):
             text.set_parse_math(False)  # a label may hold dollars
         figure.savefig(stored, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {"Software": None})
     return stored.getvalue()
@@ -103,7 +107,7 @@ def _plots(plots: Sequence[Plot], written: Written) -> Figure:
     """One panel a plot."""
     columns = min(len(plots), MOST_BESIDE)
     rows = -(-len(plots) // columns)
-    figure = Figure(figsize=((8 if columns == 1 else 6.5) * columns, 4.8 * rows), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=((8 if columns == 1 else 6.5) * columns, 4.8 * rows), layout="constrained")
     for place, plot in enumerate(plots, start=1):
         _plot(figure.add_subplot(rows, columns, place), plot, written)
     return figure
@@ -118,7 +122,7 @@ def _plot(axes: Axes, plot: Plot, written: Written) -> None:
     if plot.logarithmic and any(x > 0 for x in xs):
         _count_in_powers(axes, xs)
     elif all(x == int(x) for x in xs if math.isfinite(x)):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 1.5
+        axes.xaxis.set_major_locator(matplotlib_ticker.MaxNLocator(integer=True))  # there is no layer 1.5
     axes.grid(alpha=0.25)
     _explain(axes, handles, [written(curve.title, LONGEST_LABEL, 0) for curve in plot.curves])
 
@@ -140,13 +144,13 @@ def _count_in_powers(axes: Axes, xs: Sequence[float]) -> None:
     powers = range(math.floor(math.log(least, base)), math.floor(math.log(most, base) + 1e-9) + 1)
     axes.set_xscale("symlog", linthresh=least, linscale=0.5)
     axes.set_xticks([*([0] if min(xs) <= 0 else []), *(base**power for power in powers)])
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(matplotlib_ticker.ScalarFormatter())
     axes.minorticks_off()
     axes.set_xlim(min(xs), most * 1.15)
 
 
 def _scatter(scatter: Scatter, written: Written) -> Figure:
-    figure = Figure(figsize=(8, 6), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot()
     entitle(axes, written(scatter.title, LONGEST_TITLE, 0))
     for ends in scatter.links:

@@ -1,15 +1,21 @@
 """Pictures of a run, each with its numbers beside it as CSV."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
+from sslcli.deferred import Deferred
 from sslcli.folders import write_atomically
 from sslcli.workflows.csvfiles import write_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+matplotlib_figure = Deferred("matplotlib.figure")
 
 # Okabe and Ito's palette: told apart by the colour-blind too.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#666666"
@@ -29,7 +35,7 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
         for split in ("train", "eval")
     }
     train, held_out = curves["train"], curves["eval"]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     if train:
         axes.plot(*zip(*train, strict=True), color=BLUE, linewidth=1, alpha=0.7, label="training")
@@ -54,7 +60,7 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
 
     PNG at `path`, and the numbers at the same path with .csv.
     """
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=(10, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     rows: list[tuple[Any, ...]] = []
     score = ""

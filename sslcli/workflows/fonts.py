@@ -3,8 +3,9 @@
 from functools import cache
 from pathlib import Path
 
-from matplotlib.font_manager import findfont, fontManager, get_font
+from sslcli.deferred import Deferred
 
+font_manager = Deferred("matplotlib.font_manager")
 ALWAYS = "DejaVu Sans"
 CJK_FONTS = (
     "Noto Sans CJK", "Source Han Sans", "PingFang", "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi", "SimHei", "Noto Serif CJK",
@@ -16,7 +17,7 @@ HOW_TO_GET_ONE = "apt install fonts-noto-cjk"
 
 def cjk_font() -> str | None:
     """The name of an installed family with Chinese letters."""
-    installed = {font.name for font in fontManager.ttflist}
+    installed = {font.name for font in font_manager.fontManager.ttflist}
     fitting = [name for family in CJK_FONTS for name in sorted(installed) if name.startswith(family)]
     return next((name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None)
 
@@ -33,4 +34,5 @@ def is_drawable(text: str) -> bool:
 
 @cache
 def _letters(names: tuple[str, ...]) -> frozenset[int]:
-    return frozenset(code for name in names for code in get_font(Path(findfont(name))).get_charmap())
+    fonts = (font_manager.get_font(Path(font_manager.findfont(name))) for name in names)
+    return frozenset(code for font in fonts for code in font.get_charmap())

@@ -1,16 +1,22 @@
 """A matrix as coloured cells with numbers in them, and many matrices as small maps in one picture."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-
+from sslcli.deferred import Deferred
 from sslcli.reports import Matrix, has_rows_as_columns, in_cell, stretches
 from sslcli.workflows.labels import LONGEST_LABEL, LONGEST_TICK, LONGEST_TITLE, Written, entitle, say_empty
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+matplotlib_colors, matplotlib_figure = Deferred("matplotlib.colors"), Deferred("matplotlib.figure")
 COLORS = "viridis"
 MOST_NUMBERED = 20  # rows and columns with numbers in their cells
 MOST_NAMED = 60  # rows and columns with labels
@@ -19,7 +25,7 @@ LARGEST_INCHES = 16
 
 def heatmap(matrix: Matrix, written: Written) -> Figure:
     row_names, column_names = _names(matrix, written)
-    figure = Figure(figsize=_size(row_names, column_names), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=_size(row_names, column_names), layout="constrained")
     axes = figure.add_subplot()
     entitle(axes, written(matrix.title, LONGEST_TITLE, 0), above=20 if matrix.column_groups else 6)
     if not row_names or not column_names:
@@ -38,7 +44,7 @@ def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
     """Small maps beside one another, on one scale."""
     across = maps_across([matrix.title for matrix in matrices])
     down = math.ceil(len(matrices) / across)
-    figure = Figure(figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)), layout="constrained")
+    figure = matplotlib_figure.Figure(figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)), layout="constrained")
     scale = _scale(matrices)
     for place, matrix in enumerate(matrices, 1):
         axes = figure.add_subplot(down, across, place)
@@ -87,7 +93,8 @@ def _scale(matrices: Sequence[Matrix]) -> Normalize:
     values = [value for matrix in matrices for row in matrix.values for value in row if math.isfinite(value)] or [0.0]
     low = min((matrix.low for matrix in matrices if matrix.low is not None), default=min(values))
     high = max((matrix.high for matrix in matrices if matrix.high is not None), default=max(values))
-    return Normalize(low, high) if high > low else Normalize(low - 0.5, low + 0.5)
+    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
+    return matplotlib_colors.Normalize(low, high)
 
 
 def _cells(axes: Axes, matrix: Matrix, scale: Normalize) -> AxesImage:

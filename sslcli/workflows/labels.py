@@ -1,11 +1,15 @@
 """What is written in pictures: labels cut to a length, and what stands for those that no font here has."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from matplotlib.axes import Axes
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sslcli.reports import printable
 from sslcli.workflows.fonts import is_drawable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GREY = "#666666"
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_TICK = 90, 44, 22  # characters

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from matplotlib import font_manager
 
 from sslcli.errors import DataError, RunError
 from sslcli.folders import write_atomically
@@ -192,7 +193,7 @@ def test_a_family_of_the_region_is_chosen_first(monkeypatch):
     class Manager:
         ttflist = [Font("SimHei"), Font("Noto Sans CJK JP"), Font("Noto Sans CJK SC"), Font("DejaVu Sans")]
 
-    monkeypatch.setattr(fonts, "fontManager", Manager)
+    monkeypatch.setattr(font_manager, "fontManager", Manager)
     assert fonts.cjk_font() == "Noto Sans CJK SC"
     monkeypatch.setattr(Manager, "ttflist", [Font("DejaVu Sans")])
     assert fonts.cjk_font() is None

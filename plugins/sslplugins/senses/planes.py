@@ -3,11 +3,10 @@
 Letters: N points, D width.
 """
 
+import importlib
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 
 from sslcli.api import Draws, Score, cosines, mean_score
 
@@ -16,7 +15,7 @@ SEEDS = 2**31
 
 def principal_plane(rows_ND: np.ndarray) -> tuple[np.ndarray, Sequence[float]]:
     """[N, 2], and the share of the variance that each of the two directions has (Pearson 1901)."""
-    pca = PCA(n_components=2, svd_solver="full")
+    pca = importlib.import_module("sklearn.decomposition").PCA(n_components=2, svd_solver="full")
     return pca.fit_transform(rows_ND.astype(np.float64)), pca.explained_variance_ratio_.tolist()
 
 
@@ -24,7 +23,8 @@ def neighbour_plane(rows_ND: np.ndarray, draws: Draws) -> np.ndarray:
     """[N, 2] by t-SNE (van der Maaten and Hinton 2008), begun from the principal plane: near points stay near, distances mean little."""
     perplexity = min(30.0, (len(rows_ND) - 1) / 3)
     seed = draws.sample(0).integer("t-SNE", SEEDS)
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows_ND.astype(np.float64))
+    manifold = importlib.import_module("sklearn.manifold")  # scikit-learn takes long to import, and few probes use it
+    return manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows_ND.astype(np.float64))
 
 
 def centred(rows_ND: np.ndarray, groups: Sequence[str]) -> np.ndarray:
