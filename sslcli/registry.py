@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sslcli.config import Config
+from sslcli.declared import Declared, declared, module_file, parsed
 from sslcli.errors import PluginError, nearest
 
 BUILT_IN = "sslcli"
@@ -130,6 +131,35 @@ def load_found(found: Found) -> type[Any]:
     return loaded
 
 
+def declaration(kind: str, name: str) -> Declared | None:
+    """What the class of a plugin declares, not imported; None where only an import can say. Raises PluginError as `find` does."""
+    found = find(kind, name)
+    try:
+        return declared(found.value)
+    except Exception:  # a stranger's source may be anything
+        return None
+
+
+def settings_of(kind: str, name: str, member: str = "Options") -> type[Config]:
+    """The flags of a plugin: settings with its fields, which its class need not be imported for where they are plain."""
+    try:
+        return declaration(kind, name).model(member)
+    except PluginError:
+        raise
+    except Exception:
+        return getattr(load(kind, name), member)
+
+
+def attribute(kind: str, name: str, member: str) -> Any:
+    """A class attribute of a plugin, read where it is plain, and imported where it is not."""
+    try:
+        return declaration(kind, name).attribute(member)
+    except PluginError:
+        raise
+    except Exception:
+        return getattr(load(kind, name), member)
+
+
 @contextmanager
 def _stdout_kept() -> Iterator[None]:
     """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code and from commands."""
@@ -151,17 +181,7 @@ def _stdout_kept() -> Iterator[None]:
 
 def locate(found: Found) -> Path | None:
     """The source file of a plugin's module, found along the import path without importing a parent package."""
-    locations: Sequence[str] | None = None
-    parts = found.module.split(".")
-    spec = None
-    for depth in range(1, len(parts) + 1):
-        name = ".".join(parts[:depth])
-        specs = (finder.find_spec(name, locations) for finder in sys.meta_path if hasattr(finder, "find_spec"))
-        spec = next((spec for spec in specs if spec is not None), None)
-        if spec is None or (depth < len(parts) and spec.submodule_search_locations is None):
-            return None
-        locations = list(spec.submodule_search_locations or ())
-    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
+    return module_file(found.module)
 
 
 def _of_kind(kind: str) -> list[Found]:
@@ -212,7 +232,7 @@ def _described(found: Found) -> Found:
     if path.suffix != ".py":
         return found
     try:
-        text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+        text = ast.get_docstring(parsed(path)) or ""
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         return _broken(found, f"{path} cannot be read: {error}")
     return replace(found, summary=text.partition("\n")[0].strip())

@@ -103,4 +103,4 @@ def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:
-    return registry.load(kind, name).Options
+    return registry.settings_of(kind, name)

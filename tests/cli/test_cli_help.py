@@ -40,10 +40,10 @@ def test_the_front_page_does_not_even_import_the_settings():
     assert not {"pydantic", "yaml", "jinja2"} & modules
 
 
-def test_naming_a_plugin_imports_it():
+def test_naming_a_plugin_lists_its_flags_without_importing_it():
     out, modules = imported_by("pretrain", "--objective", "mlm", "--help")
     assert "--mask-rate" in out
-    assert "sslplugins" in modules
+    assert not set(HEAVY) & modules
 
 
 @pytest.mark.parametrize("command", COMMANDS)

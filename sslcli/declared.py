@@ -1,0 +1,247 @@
+"""What a plugin's class declares, read from its source: no line has to import torch to be found wrong.
+
+Only what is plain is read: options made by `setting` of plain values, class attributes that are plain values, bases that can be
+found along the imports. Of whatever is not plain nothing is said, and whoever asks imports the plugin instead. Validators are not
+read either: what they refuse is refused when the plugin is imported.
+"""
+
+import ast
+import operator
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Union
+
+from pydantic import WrapValidator, create_model
+
+from sslcli import config
+from sslcli.config import Config
+
+PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "None": None, "list": list, "tuple": tuple, "dict": dict}
+CONFIG = (Config.__module__, Config.__qualname__)
+HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='after')")  # decorators inside settings
+MOST_STEPS = 50  # along imports and bases; what goes further is a circle
+Place = tuple[str, ast.AST]  # a module's name, and a node of it
+
+
+class NotPlain(Exception):
+    """Only an import can say what this is."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A class, not imported. `bases`: module and name of all that it descends from, nearest first."""
+
+    module: str
+    node: ast.ClassDef
+    bases: Sequence[Place]
+
+    @property
+    def lineage(self) -> Sequence[tuple[str, str]]:
+        return [(module, node.name) for module, node in self.bases]  # type: ignore[attr-defined]
+
+    def attribute(self, name: str) -> Any:
+        """The plain value of a class attribute. Raises NotPlain."""
+        module, node = self._member(name)
+        return _value(module, node)
+
+    def model(self, name: str) -> type[Config]:
+        """The settings that a class attribute or an inner class is. Raises NotPlain."""
+        return _model(*_class(*self._member(name)))
+
+    def converts(self, name: str) -> bool:
+        """Whether those settings have validators that may let pass what their types refuse. Raises NotPlain."""
+        chain = [node for place, node in _bases(*_class(*self._member(name))) if (place, node.name) != CONFIG]  # type: ignore[attr-defined]
+        marks = [mark for node in chain for line in node.body for mark in getattr(line, "decorator_list", ())]
+        return not all(ast.unparse(mark) in HARMLESS for mark in marks)
+
+    def _member(self, name: str) -> Place:
+        for module, node in self.bases:
+            for line in node.body:  # type: ignore[attr-defined]
+                if isinstance(line, ast.ClassDef) and line.name == name:
+                    return module, line
+                if isinstance(line, ast.FunctionDef) and line.name == name:
+                    raise NotPlain(name)
+                if name in _targets(line) and getattr(line, "value", None) is not None:
+                    return module, line.value
+        raise NotPlain(name)
+
+
+def declared(value: str) -> Declared:
+    """The class behind an entry point's "module:Class". Raises NotPlain."""
+    module, _, name = (part.strip() for part in value.partition(":"))
+    module, node = _class(module, ast.Name(name))
+    return Declared(module, node, list(_bases(module, node)))
+
+
+def module_file(module: str) -> Path | None:
+    """The source file of a module, found along the import path without importing a parent package."""
+    locations: Sequence[str] | None = None
+    parts = module.split(".")
+    spec = None
+    for depth in range(1, len(parts) + 1):
+        name = ".".join(parts[:depth])
+        specs = (finder.find_spec(name, locations) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is None or (depth < len(parts) and spec.submodule_search_locations is None):
+            return None
+        locations = list(spec.submodule_search_locations or ())
+    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
+
+
+def parsed(path: Path) -> ast.Module:
+    """Raises OSError, ValueError, SyntaxError, RecursionError or MemoryError for what cannot be read."""
+    status = path.stat()
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def _parsed(path: Path, time: int, size: int) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+def _find(module: str, name: str, steps: int = MOST_STEPS) -> Place:
+    """Where a module's name is defined, along its imports. Raises NotPlain."""
+    path = module_file(module) if steps else None
+    if path is None:
+        raise NotPlain(f"{module}.{name}")
+    try:
+        body = parsed(path).body
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise NotPlain(f"{path} cannot be read") from error
+    for line in reversed(body):
+        if isinstance(line, ast.ImportFrom) and line.module and not line.level:
+            for alias in line.names:
+                if (alias.asname or alias.name) == name:
+                    return _find(line.module, alias.name, steps - 1)
+        if (isinstance(line, ast.ClassDef) and line.name == name) or name in _targets(line):
+            return module, line
+    raise NotPlain(f"{module}.{name}")
+
+
+def _targets(line: ast.AST) -> list[str]:
+    if isinstance(line, ast.Assign):
+        return [target.id for target in line.targets if isinstance(target, ast.Name)]
+    return [line.target.id] if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) else []
+
+
+def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> tuple[str, ast.ClassDef]:
+    """The class that an expression of a module is. Raises NotPlain."""
+    if isinstance(node, ast.ClassDef):
+        if node.decorator_list:
+            raise NotPlain(node.name)
+        return module, node
+    if isinstance(node, ast.Subscript):
+        return _class(module, node.value, steps)
+    if isinstance(node, ast.Name) and steps:
+        found, line = _find(module, node.id)
+        return _class(found, line if isinstance(line, ast.ClassDef) else line.value, steps - 1)  # type: ignore[attr-defined]
+    if isinstance(node, ast.Attribute):
+        owner, outer = _class(module, node.value, steps)
+        return _class(*Declared(owner, outer, list(_bases(owner, outer)))._member(node.attr), steps - 1)
+    raise NotPlain(ast.dump(node))
+
+
+def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator[Place]:
+    """The class, then those that it descends from and whose source can be found, from left to right."""
+    yield module, node
+    for base in node.bases if steps else ():
+        try:
+            found = _class(module, base)
+        except NotPlain:  # torch's, abc's: they declare nothing of ours
+            continue
+        yield from _bases(*found, steps - 1)
+
+
+def _model(module: str, node: ast.ClassDef) -> type[Config]:
+    if (module, node.name) == CONFIG:
+        return Config
+    if len(node.bases) != 1 or node.keywords:
+        raise NotPlain(node.name)
+    parent = _model(*_class(module, node.bases[0]))
+    fields: dict[str, Any] = {}
+    for line in node.body:
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            fields[line.target.id] = (_type(module, line.annotation), ... if line.value is None else _field(module, line.value))
+        elif not isinstance(line, ast.FunctionDef | ast.Pass | ast.Expr):
+            raise NotPlain(f"{node.name} holds more than options")
+    return create_model(node.name, __base__=parent, __module__=module, **fields)
+
+
+def _field(module: str, node: ast.AST) -> Any:
+    """A default, or what `setting` makes of plain words."""
+    if not isinstance(node, ast.Call):
+        return _value(module, node)
+    if not isinstance(node.func, ast.Name) or _origin(module, node.func.id) != (config.__name__, "setting"):
+        raise NotPlain(ast.dump(node.func))
+    words = {word.arg: _value(module, word.value) for word in node.keywords if word.arg}
+    return config.setting(*(_value(module, word) for word in node.args), **words)
+
+
+def _origin(module: str, name: str) -> tuple[str, str]:
+    """Where a function is from that a module imports by its name."""
+    for _ in range(MOST_STEPS):
+        path = module_file(module)
+        for line in parsed(path).body if path is not None else ():
+            if isinstance(line, ast.ImportFrom) and line.module and name in [alias.asname or alias.name for alias in line.names]:
+                name = next(alias.name for alias in line.names if (alias.asname or alias.name) == name)
+                module = line.module
+                break
+        else:
+            return module, name
+    raise NotPlain(name)
+
+
+def _value(module: str, node: ast.AST) -> Any:
+    """A literal, a name of one, a text with such names in it, or a set of them. Raises NotPlain."""
+    if isinstance(node, ast.Name):
+        found, line = _find(module, node.id)
+        return _value(found, line.value)  # type: ignore[attr-defined]
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(_value(module, part)) for part in node.values)
+    if isinstance(node, ast.FormattedValue) and node.format_spec is None and node.conversion == -1:
+        return _value(module, node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset" and not node.keywords:
+        return frozenset(*(_value(module, word) for word in node.args))
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, AttributeError) as error:
+        raise NotPlain(ast.dump(node)[:100]) from error
+
+
+def _type(module: str, node: ast.AST) -> Any:
+    """The type that an annotation names. Of Annotated the plain type, which lets every value pass: what is behind it converts them."""
+    if isinstance(node, ast.Constant) and node.value in (None, ...):
+        return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return Union[_type(module, node.left), _type(module, node.right)]  # noqa: UP007
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        return _generic(module, node.value.id, node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])
+    if not isinstance(node, ast.Name):
+        raise NotPlain(ast.dump(node))
+    if node.id in PLAIN_TYPES:
+        return PLAIN_TYPES[node.id]
+    origin, name = _origin(module, node.id)
+    if origin == config.__name__:
+        return getattr(config, name)
+    if (origin, name) == ("typing", "Any"):
+        return Any
+    found, line = _find(module, node.id)
+    if not isinstance(line, ast.Assign):
+        raise NotPlain(node.id)
+    return _type(found, line.value)
+
+
+def _generic(module: str, name: str, words: Sequence[ast.AST]) -> Any:
+    if name == "Literal":
+        values = [_value(module, word) for word in words]
+        return Literal[values[0] if len(values) == 1 else tuple(values)]  # one name may stand for them all
+    if name == "ClassVar":
+        return ClassVar[Any]
+    if name == "Annotated":
+        return Annotated[_type(module, words[0]), WrapValidator(lambda value, check: value)]
+    if name in ("list", "tuple", "dict"):
+        return operator.getitem(PLAIN_TYPES[name], tuple(_type(module, word) for word in words))
+    raise NotPlain(name)

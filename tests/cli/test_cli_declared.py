@@ -1,0 +1,66 @@
+"""What is read from a plugin's source is what its class says when it is imported."""
+
+import pytest
+
+from sslcli import registry
+from sslcli.cli.options import plugin_flags
+
+ALL = [(found.kind, found.name) for found in registry.everything() if found.built_in and found.status == "ok"]
+MEMBERS = {
+    "objectives": ("summary", "needs", "arranges", "corrupts"),
+    "tasks": ("summary", "needs", "records"),
+    "probes": ("summary", "needs", "typed"),
+}
+
+DYNAMIC = '''"""Options that only an import can say."""
+
+import torch
+
+from sslcli.api import Config, Readout, Report, setting
+
+
+def rate():
+    return 0.25
+
+
+class Plugin(Readout):
+    class Options(Config):
+        share: float = setting(rate(), "what is drawn", gt=0)
+
+    summary = "of computed defaults"
+    views = read = show = lambda self, *words: Report()
+'''
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL, ids=lambda word: word)
+def test_flags_read_from_source_are_those_of_the_class(kind, name):
+    read, loaded = registry.declaration(kind, name).model("Options"), registry.load(kind, name).Options
+    assert plugin_flags(read, name, "options", ()) == plugin_flags(loaded, name, "options", ())
+    assert list(read.model_fields) == list(loaded.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "member"),
+    [(kind, name, member) for kind, name in ALL for member in MEMBERS.get(kind, ("summary",))],
+    ids=lambda word: word,
+)
+def test_attributes_read_from_source_are_those_of_the_class(kind, name, member):
+    assert registry.declaration(kind, name).attribute(member) == getattr(registry.load(kind, name), member)
+
+
+@pytest.mark.parametrize(("kind", "name"), [pair for pair in ALL if pair[0] == "objectives"], ids=lambda word: word)
+def test_descent_read_from_source_is_that_of_the_class(kind, name):
+    ours = [base.__name__ for base in registry.load(kind, name).__mro__ if base.__module__.startswith("ssl")]
+    read = registry.declaration(kind, name).lineage
+    assert [base for module, base in read if module.startswith("ssl")] == ours
+
+
+def test_options_that_are_not_plain_are_imported(install):
+    install("ssl-dynamic", {"sslcli.objectives": ["dynamic = ssl_dynamic:Plugin"]}, DYNAMIC)
+    assert registry.settings_of("objectives", "dynamic").model_fields["share"].default == 0.25
+
+
+def test_options_of_a_package_elsewhere_are_read_without_it(install):
+    install("ssl-plain", {"sslcli.objectives": ["plain = ssl_plain:Plugin"]})
+    fields = registry.declaration("objectives", "plain").model("Options").model_fields
+    assert {name: field.default for name, field in fields.items()} == {"depth_of_thought": 3, "loud": False}
