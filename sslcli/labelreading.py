@@ -68,7 +68,7 @@ class ReadsLabels:
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
         if options.kind == "auto" and form.kind == "labels":
-            refuse_single(examples)
+            refuse_single([example for example in examples if example.gold not in form.no_label])
         found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
         if form.columns:
             found["label_field"] = ",".join(form.names)

@@ -15,7 +15,10 @@ Kind = Literal["classes", "labels", "number"]
 LARGEST_NUMBER = 1e18
 MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
 _HINT = "an answer is a text, a number or a list of texts"
+_LIST_HINT = "give names of labels, or a 0 or 1 for each label there is"
 _NUMPY_TRUTHS = {"True": True, "False": False, "true": True, "false": False}
+# As torch and numpy show a list.
+_ARRAY = re.compile(r"(?:tensor|array)\((\[.*?\])(?:, (?:dtype|device)=[\w.':]+)*\)", re.DOTALL)
 _EXPONENT = re.compile(r"-?\d+[eE][-+]?\d+")
 _PLACES = re.compile(r"[01](( [01])+|( ?, ?[01]){2,})")  # of two with a comma, 1,0 may be a number
 _TRUTHS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
@@ -80,16 +83,20 @@ def _listed(record: Record, name: str, value: list[Any], kind: str) -> Gold:
     if labels and None not in places and kind != "number":
         return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))  # type: ignore[arg-type]
     if any(isinstance(label, bool) or (isinstance(label, float) and label != int(label)) for label in value):
-        hint = "give names of labels, or a 0 or 1 for each label there is"
-        raise record.wrong(name, "the list has numbers or truths that are no labels", hint)
+        raise record.wrong(name, "the list has numbers or truths that are no labels", _LIST_HINT)
     if None in labels or kind in ("classes", "number"):
         raise record.wrong(name, "a list of labels" if None not in labels else "this is no list of labels", _HINT)
+    numbers = Counter(label for label in labels if as_number(label) is not None)
+    if len(numbers) > 1 and numbers.total() == len(labels) > len(numbers):
+        twice = numbers.most_common(1)[0][0]
+        problem = f"the list has {twice} more than once, and a label is given once"
+        raise record.wrong(name, problem, _LIST_HINT)
     return converted(tuple(labels), "labels")  # type: ignore[arg-type]
 
 
 def _list_in(text: str, kind: str) -> list[Any] | None:
     """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "('a', 'b')", "[1. 0.]", "1 0 1"."""
-    inner = text.strip()
+    inner = _ARRAY.sub(r"\1", text.strip())
     if kind == "labels" and inner and all(part.strip() in _TRUTHS for part in inner.split(",")) and "," in inner:
         inner = f"[{inner}]"
     elif kind in ("auto", "labels") and _PLACES.fullmatch(inner):

@@ -17,11 +17,13 @@ from sslcli.errors import DataError, UsageError
 # "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and its test splits
 # (huggingface/datasets#1963); -100: what losses of torch ignore; the words: missing values as pandas, R and SQL write them.
 MARKS = ("-", "-1", "-1.0", "-100", "-100.0", "nan", "NaN", "NA", "N/A", "<NA>", "null", "NULL", "None", "\\N")
-NUMBERS = ("-1", "-1.0", "-100", "-100.0")  # of the marks, those that may be a class or a number
+# Of the marks, those that may be a class or a number; in lists they are the only marks.
+NUMBERS = ("-1", "-1.0", "-100", "-100.0")
 WORDS = ("NA", "N/A", "null", "None")  # and those that may be names of classes
 LIKE_IDS = 0.9  # share of different labels from which on they look like ids
 FEWEST_IDS = 50  # examples
 MANY = 1_000  # different classes that are worth a sentence
+_BITS = re.compile("[01]{2,}")
 _WHOLE = re.compile(r"(-?\d+)\.0*")
 JOINTS = {",": "commas", ";": "semicolons", "|": "bars"}  # what stands between several labels in one text
 _DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
@@ -55,20 +57,24 @@ def form_of(
     Raises DataError or UsageError with the flag that decides what the labels leave open.
     """
     given = [gold for gold in golds if gold is not None]
+    marks = tuple(MARKS) if no_label is None else tuple(no_label)
     vectors = [gold for gold in given if isinstance(gold, Vector)]
     if vectors:
-        return _of_vectors(given, vectors, kind, tuple(names))
+        plain = (gold for gold in given if not isinstance(gold, Vector))
+        others = [gold for gold in plain if gold != () and _unmarked(gold, marks) is not None]
+        return _of_vectors(others, vectors, kind, tuple(names), marks)
     if names:
         raise UsageError("--label-names names the places of vectors of zeros and ones, and there are none", "leave it out")
     texts = Counter(as_text(gold) for gold in given if not isinstance(gold, tuple))
-    marks = tuple(MARKS) if no_label is None else tuple(no_label)
-    found = [mark for mark in marks if texts[mark]]
+    in_lists = Counter(label for gold in given if isinstance(gold, tuple) for label in gold)
+    found = [mark for mark in marks if texts[mark] or (mark in NUMBERS and in_lists[mark])]
     if no_label is None:
-        marks, found = _without_classes(marks, found, texts, kind)
-    left = [gold for gold in given if isinstance(gold, tuple) or as_text(gold) not in found]
+        marks, found = _without_classes(marks, found, texts + in_lists, kind)
+    left = [gold for gold in (_unmarked(gold, found) for gold in given) if gold is not None]
     decided: Kind = kind_of(left) if kind == "auto" else kind  # type: ignore[assignment]
     if kind == "auto" and decided == "classes":
         _refuse_joined({as_text(gold) for gold in left})
+        _refuse_bits({as_text(gold) for gold in left})
     return LabelForm(decided, marks, notes=_notes(left, decided, kind == "auto"))
 
 
@@ -82,6 +88,14 @@ def as_text(gold: Gold) -> str:
     return str(gold)
 
 
+def _unmarked(gold: Gold, marks: Collection[str]) -> Gold | None:
+    """The label; of a list, without the marks among NUMBERS. None where there is none."""
+    if not isinstance(gold, tuple):
+        return None if as_text(gold) in marks else gold
+    left = tuple(label for label in gold if label not in NUMBERS or label not in marks)
+    return left if left or not gold else None
+
+
 def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
     """The label as the task takes it: None where it says that there is none, names instead of places, 1 instead of 1.0.
 
@@ -89,15 +103,14 @@ def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) ->
     """
     if gold is None or isinstance(gold, Vector):
         return None if gold is None else _of_vector(gold, form, known)
-    if isinstance(gold, tuple):
+    gold = _unmarked(gold, [mark for mark in form.no_label if mark not in known])
+    if gold is None or isinstance(gold, tuple):
         return gold
-    text = as_text(gold)
-    if text in form.no_label and text not in known:
-        return None
     whole = _WHOLE.fullmatch(gold) if form.kind == "classes" and isinstance(gold, str) else None
     if whole and gold not in known and (form.are_whole if not known else whole[1] in known):
         return whole[1]
-    return gold
+    is_class = isinstance(gold, float) and form.kind == "classes"
+    return converted(gold, "classes") if is_class else gold
 
 
 def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
@@ -160,6 +173,15 @@ def _open(mark: str, others: Iterable[str]) -> DataError:
     )
 
 
+def _refuse_bits(labels: Collection[str]) -> None:
+    """Raises DataError where labels look like vectors with nothing between their places: 010."""
+    sizes = {len(label) for label in labels}
+    if len(sizes) == 1 and all(map(_BITS.fullmatch, labels)) and min(labels)[0] == "0":
+        problem = f"labels such as '{min(labels)}' may be vectors, or names of classes"
+        hint = "write vectors as lists, [0, 1]; --kind classes takes each label as one class"
+        raise DataError(problem, hint)
+
+
 def _refuse_joined(labels: Collection[str]) -> None:
     """Raises DataError where labels look like several labels in one text, or like numbers with a decimal comma."""
     for mark, name in JOINTS.items():
@@ -176,19 +198,26 @@ def _refuse_joined(labels: Collection[str]) -> None:
             raise DataError(problem, f"{apart}; --kind classes takes each as one class")
 
 
-def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, names: tuple[str, ...]) -> LabelForm:
+def _of_vectors(
+    others: Sequence[Gold],
+    vectors: Sequence[Vector],
+    kind: str,
+    names: tuple[str, ...],
+    marks: tuple[str, ...],
+) -> LabelForm:
+    """`others`: labels that are none of vectors, and say that there is a label."""
     sizes = Counter(len(vector.places) for vector in vectors)
     if vectors[0].names:
         return _of_columns(vectors, kind)
-    plain = next((gold for gold in given if not isinstance(gold, Vector) and gold != ()), None)
+    plain = next(iter(others), None)
     size = len(names) or (next(iter(sizes)) if len(sizes) == 1 else 0)
+    repeated = any(len(set(vector.places)) < len(vector.places) for vector in vectors)
     certain = any(vector.certain for vector in vectors)
-    if certain and (plain is not None or len(sizes) > 1):
+    if (certain or repeated) and (plain is not None or len(sizes) > 1):
         other = f"'{plain}'" if plain is not None else f"vectors of {' and '.join(map(str, sorted(sizes)))} places"
         raise DataError(f"some labels are vectors of zeros and ones, and others are {other}", "write all of them in one way (--kind)")
-    repeated = any(len(set(vector.places)) < len(vector.places) for vector in vectors)
     if kind == "number" or plain is not None or len(sizes) > 1 or (size == 1 and not certain and not names):
-        return LabelForm("labels" if kind == "auto" else kind, MARKS)  # type: ignore[arg-type]
+        return LabelForm("labels" if kind == "auto" else kind, marks)  # type: ignore[arg-type]
     if not (certain or repeated or names):
         raise DataError(
             f"labels such as {list(vectors[0].places)} may be vectors, one place for each label, or lists of the labels 0 and 1",
@@ -205,7 +234,7 @@ def _of_vectors(given: Sequence[Gold], vectors: Sequence[Vector], kind: str, nam
         note = f"{note}, which are called 0 to {size - 1} (--label-names names them)"
     if single and decided == "labels":
         note = f"{note}; each has a single one: --kind classes makes them classes"
-    return LabelForm(decided, MARKS, names or tuple(map(str, range(size))), notes=(note,))
+    return LabelForm(decided, marks, names or tuple(map(str, range(size))), notes=(note,))
 
 
 def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:

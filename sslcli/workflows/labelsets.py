@@ -41,7 +41,9 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
         without: dict[str, Counter[str]] = {}
         for example, own in zip(examples, plain, strict=True):
             if own.gold is None:
-                written = f"'{example.gold}'" if isinstance(example.gold, str | float) else "nothing"
+                gold = example.gold
+                listed = ", ".join(gold) if isinstance(gold, tuple) else gold
+                written = f"'{listed}'" if isinstance(listed, str | float) else "nothing"
                 without.setdefault(example.where.file, Counter())[written] += 1
         totals = Counter(example.where.file for example in examples)
         for file, counts in without.items():

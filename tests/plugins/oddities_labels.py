@@ -47,6 +47,24 @@ NO_LABEL = [
     row("none in small letters", table(["favor", "against", "none"]), "read 3", (), known(["favor", "against", "none"]), said=False),
     row("-1.0 as pandas writes it", table(["0.0", "1.0", "2.0", "-1.0"]), "read 3", LEFT_OUT, known("012")),
 ]
+LISTS = [
+    row("a list of -1", lines([["a"], [-1], ["a", "b"]]), "read 2", ("1 of the 3", "'-1'",
+        *LEFT_OUT), [(0, ("a",)), (2, ("a", "b"))]),
+    row("-1 beside lists", lines([["a"], -1, ["a", "b"]]), "read 2", LEFT_OUT, [(0, ("a",)), (2,
+        ("a", "b"))]),
+    row("lists filled up with -1", lines([[2, -1], [0, 1]]), "read 2", (), known([("2",), ("0",
+        "1")])),
+    row("lists filled up with -1, of other numbers", lines([[3, -1], [4, 5]]), "asked",
+        ("the label -1 may mean", "--no-label=-1")),
+    row("lists filled up with -1, said", lines([[3, -1], [4, 5]]), "read 2", (), known([("3",),
+        ("4", "5")]),
+        options={"no_label": "-1"}),
+    row("lists of labels on both sides of 0", lines([[-1, 2], [-2]]), "read 2", (), known([("-1",
+        "2"), ("-2",)]), said=False),
+    row("lists with -1, none of them a mark", lines([["a", -1], ["b"]]), "read 2", (),
+        known([("-1", "a"), ("b",)]),
+        options={"no_label": "none"}),
+]  # fmt: skip
 PAIR = {"premise": "a", "hypothesis": "b"}
 PAIRS = [
     row("SNLI of the hub", lines([0, 1, 2, -1], **PAIR), "read 3", LEFT_OUT, task="pairs"),
@@ -78,12 +96,32 @@ VECTORS = [
         options={"label_field": "a,b"}),
     row("a column a label with a word in it", "text,a,b\nfilm 0,1,0\nfilm 1,1,x\n", "asked", ("record 3", "'b'", "neither 0 nor 1"),
         options={"label_field": "a,b"}),
+    row("torch's vector in a table",
+        'text,label\nfilm 0,"tensor([1., 0., 1.])"\nfilm 1,"tensor([0., 1., 0.], dtype=torch.float64)"\n',
+        "read 2", PLACES, known([("0", "2"), ("1",)])),
+    row("ones and minus ones", lines([[1, -1, 1], [-1, 1, -1]]), "refused", ("record 1",
+        "more than once")),
+    row("counts", lines([[0, 2, 0], [1, 0, 0]]), "refused", ("record 1",
+        "the list has 0 more than once")),
+    row("zeros and ones of two lengths", lines([[0, 1, 0], [1, 0]]), "asked",
+        ("vectors of 2 and 3 places", "--kind")),
+    row("a vector of marks", lines([[1, 0, 0], [-1, -1, -1], [1, 1, 0]]), "read 2", ("1 of the 3",
+        "'-1'", *LEFT_OUT),
+        [(0, ("0",)), (2, ("0", "1"))]),
+    row("a vector of marks as floats", lines([[1.0, 0.0, 0.0], [-1.0] * 3]), "read 1", LEFT_OUT,
+        [(0, ("0",))]),
+    row("-1 beside vectors", lines([[1, 0, 0], -1]), "read 1", LEFT_OUT, [(0, ("0",))]),
+    row("bits without anything between", lines(["010", "110"]), "asked", ("'010' may be vectors",
+        "--kind classes")),
+    row("bits, asked for", lines(["010", "110"]), "read 2", (), known(["010", "110"]),
+        options={"kind": "classes"}, said=False),
+    row("binary numbers", lines(["10", "11"]), "read 2", (), known(["10", "11"]), said=False),
     row("vectors and words", lines([[1.0, 0.0], "a"]), "asked", ("vectors of zeros and ones", "--kind")),
 ]  # fmt: skip
 FLOATS = ("whole numbers", "--kind number")
 NUMBERS = [
     row("classes as floats", table(["0.0", "1.0", "2.0"]), "read 3", FLOATS, known("012")),
-    row("classes as floats in JSON", lines([0.0, 1.0, 2.0]), "read 3", FLOATS),
+    row("classes as floats in JSON", lines([0.0, 1.0, 2.0]), "read 3", FLOATS, known("012")),
     row("whole numbers, many of them", table([f"{n}.0" for n in range(60)]), "read 60", ("labels are numbers", "--kind classes")),
     row("fractions", table(["0.5", "1.0", "2.0"]), "read 3", ("labels are numbers", "--kind classes"), [(0, "0.5")]),
     row("sections", table(["2", "2.1", "2.10"]), "read 3", ("labels are numbers", "--kind classes")),
@@ -108,4 +146,4 @@ SPELLINGS = [
     row("empty texts", "text,label\n,a\nfilm 1,b\n", "read 2", ("1 of the 2 texts to train on are empty",)),
     row("ids for labels, asked for", table([f"u{n}" for n in range(60)]), "read 60", (), options={"kind": "classes"}),
 ]
-ODDITIES = [*NO_LABEL, *PAIRS, *VECTORS, *NUMBERS, *SPELLINGS]
+ODDITIES = [*NO_LABEL, *LISTS, *PAIRS, *VECTORS, *NUMBERS, *SPELLINGS]
