@@ -29,12 +29,11 @@ def _in_object(content: Mapping[str, Any], reference: str) -> Sequence[Any] | No
     if isinstance(data, list):
         return data
     values = list(content.values())
-    if _are(list, values) and (lists := {name: value for name, value in content.items() if _are(dict, value)}):
-        if len(lists) > 1 or len(lists) < len(content):
-            named = ", ".join(f"'{name}'" for name in lists)
-            hint = "give each list a file of its own, or call the one that is meant 'data'"
-            raise DataError(f"{reference} holds several lists ({named}): which one is meant?", hint)
-        return values[0]
+    lists = [name for name, value in content.items() if _are(dict, value)]
+    if lists and _are(list, values):
+        if len(lists) < len(content) and len({len(value) for value in values}) == 1:
+            return _columns_of_lists(content, reference)
+        return _only_list(content, lists, reference)
     if len(content) > 1 and _are(list, values):
         return _columns_of_lists(content, reference)
     if _are(dict, values):
@@ -42,6 +41,20 @@ def _in_object(content: Mapping[str, Any], reference: str) -> Sequence[Any] | No
     if any(isinstance(value, str) for value in values) and not any(isinstance(value, dict) for value in values):
         return [content]  # one record, which a file of JSON lines may be too
     return None
+
+
+def _only_list(content: Mapping[str, Any], lists: Sequence[str], reference: str) -> Sequence[Any]:
+    """That of an object with nothing else in it. `lists` names those of objects.
+
+    Raises DataError where there are more.
+    """
+    if len(content) == 1:
+        return content[lists[0]]
+    named = ", ".join(f"'{name}'" for name in lists)
+    several = len(lists) > 1
+    found = f"several lists ({named})" if several else f"a list of objects ({named}) beside others"
+    hint = "give each list a file of its own, or call the one that is meant 'data'"
+    raise DataError(f"{reference} holds {found}: which one is meant?", hint)
 
 
 def _are(kind: type, values: Any) -> bool:

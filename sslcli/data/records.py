@@ -231,12 +231,15 @@ def _whole_json(reference: str, text: str) -> tuple[Any, list[Record] | None]:
     try:
         return parse_json(text, Where(reference)), None
     except DataError as error:
-        if getattr(error.__cause__, "msg", "") != "Extra data" or text.lstrip()[:1] != "{":
+        every = enumerate(text.split("\n"), start=1)
+        lines = [(number, line) for number, line in every if line.strip()]
+        objects = len(lines) > 1 and all(line.lstrip()[:1] == "{" for _, line in lines)
+        is_one = getattr(error.__cause__, "msg", "") != "Extra data"
+        if text.lstrip()[:1] != "{" or (is_one and not objects):
             raise
         problem = error
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     records = [_json_record(line, Where(reference, number)) for number, line in lines]
-    if records[0].is_readable:
+    if objects or records[0].is_readable:
         return None, records
     if (whole := _over_lines(text, reference)) is None:
         raise problem

@@ -39,7 +39,7 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
         for values in rows:
             if any(values):
                 yield first, values
-            first = counted.next_line
+            first = max(counted.next_line, first + 1)  # rows that a bare CR parts stand in one line
     except csv.Error as error:
         found, hint = next(
             (each for part, each in _HINTS.items() if part in str(error)),

@@ -26,6 +26,7 @@ BYTES = [
     csv("CRLF", CSV.replace("\n", "\r\n"), examples=READ, said=False),
     csv("bare CR", CSV.replace("\n", "\r"), examples=READ, said=False),
     csv("bare CR beside LF in quotes", 'text,label\r"good\nfilm",pos\rbad film,neg\r', examples=[(("good\nfilm",), "pos"), BAD]),
+    csv("CRLF and bare CR mixed", "text,label\r\ngood film,pos\rbad film,neg\r\n", examples=READ, said=False),
     csv("byte order mark", f"\ufeff{CSV}", examples=READ, said=False),
     csv("byte order mark before quotes", f'\ufeff"text","label"\n{ROWS}', examples=READ, said=False),
     csv("UTF-16 with mark", CSV.encode("utf-16"), examples=READ, said=False),

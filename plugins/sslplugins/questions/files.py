@@ -56,9 +56,11 @@ def question_of(record: Record, offsets: Offsets = "exact") -> Example:
     where = replace(record.where, field=name)
     if isinstance(answers, str) and answers.lstrip().startswith(("{", "[")):
         answers = _written_value(answers, where)  # how a table holds what is no text
-    if isinstance(answers, str) and answers:
+    if isinstance(answers, str):
         _, start = record.find("answer_start")
-        answers = {"text": answers, "answer_start": None if start == "" else start}
+        # -1 beside an empty text says that there is no answer.
+        if answers or start not in (None, ""):
+            answers = {"text": answers, "answer_start": None if start == "" else start}
     impossible = _truth(record.find("is_impossible")[1], replace(record.where, field="is_impossible"))
     found = gold_of(answers, impossible, True, passage, where, offsets)
     _, named = record.find(*_ID)

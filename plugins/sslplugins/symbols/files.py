@@ -95,6 +95,10 @@ def line_records(reference: str) -> Iterator[Record]:
 
 def _line_record(where: Where, line: str) -> Record:
     sequence, *label = line.split("\t")
+    if '"' in line:
+        problem = f"{where} has a quotation mark in it, which is no symbol of a sequence"
+        hint = "write a sequence, a tab and its label; tables and JSON go by .csv, .tsv and .jsonl"
+        return Record(where, Unreadable(DataError(problem, hint)))
     if len(label) > 1:
         problem = f"{where} has {1 + len(label)} columns"
         return Record(where, Unreadable(DataError(problem, "write a sequence, and a tab and its label")))
