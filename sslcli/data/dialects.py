@@ -120,7 +120,8 @@ def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tupl
         if marks.doubled or marks.enclosed_columns:
             return not marks.text
         if marks.enclosed and not marks.text:
-            _say(reference, True, f"{marks.enclosed:,} values stand in quotation marks")
+            stand = "1 value stands" if marks.enclosed == 1 else f"{marks.enclosed:,} values stand"
+            _say(reference, True, f"{stand} in quotation marks")
         return False
     _say(reference, True, f"it has {plain:,} rows so and {quoted:,} where marks enclose values")
     return False

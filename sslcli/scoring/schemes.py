@@ -69,7 +69,9 @@ def unread_tags(tags: Iterable[str]) -> str:
     if 0 < len(strangers) <= len(inside) / 2:
         shown = ", ".join(f"'{label}'" for label in strangers[:_SHOWN])
         more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
-        return f"there is no F1 of spans: {shown}{more} fit no scheme (BIO, BIOES, BILOU, BMES) that the other tags are of"
+        fit = "fits" if len(strangers) == 1 else "fit"
+        schemes = "no scheme (BIO, BIOES, BILOU, BMES) that the other tags are of"
+        return f"there is no F1 of spans: {shown}{more} {fit} {schemes}"
     if OUTSIDE in labels:
         return "there is no F1 of spans: O is among the tags, but the others have no letter of a scheme (B-, I-, ...) before a kind"
     return ""

@@ -17,6 +17,8 @@ WITHHELD = frozenset(("_", "[WORD]"))  # in treebanks and in OntoNotes whose tex
 _WHOLE = re.compile(r"-?\d+\.?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
 _BESIDE_WORDS = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4: written in one; 8.1: not written at all
+_NAME = re.compile(r"\d+$")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _BRACKETED = re.compile(r"(\([^()*\s]+)*\*?\)*")
 
 
@@ -48,11 +50,17 @@ class Column:
         """
         if not self.kinds or not all(map(_WHOLE.fullmatch, self.kinds)):
             return False
-        runs = [[int(cell.rstrip(".")) for cell in run] for run in self.runs if run]
-        steps = [b - a for run in runs for a, b in pairwise(run)]
-        if steps and sum(step == 1 for step in steps) * 2 < len(steps):
-            return False  # 1, 1, 1: numbers of sentences or parts
-        return any(all(_counts_from(run, start) for run in runs) for start in (0, 1)) or _goes_on(runs)
+        return _count([[int(cell.rstrip(".")) for cell in run] for run in self.runs if run])
+
+    @cached_property
+    def names_words(self) -> bool:
+        """Whether numbers that count the words end all cells, beside hardly a letter: t1, s2-1."""
+        numbers = {kind: _NAME.search(kind) for kind in self.kinds}
+        letters = (len(each) for kind in self.kinds for each in _LETTERS.findall(kind))
+        if self.is_numeric or not all(numbers.values()) or max(letters, default=0) > 2:
+            return False
+        runs = [[int(numbers[cell][0]) for cell in run] for run in self.runs if run]
+        return any(len(run) > 1 for run in runs) and _count(runs)
 
     @cached_property
     def is_numeric(self) -> bool:
@@ -116,6 +124,14 @@ def bio_of_brackets(cells: Sequence[str]) -> Iterator[str]:
         kind = "" if ")" in cell else kind
     if kind:
         raise ValueError(f"the span of '{kind}' does not end")
+
+
+def _count(runs: Sequence[Sequence[int]]) -> bool:
+    """Whether they are 1, 2, 3, ... in each sentence (or from 0), or through the whole file."""
+    steps = [b - a for run in runs for a, b in pairwise(run)]
+    if steps and sum(step == 1 for step in steps) * 2 < len(steps):
+        return False  # 1, 1, 1: numbers of sentences or parts
+    return any(all(_counts_from(run, start) for run in runs) for start in (0, 1)) or _goes_on(runs)
 
 
 def _counts_from(run: Sequence[int], start: int) -> bool:

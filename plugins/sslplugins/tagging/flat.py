@@ -8,7 +8,7 @@ import re
 from ast import literal_eval
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ TAGS = (
 Names = Mapping[str, tuple[str, ...]]
 TABLES = ("csv", "tsv")
 _LIST = re.compile(r"""\[(['"]|-?\d)(.*(['"]|\d))?\]""", re.DOTALL)
+_LOOKED_AT = 50  # lines of a .tsv
 _NUMPY = re.compile(r"""'([^']*)'|"([^"]*)"|([^\s'"]+)""")
 FACTS = "dataset_info.json"  # as `datasets` saves it beside its files
 
@@ -74,6 +75,25 @@ def sentences_of(reference: str, records: Iterator[Record], column: str | None, 
         return Parsed(parsed, rows)
     remark(f"{reference}: rows are words ('{word}'), and '{joins}' joins them to sentences")
     return Parsed(parsed, _joined(rows, joins))
+
+
+def has_rows_of_sentences(reference: str) -> bool:
+    """Whether a .tsv is a table: a header names words and tags, and a cell holds a sentence."""
+    if not Path(reference).is_file():
+        return False
+    lines = (text for _, text in read_lines(reference) if text.strip())
+    lines = islice(lines, _LOOKED_AT)
+    parted = [[cell.strip(' "') for cell in text.split("\t")] for text in lines]
+    header, *rows = parted or [[]]
+    names = [name.lower() for name in header]
+    words = next((names.index(name) for name in WORDS if name in names), -1)
+    tags = next((names.index(name) for name in TAGS if name in names), -1)
+    if min(words, tags) < 0 or not rows or any(len(cells) != len(names) for cells in rows):
+        return False
+    pairs = [(cells[words], cells[tags]) for cells in rows]
+    lists = all(word[:1] + word[-1:] == tag[:1] + tag[-1:] == "[]" for word, tag in pairs)
+    counts = [(len(word.split()), len(tag.split())) for word, tag in pairs]
+    return lists or (max(counts) > (1, 1) and all(own == beside for own, beside in counts))
 
 
 def _row_of_word(record: Record) -> tuple[str, str | None]:

@@ -17,6 +17,7 @@ from sslplugins.tagging.sentences import Places, listed
 
 LEAST_2009, LEAST_2012 = 14, 12  # columns
 _POS_2009, _NAMES_2012 = 4, 10
+_DIGIT = re.compile(r"\d")
 _LIKE_TAG = re.compile("[A-Za-z][-_]")  # a tag with a mistake in it names no column
 HEADER_SENTENCES = 1_000  # beside which a first line is held
 FEWEST = 100  # lines, before kinds of cells are compared
@@ -195,7 +196,22 @@ def _word_of(reference: str, made: Layout) -> Column:
     if not possible:
         problem = f"{reference}: no column can be that of the words ({_first_row(made)})"
         raise DataError(problem, f"{columns_hint(made.width, 0, made.width - 1)} says which one is")
+    _refuse_names(reference, made, possible)
     return possible[0]
+
+
+def _refuse_names(reference: str, made: Layout, possible: Sequence[Column]) -> None:
+    """Raises DataError where what seem to be words may be names given to them, as in WebAnno."""
+    first, *rest = possible
+    words = next((column for column in rest if not all(map(_DIGIT.search, column.kinds))), None)
+    if made.width < 3 or words is None or not first.names_words:
+        return
+    named = f"column {first.place + 1} ({listed(first.cells[:3])})"
+    problem = f"{reference}: {named} may be words, or only number those of column {words.place + 1}"
+    spans = [column.place for column in made.columns if _says_spans(column)]
+    hint = columns_hint(made.width, words.place, (spans or [made.width - 1])[-1])
+    hint = f"{hint} takes column {words.place + 1}"
+    raise DataError(f"{problem} ({listed(words.cells[:3])})", hint)
 
 
 def _tag_of(reference: str, made: Layout, word: Column, others: Sequence[Column]) -> Column | None:

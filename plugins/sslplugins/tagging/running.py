@@ -1,19 +1,28 @@
 """A sentence a line: "word/TAG word/TAG" as in Brown and MSRA, or words, a tab and as many tags."""
 
+import re
 from collections.abc import Sequence
 
-from sslcli.api import Example, Where, remark
+from sslcli.api import DataError, Example, Where, remark
+from sslplugins.tagging.names import is_header
 from sslplugins.tagging.rows import FEWEST_ROWS
 from sslplugins.tagging.sentences import Block, Line, Sentence
 
 _MARKS = ("/", "_")
+_LISTED = re.compile(r"\s*\"?\[.*\]\"?\s*\t\s*\"?\[.*\]\"?\s*")  # as Python and JSON write them
 
 
 def sentences_in_lines(reference: str, blocks: Sequence[Block]) -> list[Example]:
     """Nothing where lines are none of sentences."""
     lines = [line for block in blocks for line in block.lines]
-    pairs = [] if len(blocks) > 1 and any(len(block.lines) > 1 for block in blocks) else _beside_tab(lines)
+    named = is_header([cell.strip() for cell in lines[0].text.split("\t")])
+    if lines[named:] and all(_LISTED.fullmatch(line.text) for line in lines[named:]):
+        hint = "give it the ending .tsv, and a first line of names: tokens, a tab, tags"
+        raise DataError(f"{reference} has lists in its lines, and nothing says what they are", hint)
+    whole = len(blocks) > 1 and any(len(block.lines) > 1 for block in blocks)
+    pairs = [] if whole else _beside_tab(lines[named:])
     said = "a line is a sentence: words, a tab and as many tags"
+    said += "; the first line is a header" * named
     if not pairs:
         mark = next((mark for mark in _MARKS if _is_marked(lines, mark)), None)
         if mark is None:

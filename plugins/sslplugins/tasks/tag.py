@@ -50,7 +50,12 @@ from sslcli.api import (
 )
 from sslplugins.tagging.columns import Asked, has_lines_of_words, read_columns, refuse_other_columns
 from sslplugins.tagging.conllu import conllu_column, read_conllu
-from sslplugins.tagging.flat import names_of_numbers, sentence_of, sentences_of
+from sslplugins.tagging.flat import (
+    has_rows_of_sentences,
+    names_of_numbers,
+    sentence_of,
+    sentences_of,
+)
 from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
 from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, tag_sentences
 from sslplugins.tagging.sentences import Places
@@ -109,12 +114,19 @@ class Tag(ReadoutTask[TagViews]):
             if columns := current_reading().columns:
                 remark(f"{reference}: CoNLL-U has its columns in a fixed order, so --columns {','.join(columns)} is not used")
             return read_conllu(reference, conllu_column(options.column))
-        if reference == STANDARD_INPUT or (suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))):
+        if reference == STANDARD_INPUT or cls._has_records(suffix, reference):
             names = {"": options.label_names} if options.label_names else names_of_numbers(reference)
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
         places = None if options.places is None else Places(**options.places)
         return read_columns(reference, Asked(current_reading().columns, places, options.column, options.label_names))
+
+    @classmethod
+    def _has_records(cls, suffix: str, reference: str) -> bool:
+        """Whether a file holds a sentence a record, and no columns."""
+        if suffix == "tsv":
+            return not current_reading().columns and has_rows_of_sentences(reference)
+        return suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
