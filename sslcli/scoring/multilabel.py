@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Self
 
@@ -14,6 +15,8 @@ from sslcli.scoring.classes import MOST_ROWS, commonest, numbered, summed
 from sslcli.scoring.figures import counts_scores, mean_score
 from sslcli.scoring.intervals import PIECE_COUNTS
 
+FEW = 8  # one in so many of all pairs of a group and a label
+
 
 def multilabel_scores(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Sequence[Score]:
     """Micro F1, macro F1 and exact match (the whole set is right); fractions.
@@ -24,7 +27,7 @@ def multilabel_scores(gold: Sequence[Collection[str]], predicted: Sequence[Colle
     sides = Sides.of(gold, predicted, labels)
 
     def macro(counts_RG: np.ndarray) -> np.ndarray:
-        rows = max(1, PIECE_COUNTS // max(len(sides.owner_E), 1))
+        rows = max(1, PIECE_COUNTS // max(sides.width, 1))
         pieces = [counts_RG[start : start + rows] for start in range(0, len(counts_RG), rows)]
         return np.concatenate([f1_of(*sides.sums(piece)).sum(axis=1) / len(labels) for piece in pieces])
 
@@ -70,8 +73,29 @@ class Sides:
         sizes_G3 = np.stack([np.bincount(owner_E, kind, len(groups)) for kind in kinds], axis=1).astype(np.int64)
         return cls(np.fromiter(groups.values(), np.int64, len(groups)), sizes_G3, owner_E, label_E.reshape(-1), kinds_E3, present_P)
 
+    @cached_property
+    def tables(self) -> np.ndarray | None:
+        """Whether a label [P] of a group [G] is right, given, there, 0 or 1 [3, G, P]; None where few are either.
+
+        A head that has learnt nothing gives half of all labels, and products of matrices are then the
+        faster way to the same sums.
+        """
+        cells = len(self.counts_G) * len(self.present_P)
+        if len(self.owner_E) * FEW < cells:
+            return None
+        tables = np.zeros((3, len(self.counts_G), len(self.present_P)))
+        tables[:, self.owner_E, self.label_E] = self.kinds_E3.T
+        return tables
+
+    @property
+    def width(self) -> int:
+        """Numbers that the sums of one row of counts take."""
+        return len(self.owner_E) if self.tables is None else len(self.present_P)
+
     def sums(self, counts_RG: np.ndarray) -> list[np.ndarray]:
         """[R, P] each: how often every label is right, given and there, of so many examples of each group."""
+        if self.tables is not None:
+            return [counts_RG.astype(np.float64) @ table_GP for table_GP in self.tables]
         counts_RE = counts_RG[:, self.owner_E]
         return [summed(counts_RE * kind_E, self.label_E, len(self.present_P)) for kind_E in self.kinds_E3.T]
 

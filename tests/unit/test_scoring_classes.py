@@ -9,6 +9,7 @@ import pytest
 from sklearn import metrics
 
 from sslcli.api import DataError, binary_scores, class_scores, class_tables, multilabel_scores
+from sslcli.scoring import multilabel
 from sslcli.scoring.multilabel import label_table
 
 LABELS = ["neutral", "entailment", "contradiction", "other", "none"]
@@ -161,3 +162,15 @@ def test_as_many_classes_as_examples_are_scored_one_by_one():
     by_class, confusions = class_tables(labels, predicted, labels)
     assert (len(by_class.rows), len(confusions.rows)) == (1_000, 20)
     assert by_class.title == "scores by class (1,000 of 3,000)"
+
+
+def test_products_and_sums_of_entries_give_the_same_scores_and_intervals(monkeypatch):
+    """Half of all labels for every example, as a head gives that has learnt nothing."""
+    generator, labels = np.random.default_rng(1), [f"l{number}" for number in range(40)]
+    gold = [generator.choice(labels, 2, replace=False).tolist() for _ in range(30)]
+    given = [generator.choice(labels, 20, replace=False).tolist() for _ in range(30)]
+    assert multilabel.Sides.of(gold, given, labels).tables is not None
+    found = multilabel_scores(gold, given, labels), label_table(gold, given, labels)
+    monkeypatch.setattr(multilabel, "FEW", 0)
+    assert multilabel.Sides.of(gold, given, labels).tables is None
+    assert found == (multilabel_scores(gold, given, labels), label_table(gold, given, labels))
