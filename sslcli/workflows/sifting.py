@@ -90,6 +90,9 @@ class Sifter:
             first = seen.setdefault((example.where.file, example.id), example)
             if first is example:
                 yield example
+            elif first.where == example.where:
+                problem = f"{example.where} comes twice, because its file is given twice"
+                self.leave_out(DataError(problem, "give each file once"))
             else:
                 problem = f"{example.where}: the id '{example.id}' is also that of {first.where}"
                 self.leave_out(DataError(problem, "ids tell answers apart: give each its own"))

@@ -168,3 +168,10 @@ def test_the_count_stays_with_the_run_and_is_said_again(world_run, tmp_path):
     assert own.report.notes[0].startswith("1 of 21 records cannot be used and is left out: ")
     assert others.report.notes[0].startswith("1 of 2 records cannot be used and is left out: ")
     assert any("fine-tuned without 1 record" in note for note in others.report.notes)
+
+
+def test_a_file_that_is_given_twice_is_named_and_not_its_ids(tmp_path):
+    path = lines(tmp_path / "train.jsonl", *GOOD)
+    task = task_class("classify")
+    with pytest.raises(DataError, match="record 1 comes twice, because its file is given twice"):
+        labelled_data(task, task.Options(), LabelledSettings(train=(path, path)))
