@@ -178,7 +178,8 @@ class _Suite:
 
     def _evaluated(self, part: SuitePart, split: str, run: Path) -> Report:
         """Of the best checkpoint; its answers are kept beside those that the run itself has written."""
-        found = evaluate(str(run), part.task, AnswerSettings(data=self._data(part, split), hardware=self.plan.settings.hardware))
+        data = self._data(part, split, self.plan.settings.data.skip_bad_records)
+        found = evaluate(str(run), part.task, AnswerSettings(data=data, hardware=self.plan.settings.hardware))
         (run / split).mkdir(exist_ok=True)
         write_evaluation(found, run / split)
         return found.report
@@ -200,17 +201,18 @@ class _Suite:
         answerer = Answerer.load(run, part.task, self.hardware)
         files: dict[str, str] = {}
         for split in part.tests:
-            data = self._data(part, split)
+            data = self._data(part, split, 0)  # a leaderboard wants an answer to every row
             examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data)
             predictions = answerer.predictions(examples, AnswerSettings().batch_size)
             files |= self.plan.suite.submission(part.name, split, predictions)
         return files
 
-    def _data(self, part: SuitePart, split: str) -> LabelledSettings:
+    def _data(self, part: SuitePart, split: str, skip_bad_records: int | str) -> LabelledSettings:
         return LabelledSettings(
             train=(),
             evaluation=(self.plan.reference(part, split),),
             limit=self.plan.settings.data.limit,
+            skip_bad_records=skip_bad_records,
             suite_options=self.plan.settings.options,
         )
 

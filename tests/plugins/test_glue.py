@@ -11,6 +11,7 @@ from sslplugins.suites.glue import Glue
 from sslcli.api import DataError, Prediction, Score, UsageError
 from sslcli.workflows.labelling import examples_of, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
+from sslcli.workflows.sifting import Sifter
 from sslcli.workflows.submitting import add_answers
 
 # What the readers that came with BERT and with the GLUE baselines take: text columns and label column, of train and of test.
@@ -169,12 +170,12 @@ def test_files_with_the_columns_of_hugging_face_are_read(tmp_path, part, suffix)
 
 
 BROKEN = [
-    ("cola", "CoLA/dev.tsv", ["gj04", "", "", "x"], "dev.tsv, record 1, field 'label': there is no label"),
-    ("cola", "CoLA/dev.tsv", ["gj04", 2, "", "x"], "dev.tsv, record 1, field 'label': '2' is no label"),
-    ("cola", "CoLA/dev.tsv", ["gj04", 1, "x"], "dev.tsv, record 1 has 3 columns and should have 4"),
-    ("rte", "RTE/dev.tsv", [0, "a", "b", "neutral"], "dev.tsv, record 2, field 'label': 'neutral' is no label"),
-    ("sts-b", "STS-B/dev.tsv", ["5.5"], "dev.tsv, record 2, field 'score': '5.5' is no similarity"),
-    ("sts-b", "STS-B/dev.tsv", ["nan"], "dev.tsv, record 2, field 'score': 'nan' is no similarity"),
+    ("cola", "CoLA/dev.tsv", ["gj04", "", "", "x"], "dev.tsv, line 1, field 'label': there is no label"),
+    ("cola", "CoLA/dev.tsv", ["gj04", 2, "", "x"], "dev.tsv, line 1, field 'label': '2' is no label"),
+    ("cola", "CoLA/dev.tsv", ["gj04", 1, "x"], "dev.tsv, line 1 has 3 columns and should have 4"),
+    ("rte", "RTE/dev.tsv", [0, "a", "b", "neutral"], "dev.tsv, line 2, field 'label': 'neutral' is no label"),
+    ("sts-b", "STS-B/dev.tsv", ["5.5"], "dev.tsv, line 2, field 'score': '5.5' is no similarity"),
+    ("sts-b", "STS-B/dev.tsv", ["nan"], "dev.tsv, line 2, field 'score': 'nan' is no similarity"),
 ]
 
 
@@ -185,6 +186,38 @@ def test_a_broken_row_is_named(data, part, name, row, said):
     with pytest.raises(DataError) as caught:
         read(data, part, "dev")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("part", "name", "row", "said"), BROKEN[1:5])
+def test_a_broken_row_is_left_out_and_counted(data, part, name, row, said):
+    header = {"rte": [["index", "sentence1", "sentence2", "label"]], "sts-b": [["sentence1", "sentence2", "score"]]}.get(part, [])
+    good = {"rte": [1, "c", "d", "entailment"], "sts-b": ["c", "d", "2.5"]}.get(part, ["gj04", 1, "", "c"])
+    write(data / name, *header, ["a", "b", *row] if part == "sts-b" else row, good)
+    own = next(one for one in glue().parts(data) if one.name == part)
+    sifter = Sifter(1)
+    task, options = task_class(own.task), task_options(own.task, own.options)
+    found = examples_of(task, options, [f"glue:{part}/dev:{data}"], "test", NOTHING, sifter)
+    assert [example.data[0] for example in found] == ["c"]
+    assert sifter.left_out == 1
+    (sentence,) = sifter.sentences()
+    assert sentence.startswith("1 of 2 records cannot be used and is left out: ")
+    assert said in sentence
+
+
+def test_a_row_without_a_pair_of_the_original_mrpc_is_left_out_and_counted(data):
+    for name in ("train", "dev", "test"):
+        (data / "MRPC" / f"{name}.tsv").unlink()
+    columns = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
+    rows = [[1, 10, 11, "A b.", "B a."], [1, "half"], [1, 14, 15, "E.", "F."]]
+    write(data / "MRPC" / "msr_paraphrase_train.txt", columns, *rows)
+    write(data / "MRPC" / "msr_paraphrase_test.txt", columns, [1, 20, 21, "A.", "B."])
+    write(data / "MRPC" / "dev_ids.tsv", [14, 15])
+    sifter = Sifter(1)
+    reference = f"glue:mrpc/train:{data}"
+    options = task_options("pairs", {"kind": "classes"})
+    found = examples_of(task_class("pairs"), options, [reference], "test", NOTHING, sifter)
+    assert ([example.data for example in found], sifter.left_out) == ([("A b.", "B a.")], 1)
+    assert read(data, "mrpc", "dev") == [(("E.", "F."), "1")]
 
 
 def test_an_empty_label_is_told_from_a_column_that_is_not_there(data):
@@ -198,7 +231,7 @@ def test_an_empty_label_is_told_from_a_column_that_is_not_there(data):
 
 def test_a_test_row_is_never_passed_over(data):
     write(data / "QQP" / "test.tsv", ["id", "question1", "question2"], [0, "a"])
-    with pytest.raises(DataError, match=r"test\.tsv, record 2 has 2 columns and should have 3"):
+    with pytest.raises(DataError, match=r"test\.tsv, line 2 has 2 columns and should have 3"):
         read(data, "qqp", "test")
 
 

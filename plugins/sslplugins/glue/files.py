@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sslcli.api import DataError, Record, read_lines, read_records, read_table
+from sslcli.api import DataError, Record, Unreadable, read_lines, read_records, read_table
 from sslplugins.glue.tasks import GlueTask
 
 SUFFIXES = (".tsv", ".jsonl", ".csv")
@@ -37,7 +37,8 @@ def file_of(task: GlueTask, folder: Path, split: str) -> Path | None:
 def split_records(task: GlueTask, folder: Path, split: str) -> Iterator[Record]:
     """{"text", "label"} or {"sentence1", "sentence2", "label"}; of a test split {"id", ...} and no label.
 
-    Raises DataError naming file, record and column, or the file that is not there.
+    Raises DataError naming the file that is not there. A row that cannot be used is given too, and says why when it is
+    asked for a value.
     """
     path = file_of(task, folder, split)
     if path is None:
@@ -47,10 +48,18 @@ def split_records(task: GlueTask, folder: Path, split: str) -> Iterator[Record]:
     for row in _rows(task, path, split, is_test):
         if is_test or not _is_unlabelled(task, row):
             found = True
-            yield Record(row.where, {**_texts(task, row), **(_number(row) if is_test else {"label": _label(task, row)})})
+            yield _record(task, row, is_test)
         first = first or row
     if not found and first is not None:
         _label(task, first)  # which says what is wrong with it
+
+
+def _record(task: GlueTask, row: Record, is_test: bool) -> Record:
+    try:
+        answer = _number(row) if is_test else {"label": _label(task, row)}
+        return Record(row.where, {**_texts(task, row), **answer})
+    except DataError as error:
+        return Record(row.where, Unreadable(error))
 
 
 def passed_over(task: GlueTask, folder: Path, split: str) -> tuple[int, int]:
@@ -92,12 +101,13 @@ def _mrpc_rows(path: Path, split: str) -> Iterator[Record]:
     """Of the original files; the pairs whose ids are listed are held out of the training file."""
     if split == "test":
         for number, row in enumerate(read_table(str(path))):
-            yield Record(row.where, {**row.values, "index": str(number)})
+            yield Record(row.where, {**row.values, "index": str(number)}) if row.is_readable else row
         return
-    (ids,) = _entries(path.parent, [MRPC_HELD_OUT])
-    held_out = {tuple(row.values.values()) for row in read_table(str(ids), header=False, columns=MRPC_IDS)}
+    (listed,) = _entries(path.parent, [MRPC_HELD_OUT])
+    held_out = {tuple(row.values.values()) for row in read_table(str(listed), header=False, columns=MRPC_IDS)}
     for row in read_table(str(path)):
-        if (tuple(row.text(column) for column in MRPC_IDS) in held_out) == (split == "dev"):
+        ids = tuple(row.values.get(column) for column in MRPC_IDS) if row.is_readable else ()
+        if (ids in held_out) == (split == "dev"):
             yield row
 
 
