@@ -1,7 +1,8 @@
 """What a reader gives: one document, of text or of numbers, and the place it came from."""
 
 from dataclasses import dataclass
-from typing import Literal
+from dataclasses import field as dataclass_field
+from typing import Literal, Self
 
 import numpy as np
 
@@ -10,14 +11,22 @@ Modality = Literal["text", "images", "sound", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place a person can go to: the file, the record in it (counted from 1) and the field."""
+    """A place a person can go to: the file, the record in it (counted from 1) and the field.
+
+    `unit`: what `record` counts; lines where a file is read line by line, as an editor numbers them.
+    """
 
     file: str
     record: int | None = None
     field: str | None = None
+    unit: Literal["record", "line"] = dataclass_field(default="record", compare=False)
+
+    @classmethod
+    def at_line(cls, file: str, number: int) -> Self:
+        return cls(file, number, unit="line")
 
     def __str__(self) -> str:
-        record = f", record {self.record}" if self.record is not None else ""
+        record = f", {self.unit} {self.record}" if self.record is not None else ""
         return f"{self.file}{record}" + (f", field '{self.field}'" if self.field else "")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from sslcli.data.documents import Where
+from sslcli.data.signatures import refuse_no_text
 from sslcli.errors import DataError
 
 if sys.version_info >= (3, 14):
@@ -113,7 +114,7 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
     replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
     """
     for number, line in enumerate(_byte_lines(reference), start=1):
-        where = Where(reference, number)
+        where = Where.at_line(reference, number)
         if b"\0" in line:
             hint = "give a UTF-8 text file, or UTF-16 with its byte order mark"
             raise DataError(f"{where}: there is a NUL byte, so this is not a text", hint)
@@ -166,6 +167,7 @@ def _byte_lines(reference: str) -> Iterator[bytes]:
 def _utf8_blocks(file: BinaryIO, reference: str) -> Iterator[bytes]:
     """The content without its byte order mark, in UTF-8 whatever the mark says. Raises DataError where it is no such text."""
     block = _next_block(file, reference)
+    refuse_no_text(block, reference)
     mark, encoding = next((each for each in _ENCODINGS.items() if block.startswith(each[0])), (b"", "utf-8"))
     block = block[len(mark) :]
     if encoding == "utf-8":

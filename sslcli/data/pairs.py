@@ -80,7 +80,7 @@ def _columns(reference: str, languages: tuple[str, str]) -> Iterator[Pair]:
         if not line.strip():
             continue
         values = tuple(line.split("\t")) if "\t" in line else tuple(line.split())
-        where = Where(reference, number)
+        where = Where.at_line(reference, number)
         if names is None:
             names = values if set(languages) <= set(values) else languages
             if names is values:
@@ -110,4 +110,4 @@ def _line_by_line(first: str, second: str) -> Iterator[Pair]:
 def _lines(reference: str) -> Iterator[tuple[Where, str]]:
     if suffix_of(reference) in _HOLD_RECORDS:
         return ((record.where, record.text("text", may_be_empty=True).strip()) for record in read_records(reference))
-    return ((Where(reference, number), line.strip()) for number, line in read_lines(reference))
+    return ((Where.at_line(reference, number), line.strip()) for number, line in read_lines(reference))

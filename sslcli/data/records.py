@@ -299,7 +299,7 @@ def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named
     if repeats or cells == list(map(str, range(len(named)))):
         remark(f"{reference}: the first row names the columns and is no example")
     elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | LABEL_COLUMNS).issuperset(cells):
-        problem = f"{Where(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
+        problem = f"{Where.at_line(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
         raise DataError(problem, "leave --columns away and let the header name the columns")
     else:
         yield first
@@ -314,7 +314,7 @@ def _table(
     skip_short: bool,
 ) -> Iterator[Record]:
     for line, values in rows:
-        where = Where(reference, line)
+        where = Where.at_line(reference, line)
         if header:
             columns, header = _columns(values, columns, where), False
             continue

@@ -45,7 +45,9 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
             (each for part, each in _HINTS.items() if part in str(error)),
             (str(error), "put quotation marks around a value that holds the separator or a line's end"),
         )
-        raise DataError(f"{Where(reference, first)}: the row that begins here cannot be read: {found}", hint) from error
+        where = Where.at_line(reference, first)
+        problem = f"{where}: the row that begins here cannot be read: {found}"
+        raise DataError(problem, hint) from error
 
 
 def csv_rows(lines: Iterable[str], separator: str, strict: bool) -> Iterator[list[str]]:

@@ -47,10 +47,10 @@ READ = {
     "jsonl: half a character to be replaced": ("a.jsonl", '{"text": "a\\ud800b"}', ["a\ufffdb"], {"errors": "replace"}),
 }  # fmt: skip
 REFUSED = {
-    "txt: Latin-1": ("a.txt", "caf\u00e9\n".encode("latin-1"), "a.txt, record 1: byte 4 of the line is not UTF-8"),
-    "txt: UTF-16 without its mark": ("a.txt", "one\n".encode("utf-16-le"), "record 1: there is a NUL byte, so this is not a text"),
-    "txt: NUL": ("a.txt", "one\ntw\0o\n", "a.txt, record 2: there is a NUL byte"),
-    "txt: a picture": ("a.txt", b"\x89PNG\r\n\x1a\n", "a.txt, record 1: byte 1 of the line is not UTF-8"),
+    "txt: Latin-1": ("a.txt", "caf\u00e9\n".encode("latin-1"), "a.txt, line 1: byte 4 of the line is not UTF-8"),
+    "txt: UTF-16 without its mark": ("a.txt", "one\n".encode("utf-16-le"), "line 1: there is a NUL byte, so this is not a text"),
+    "txt: NUL": ("a.txt", "one\ntw\0o\n", "a.txt, line 2: there is a NUL byte"),
+    "txt: a picture": ("a.txt", b"\x89PNG\r\n\x1a\n", "a.txt, line 1: byte 1 of the line is not UTF-8"),
     "txt: not packed as it is named": ("a.txt.gz", "one\n", "a.txt.gz cannot be read to its end"),
     "txt: packing cut off": ("a.txt.gz", gzip.compress(b"one\n" * 9_000)[:-9], "a.txt.gz cannot be read to its end"),
     "txt: one line of the whole file": ("a.txt", "x" * (17 << 20), "a.txt has a line of more than 16 MiB"),
@@ -66,7 +66,7 @@ REFUSED = {
     "jsonl: cut off": ("a.jsonl", f"{ONE}\n{SECOND[:9]}", "record 2 is not JSON"),
     "jsonl: NUL in a text": ("a.jsonl", '{"text": "a\\u0000b"}', "field 'text': character 2 is NUL"),
     "jsonl: half a character": ("a.jsonl", '{"text": "a\\ud800b"}', "field 'text': character 2 is half a surrogate pair"),
-    "jsonl: Latin-1": ("a.jsonl", '{"text": "caf\u00e9"}'.encode("latin-1"), "record 1: byte 14 of the line is not UTF-8"),
+    "jsonl: Latin-1": ("a.jsonl", '{"text": "caf\u00e9"}'.encode("latin-1"), "line 1: byte 14 of the line is not UTF-8"),
 }  # fmt: skip
 
 

@@ -1,9 +1,13 @@
 """Readers and references: the same documents whatever the file is packed in, and every bad input named by its place."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
+import sqlite3
+import zipfile
 
 import pytest
 
@@ -166,9 +170,9 @@ def test_bad_content_is_an_error_that_names_the_file(case, tmp_path):
 
 
 @pytest.mark.parametrize(("content", "record"), [(b"a\nb\n\xff", 3), (b"\0", 1), (b"a\n" * 500 + b"\xff", 501)])
-def test_the_record_is_named(content, record, tmp_path):
+def test_the_line_is_named(content, record, tmp_path):
     (tmp_path / "t.txt").write_bytes(content)
-    with pytest.raises(DataError, match=f"record {record}:"):
+    with pytest.raises(DataError, match=f"line {record}:"):
         texts(tmp_path / "t.txt")
 
 
@@ -251,3 +255,56 @@ def test_the_recipe_is_that_of_the_source_whatever_its_language():
 def test_material_of_a_source_in_two_languages_is_in_both():
     found = References((), DataSettings(train=("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20}))
     assert set(next(found.records("dictionary")).values) == {"en", "fake", "type"}
+
+
+def _zip(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, "a")
+    return content.getvalue()
+
+
+def _sqlite(folder):
+    with sqlite3.connect(folder / "made.db") as database:
+        database.execute("create table a (b)")
+    return (folder / "made.db").read_bytes()
+
+
+NO_TEXTS = {
+    "gzip": (lambda folder: gzip.compress(b"a"), "packed with gzip"),
+    "zstd": (lambda folder: zstd.compress(b"a"), "packed with zstd"),
+    "bzip2": (lambda folder: bz2.compress(b"a"), "packed with bzip2"),
+    "xz": (lambda folder: lzma.compress(b"a"), "packed with xz"),
+    "zip": (lambda folder: _zip("a.csv"), "a zip archive"),
+    "xlsx": (lambda folder: _zip("[Content_Types].xml", "xl/workbook.xml"), "a spreadsheet of Excel"),
+    "docx": (lambda folder: _zip("[Content_Types].xml", "word/document.xml"), "a document of Word"),
+    "sqlite": (_sqlite, "a database of SQLite"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_TEXTS)
+@pytest.mark.parametrize("read", [read_text, lambda reference: list(read_lines(reference))])
+def test_a_file_of_another_format_is_called_what_it_is(kind, read, tmp_path):
+    make, what = NO_TEXTS[kind]
+    path, content = tmp_path / "a.csv", make(tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read(str(path))
+    assert caught.value.message.startswith(f"{path} is {what}")
+    assert caught.value.hint
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match="what is packed in it is "):
+        read(str(packed))
+
+
+def test_the_name_that_a_hint_gives_is_one_that_is_read(tmp_path):
+    path = tmp_path / "a.csv"
+    for content in (gzip.compress(b"one\ntwo\n"), zstd.compress(b"one\ntwo\n")):
+        path.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            read_text(str(path))
+        named = tmp_path / caught.value.hint.rpartition(": ")[2]
+        path.rename(named)
+        assert read_text(str(named)) == "one\ntwo\n"

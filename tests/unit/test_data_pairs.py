@@ -65,9 +65,9 @@ def test_a_dictionary_of_muse_has_blanks_and_several_files_follow_one_another(tm
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "apple\t苹果\nred apple 红 苹果\n", r"a\.txt, record 2 has 4 columns and should have 2"),
-        ("a.tsv", "apple\t\n", r"a\.tsv, record 1, field 'zh': the text is empty"),
-        ("a.csv", "en,fr\napple,pomme\n", r"a\.csv, record 2, field 'zh': 'zh' is missing"),
+        ("a.txt", "apple\t苹果\nred apple 红 苹果\n", r"a\.txt, line 2 has 4 columns and should have 2"),
+        ("a.tsv", "apple\t\n", r"a\.tsv, line 1, field 'zh': the text is empty"),
+        ("a.csv", "en,fr\napple,pomme\n", r"a\.csv, line 2, field 'zh': 'zh' is missing"),
         ("a.jsonl", '{"en": "apple", "zh": 3}', r"a\.jsonl, record 1, field 'zh': this is no text"),
         ("a.txt", "\n\n", r"a\.txt holds no pair"),
         ("a.txt.gz", "", r"a\.txt\.gz holds no pair"),

@@ -33,7 +33,7 @@ class TextReader(Reader):
         else:
             pieces = _joined(lines, reference, ends_at_blank=way == "blank-line")
         for number, text in pieces:
-            yield Document(Where(reference, number), text=text, language=self.options.language)
+            yield Document(Where.at_line(reference, number), text=text, language=self.options.language)
 
 
 def _has_inner_blank(lines: list[str]) -> bool:
@@ -58,6 +58,7 @@ def _joined(lines: Lines, reference: str, ends_at_blank: bool) -> Lines:
         size += len(line)
         if size > _LONGEST_DOCUMENT_CHARACTERS:
             hint = "use --documents-by line or blank-line"
-            raise DataError(f"{Where(reference, first)}: a document has more than {_LONGEST_DOCUMENT_CHARACTERS >> 20} Mi characters", hint)
+            problem = f"a document has more than {_LONGEST_DOCUMENT_CHARACTERS >> 20} Mi characters"
+            raise DataError(f"{Where.at_line(reference, first)}: {problem}", hint)
     if any(line.strip() for line in gathered):
         yield first, "\n".join(gathered)
