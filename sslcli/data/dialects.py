@@ -6,6 +6,7 @@ that holds one and double those inside (facebookresearch/pytext#777). The file i
 
 import csv
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +18,7 @@ from sslcli.data.tables import Lines, Pieces, csv_rows, read_rows
 from sslcli.errors import DataError
 
 CANDIDATES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+MOST_KEPT_BYTES = 1 << 25  # of a file whose lines are all kept
 _SAMPLE_LINES = 200
 _MARK = '"'
 
@@ -32,8 +34,11 @@ def read_any_rows(reference: str, usual: str, width: int | None = None) -> Itera
     skipped = 1 if directive else 0
     separator = asked.separator or directive or _separator(reference, usual, sample, width)
     quoted = asked.quoted
-    if quoted is None:
-        quoted = True if usual == "," else _is_quoted(reference, separator, lines)
+    if quoted is None and usual == ",":
+        quoted = True
+    elif quoted is None:
+        lines = _kept(reference, lines)
+        quoted = _is_quoted(reference, separator, lines)
     return read_rows(reference, separator, quoted, islice(lines(), skipped, None))
 
 
@@ -43,6 +48,14 @@ def _reread(reference: str) -> Callable[[], Iterator[tuple[int, str]]]:
         return lambda: read_lines(reference)
     kept = list(read_lines(reference))
     return lambda: iter(kept)
+
+
+def _kept(reference: str, lines: Callable[[], Lines]) -> Callable[[], Lines]:
+    """The same from memory, where the file is not large: it is read once."""
+    if not _is_regular(reference) or Path(reference).stat().st_size > MOST_KEPT_BYTES:
+        return lines
+    kept = list(lines())
+    return lambda: kept
 
 
 def _is_regular(reference: str) -> bool:
@@ -109,8 +122,9 @@ def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tupl
     """Whether a .tsv is quoted, by all of its rows; said where it could be either."""
     if not any(_MARK in line for _, line in lines()):
         return False
-    plain, quoted = (_rows_of(reference, separator, each, lines) for each in (False, True))
-    marks = _marks(separator, lines())
+    survey = _Surveyed(separator, lines())
+    quoted = _quoted_rows(reference, separator, survey)
+    plain, marks = survey.rows, survey.marks
     if (plain is None) != (quoted is None):
         return plain is None
     if plain is None or plain == quoted:
@@ -132,35 +146,56 @@ def _say(reference: str, as_text: bool, why: str) -> None:
     remark(f"{reference}: {taken} ({why}; --quoted {'yes' if as_text else 'no'} reads it the other way)")
 
 
-def _rows_of(reference: str, separator: str, quoted: bool, lines: Callable[[], Iterator[tuple[int, str]]]) -> int | None:
-    """How many rows there are when read so; None where they do not all have as many columns as the first."""
-    count, width = 0, 0
-    try:
-        for _, values in read_rows(reference, separator, quoted, lines()):
-            width = width or len(values)
-            count += 1
-            if len(values) != width:
-                return None
-    except DataError:
-        return None
-    return count
+class _Surveyed(Iterator[tuple[int, str]]):
+    """Lines, of which it is counted on the way how they are when quotation marks are text.
 
+    `rows`, None where they do not all have as many columns as the first; and `marks`.
+    """
 
-def _marks(separator: str, lines: Lines) -> _Marks:
-    found, throughout = _Marks(), None
-    for _, line in lines:
-        if not line.strip():
-            continue
-        cells = line.split(separator)
+    def __init__(self, separator: str, lines: Lines) -> None:
+        self._separator, self._lines = separator, iter(lines)
+        self.rows: int | None = 0
+        self.marks = _Marks()
+        self._width = 0
+        self._throughout: set[int] | None = None
+
+    def __next__(self) -> tuple[int, str]:
+        number, line = next(self._lines)
+        if line.strip():
+            width = line.count(self._separator) + 1
+            self._width = self._width or width
+            self.rows = None if self.rows is None or width != self._width else self.rows + 1
+            self._count_marks(line)
+        return number, line
+
+    def _count_marks(self, line: str) -> None:
+        cells = line.split(self._separator) if _MARK in line else []
         enclosed = {place for place, cell in enumerate(cells) if len(cell) > 1 and cell[0] == cell[-1] == _MARK}
-        throughout = enclosed if throughout is None else throughout & enclosed
+        self._throughout = enclosed if self._throughout is None else self._throughout & enclosed
+        self.marks.enclosed_columns = bool(self._throughout)
         for place, cell in enumerate(cells):
             inner = cell[1:-1].replace(_MARK * 2, "") if place in enclosed else cell
             if _MARK in inner:
-                found.text += 1
+                self.marks.text += 1
             elif place in enclosed:
                 doubled = _MARK in cell[1:-1]
-                found.doubled += doubled
-                found.enclosed += not doubled
-    found.enclosed_columns = bool(throughout)
-    return found
+                self.marks.doubled += doubled
+                self.marks.enclosed += not doubled
+
+
+def _quoted_rows(reference: str, separator: str, lines: _Surveyed) -> int | None:
+    """How many rows there are where marks enclose values; None where they do not all have as many columns as the first.
+
+    All of the lines are read.
+    """
+    count, width = 0, 0
+    try:
+        for _, values in read_rows(reference, separator, True, lines):
+            width = width or len(values)
+            count += 1
+            if len(values) != width:
+                raise DataError("uneven")
+    except DataError:
+        deque(lines, maxlen=0)
+        return None
+    return count
