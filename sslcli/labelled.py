@@ -128,6 +128,11 @@ class Task(Learnable[V]):
         return records
 
     @classmethod
+    def label_hint(cls, example: Example) -> str:
+        """How a label is written in the file of an example that has none; empty where other words are right."""
+        return ""
+
+    @classmethod
     def understand(cls, options: Config, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
         """The options with what all training examples together say of how labels are written, and sentences about it.
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from sslcli.config import Config, setting
+from sslcli.data.firstrows import first_rows_apart, named_as
 from sslcli.data.golds import Kind, Vector
 from sslcli.data.labelcolumns import in_one_column, label_of
-from sslcli.data.labelforms import MARKS, LabelForm, are_whole, form_of, plain_label
+from sslcli.data.labelforms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
 from sslcli.data.readcontext import Names, names_of
 from sslcli.data.records import Record
 from sslcli.errors import DataError
@@ -65,6 +66,7 @@ class ReadsLabels:
 
     @classmethod
     def understand(cls, options: LabelOptions, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
+        apart = [_asked_about(options, example) for example in first_rows_apart(examples)]
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
         if options.kind == "auto" and form.kind == "labels":
@@ -73,7 +75,7 @@ class ReadsLabels:
         if form.columns:
             found["label_field"] = ",".join(form.names)
         empty = sum(not any(text.strip() for text in example.data) for example in examples)
-        notes = [*form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
+        notes = [*apart, *form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
         return options.model_copy(update=found), notes
 
     @classmethod
@@ -82,8 +84,19 @@ class ReadsLabels:
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and kind == "classes" and are_whole((each.gold for each in examples), no_label)
         form = LabelForm(kind, no_label, options.label_names, are_whole=whole)
-        known = dict.fromkeys(labels)
+        known = labels.known if isinstance(labels, LabelNames) else dict.fromkeys(labels)
         return [_plain(example, form, known) for example in examples]
+
+
+def _asked_about(options: LabelOptions, example: Example) -> str:
+    """Of a first row that may be a header. Raises DataError, unless the kind of the labels was said."""
+    problem = f"{example.where}: no other row has the label '{example.gold}'"
+    if options.kind != "auto":
+        return f"{problem}, and this first row is taken for an example"
+    named = named_as(example.data, example.gold)
+    hint = f"if it is one, leave --columns away and say {named}"
+    hint = f"{hint}; if it is an example, say so with --kind classes"
+    raise DataError(f"{problem}, so this first row may be a header", hint)
 
 
 def _plain(example: Example, form: LabelForm, known: Mapping[str, Any]) -> Example:

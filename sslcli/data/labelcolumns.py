@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sslcli.data.files import suffix_of
-from sslcli.data.golds import Gold, columns_of_truths, gold_of
-from sslcli.data.readcontext import names_of, remark
+from sslcli.data.golds import Gold, as_number, columns_of_truths, gold_of
+from sslcli.data.readcontext import NOT_READ, current_reading, names_of, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.records import LABEL_COLUMNS, TABLES, Record
 from sslcli.errors import DataError
@@ -20,6 +20,8 @@ def label_of(record: Record, kind: str, asked: str, usual: Sequence[str], texts:
     Several columns ("a,b") say of one label each whether it is given; where there is no usual column, all that could are
     taken along. Raises DataError naming the place.
     """
+    if current_reading().labels == "unread":
+        return None
     if asked:
         several = names_of(asked) if "," in asked and asked not in record.values else ()
         return columns_of_truths(record, several, True) if several else gold_of(record, kind, asked)
@@ -73,7 +75,7 @@ def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str
             if flag not in taken:
                 taken[flag] = here
                 _say_taken(reference, flag, here, candidates[0], rest)
-            elif here != taken[flag] and flag != "--label-field":
+            elif here != taken[flag] and (flag != "--label-field" or current_reading().labels != "needed"):
                 remark(f"{reference}: some records have {taken[flag]} and some {here} ({flag} chooses)")
             elif here != taken[flag]:
                 problem = f"this record has {here} and those before have {taken[flag]}"
@@ -125,8 +127,21 @@ def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Co
         there = ", ".join(f"'{textwrap.shorten(name, 40, placeholder='...')}'" for name in list(record.values)[:8])
         usual = " or ".join(_named(column) for column in columns[:4])
         problem = f"{reference} has no column {_named(columns[0])}; its first row has {there}"
-        hint = f"name the texts {usual}, or say {flag}; where the first row is data, --columns names the columns"
-        raise DataError(problem, hint)
+        example = ",".join(_likely_names(list(record.values), columns[0]))
+        hint = f"where this row is data, say --columns {example} or as the columns are; where it names the columns,"
+        raise DataError(problem, f"{hint} {flag} says which has the texts, or call them {usual}")
+
+
+def _likely_names(cells: Sequence[str], texts: str | tuple[str, ...]) -> list[str]:
+    """What --columns might say of a first row of data: the longest cells are the texts, and of the others the last word,
+    or the last number, is the label."""
+    wanted = [texts] if isinstance(texts, str) else list(texts)
+    by_length = sorted(range(len(cells)), key=lambda place: -len(cells[place]))
+    names = dict(zip(sorted(by_length[: len(wanted)]), wanted, strict=False))
+    others = [place for place in range(len(cells)) if place not in names]
+    if others:
+        names[max(others, key=lambda place: (as_number(cells[place]) is None, place))] = "label"
+    return [names.get(place, NOT_READ) for place in range(len(cells))]
 
 
 def _named(column: str | Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sslcli.data.golds import Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
@@ -28,6 +29,17 @@ _WHOLE = re.compile(r"(-?\d+)\.0*")
 JOINTS = {",": "commas", ";": "semicolons", "|": "bars"}  # what stands between several labels in one text
 _DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
 _SHOWN = 6
+
+
+class LabelNames(tuple[str, ...]):
+    """The labels of a model in order, among which one is looked up as in a dictionary."""
+
+    @cached_property
+    def known(self) -> Mapping[str, None]:
+        return dict.fromkeys(self)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.known
 
 
 @dataclass(frozen=True)
@@ -114,9 +126,12 @@ def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) ->
 
 
 def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
-    if gold.names and not form.names:
-        return None  # columns of zeros and ones beside a text, which nobody called labels
     names = form.names
+    if gold.names and not names:
+        are_labels = bool(known) and (gold.asked or known.keys() <= set(gold.names))
+        if not are_labels:
+            return None  # columns of zeros and ones beside a text, which nobody called labels
+        names = gold.names if gold.asked else tuple(known)
     if not names and len(known) == len(gold.places) and not known.keys() >= {"0", "1"}:
         names = tuple(known)
     if not names and form.kind == "classes" and known:
@@ -232,24 +247,32 @@ def _of_vectors(
     note = f"labels are vectors of zeros and ones, a place for each of {size} labels"
     if not names:
         note = f"{note}, which are called 0 to {size - 1} (--label-names names them)"
-    if single and decided == "labels":
-        note = f"{note}; each has a single one: --kind classes makes them classes"
+    note = f"{note}; {_taken_as(decided, single and kind == 'auto')}"
     return LabelForm(decided, marks, names or tuple(map(str, range(size))), notes=(note,))
 
 
 def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
     """Several columns of zeros and ones: asked for, or all that there is beside the text."""
-    asked = vectors[0].asked
     shared = set(vectors[0].names).intersection(*(vector.names for vector in vectors))
     common = [name for name in vectors[0].names if name in shared]
     decided: Kind = "classes" if kind == "classes" else "labels"
-    if asked:
-        return LabelForm(decided, MARKS, tuple(common))
-    if len(common) < 2:
+    asked = vectors[0].asked
+    if len(common) < 2 and not asked:
         return LabelForm(decided, MARKS)
     named = ", ".join(common[:_SHOWN]) + (", ..." if len(common) > _SHOWN else "")
     note = f"labels are the {len(common)} columns of zeros and ones: {named} (--label-field A,B,... names others)"
-    return LabelForm(decided, MARKS, tuple(common), columns=True, notes=(note,))
+    places = [dict(zip(vector.names, vector.places, strict=True)) for vector in vectors]
+    single = all(sum(own[name] for name in common) == 1 for own in places)
+    note = f"{note}; {_taken_as(decided, single and kind == 'auto')}"
+    return LabelForm(decided, MARKS, tuple(common), columns=not asked, notes=(note,))
+
+
+def _taken_as(kind: Kind, single: bool) -> str:
+    """Whether zeros and ones exclude each other; `single`: whether every one has one 1, and nobody said the kind."""
+    if kind == "classes":
+        return "they are classes, of which each text has one"
+    said = "each is learnt by itself, so a text may have several or none"
+    return f"{said}, but every one has exactly one: --kind classes learns them as classes" if single else said
 
 
 def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ Both belong to one command and reach readers, which plugins write too, through a
 
 from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
@@ -18,10 +18,13 @@ NOT_READ = "-"  # in place of a column's name
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}  # as they can be typed; any single character too
 
 
+Labels = Literal["needed", "wanted", "unread"]
+
+
 @dataclass(frozen=True)
 class Reading:
     """`columns`: names of the columns of a table without a header, NOT_READ for those that are not read. `separator` and
-    `quoted` are None where the file decides.
+    `quoted` are None where the file decides. `labels`: "unread" where records are read as if they had none.
 
     `notes` collects sentences, each once, in the order in which readers say them.
     """
@@ -29,6 +32,7 @@ class Reading:
     columns: tuple[str, ...] = ()
     separator: str | None = None
     quoted: bool | None = None
+    labels: Labels = "needed"
     notes: dict[str, None] = field(default_factory=dict)
 
 
@@ -70,6 +74,13 @@ class _Advanced(Iterator[T], Generic[T]):
 
     def __next__(self) -> T:
         return self._context.run(next, self._inner)
+
+    def without_label(self) -> T | None:
+        """The item that was asked for last as if it had no label; None where its reader cannot tell. Raises DataError."""
+        context = self._context.copy()
+        context.run(lambda: _READING.set(replace(current_reading(), labels="unread")))
+        again = getattr(self._inner, "again", None)
+        return None if again is None else context.run(again)
 
 
 def names_of(value: Any) -> Any:

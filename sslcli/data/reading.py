@@ -30,12 +30,17 @@ class Parsed(Iterator[Made], Generic[Item, Made]):
         self.last: Item | None = None
 
     def __next__(self) -> Made:
+        self.last = None
         try:
             item = self.last = next(self._items)
         except DataError:
             self.continues = goes_on(self._items)
             raise
         return self._function(item)
+
+    def again(self) -> Made | None:
+        """What is made of the last item, anew; None where it could not be had."""
+        return None if self.last is None else self._function(self.last)
 
 
 class Unreadable(Mapping[str, Any]):

@@ -13,6 +13,7 @@ from sslcli.contracts import Frame
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.draws import SampleDraws
+from sslcli.data.labelforms import LabelNames
 from sslcli.data.sampler import Sampler
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.evaluation import Agree, examine
@@ -91,7 +92,8 @@ class Answerer:
     def __init__(
         self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
     ) -> None:
-        self.name, self.task, self.options, self.labels = name, type(learner.learnable), options, labels
+        self.name, self.task, self.options = name, type(learner.learnable), options
+        self.labels = LabelNames(labels)
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
         self.notes: Sequence[str] = ()
         self.run: Path | None = None
@@ -146,6 +148,7 @@ class Answerer:
         labels, how = named_as_in(self.labels, self.task.answered(options, examples))
         decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
         self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
+        labels = LabelNames(labels)
         if options == self.options and labels == self.labels:
             return
         renewed = self.task(options, replace(learnable.frame, labels=labels))

@@ -16,15 +16,11 @@ from sslcli.workflows.describing import described
 from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.settings import FinetuneSettings
-from sslcli.workflows.sifting import FLAG, LEFT_OUT, MOST_LISTED, unlabelled
+from sslcli.workflows.sifting import LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.workflows.sources import is_read_once, split_language
 from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 
 SHOWN = 3
-UNLABELLED = {  # by whether the task leaves them out by itself
-    True: "records without a label are left out of training and scores, and counted; ssl predict answers them",
-    False: f"records without a label are refused in training and scoring, or left out with {FLAG}; ssl predict answers them",
-}
 MOST_ANSWERS = 50  # that the table of answers lists
 
 
@@ -66,7 +62,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     cut = [f"{name}: {said}" for name, each in sets.items() for said in cut_sentences(cls.records, each.cuts)]
     counts = {LEFT_OUT: data.left_out, **{f"{CUT}, {name}": cut_counts(each.cuts)[CUT] for name, each in sets.items()}}
     title = f"{settings.task}: {Path(settings.data.train[0]).name}"
-    return Report(title, tables=tables, notes=[*cut, *notes, UNLABELLED[cls.leaves_out_unlabelled]], counts=counts)
+    return Report(title, tables=tables, notes=[*cut, *notes], counts=counts)
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:

@@ -15,7 +15,7 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
-from sslcli.data.readcontext import Reading, reading_with, separator_of
+from sslcli.data.readcontext import Labels, Reading, reading_with, separator_of
 from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
@@ -172,6 +172,7 @@ def read_examples(
     split: Split,
     data: LabelledSettings,
     sifter: Sifter | None = None,
+    labels: Labels = "needed",
 ) -> Iterator[Example]:
     """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data"); with or without a language.
 
@@ -180,7 +181,7 @@ def read_examples(
     """
     quoted = {"auto": None, "yes": True, "no": False}[data.quoted]
     remarks = {} if sifter is None else sifter.remarks
-    reading = Reading(data.columns, separator_of(data.separator), quoted, remarks)
+    reading = Reading(data.columns, separator_of(data.separator), quoted, labels, remarks)
     return reading_with(reading, partial(_examples, task, options, reference, split, data))
 
 

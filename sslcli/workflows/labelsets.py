@@ -6,6 +6,7 @@ from itertools import chain
 
 from sslcli.config import Config
 from sslcli.data.files import suffix_of
+from sslcli.data.firstrows import IF_HEADER, is_first_row
 from sslcli.data.golds import Vector, checked
 from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
@@ -63,16 +64,22 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
         for label in own:
             if label not in known:
                 hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
+                if is_first_row(example.where):
+                    hint = f"{hint}; {IF_HEADER}"
                 raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
 
 
 def _places_taken(options: Config, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
-    """A sentence for each file whose vectors of zeros and ones have no names, so that their places are those of the labels."""
+    """A sentence for each file that has vectors or columns of zeros and ones, on which of the model's labels they are."""
     if getattr(options, "label_names", ()):
         return
-    vectors = (example for example in examples if isinstance(example.gold, Vector) and not example.gold.names)
-    for file in dict.fromkeys(example.where.file for example in vectors):
-        named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")
+    named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")
+    vectors = [example for example in examples if isinstance(example.gold, Vector)]
+    by_name = (example for example in vectors if example.gold.names and not example.gold.asked)
+    for file in dict.fromkeys(example.where.file for example in by_name):
+        yield f"{file}: labels are its columns of zeros and ones that have the model's names: {named}"
+    by_place = (example for example in vectors if not example.gold.names)
+    for file in dict.fromkeys(example.where.file for example in by_place):
         yield f"{file}: the places of its vectors of zeros and ones are taken for {named}, in this order (--label-names says another)"
 
 
@@ -110,6 +117,8 @@ def _without_any(task: type[Task], example: Example) -> DataError:
     if example.gold is not None:
         marked = f"{problem.message}: {example.gold!r} is taken for no label"
         return DataError(marked, "--no-label none takes every label as it is; unlabelled examples are for ssl predict")
+    if hint := task.label_hint(example):
+        return DataError(problem.message, f"{hint}; {problem.hint}")
     if task.leaves_out_unlabelled and suffix_of(example.where.file) in ("csv", "tsv", "json", "jsonl", "ndjson"):
         return DataError(problem.message, f"--label-field names the column of the labels; {problem.hint}")
     return problem

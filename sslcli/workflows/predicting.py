@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sslcli.data.documents import Where
 from sslcli.data.files import STANDARD_INPUT, read_lines
-from sslcli.data.reading import Parsed
+from sslcli.data.firstrows import IF_HEADER, is_first_row
+from sslcli.data.readcontext import Reading, reading_with
+from sslcli.data.reading import Parsed, goes_on
 from sslcli.data.records import Record, parse_json, record_of
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import DataError, PassedOver, UsageError
 from sslcli.labelled import Example
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import read_examples
@@ -15,6 +18,7 @@ from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
 
 LINE = "the command line"
+NOT_READ = "the gold answer cannot be read and is left out"
 
 
 def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
@@ -28,14 +32,21 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
 
 
 def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
-    """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`."""
+    """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`.
+
+    A gold answer that cannot be used is not read, aloud: no answer depends on it.
+    """
     task, options = answerer.task, answerer.options
-    found = _from_lines(answerer) if reference == STANDARD_INPUT else read_examples(task, options, reference, "test", data, sifter)
+    found = _WithoutWrongLabels(_read(answerer, reference, data, sifter), sifter.remarks)
 
     def plain(example: Example) -> Example:
         """With its gold answer as the task takes it, or without it where it does not fit the model; says so of the first."""
         if example.gold is None:
             return example
+        is_strange = isinstance(example.gold, str) and answerer.labels and example.gold not in answerer.labels
+        if is_strange and is_first_row(example.where):
+            strange = f"{example.where}: the model has no label '{example.gold}'"
+            sifter.remarks[f"{strange}; {IF_HEADER}"] = None
         try:
             return task.plain(options, answerer.labels, [example])[0]
         except DataError as error:
@@ -48,12 +59,60 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
     return map(plain, sifter.usable(found))
 
 
+def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
+    """With gold answers, unless it is they for which the file cannot be read. Raises DataError."""
+    if reference == STANDARD_INPUT:
+        reading = Reading(labels="wanted", notes=sifter.remarks)
+        return reading_with(reading, partial(_from_lines, answerer))
+    read = partial(read_examples, answerer.task, answerer.options, reference, "test", data, sifter)
+    try:
+        return read(labels="wanted")
+    except DataError as error:
+        try:
+            found = read(labels="unread")
+        except DataError:
+            raise error from None
+        sifter.remarks[f"{error.message}: it is read without gold answers"] = None
+        return found
+
+
+class _WithoutWrongLabels(Iterator[Example]):
+    """The examples; one whose gold answer cannot be read is given without it, and counted by its note."""
+
+    def __init__(self, examples: Iterator[Example], remarks: dict[str, None]) -> None:
+        self._examples, self._remarks, self._is_said = examples, remarks, False
+
+    @property
+    def continues(self) -> bool | None:
+        """See `goes_on`."""
+        return goes_on(self._examples)
+
+    def __next__(self) -> Example:
+        try:
+            return next(self._examples)
+        except PassedOver:
+            raise
+        except DataError as error:
+            if (example := self._again()) is None:
+                raise
+            if not self._is_said:
+                self._remarks[f"gold answers that cannot be read are not written: {error.message}"] = None
+            self._is_said = True
+            return replace(example, note=NOT_READ)
+
+    def _again(self) -> Example | None:
+        try:
+            return self._examples.without_label()  # type: ignore[attr-defined]
+        except DataError:
+            return None
+
+
 def _from_lines(answerer: Answerer) -> Iterator[Example]:
     """Each line an object of JSON, or texts between tabs. Raises DataError naming the line."""
 
     def example_of(numbered: tuple[int, str]) -> Example:
         number, line = numbered
-        record = _record(line, answerer.task.typed(answerer.options), Where("standard input", number))
+        record = _record(line, answerer.task.typed(answerer.options), Where.at_line("standard input", number))
         return answerer.task.parse(answerer.options, record)
 
     return Parsed(example_of, (pair for pair in read_lines(STANDARD_INPUT) if pair[1].strip()))

@@ -70,8 +70,9 @@ class Sifter:
         self._bad.setdefault(error.message, error)
         if isinstance(self.most, int) and len(self._bad) > self.most:
             listed = list(self._bad)[:MOST_LISTED]
-            hint = f"{FLAG} {self.most} leaves out no more than that; {FLAG} all leaves out any number"
-            raise RecordErrors(listed, True, hint) from error
+            hint = f"{FLAG} {self.most} leaves out no more than {self.most}, and reading stopped there"
+            hint = f"{hint}; {FLAG} all leaves out any number"
+            raise RecordErrors(listed, len(self._bad) > len(listed), hint) from error
 
     def _pass_over(self, error: PassedOver) -> None:
         self.read += 1
@@ -111,7 +112,8 @@ class Sifter:
         count = sum(labels.values())
         verb = "has no label" if count == 1 else "have no label"
         sentence = f"{count:,} of the {of:,} examples of {file} {verb} ({said}) and {'is' if count == 1 else 'are'} left out"
-        self._unlabelled[f"{sentence}; --no-label says what means none"] = None
+        said = "--no-label says what means none, and ssl predict answers such examples"
+        self._unlabelled[f"{sentence}; {said}"] = None
 
     def sentences(self) -> list[str]:
         """How many records were left out or passed over and why, and what was decided about others; the first few by place."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sslcli.labelled import Encoded, Prediction
 
-CUT = "cut"  # the field of a prediction's details, and of a report's counts
+CUT = "cut"  # the field of a report's counts: examples of which something was cut
+CUT_AT = "cut_at_tokens"  # the field of a prediction's details
 Cut = Mapping[str, int]  # part of an example -> the number of tokens that it was cut at
 _UNITS = {"words": "sentences", "questions": "questions", "texts": "texts", "pairs": "pairs", "sequences": "sequences"}
 _WHOLE = ("text", "question")
@@ -22,11 +23,11 @@ def cut_of(encoded: Encoded) -> Cut:
 
 def with_cut(prediction: Prediction, cut: Cut) -> Prediction:
     """The prediction with a field that says what the model did not see; unchanged where it saw everything."""
-    return replace(prediction, details={**prediction.details, CUT: dict(cut)}) if cut else prediction
+    return replace(prediction, details={**prediction.details, CUT_AT: dict(cut)}) if cut else prediction
 
 
 def cut_in(prediction: Prediction) -> Cut:
-    return prediction.details.get(CUT, {})
+    return prediction.details.get(CUT_AT, {})
 
 
 def cut_counts(cuts: Sequence[Cut]) -> Mapping[str, int]:

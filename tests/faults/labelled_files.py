@@ -179,7 +179,7 @@ def spoilt_cases() -> Iterator[Case]:
         def at_middle(inserted: bytes, lines: Sequence[bytes] = lines, middle: int = middle) -> bytes:
             return b"\n".join([*lines[:middle], lines[middle] + inserted, *lines[middle + 1 :]])
 
-        place = "record" if file.rpartition(".")[2] != "json" else ""
+        place = "line" if file.rpartition(".")[2] != "json" else ""
         spoils: Sequence[tuple[str, str, Content, Sequence[str]]] = [
             ("nothing in it", "", b"", ()),
             ("white space alone", "", b" \n\t\n \n", ()),

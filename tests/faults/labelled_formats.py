@@ -48,22 +48,22 @@ def tag_cases() -> Iterator[Case]:
 def symbol_cases() -> Iterator[Case]:
     files = {
         "genes.fasta": {
-            "letters without a header": ("ACGT\n>a label=x\nACGT\n", "record 1"),
-            "headers alone": (">a\n>b\n", "record 1"),
-            "a digit": (">a label=x\nACGT\nAC9T\n", "record 3"),
+            "letters without a header": ("ACGT\n>a label=x\nACGT\n", "line 1"),
+            "headers alone": (">a\n>b\n", "line 1"),
+            "a digit": (">a label=x\nACGT\nAC9T\n", "line 3"),
             "no label": (">a\nACGT\n>b\nACGT\n", "no answer"),
             "comments alone": ("; a\n; b\n", "no"),
             "an id twice": (">a label=x\nAC\n>a label=y\nGT\n", "'a'"),
         },
         "genes.fastq": {
-            "no @": ("a x\nACGT\n+\nIIII\n", "record 1"),
-            "no plus": ("@a x\nACGT\nIIII\nIIII\n", "record 1"),
-            "a mark too few": ("@a x\nACGT\n+\nIII\n", "record 1"),
-            "three lines": ("@a x\nACGT\n+\n", "record 1"),
-            "a digit": ("@a x\nAC9T\n+\nIIII\n", "record 2"),
-            "FASTA in it": (">a label=x\nACGT\n>b label=y\nACGT\n", "record 1"),
+            "no @": ("a x\nACGT\n+\nIIII\n", "line 1"),
+            "no plus": ("@a x\nACGT\nIIII\nIIII\n", "line 1"),
+            "a mark too few": ("@a x\nACGT\n+\nIII\n", "line 1"),
+            "three lines": ("@a x\nACGT\n+\n", "line 1"),
+            "a digit": ("@a x\nAC9T\n+\nIIII\n", "line 2"),
+            "FASTA in it": (">a label=x\nACGT\n>b label=y\nACGT\n", "line 1"),
         },
-        "genes.txt": {"three columns": ("ACGT\tin\tmore\n", "record 1"), "no label": ("ACGT\nACGG\nAC\n", "no answer")},
+        "genes.txt": {"three columns": ("ACGT\tin\tmore\n", "line 1"), "no label": ("ACGT\nACGG\nAC\n", "no answer")},
     }
     for file, contents in files.items():
         for name, (content, says) in contents.items():

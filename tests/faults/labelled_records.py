@@ -160,12 +160,12 @@ def table_cases() -> Iterator[Case]:
     rows: Callable[[str], str] = lambda third: f"text,label\na,yes\nb,no\n{third}\nd,no\n"  # noqa: E731
     uneven = {"one column": "c", "three columns": "c,yes,more", "an end amid quotes": '"c', "a quote amid a value": '"c"d,yes'}
     for name, row in uneven.items():
-        yield Case(f"a row of a .csv with {name}", "classify", "texts.csv", rows(row).encode(), ("record 4",))
+        yield Case(f"a row of a .csv with {name}", "classify", "texts.csv", rows(row).encode(), ("line 4",))
         pairs = f"premise,hypothesis,label\na,b,yes\nc,d,no\n{row},e\ng,h,no\n"
-        yield Case(f"a row of a .csv of pairs with {name}", "pairs", "pairs.csv", pairs.encode(), ("record 4",))
+        yield Case(f"a row of a .csv of pairs with {name}", "pairs", "pairs.csv", pairs.encode(), ("line 4",))
     for name, row in {"one column": "c", "three columns": "c\tyes\tmore"}.items():
         content = rows("c,yes").replace(",", "\t").replace("c\tyes", row)
-        yield Case(f"a row of a .tsv with {name}", "classify", "texts.tsv", content.encode(), ("record 4",))
+        yield Case(f"a row of a .tsv with {name}", "classify", "texts.tsv", content.encode(), ("line 4",))
     headers = {
         "a name twice": ("text,text\n", "two columns"),
         "no names": ("a,yes\nb,no\n", "'text'"), "an empty name": (",label\na,yes\n", "'text'"),

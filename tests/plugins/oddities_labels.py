@@ -74,6 +74,7 @@ PAIRS = [
 ]
 A_B = known([("0",), ("1",), ("0", "1")])
 PLACES = ("vectors of zeros and ones", "--label-names")
+ONE_HOT = "text,a,b\nfilm 0,1,0\nfilm 1,0,1\n"
 VECTORS = [
     row("zeros and ones", lines([[1, 0], [0, 1], [1, 1]]), "read 3", PLACES, A_B),
     row("floats", lines([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), "read 3", PLACES, A_B),
@@ -83,7 +84,7 @@ VECTORS = [
     row("0 and 1 once each", lines([[1, 0], [0, 1]]), "asked", ("may be vectors", "--label-names")),
     row("numbers of labels", lines([[0, 3], [1], []]), "read 3", (), known([("0", "3"), ("1",), ()]), said=False),
     row("vectors of two lengths", lines([[1.0, 0.0], [1.0]]), "asked", ("places", "--kind")),
-    row("a class as a vector", lines([[1, 0, 0], [0, 1, 0]]), "read 2", ("a single one", "--kind classes"), known([("0",), ("1",)])),
+    row("a class as a vector", lines([[1, 0, 0], [0, 1, 0]]), "read 2", ("exactly one", "--kind classes"), known([("0",), ("1",)])),
     row("a class as a vector, asked for", lines([[1, 0, 0], [0, 1, 0]]), "read 2", (), known("01"), options={"kind": "classes"}),
     row("shares", lines([[0.3, 0.7], [0.5, 0.5]]), "refused", ("record 1", "no labels")),
     row("a vector in a table", 'text,label\nfilm 0,"[1, 0, 1]"\nfilm 1,"[0, 1, 0]"\n', "read 2", PLACES, known([("0", "2"), ("1",)])),
@@ -92,9 +93,18 @@ VECTORS = [
     row("words in brackets", table(["[a]", "[b]"]), "read 2", (), known(["[a]", "[b]"]), said=False),
     row("a column a label", "text,a,b\nfilm 0,1,0\nfilm 1,1,1\n", "read 2", ("2 columns of zeros and ones: a, b", "--label-field"),
         known([("a",), ("a", "b")])),
+    row("a column a class", ONE_HOT, "read 2", ("each is learnt by itself", "exactly one", "--kind classes"), known([("a",), ("b",)])),
+    row("a column a class, asked for as labels", ONE_HOT, "read 2", ("each is learnt by itself",), known([("a",), ("b",)]),
+        options={"kind": "labels"}),
+    row("a column a class, asked for as classes", ONE_HOT, "read 2", ("classes, of which each text has one",), known("ab"),
+        options={"kind": "classes"}),
+    row("a column a class, asked for by name", ONE_HOT, "read 2", ("classes, of which each text has one",), known("ab"),
+        options={"kind": "classes", "label_field": "a,b"}),
+    row("several ones in a row and classes asked for", "text,a,b\nfilm 0,1,0\nfilm 1,1,1\n", "asked", ("line 3", "2 ones"),
+        options={"kind": "classes"}),
     row("a column a label, asked for", "text,a,b,c\nfilm 0,1,0,x\nfilm 1,1,1,y\n", "read 2", (), known([("a",), ("a", "b")]),
         options={"label_field": "a,b"}),
-    row("a column a label with a word in it", "text,a,b\nfilm 0,1,0\nfilm 1,1,x\n", "asked", ("record 3", "'b'", "neither 0 nor 1"),
+    row("a column a label with a word in it", "text,a,b\nfilm 0,1,0\nfilm 1,1,x\n", "asked", ("line 3", "'b'", "neither 0 nor 1"),
         options={"label_field": "a,b"}),
     row("torch's vector in a table",
         'text,label\nfilm 0,"tensor([1., 0., 1.])"\nfilm 1,"tensor([0., 1., 0.], dtype=torch.float64)"\n',

@@ -79,7 +79,7 @@ FLAGS = [
         ("no answer", "--label-field"), ()),
     row("one column of zeros and ones without a usual name", "text,spam\nfilm,0\ngame,1\n", "asked",
         ("no column has a usual name of labels", "--label-field A,B"), ()),
-    row("labels before sequences", "1\tACGT\n0\tGGTT\n", "refused", ("record 1 begins with '1'", "sequence first"), (),
+    row("labels before sequences", "1\tACGT\n0\tGGTT\n", "refused", ("line 1 begins with '1'", "sequence first"), (),
         task="remap", file="a.txt"),
 ]  # fmt: skip
 SEVERAL = ("may be", "--kind labels", "--kind classes")

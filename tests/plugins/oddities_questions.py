@@ -19,6 +19,16 @@ AT_OSLO = (Answer(OSLO, "Oslo"),)
 AT_OPENED = (Answer(OPENED, "opened"),)
 BYTES = len(PASSAGE[:OPENED].encode())
 UNITS = len(PASSAGE[:OPENED].encode("utf-16-le")) // 2
+
+
+def in_bytes(text):
+    return len(PASSAGE[: PASSAGE.index(text)].encode())
+
+
+def in_units(text):
+    return len(PASSAGE[: PASSAGE.index(text)].encode("utf-16-le")) // 2
+
+
 NO_OFFSET = "no offset is given, and the answer is taken where it stands"
 EMPTY = "an answer with an empty text is read as: there is no answer"
 
@@ -33,8 +43,9 @@ def row(oddity, content, outcome="read 2", words=(), gold=AT_OSLO, file="a.json"
     return Oddity("qa", file, oddity, content, outcome, words, known, **more)
 
 
-def nested(oddity, question, *args, version="1.1", passage=PASSAGE, **more):
-    return row(f"SQuAD, {oddity}", squad(question, OTHER, version=version, passage=passage), *args, **more)
+def nested(oddity, question, *args, version="1.1", passage=PASSAGE, beside=OTHER, **more):
+    questions = [question, *([beside] if beside else [])]
+    return row(f"SQuAD, {oddity}", squad(*questions, version=version, passage=passage), *args, **more)
 
 
 def flat(oddity, values, *args, file="a.jsonl", **more):
@@ -102,14 +113,26 @@ ODDITIES = [
            (Answer(PASSAGE.rindex("Anna"), "Anna"),), options={"offsets": "nearest"}),
     nested("the answer in another case", answers("oslo", OSLO), "refused", ["it stands there in another case"]),
     nested("the answer in another normal form", answers("cafe\u0301", 4), "refused", ["another normal form of Unicode"]),
-    nested("offsets in bytes", answers("opened", BYTES), "read 2", ["offsets count bytes of UTF-8"], AT_OPENED),
-    nested("offsets in UTF-16", answers("opened", UNITS), "read 2", ["offsets count units of UTF-16"], AT_OPENED),
+    row("SQuAD, offsets in bytes", squad(answers("opened", BYTES), answers("sold", in_bytes("sold"))), "read 2",
+        ["offsets count bytes of UTF-8, and so all 2 answers stand"], AT_OPENED),
+    row("SQuAD, offsets in UTF-16", squad(answers("opened", UNITS), answers("sold", in_units("sold"))), "read 2",
+        ["offsets count units of UTF-16, and so all 2 answers stand"], AT_OPENED),
+    row("SQuAD, one offset in bytes and that right", squad(answers("opened", BYTES)), "read 1",
+        ["offsets count bytes of UTF-8, and so its answer stands"], AT_OPENED, data={"limit": 1}),
+    nested("an offset in bytes beside one in characters", answers("opened", BYTES), "asked",
+           [f"at {BYTES} the passage has", "--offsets once"]),
+    row("SQuAD, an offset in bytes beside some in UTF-16",
+        squad(answers("opened", BYTES), answers("sold", in_units("sold")), answers("ran", in_units("ran"))), "asked",
+        ["if offsets count units of UTF-16, 2 of the 3 offsets of the file are right, and all must be"]),
+    nested("an offset in bytes beside one in characters, once", answers("opened", BYTES), "read 2",
+           ["the offset is wrong", "--offsets once"], AT_OPENED, options={"offsets": "once"}),
     nested("offsets on Unix line ends", answers("Rome", UNIX.index("Rome")), "read 1", ["offsets count a line end (CR LF) as one"],
-           (Answer(WINDOWS.index("Rome"), "Rome"),), asked=Question("where ?", WINDOWS), passage=WINDOWS, data={"limit": 1}),
+           (Answer(WINDOWS.index("Rome"), "Rome"),), asked=Question("where ?", WINDOWS), passage=WINDOWS, data={"limit": 1},
+           beside=None),
     nested("offsets on Windows line ends", answers("Rome", WINDOWS.index("Rome")), "read 1", (),
            (Answer(WINDOWS.index("Rome"), "Rome"),), asked=Question("where ?", WINDOWS), passage=WINDOWS, data={"skip_bad_records": 1}),
     nested("offsets behind leading blanks", answers("Oslo", BLANKS.strip().index("Oslo")), "read 1", ["do not count the blanks"],
-           (Answer(BLANKS.index("Oslo"), "Oslo"),), asked=Question("where ?", BLANKS), passage=BLANKS, data={"skip_bad_records": 1}),
+           (Answer(BLANKS.index("Oslo"), "Oslo"),), asked=Question("where ?", BLANKS), passage=BLANKS, beside=None),
     nested("offsets with leading blanks", answers("Oslo", BLANKS.index("Oslo")), "read 1", (),
            (Answer(BLANKS.index("Oslo"), "Oslo"),), asked=Question("where ?", BLANKS), passage=BLANKS, data={"skip_bad_records": 1}),
     nested("an empty question", {"question": " ", **answers("Oslo", OSLO)}, "refused", ["qas[0].question'", "the text is empty"]),
@@ -154,7 +177,7 @@ ODDITIES = [
           [*SHEET[:2], f"{{'text': array(['Oslo'], dtype=object), 'answer_start': array([{OSLO}], dtype=int32)}}"]),
     table("impossible in words", [*COLUMNS, "is_impossible"], ["where ?", PASSAGE, "", "", "True"], "read 1", (), (),
           data={"skip_bad_records": "all"}),
-    table("an empty answer", COLUMNS, ["where ?", PASSAGE, "", ""], "refused", ["record 2: there is no answer"]),
+    table("an empty answer", COLUMNS, ["where ?", PASSAGE, "", ""], "refused", ["line 2: there is no answer"]),
     table("an empty answer at -1", COLUMNS, ["where ?", PASSAGE, "", "-1"], "read 2", [EMPTY], ()),
     table("no passage", ["question", "text"], ["where ?", "x"], "asked", ["'context' is missing", "this one has 'question', 'text'"]),
 ]  # fmt: skip

@@ -1,6 +1,8 @@
 """Tables (.csv, .tsv) of others, as the tasks with one label for a text read them."""
 
 import gzip
+import io
+import zipfile
 
 from reader_oddities import Oddity
 
@@ -9,6 +11,18 @@ READ = [GOOD, BAD]
 ROWS = "good film,pos\nbad film,neg\n"
 CSV = f"text,label\n{ROWS}"
 TABS = CSV.replace(",", "\t")
+
+
+def zipped(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, "<xml/>")
+    return content.getvalue()
+
+
+HEADED = f"Satz,Urteil\n{ROWS}{ROWS}"
+NAMED = {"columns": ("text", "label")}
 LONG = "word " * 30_000  # longer than what Python's csv module takes by default
 
 
@@ -31,21 +45,29 @@ BYTES = [
     csv("byte order mark before quotes", f'\ufeff"text","label"\n{ROWS}', examples=READ, said=False),
     csv("UTF-16 with mark", CSV.encode("utf-16"), examples=READ, said=False),
     csv("UTF-16 without mark", CSV.encode("utf-16-le"), "refused", ("NUL byte", "byte order mark")),
-    csv("NUL byte", "text,label\na\0b,pos\n", "refused", ("record 2", "NUL byte")),
-    csv("Latin-1", "text,label\nfilm été,pos\n".encode("latin-1"), "asked", ("record 2", "not UTF-8")),
+    csv("NUL byte", "text,label\na\0b,pos\n", "refused", ("line 2", "NUL byte")),
+    csv("Latin-1", "text,label\nfilm été,pos\n".encode("latin-1"), "asked", ("line 2", "not UTF-8")),
     csv("gzip", gzip.compress(CSV.encode()), examples=READ, file="a.csv.gz", said=False),
+    csv("gzip, and its name says nothing of it", gzip.compress(CSV.encode()), "refused",
+        ("a.csv is packed with gzip", "a.csv.gz")),
+    tsv("gzip, and its name says nothing of it", gzip.compress(TABS.encode()), "refused", ("a.tsv.gz",)),
+    csv("gzip of a table", gzip.compress(CSV.encode()), "refused", ("a.jsonl.gz",), file="a.jsonl"),
+    csv("gzip of a table", gzip.compress(CSV.encode()), "refused", ("a.json.gz",), file="a.json"),
+    csv("a spreadsheet", zipped("[Content_Types].xml", "xl/workbook.xml"), "refused",
+        ("a spreadsheet of Excel", "save it as CSV")),
+    tsv("a spreadsheet", zipped("[Content_Types].xml", "xl/workbook.xml"), "refused", ("Excel",)),
     csv("no end of the last line", CSV.rstrip(), examples=READ),
     csv("blank lines", CSV.replace("\n", "\n\n"), examples=READ),
     csv("rows of separators alone", f"{CSV},\n,\n", examples=READ, said=False),
     csv("a text of 150,000 characters", f'text,label\n"{LONG}",pos\nbad film,neg\n', examples=[((LONG,), "pos"), BAD]),
     tsv("a text of 150,000 characters", f"text\tlabel\n{LONG}\tpos\nbad film\tneg\n", examples=[((LONG,), "pos"), BAD]),
-]
+]  # fmt: skip
 QUOTES = [
     csv("comma, mark and line end inside", 'text,label\n"a, ""b""\nc",pos\nbad film,neg\n', examples=[(('a, "b"\nc',), "pos"), BAD]),
     csv("a mark amid an open value", 'text,label\nsay "a" b,pos\nbad film,neg\n', examples=[(('say "a" b',), "pos"), BAD]),
-    csv("a mark that is never closed", 'text,label\ngood film,pos\n"bad film,neg\n', "asked", ("record 3", "never closed", "--quoted")),
-    csv("text behind a closing mark", 'text,label\n"good" film,pos\n', "asked", ("record 2", "follows the quotation mark")),
-    csv("backslash before a mark", 'text,label\n"say \\"a\\" b",pos\n', "asked", ("record 2", 'write "" (not \\")')),
+    csv("a mark that is never closed", 'text,label\ngood film,pos\n"bad film,neg\n', "asked", ("line 3", "never closed", "--quoted")),
+    csv("text behind a closing mark", 'text,label\n"good" film,pos\n', "asked", ("line 2", "follows the quotation mark")),
+    csv("backslash before a mark", 'text,label\n"say \\"a\\" b",pos\n', "asked", ("line 2", 'write "" (not \\")')),
     csv("a blank after each comma", f"text, label\n{ROWS.replace(',', ', ')}", examples=READ, said=False),
     tsv("GLUE's lone marks", 'sentence\tlabel\n"Open\tpos\nShut"\tneg\n', "read 2", (), [(('"Open',), "pos"), (('Shut"',), "neg")]),
     tsv("pandas' doubled marks", 'text\tlabel\n"say ""a"" b"\tpos\nbad film\tneg\n', examples=[(('say "a" b',), "pos"), BAD], said=False),
@@ -73,19 +95,28 @@ SEPARATORS = [
     tsv("one column and commas", "text\nhello, world\nno\n", "read 2", (), [(("hello, world",), None)], predicts=True, said=False),
 ]  # fmt: skip
 COLUMNS = [
-    csv("a column twice", f"text,text\n{ROWS}", "asked", ("record 1", "two columns", "--columns")),
+    csv("a column twice", f"text,text\n{ROWS}", "asked", ("line 1", "two columns", "--columns")),
     csv("pandas' index without a name", ",text,label\n0,good film,pos\n1,bad film,neg\n", examples=READ, said=False),
     csv("pandas' index as Unnamed: 0", "Unnamed: 0,text,label\n0,good film,pos\n1,bad film,neg\n", examples=READ, said=False),
     csv("a comma at the end of every row", CSV.replace("\n", ",\n"), examples=READ, said=False),
     csv("a comma at the end of some rows", CSV.replace("pos\n", "pos,,\n"), examples=READ, said=False),
-    csv("a row too long", f"{CSV}a,b,c\n", "asked", ("record 4 has 3 columns and should have 2",)),
-    csv("a row too short", f"{CSV}a\n", "asked", ("record 4 has 1 column and should have 2",)),
-    csv("row names of R", 'text,label\n"1",good film,pos\n"2",bad film,neg\n', "asked", ("record 2 has 3", "row names of R")),
-    csv("no header", ROWS, "asked", ("no column 'text'", "'good film', 'pos'", "--columns")),
+    csv("a row too long", f"{CSV}a,b,c\n", "asked", ("line 4 has 3 columns and should have 2",)),
+    csv("a row too short", f"{CSV}a\n", "asked", ("line 4 has 1 column and should have 2",)),
+    csv("row names of R", 'text,label\n"1",good film,pos\n"2",bad film,neg\n', "asked", ("line 2 has 3", "row names of R")),
+    csv("no header", ROWS, "asked", ("no column 'text'", "'good film', 'pos'", "say --columns text,label or")),
+    csv("no header, label first", "pos,1,a good film\nneg,2,bad film\n", "asked", ("--columns label,-,text",)),
+    csv("a header in words of its own", HEADED, "asked", ("line 1: no other row has the label 'Urteil'", "may be a header",
+        "--text-field Satz --label-field Urteil", "--kind classes"), data=NAMED),
+    csv("a header in words of its own and kind said", HEADED, "read 5", ("'Urteil'", "is taken for an example"),
+        [(("Satz",), "Urteil"), GOOD], data=NAMED, options={"kind": "classes"}),
+    csv("a header over numbers", "Satz,Note\na,1.5\nb,2.5\n", "asked", ("'Note'", "may be a header"), data=NAMED),
+    csv("a first row of a class that comes again", f"a film,pos\n{ROWS}{ROWS}", "read 5", (), data=NAMED, said=False),
+    csv("a class that comes once behind the first row", f"{ROWS}{ROWS}odd,mixed\n", "read 5", (), data=NAMED, said=False),
+    csv("a header of its own names", HEADED, "read 4", (), [GOOD], options={"text_field": "Satz", "label_field": "Urteil"}),
     csv("no header, columns named", ROWS, examples=READ, data={"columns": ("text", "label")}, said=False),
     csv("no header, other columns named", "pos,1,good film\nneg,2,bad film\n", examples=READ,
         data={"columns": ("verdict", "n", "review")}, options={"label_field": "verdict", "text_field": "review"}),
-    csv("no header, too many columns named", ROWS, "asked", ("record 1 has 2 columns and should have 3", "--columns names 3"),
+    csv("no header, too many columns named", ROWS, "asked", ("line 1 has 2 columns and should have 3", "--columns names 3"),
         data={"columns": ("a", "text", "label")}),
     csv("columns named as the header does", CSV, "read 2", ("first row names the columns",), READ, data={"columns": ("text", "label")}),
     csv("columns named in another way", f"review,sentiment\n{ROWS}", "asked", ("looks like a header", "--columns"),
@@ -103,6 +134,12 @@ COLUMNS = [
     Oddity("pairs", "a.tsv", "two pairs of columns",
            "premise\thypothesis\tsentence1\tsentence2\tlabel\na\tb\tc\td\tneutral\ne\tf\tg\th\tentailment\n", "read 2",
            ("'premise' and 'hypothesis' are read", "--first-field"), [(("a", "b"), "neutral")]),
+    Oddity("pairs", "a.csv", "a header in words of its own",
+           "eins,zwei drei,Urteil\na,b,x\nc,d,y\ne,f,x\ng,h,y\n", "asked",
+           ("--first-field eins --second-field 'zwei drei' --label-field Urteil",),
+           data={"columns": ("premise", "hypothesis", "label")}),
+    Oddity("pairs", "a.csv", "no header and an id", "1,a man,a woman,no\n2,b cd,c de,no\n", "asked",
+           ("say --columns -,premise,hypothesis,label or",)),
     Oddity("remap", "a.csv", "no header, columns named", "ACGT,x\nGGTT,y\n", "read 2", (), [(("ACGT",), "x")],
            data={"columns": ("sequence", "label")}),
 ]  # fmt: skip

@@ -181,5 +181,5 @@ def test_what_cannot_be_looked_at(tmp_path):
         assert hint in caught.value.hint
     path = tmp_path / "pairs.csv"
     path.write_text("aa,cc\nx,y\n")
-    with pytest.raises(DataError, match=r"pairs\.csv, record 2, field 'bb'"):
+    with pytest.raises(DataError, match=r"pairs\.csv, line 2, field 'bb'"):
         Alignment(Alignment.Options(pairs=(str(path),))).run(subject, DRAWS)

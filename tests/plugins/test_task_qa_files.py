@@ -4,6 +4,7 @@ import json
 
 import pytest
 from sslplugins.questions.answers import Answer
+from sslplugins.questions.files import read_questions
 from sslplugins.tasks.qa import QuestionAnswering
 
 from sslcli.errors import DataError
@@ -165,3 +166,38 @@ def test_a_file_without_questions_is_refused(tmp_path):
     for content in (squad(), {"questions": [], "paragraphs": []}):
         with pytest.raises(DataError, match="has no questions"):
             read(tmp_path, content)
+
+
+def _offset_in(unit, passage, place):
+    """As other languages count: by what is encoded before the place."""
+    before = passage[:place]
+    return {
+        "characters": len(before),
+        "bytes": len(before.encode()),
+        "units": len(before.encode("utf-16-le")) // 2,
+    }[unit]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("unit", ["characters", "bytes", "units"])
+def test_what_offsets_count_is_one_thing_for_a_whole_file(unit, flat, tmp_path):
+    """Some answers stand at another of their places if the offset counts something else: one alone shows nothing."""
+    clef = "\U0001d11e"
+    passages = [f"\u00e9\u00e9\u00e9{clef * n} aa aa aa aa aa aa {n} \u00fcbung aa aa. Ende {n}" for n in range(1, 9)]
+    known, questions = [], []
+    for passage in passages:
+        for text in ("aa", "aa aa", "Ende", "bung"):
+            places = [place for place in range(len(passage)) if passage.startswith(text, place)]
+            known += [(place, text) for place in places]
+            questions += [(passage, text, _offset_in(unit, passage, place)) for place in places]
+    accidents = [(text, start) for passage, text, start in questions if passage.startswith(text, start)]
+    assert unit == "characters" or 0 < len(accidents) < len(questions)
+    path = tmp_path / ("a.jsonl" if flat else "a.json")
+    if flat:
+        rows = [{"context": p, "question": "?", "answers": {"text": [t], "answer_start": [s]}} for p, t, s in questions]
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    else:
+        paragraphs = [{"context": p, "qas": [asked({"text": t, "answer_start": s}, id=n)]} for n, (p, t, s) in enumerate(questions)]
+        path.write_text(json.dumps({"version": "1.1", "data": [{"paragraphs": paragraphs}]}))
+    found = list(read_questions(str(path)))
+    assert [(gold.start, gold.text) for example in found for gold in example.gold] == known

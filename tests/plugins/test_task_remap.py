@@ -12,6 +12,8 @@ from task_bench import TaskBench, record
 
 from sslcli.api import DataError, UsageError
 from sslcli.testing import tiny_tokenizer
+from sslcli.workflows.labelsets import with_labels
+from sslcli.workflows.sifting import Sifter
 
 TOKENIZER = tiny_tokenizer()
 CHANCE = random.Random(0)
@@ -130,13 +132,34 @@ def test_sequences_out_of_their_usual_files(name, content, expected, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("a.fa", ">s1|good\nACGT\n>s2|bad\nAC\n", "'>s1 good'"),
+        ("a.fa", ">s1\nACGT\n", "'>s1 CLASS'"),
+        ("a.fq", "@s1|good\nACGT\n+\nIIII\n", "'@s1 good'"),
+        ("a.txt", "ACGT\nAC\n", "behind the sequence and a tab"),
+    ],
+)
+def test_where_no_record_has_a_label_it_is_said_how_one_is_written(name, content, hint, tmp_path):
+    path = tmp_path / name
+    path.write_text(content)
+    examples = list(Remap.read(Remap.Options(), str(path)))
+    with pytest.raises(DataError, match="there is no answer") as caught:
+        with_labels(Remap, Remap.Options(kind="classes"), None, examples, Sifter())
+    assert hint in caught.value.hint
+    if "'" in hint:  # what is shown is read
+        path.write_text(content.replace(content.partition("\n")[0], hint.strip("'"), 1))
+        assert next(iter(Remap.read(Remap.Options(), str(path)))).gold in ("good", "CLASS")
+
+
+@pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("a.fa", "ACGT\n", "a.fa, record 1: letters without a header"),
-        ("a.fa", ">s1\nAC<html>\n", "a.fa, record 2: '<' is no letter"),
-        ("a.fq", "@r\nACGT\n+\nII\n", "a.fq, record 1: the last record has 4 letters and 2 quality characters"),
-        ("a.fq", FASTQ + "@r3\nAC\n", "a.fq, record 9: the last record has no '+' line"),
-        ("a.txt", "AC\tx\ty\n", "a.txt, record 1 has 3 columns"),
+        ("a.fa", "ACGT\n", "a.fa, line 1: letters without a header"),
+        ("a.fa", ">s1\nAC<html>\n", "a.fa, line 2: '<' is no letter"),
+        ("a.fq", "@r\nACGT\n+\nII\n", "a.fq, line 1: the last record has 4 letters and 2 quality characters"),
+        ("a.fq", FASTQ + "@r3\nAC\n", "a.fq, line 9: the last record has no '+' line"),
+        ("a.txt", "AC\tx\ty\n", "a.txt, line 1 has 3 columns"),
         ("a.jsonl", '{"dna": "AC"}', "a.jsonl, record 1, field 'sequence': 'sequence' is missing"),
     ],
 )  # fmt: skip

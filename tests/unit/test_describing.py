@@ -41,7 +41,24 @@ def test_a_text_its_label_and_the_fields_they_came_from(world_run, tmp_path):
         assert set(parts["fields read"].partition("; not read: ")[0].split(", ")) == {"idx", "review", "stars"}
         assert parts["fields read"].endswith("; not read: source")
         assert parts["cut off"] == "nothing"
-    assert any("records without a label are left out of training" in note for note in report.notes)
+    assert not any("without a label" in note or "no label" in note for note in report.notes)
+
+
+def test_examples_without_a_label_are_counted_where_there_are_some(world_run, tmp_path):
+    rows = [{"text": f"the cat {n}", "label": "ab"[n % 2]} for n in range(30)] + [{"text": "the dog"}]
+    report = checked(world_run, write(tmp_path / "a.jsonl", rows), "classify")
+    (note,) = [note for note in report.notes if "label" in note]
+    assert note.startswith("1 of the 31 examples of ")
+    assert "ssl predict answers such examples" in note
+
+
+def test_columns_of_zeros_and_ones_are_said_to_exclude_each_other_or_not(world_run, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,good,bad\n" + "".join(f"the cat {n},{n % 2},{1 - n % 2}\n" for n in range(30)))
+    for options, said in (({}, "every one has exactly one: --kind classes"), ({"kind": "classes"}, "classes, of which each")):
+        report = checked(world_run, path, "classify", **options)
+        (note,) = [note for note in report.notes if "columns of zeros and ones" in note]
+        assert said in note
 
 
 def test_the_tokens_are_those_of_the_tokenizer(world_run, tmp_path):

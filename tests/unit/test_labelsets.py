@@ -5,14 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from sslcli.data.firstrows import IF_HEADER
 from sslcli.data.golds import Vector, gold_of
-from sslcli.data.labelforms import form_of
+from sslcli.data.labelforms import LabelNames, form_of
 from sslcli.data.records import Record, Where
 from sslcli.errors import DataError
 from sslcli.labelled import Example, Prediction
 from sslcli.workflows.labelling import examples_of, labelled_data, task_class
 from sslcli.workflows.labelsets import with_labels
-from sslcli.workflows.predicting import examples_to_answer
+from sslcli.workflows.predicting import NOT_READ, examples_to_answer
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
 from sslcli.workflows.submissions import official_files, share_ids
@@ -207,3 +208,123 @@ def test_a_training_file_whose_labels_are_all_its_own_is_named(second, is_said, 
     found = labelled_data(CLASSIFY, CLASSIFY.Options(), LabelledSettings(train=(first, other)))
     said = [note for note in found.notes if note.startswith(f"{other} has labels ('0', '1')")]
     assert bool(said) == is_said
+
+
+ONE_HOT = "text,good,bad,other\nx,1,0,0\ny,0,1,0\nz,0,0,1\n"
+
+
+@pytest.mark.parametrize("asked", ["", "good,bad,other"])
+def test_a_model_of_named_classes_is_scored_on_a_column_for_each(asked, tmp_path):
+    path = tmp_path / "hot.csv"
+    path.write_text(ONE_HOT)
+    options, sifter = CLASSIFY.Options(kind="classes", label_field=asked), Sifter()
+    examples = examples_of(CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), sifter)
+    found = with_labels(CLASSIFY, options, ["bad", "good", "other"], examples, sifter)
+    assert [example.gold for example in found] == ["good", "bad", "other"]
+    if not asked:
+        (said,) = sifter.remarks
+        assert said.startswith(f"{path}: labels are its columns of zeros and ones")
+
+
+def test_columns_that_are_not_all_of_the_labels_are_no_labels(tmp_path):
+    path = tmp_path / "hot.csv"
+    path.write_text(ONE_HOT)
+    options = CLASSIFY.Options(kind="classes")
+    examples = examples_of(CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), Sifter())
+    with pytest.raises(DataError, match="no column has a usual name of labels"):
+        with_labels(CLASSIFY, options, ["bad", "good", "strange"], examples, Sifter())
+
+
+def test_a_header_that_was_taken_for_a_row_is_named_where_a_model_is_scored(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("Satz,Urteil\na,yes\nb,no\n")
+    data = LabelledSettings(train=(), columns=("text", "label"))
+    options = CLASSIFY.Options(kind="classes")
+    examples = examples_of(CLASSIFY, options, [str(path)], "test", data, Sifter())
+    with pytest.raises(DataError, match=r"t\.csv, line 1: .* label 'Urteil'") as caught:
+        with_labels(CLASSIFY, options, ["no", "yes"], examples, Sifter())
+    assert "leave --columns away" in caught.value.hint
+    sifter = Sifter()
+    answerer = SimpleNamespace(task=CLASSIFY, options=options, labels=LabelNames(["no", "yes"]))
+    assert len(list(examples_to_answer(answerer, str(path), data, sifter))) == 3
+    (said,) = sifter.remarks
+    assert said == f"{path}, line 1: the model has no label 'Urteil'; {IF_HEADER}"
+
+
+BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds that stay
+    "a list that is no label": ("classify", "a.jsonl", '{"text": "x", "label": "a"}\n{"text": "y", "label": {}}\n', 2, ["a", None]),
+    "one-hot with a word": ("classify", "a.csv", "text,a,b\nx,1,0\ny,1,no\n", 2, [("a",), None]),
+    "tags too few": (
+        "tag",
+        "a.jsonl",
+        '{"tokens": ["x"], "tags": ["A"]}\n{"tokens": ["x", "y"], "tags": ["A"]}\n',
+        2,
+        [("A",), None],
+    ),
+    "a word without its tag": ("tag", "a.conll", "x A\ny B\n\nx A\ny\n\nx A\n", 3, [("A", "B"), None, ("A",)]),
+    "CoNLL-U without a tag": (
+        "tag",
+        "a.conllu",
+        "".join(f"1\tx\t_\t{tag}\t_\t_\t0\t_\t_\t_\n\n" for tag in ("A", "_")),
+        2,
+        [("A",), None],
+    ),
+    "an offset that is wrong": (
+        "qa",
+        "a.jsonl",
+        "".join(
+            json.dumps({"context": "Anna ran.", "question": "?", "answers": {"text": ["ran"], "answer_start": [n]}}) + "\n" for n in (5, 2)
+        ),
+        2,
+        [((5, "ran"),), None],
+    ),
+    "an offset that is wrong in SQuAD": (
+        "qa",
+        "a.json",
+        json.dumps(
+            {
+                "data": [
+                    {
+                        "paragraphs": [
+                            {
+                                "context": "Anna ran.",
+                                "qas": [{"id": n, "question": "?", "answers": [{"text": "ran", "answer_start": n}]} for n in (5, 2)],
+                            }
+                        ]
+                    }
+                ]
+            }
+        ),
+        2,
+        [((5, "ran"),), None],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_GOLDS)
+def test_a_gold_answer_that_cannot_be_read_is_no_reason_not_to_answer(name, tmp_path):
+    task, file, content, count, golds = BROKEN_GOLDS[name]
+    (tmp_path / file).write_text(content)
+    options = {"label_field": "a,b", "kind": "labels", "label_names": "a,b"} if file == "a.csv" else {}
+    answerer = SimpleNamespace(task=task_class(task), options=task_class(task).Options(**options), labels=LabelNames())
+    sifter = Sifter()
+    found = list(examples_to_answer(answerer, str(tmp_path / file), LabelledSettings(train=()), sifter))
+    assert len(found) == count
+    assert [example.gold for example in found] == golds
+    assert any(note.startswith("gold answers that cannot be read are not written: ") for note in sifter.remarks)
+    assert any("1 example of " in said and NOT_READ in said for said in sifter.sentences())
+    assert sifter.left_out == 0
+
+
+def test_a_text_that_cannot_be_read_is_not_answered(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n{"text": 5, "label": {}}\n')
+    answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(), labels=LabelNames())
+    with pytest.raises(DataError, match="record 2, field 'text': this is no text"):
+        list(examples_to_answer(answerer, str(tmp_path / "a.jsonl"), LabelledSettings(train=()), Sifter()))
+
+
+def test_labels_are_looked_up_as_in_a_dictionary():
+    names = LabelNames(f"label {n}" for n in range(50))
+    assert list(names) == [f"label {n}" for n in range(50)]
+    assert ("label 7" in names, "label 50" in names) == (True, False)
+    assert names.known is names.known

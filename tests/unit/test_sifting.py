@@ -87,7 +87,8 @@ def test_no_more_are_left_out_than_may_be(most, bad, fits):
     with pytest.raises(RecordErrors) as caught:
         list(reading)
     assert f"record -{bad} is bad" in caught.value.message
-    assert "--skip-bad-records 1 leaves out no more" in caught.value.hint
+    assert caught.value.message.splitlines()[0] == "2 records cannot be used:"
+    assert "--skip-bad-records 1 leaves out no more than 1, and reading stopped there" in caught.value.hint
 
 
 def dying(numbers):
@@ -136,7 +137,7 @@ def test_a_short_row_of_a_table_is_a_bad_record(tmp_path):
     for name, row, separator in (("a.csv", "only", ","), ("a.tsv", "x\ty\tz", "\t")):
         table = [line.replace(",", separator) for line in ("text,label", *rows[:5])]
         path = lines(tmp_path / name, *table, row, *(line.replace(",", separator) for line in rows[5:]))
-        with pytest.raises(DataError, match="record 7 has"):
+        with pytest.raises(DataError, match="line 7 has"):
             classify(path)
         found = classify(path, skip_bad_records="all")
         assert (len(found.train) + len(found.evaluation), found.left_out) == (20, 1)

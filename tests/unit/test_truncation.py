@@ -66,7 +66,7 @@ def test_a_set_with_cut_texts_says_so_beside_its_scores(texts):
 def test_every_answer_says_what_was_cut(texts, tmp_path):
     run, _ = texts
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
-    assert [line.get("cut") for line in lines] == [None, None, {"text": LIMIT}, {"text": LIMIT}, None, None]
+    assert [line.get("cut_at_tokens") for line in lines] == [None, None, {"text": LIMIT}, {"text": LIMIT}, None, None]
 
 
 def test_nothing_is_said_where_nothing_is_cut(texts, tmp_path):
@@ -83,7 +83,7 @@ def test_of_pairs_the_side_is_named(world_run, tmp_path):
     run, result = tuned(world_run, tmp_path, "pairs", pairs([(2, 3)] * 20), test)
     kept = {"second text": LIMIT}
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
-    assert [line.get("cut", {}) for line in lines] == [
+    assert [line.get("cut_at_tokens", {}) for line in lines] == [
         {}, kept, {}, kept, {"first text": LIMIT, "second text": LIMIT}, {}
     ]  # fmt: skip
     assert f"3 of 6 pairs were cut at {LIMIT} tokens: the first text of 1, the second text of 3" in result.report.notes
@@ -106,7 +106,7 @@ def test_passages_are_windowed_and_only_questions_are_cut(world_run, tmp_path):
     record = Record(Where("typed", 1), {"question": asked[2]["question"], "context": passage})
     example = answerer.task.parse(answerer.options, record)
     (given,) = answerer.predictions([example], 2)
-    assert json.loads(line_of(example, given))["cut"] == {"question": 4}
+    assert json.loads(line_of(example, given))["cut_at_tokens"] == {"question": 4}
 
 
 def test_a_task_that_says_nothing_of_cuts_is_counted_by_its_lengths():

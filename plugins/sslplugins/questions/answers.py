@@ -5,13 +5,13 @@ Whatever is decided here beside what the file says outright is a note, which is 
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sslcli.api import DataError, Where
+from sslplugins.questions.counting import Answer, Claim, Rule
 
-Offsets = Literal["exact", "once", "nearest"]
 NO_OFFSET = "no offset is given, and the answer is taken where it stands, which is in one place"
 FIRST = "no offset is given, and the answer is taken at the first of its places (--offsets nearest)"
 ONCE = "the offset is wrong, and the answer is taken where it stands, which is in one place (--offsets once)"
@@ -21,17 +21,6 @@ BESIDE = "answers with an empty text are left out beside others"
 _NOWHERE = (None, "", -1, "-1", 0, "0")  # offsets that are written beside an empty text where there is no answer
 _OFFSET_HINT = "offsets count characters from 0; mend the offset or take the question out"
 _NONE_HINT = 'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
-
-
-class Answer(NamedTuple):
-    """What stands in the passage from character `start` on. A tuple, because labels are written as JSON."""
-
-    start: int
-    text: str
-
-    @property
-    def stop(self) -> int:
-        return self.start + len(self.text)
 
 
 class Gold(NamedTuple):
@@ -47,7 +36,7 @@ class Entry(NamedTuple):
     where: Where
 
 
-def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, offsets: Offsets) -> Gold:
+def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule) -> Gold:
     """Of {"text", "answer_start"} as one object, as a list of them or as two lists; of a text, or of a list of texts.
 
     `impossible`: what is_impossible says; `may_lack`: whether there may be no answer where it says nothing. Raises
@@ -67,7 +56,7 @@ def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, w
             place = below(entries[0].where, ".text") if empty else where
             raise wrong(place, "the text is empty" if empty else "there is no answer", _NONE_HINT)
         return Gold((), EMPTY if entries else "")
-    found = [placed(entry, passage, offsets) for entry in filled]
+    found = [placed(entry, passage, rule) for entry in filled]
     notes = [note for _, note in found] + [BESIDE] * (len(filled) < len(entries))
     return Gold(tuple(answer for answer, _ in found), "; ".join(dict.fromkeys(filter(None, notes))))
 
@@ -139,37 +128,34 @@ def _is_empty(entry: Entry) -> bool:
     return False
 
 
-def placed(entry: Entry, passage: str, offsets: Offsets) -> tuple[Answer, str]:
-    """An answer that stands where it is said to stand, or where that is beyond doubt; and what was decided for it.
-
-    SQuAD 1.1 itself has some whose offset is that of the full stop or comma in front of them; these are moved behind it.
-    """
+def placed(entry: Entry, passage: str, rule: Rule) -> tuple[Answer, str]:
+    """An answer that stands where it is said to stand, or where that is beyond doubt; and what was decided for it."""
     text, where = entry.text, below(entry.where, ".answer_start")
     if entry.start is None:
-        return _looked_for(text, passage, where, offsets)
+        return _looked_for(text, passage, where, rule)
     start = whole_number(entry.start, entry.where, "answer_start")
-    if 0 <= start < len(passage):
-        if passage.startswith(text, start):
-            return Answer(start, text), ""
-        if passage[start] in ".," and passage.startswith(text, start + 1):
-            return Answer(start + 1, text), ""
-    for way in _COUNTED if start >= 0 else ():
-        if (found := way(passage, text, start)) is not None:
-            return found
+    if rule.claims is not None:
+        rule.claims.append(Claim(passage, text, start))
+        return Answer(start, text), ""
+    if (found := rule.counting.find(passage, text, start)) is not None:
+        return found, ""
     places = _places(text, passage)
-    if places and offsets != "exact" and (len(places) == 1 or offsets == "nearest"):
+    if places and rule.offsets != "exact" and (len(places) == 1 or rule.offsets == "nearest"):
         nearest = min(places, key=lambda place: abs(place - start))
         return Answer(nearest, text), ONCE if len(places) == 1 else NEAREST
-    raise _misplaced(text, start, passage, places, where)
+    error = _misplaced(text, start, passage, places, where)
+    raise DataError(error.message, f"{error.hint}; {rule.hint}".removesuffix("; "))
 
 
-def _looked_for(text: str, passage: str, where: Where, offsets: Offsets) -> tuple[Answer, str]:
+def _looked_for(text: str, passage: str, where: Where, rule: Rule) -> tuple[Answer, str]:
+    if rule.claims is not None:
+        return Answer(0, text), ""
     places = _places(text, passage)
     if len(places) == 1:
         return Answer(places[0], text), NO_OFFSET
     if not places:
         raise wrong(where, f"there is no offset for {text!r:.60}, and {_elsewhere(text, passage)}", _OFFSET_HINT)
-    if offsets == "nearest":
+    if rule.offsets == "nearest":
         return Answer(places[0], text), FIRST
     problem = f"there is no offset for {text!r:.60}, which stands in the passage {len(places)} times"
     raise wrong(where, problem, "give its 'answer_start', or take the first place: --offsets nearest")
@@ -200,45 +186,3 @@ def _elsewhere(text: str, passage: str) -> str:
     if unicodedata.normalize("NFC", text) in unicodedata.normalize("NFC", passage):
         return "it stands there in another normal form of Unicode (NFC, NFD)"
     return "it stands there in another case" if text.casefold() in passage.casefold() else "it is not in it"
-
-
-def _in_units(encoding: str, size: int, note: str) -> Callable[[str, str, int], tuple[Answer, str] | None]:
-    """Offsets that count units of `size` bytes of an encoding."""
-
-    def way(passage: str, text: str, start: int) -> tuple[Answer, str] | None:
-        if passage.isascii():
-            return None
-        try:
-            before = passage.encode(encoding)[: start * size].decode(encoding)
-        except UnicodeDecodeError:  # amid a character
-            return None
-        return (Answer(len(before), text), note) if passage.startswith(text, len(before)) else None
-
-    return way
-
-
-def _with_line_ends(passage: str, text: str, start: int) -> tuple[Answer, str] | None:
-    """CR LF counted as one character, in the offset and in the answer."""
-    if "\r\n" not in passage:
-        return None
-    pieces, written = re.findall(r"\r\n|.", passage, re.DOTALL), text.replace("\r\n", "\n")
-    if not "".join(pieces).replace("\r\n", "\n").startswith(written, start):
-        return None
-    place = len("".join(pieces[:start]))
-    answer = Answer(place, "".join(pieces[start : start + len(written)]))
-    return answer, "offsets count a line end (CR LF) as one character"
-
-
-def _without_blanks(passage: str, text: str, start: int) -> tuple[Answer, str] | None:
-    blanks = len(passage) - len(passage.lstrip())
-    if not blanks or not passage.startswith(text, start + blanks):
-        return None
-    return Answer(start + blanks, text), "offsets do not count the blanks that the passage begins with"
-
-
-_COUNTED = (
-    _with_line_ends,
-    _in_units("utf-16-le", 2, "offsets count units of UTF-16"),
-    _in_units("utf-8", 1, "offsets count bytes of UTF-8"),
-    _without_blanks,
-)

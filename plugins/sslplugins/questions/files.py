@@ -9,10 +9,25 @@ from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from sslcli.api import DataError, Example, Parsed, Record, Where, in_usual_case, parse_json, read_json, read_records, suffix_of
-from sslplugins.questions.answers import Answer, Entry, Offsets, below, gold_of, placed, whole_number, wrong
+from sslcli.api import (
+    DataError,
+    Example,
+    Parsed,
+    Record,
+    Where,
+    current_reading,
+    in_usual_case,
+    parse_json,
+    read_json,
+    read_records,
+    remark,
+    suffix_of,
+)
+from sslplugins.questions.answers import Entry, Gold, below, gold_of, placed, whole_number, wrong
+from sslplugins.questions.counting import CHARACTERS, Answer, Claim, Offsets, Rule, counting_of
 
 PASSAGE = ("context", "passage", "paragraph", "context_text")
 QUESTION = ("question", "query", "query_text")
@@ -33,25 +48,65 @@ class Question:
 def read_questions(reference: str, offsets: Offsets = "exact") -> Iterator[Example]:
     """Labels are a tuple of Answers, empty where there rightly is none, None where nothing is said about them.
 
-    Raises DataError naming the file, the place in it and the question's id; behind a question that cannot be used the
-    next one can be asked for.
+    What offsets count is found from all answers of the file together, and said where it is not characters. Raises
+    DataError naming the file, the place in it and the question's id; behind a question that cannot be used the next one
+    can be asked for.
     """
+    read = _readings_of(reference)
+    claims = _claims(read)
+    counting, hint = counting_of(claims)
+    if counting is not CHARACTERS:
+        stand = "its answer stands" if len(claims) == 1 else f"all {len(claims):,} answers stand"
+        remark(f"{reference}: {counting.said}, and so {stand} where the file says")
+    return read(Rule(offsets, counting, hint))
+
+
+Readings = Callable[[Rule], Parsed[Any, Example]]
+
+
+def _readings_of(reference: str) -> Readings:
+    """What reads the questions of a file, from the first one on, each time that it is called."""
     content = _nested_content(reference) if suffix_of(reference) == "json" else None
     where = Where(reference)
     if isinstance(content, dict) and "questions" in content:
-        return Parsed(_made, _of_course(content, where, offsets))
+        return lambda rule: Parsed(_made, _of_course(content, where, rule))
     if isinstance(content, dict) and _is_nested(content.get("data")):
         may_lack = str(content.get("version", "")).removeprefix("v").startswith("2")
-        return Parsed(_made, _of_articles(_objects(content, "data", where), where, may_lack, offsets))
+        return lambda rule: Parsed(_made, _of_articles(_objects(content, "data", where), where, may_lack, rule))
     if _is_nested(content):
-        return Parsed(_made, _of_articles(_each_object(content, where), where, False, offsets))
-    return Parsed(partial(question_of, offsets=offsets), read_records(reference))
+        return lambda rule: Parsed(_made, _of_articles(_each_object(content, where), where, False, rule))
+    if Path(reference).is_file():
+        return lambda rule: Parsed(partial(question_of, rule=rule), read_records(reference))
+    kept = list(read_records(reference))  # a pipe is read once
+    return lambda rule: Parsed(partial(question_of, rule=rule), kept)
 
 
-def question_of(record: Record, offsets: Offsets = "exact") -> Example:
+def _claims(read: Readings) -> list[Claim]:
+    """Where all answers of a file are said to stand; those of questions that cannot be used are left out."""
+    rule = Rule(claims=[])
+    questions = read(rule)
+    while questions.continues:
+        try:
+            next(questions)
+        except StopIteration:
+            break
+        except DataError:
+            continue
+    return rule.claims or []
+
+
+def question_of(record: Record, rule: Rule) -> Example:
     """Of a flat record: a passage, a question, and answers in any form that `gold_of` reads; answer_start may be a column."""
     record = in_usual_case(record, _FIELDS)
     passage, text = record.text(*PASSAGE), record.text(*QUESTION)
+    _, named = record.find(*_ID)
+    own = record.id if named is None or named == "" else str(named)
+    question = Example(own, record.where, Question(text, passage), language=record.language)
+    found = Gold(None) if current_reading().labels == "unread" else _gold_of(record, passage, rule)
+    return replace(question, gold=found.answers, note=found.note)
+
+
+def _gold_of(record: Record, passage: str, rule: Rule) -> Gold:
     name, answers = record.find("answers", "answer")
     where = replace(record.where, field=name)
     if isinstance(answers, str) and answers.lstrip().startswith(("{", "[")):
@@ -62,10 +117,7 @@ def question_of(record: Record, offsets: Offsets = "exact") -> Example:
         if answers or start not in (None, ""):
             answers = {"text": answers, "answer_start": None if start == "" else start}
     impossible = _truth(record.find("is_impossible")[1], replace(record.where, field="is_impossible"))
-    found = gold_of(answers, impossible, True, passage, where, offsets)
-    _, named = record.find(*_ID)
-    name = record.id if named is None or named == "" else str(named)
-    return Example(name, record.where, Question(text, passage), found.answers, record.language, found.note)
+    return gold_of(answers, impossible, True, passage, where, rule)
 
 
 def _made(make: Make) -> Example:
@@ -89,7 +141,7 @@ def _nested_content(reference: str) -> Any:
         return None
 
 
-def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, offsets: Offsets) -> Iterator[Make]:
+def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, rule: Rule) -> Iterator[Make]:
     """Of every question what makes its example. A paragraph that cannot be used is one error, whatever it asks."""
     count = 0
     for article, at_article in articles:
@@ -103,21 +155,23 @@ def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Whe
                 continue
             for question, at in asked:
                 count += 1
-                yield partial(_of_squad, question, at, passage, count, may_lack, offsets)
+                yield partial(_of_squad, question, at, passage, count, may_lack, rule)
     if not count:
         raise DataError(f"{whole.file} has no questions", _FEW_QUESTIONS)
 
 
-def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may_lack: bool, offsets: Offsets) -> Example:
+def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may_lack: bool, rule: Rule) -> Example:
     file = at.file
     name, at = _id(asked, at, count), _named(at, asked)
     question = Question(_text(asked, QUESTION, at), passage)
+    if current_reading().labels == "unread":
+        return Example(name, Where(file, count), question)
     impossible = _truth(asked.get("is_impossible"), below(at, ".is_impossible"))
-    found = gold_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), offsets)
+    found = gold_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), rule)
     return Example(name, Where(file, count), question, found.answers, note=found.note)
 
 
-def _of_course(content: Mapping[str, Any], where: Where, offsets: Offsets) -> Iterator[Make]:
+def _of_course(content: Mapping[str, Any], where: Where, rule: Rule) -> Iterator[Make]:
     """{"questions": [...], "paragraphs": [text, ...]}; `answer_end` is the last character; null where answers are kept back."""
     passages = content.get("paragraphs")
     if not isinstance(passages, list):
@@ -125,10 +179,10 @@ def _of_course(content: Mapping[str, Any], where: Where, offsets: Offsets) -> It
     if content["questions"] == []:
         raise DataError(f"{where.file} has no questions", _FEW_QUESTIONS)
     for count, (asked, at) in enumerate(_objects(content, "questions", where), start=1):
-        yield partial(_of_course_question, asked, at, count, passages, offsets)
+        yield partial(_of_course_question, asked, at, count, passages, rule)
 
 
-def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], offsets: Offsets) -> Example:
+def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], rule: Rule) -> Example:
     file = at.file
     name, at = _id(asked, at, count), _named(at, asked)
     place = _whole(asked, "paragraph_id", at)
@@ -139,17 +193,19 @@ def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passage
     if not isinstance(passage, str) or not passage.strip():
         raise wrong(Where(file, None, f"paragraphs[{place}]"), "this is no text, or an empty one", "give the paragraph's text")
     question = Question(_text(asked, ("question_text",), at), passage)
-    answers, note = _course_gold(asked, passage, at, offsets)
+    if current_reading().labels == "unread":
+        return Example(name, Where(file, count), question)
+    answers, note = _course_gold(asked, passage, at, rule)
     return Example(name, Where(file, count), question, answers, note=note)
 
 
-def _course_gold(asked: Mapping[str, Any], passage: str, at: Where, offsets: Offsets) -> tuple[tuple[Answer, ...] | None, str]:
+def _course_gold(asked: Mapping[str, Any], passage: str, at: Where, rule: Rule) -> tuple[tuple[Answer, ...] | None, str]:
     if asked.get("answer_text") is None and asked.get("answer_start") is None:
         return None, ""
     text = _text(asked, ("answer_text",), at)
     start, last = (_whole(asked, name, at) for name in ("answer_start", "answer_end"))
-    answer, note = placed(Entry(text, start, at), passage, offsets)
-    if not note and last != answer.stop - 1:
+    answer, note = placed(Entry(text, start, at), passage, rule)
+    if rule.counting is CHARACTERS and not note and last != answer.stop - 1:
         problem = f"the answer ends at character {answer.stop - 1}, not at {last}"
         raise wrong(below(at, ".answer_end"), problem, "answer_end is the place of the answer's last character")
     return (answer,), note

@@ -31,7 +31,7 @@ def fasta_records(reference: str) -> Iterator[Record]:
 def _of_fasta(reference: str, lines: Lines) -> Iterator[Record]:
     record: _Gathered | None = None
     for number, line in lines:
-        line, where = line.strip(), Where(reference, number)
+        line, where = line.strip(), Where.at_line(reference, number)
         if line.startswith(">"):
             if record is not None:
                 yield record.finished()
@@ -52,7 +52,7 @@ def fastq_records(reference: str) -> Iterator[Record]:
     lines = ((number, line.strip()) for number, line in read_lines(reference))
     for number, line in lines:
         if line:
-            yield _fastq_record(Where(reference, number), line, lines)
+            yield _fastq_record(Where.at_line(reference, number), line, lines)
 
 
 def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
@@ -64,7 +64,7 @@ def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
         if line.startswith("+"):
             break
         letters += len(line)
-        record.add(line, Where(where.file, number))
+        record.add(line, Where.at_line(where.file, number))
     else:
         raise DataError(f"{where}: the last record has no '+' line", _FASTQ_HINT)
     if line[1:].strip() not in ("", header[1:].strip(), record.name):
@@ -90,7 +90,8 @@ def line_records(reference: str) -> Iterator[Record]:
     if first[1].lstrip().startswith(">"):
         return _of_fasta(reference, chain([first], lines))
     names_columns = first[1].split("\t")[0].strip().lower() in _COLUMN_NAMES
-    return (_line_record(Where(reference, number), line) for number, line in (lines if names_columns else chain([first], lines)))
+    rows = lines if names_columns else chain([first], lines)
+    return (_line_record(Where.at_line(reference, number), line) for number, line in rows)
 
 
 def _line_record(where: Where, line: str) -> Record:
@@ -113,6 +114,17 @@ FORMATS: Mapping[str, Callable[[str], Iterator[Record]]] = {
     **dict.fromkeys(("fastq", "fq"), fastq_records),
     "txt": line_records,
 }
+
+
+def label_hint(suffix: str, name: str) -> str:
+    """How a file of these symbols says the label of a record that is called so."""
+    if FORMATS.get(suffix) is line_records:
+        return "the label stands behind the sequence and a tab"
+    if suffix not in FORMATS:
+        return ""
+    mark = "@" if FORMATS[suffix] is fastq_records else ">"
+    name, _, label = name.rpartition("|") if "|" in name else (name, "", "CLASS")
+    return f"the label is the only word behind the name, or label=...: '{mark}{name} {label}'"
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice, pairwise
 from pathlib import Path
 
-from sslcli.api import DataError, Example, Parsed, Where, read_lines, remark
+from sslcli.api import DataError, Example, Parsed, Where, current_reading, read_lines, remark
 from sslplugins.tagging.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tagging.facts import bio_of_brackets, is_beside_words
 from sslplugins.tagging.layout import Layout, layout_of
@@ -123,6 +123,8 @@ def _example(
 ) -> Example:
     record, sentence = numbered
     where = Where(reference, record)
+    if current_reading().labels == "unread":
+        layout = replace(layout, tag=None, may_be_longer=True)
     for row in sentence:
         _refuse_wrong(where, row, layout)
     words = tuple(row.cells[layout.word].removeprefix(beside[0])[: 1 if beside[1] else None] for row in sentence)
@@ -141,7 +143,7 @@ def _example(
 
 def _refuse_wrong(where: Where, row: Row, layout: Layout) -> None:
     cells, width = row.cells, layout.width
-    if len(cells) == 1 and width > 1:
+    if len(cells) == 1 and width > 1 and layout.tag is not None:
         raise wrong(where, "tag", f"line {row.number}: '{cells[0]}' has no tag", _HINT)
     enough = layout.may_be_longer and len(cells) > max(layout.word, layout.tag or 0)
     if len(cells) != width and not enough:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sslcli.api import DataError, Example, Parsed, UsageError, Where, remark
+from sslcli.api import DataError, Example, Parsed, UsageError, Where, current_reading, remark
 from sslplugins.tagging.sentences import Block, Column, Line, Sentence, blocks_of, counted, wrong
 
 COLUMNS_OF_CONLLU = 10
@@ -67,7 +67,9 @@ def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column |
 def _example(sentence: "_Words | DataError", column: Column, has_tags: bool) -> Example:
     if isinstance(sentence, DataError):
         raise sentence
-    return _tagged(sentence, column) if has_tags else Example(sentence.name, sentence.where, Sentence(_forms(sentence), column))
+    if has_tags and current_reading().labels != "unread":
+        return _tagged(sentence, column)
+    return Example(sentence.name, sentence.where, Sentence(_forms(sentence), column))
 
 
 def _forms(block: _Words) -> tuple[str, ...]:

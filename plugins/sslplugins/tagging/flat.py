@@ -12,7 +12,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from sslcli.api import DataError, Example, Parsed, Record, in_usual_case, read_json, read_lines, remark, suffix_of
+from sslcli.api import (
+    DataError,
+    Example,
+    Parsed,
+    Record,
+    current_reading,
+    in_usual_case,
+    read_json,
+    read_lines,
+    remark,
+    suffix_of,
+)
 from sslplugins.tagging.names import NOT_COUNTED, SENTENCES, named
 from sslplugins.tagging.names import WORDS as NAMES_OF_WORDS
 from sslplugins.tagging.pieces import words_of
@@ -45,8 +56,9 @@ def sentence_of(record: Record, column: str | None = None, names: Names | None =
         words = _texts(record, name, given)
     if not words:
         raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
-    tags_name, chosen = _tags_column(record, column, len(words))
     text = _written(record)
+    is_bare = current_reading().labels == "unread"
+    tags_name, chosen = (None, False) if is_bare else _tags_column(record, column, len(words))
     if tags_name is None:
         return Example(record.id, record.where, Sentence(words, text=text), language=record.language)
     own = (names or {}).get("") or (names or {}).get(tags_name, ())

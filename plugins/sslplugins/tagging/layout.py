@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sslcli.api import DataError
+from sslcli.api import DataError, current_reading
 from sslplugins.tagging.facts import WITHHELD, Column, columns_of
 from sslplugins.tagging.names import WORDS, asked_places, columns_hint, is_header, shown_row, word_and_tags
 from sslplugins.tagging.rows import FEWEST_ROWS, Row, Rows
@@ -142,7 +142,7 @@ def _is_names_2012(column: Column) -> bool:
 def _by_names(reference: str, names: Sequence[str], made: Layout) -> Layout:
     word, tags = word_and_tags(names)
     why = f"as '{names[word]}'"
-    if not tags:
+    if not tags or current_reading().labels == "unread":
         return replace(made, word=word, why=why)
     spans = [place for place in tags if made.columns[place].reading is not None]
     if len(tags) > 1 and len(spans) != 1 and tags[-1] not in spans:
@@ -165,6 +165,8 @@ def _by_evidence(reference: str, made: Layout) -> Layout:
     if made.width == 1:
         return made
     word = _word_of(reference, made)
+    if current_reading().labels == "unread":
+        return replace(made, word=word.place)
     others = [column for column in columns if column is not word and not column.counts and not column.is_empty]
     others = [column for column in others if not _says_where(column, word, made.width)]
     others = [column for column in others if not column.is_numeric] or others

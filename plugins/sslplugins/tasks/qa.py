@@ -41,8 +41,8 @@ from sslcli.api import (
     join_pair,
     setting,
 )
-from sslplugins.questions.answers import Offsets
 from sslplugins.questions.baselines import baselines_of
+from sslplugins.questions.counting import Offsets, Rule
 from sslplugins.questions.files import question_of, read_questions
 from sslplugins.questions.report import marked_passage, report_of
 from sslplugins.questions.scores import METRIC_LANGUAGES, name_of, rule_of, scores_of, written_files
@@ -123,7 +123,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        return question_of(record, options.offsets)
+        return question_of(record, Rule(options.offsets))
 
     @classmethod
     def read(cls, options: Options, reference: str) -> Iterator[Example]:

@@ -32,7 +32,7 @@ from sslcli.api import (
     setting,
     suffix_of,
 )
-from sslplugins.symbols.files import FORMATS
+from sslplugins.symbols.files import FORMATS, label_hint
 
 SEQUENCES = ("sequence", "text", "seq")
 ANSWERS = ("label", "labels", "class")
@@ -88,6 +88,10 @@ class Remap(SequenceTask):
             remark(f"{reference}: a .{suffix} has no columns to be named, so --columns {','.join(columns)} is not used")
         records = FORMATS.get(suffix, read_records)(reference)
         return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
+
+    @classmethod
+    def label_hint(cls, example: Example) -> str:
+        return label_hint(suffix_of(example.where.file), example.id)
 
     @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
