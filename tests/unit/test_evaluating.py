@@ -168,3 +168,35 @@ def test_scoring_what_was_trained_on_is_said(model, tmp_path):
     finetune(settings(model, tmp_path / "run", data={"train": [file], "limit": None}), observe=ignore)
     notes = evaluate(str(tmp_path / "run"), "sentiment", AnswerSettings(data=LabelledSettings(train=(), evaluation=(file,)))).report.notes
     assert any("of 40 scored examples stand in the training data too" in note for note in notes)
+
+
+NAMES = ("bad", "good", "odd")
+
+
+def one_hot(path, rows):
+    lines = [",".join([row["text"], *("1" if row["label"] == name else "0" for name in NAMES)]) for row in rows]
+    path.write_text("\n".join([f"text,{','.join(NAMES)}", *lines]) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", ["classes", "labels"])
+@pytest.mark.parametrize("learnt_from", ["texts", "columns"])
+def test_labels_as_texts_and_as_columns_of_zeros_and_ones_are_the_same(learnt_from, kind, model, tmp_path):
+    rows = [{"text": f"text {n} is {NAMES[n % 3]}", "label": NAMES[n % 3]} for n in range(36)]
+    files = {"texts": write(tmp_path / "a.jsonl", rows), "columns": one_hot(tmp_path / "a.csv", rows)}
+    data = {"train": [files[learnt_from]], "reader_options": {}}
+    finetune(settings(model, tmp_path / "run", task="classify", data=data, options={"kind": kind}), observe=ignore)
+    found = {}
+    for name, file in files.items():
+        fields = {"texts": "label", "columns": ",".join(NAMES) if learnt_from == "columns" else ""}
+        asked = {"label_field": fields[name]} if name != learnt_from else {}
+        answers = AnswerSettings(data=LabelledSettings(train=(), evaluation=(file,)), options=asked)
+        found[name] = evaluate(str(tmp_path / "run"), "classify", answers)
+    scores = {name: [(each.name, each.value, each.count) for each in result.report.scores] for name, result in found.items()}
+    assert scores["texts"] == scores["columns"]
+    assert found["texts"].report.scores[0].count == 36
+    gold = [example.gold for example in found["columns"].examples]
+    assert gold == [row["label"] if kind == "classes" else (row["label"],) for row in rows]
+    if kind == "classes":
+        right = [prediction.value == label for prediction, label in zip(found["columns"].predictions, gold, strict=True)]
+        assert found["columns"].report.scores[0].value == pytest.approx(sum(right) / 36)
