@@ -129,7 +129,7 @@ class Task(Learnable[V]):
 
     @classmethod
     def label_hint(cls, example: Example) -> str:
-        """How a label is written in the file of an example that has none; empty where other words are right."""
+        """How a label is written in the file of an example that has none; empty for the usual words."""
         return ""
 
     @classmethod

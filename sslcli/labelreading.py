@@ -89,7 +89,7 @@ class ReadsLabels:
 
 
 def _asked_about(options: LabelOptions, example: Example) -> str:
-    """Of a first row that may be a header. Raises DataError, unless the kind of the labels was said."""
+    """Of a first row that may be a header. Raises DataError, unless the kind of labels was said."""
     problem = f"{example.where}: no other row has the label '{example.gold}'"
     if options.kind != "auto":
         return f"{problem}, and this first row is taken for an example"

@@ -184,7 +184,7 @@ class _Surveyed(Iterator[tuple[int, str]]):
 
 
 def _quoted_rows(reference: str, separator: str, lines: _Surveyed) -> int | None:
-    """How many rows there are where marks enclose values; None where they do not all have as many columns as the first.
+    """How many rows there are where marks enclose values, None where they differ in columns.
 
     All of the lines are read.
     """

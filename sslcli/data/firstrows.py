@@ -14,7 +14,7 @@ _HOLD_ROWS = ("csv", "tsv", "txt")
 
 
 def is_first_row(where: Where) -> bool:
-    """Whether it is the first line of a table: the file has no header, or one that was taken for a row."""
+    """Whether it is the first line of a table that has no header, or one that was taken for a row."""
     return where.unit == "line" and where.record == 1 and suffix_of(where.file) in _HOLD_ROWS
 
 

@@ -133,8 +133,10 @@ def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Co
 
 
 def _likely_names(cells: Sequence[str], texts: str | tuple[str, ...]) -> list[str]:
-    """What --columns might say of a first row of data: the longest cells are the texts, and of the others the last word,
-    or the last number, is the label."""
+    """What --columns might say of a first row of data.
+
+    The longest cells are the texts, and of the others the last word, or number, is the label.
+    """
     wanted = [texts] if isinstance(texts, str) else list(texts)
     by_length = sorted(range(len(cells)), key=lambda place: -len(cells[place]))
     names = dict(zip(sorted(by_length[: len(wanted)]), wanted, strict=False))

@@ -268,7 +268,10 @@ def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
 
 
 def _taken_as(kind: Kind, single: bool) -> str:
-    """Whether zeros and ones exclude each other; `single`: whether every one has one 1, and nobody said the kind."""
+    """Whether zeros and ones exclude each other.
+
+    `single`: every example has one 1, and nobody said the kind.
+    """
     if kind == "classes":
         return "they are classes, of which each text has one"
     said = "each is learnt by itself, so a text may have several or none"

@@ -76,7 +76,10 @@ class _Advanced(Iterator[T], Generic[T]):
         return self._context.run(next, self._inner)
 
     def without_label(self) -> T | None:
-        """The item that was asked for last as if it had no label; None where its reader cannot tell. Raises DataError."""
+        """The item that was asked for last as if it had no label; None where that cannot be had.
+
+        Raises DataError.
+        """
         context = self._context.copy()
         context.run(lambda: _READING.set(replace(current_reading(), labels="unread")))
         again = getattr(self._inner, "again", None)

@@ -70,7 +70,7 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
 
 
 def _places_taken(options: Config, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
-    """A sentence for each file that has vectors or columns of zeros and ones, on which of the model's labels they are."""
+    """A sentence for each file with zeros and ones, on which of the model's labels they are."""
     if getattr(options, "label_names", ()):
         return
     named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")

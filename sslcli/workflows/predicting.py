@@ -32,9 +32,9 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
 
 
 def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
-    """Of a file in any format of the task, or of a suite; of standard input one a line. What cannot be used is left to `sifter`.
+    """Of a file in any format of the task, or of a suite; of standard input one a line.
 
-    A gold answer that cannot be used is not read, aloud: no answer depends on it.
+    What cannot be used is left to `sifter`. A gold answer that cannot be read is left out, aloud.
     """
     task, options = answerer.task, answerer.options
     found = _WithoutWrongLabels(_read(answerer, reference, data, sifter), sifter.remarks)
@@ -77,7 +77,7 @@ def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Si
 
 
 class _WithoutWrongLabels(Iterator[Example]):
-    """The examples; one whose gold answer cannot be read is given without it, and counted by its note."""
+    """The examples; one whose gold answer cannot be read is given without it, which its note says."""
 
     def __init__(self, examples: Iterator[Example], remarks: dict[str, None]) -> None:
         self._examples, self._remarks, self._is_said = examples, remarks, False

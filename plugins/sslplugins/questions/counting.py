@@ -1,6 +1,7 @@
-"""What the offsets of a file count: characters, or what another tool counts; one of these for all answers of a file.
+"""What the offsets of a file count: characters, or something else; the same for all its answers.
 
-Browsers and Java count units of UTF-16, Go and Rust bytes of UTF-8, tools on Unix one character for a line end.
+Browsers and Java count units of UTF-16, Go and Rust bytes of UTF-8, tools on Unix one character
+for a line end.
 """
 
 import re
@@ -13,7 +14,10 @@ Offsets = Literal["exact", "once", "nearest"]
 
 
 class Answer(NamedTuple):
-    """What stands in the passage from character `start` on. A tuple, because labels are written as JSON."""
+    """What stands in the passage from character `start` on.
+
+    A tuple, because labels are written as JSON.
+    """
 
     start: int
     text: str
@@ -33,14 +37,20 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Counting:
-    """`find`: where an answer stands if its offset counts so; None where it does not stand there. `said`: in words."""
+    """`find`: where an answer stands if its offset counts so, None where it does not stand there.
+
+    `said`: what is counted, in words.
+    """
 
     said: str
     find: Callable[[str, str, int], Answer | None]
 
 
 def _at_character(passage: str, text: str, start: int) -> Answer | None:
-    """SQuAD 1.1 has some whose offset is that of the full stop or comma in front of them: these are moved behind it."""
+    """SQuAD 1.1 has some whose offset is that of the full stop or comma in front of them.
+
+    These are moved behind it.
+    """
     if not 0 <= start < len(passage):
         return None
     if passage.startswith(text, start):
@@ -89,8 +99,10 @@ OTHERS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """How the offsets of a file are taken. `hint`: what a mistaken one may be. `claims`: where all of them are gathered
-    before anything is judged; None where they are judged."""
+    """How the offsets of a file are taken. `hint`: what a mistaken one may be.
+
+    `claims`: where all of them are gathered before anything is judged; None where they are judged.
+    """
 
     offsets: Offsets = "exact"
     counting: Counting = CHARACTERS
@@ -99,9 +111,9 @@ class Rule:
 
 
 def counting_of(claims: Sequence[Claim]) -> tuple[Counting, str]:
-    """What explains all claims, characters first; and a hint where nothing does and something explains most.
+    """What explains all claims, characters first; a hint where something explains but most of them.
 
-    Where several others explain all of them, and not by the same places, nothing is known: characters are taken.
+    Where several others explain all of them, and not by the same places, characters are taken.
     """
     if _explained(CHARACTERS, claims) == len(claims):
         return CHARACTERS, ""

@@ -82,7 +82,7 @@ def _readings_of(reference: str) -> Readings:
 
 
 def _claims(read: Readings) -> list[Claim]:
-    """Where all answers of a file are said to stand; those of questions that cannot be used are left out."""
+    """Where all answers of a file are said to stand, but for those of questions of no use."""
     rule = Rule(claims=[])
     questions = read(rule)
     while questions.continues:
