@@ -2,12 +2,14 @@
 
 import glob
 import hashlib
+import json
 import os
 import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +22,7 @@ from sslcli.asides import spool
 from sslcli.config import problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.documents import Document
-from sslcli.data.files import STANDARD_INPUT, open_bytes, suffix_of
+from sslcli.data.files import STANDARD_INPUT, open_bytes, read_lines, suffix_of
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, RunError, did_you_mean
 from sslcli.folders import hash_file
@@ -28,6 +30,8 @@ from sslcli.folders import hash_file
 _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
 _DOCUMENTS_LOOKED_AT = 64
+_LINES_LOOKED_AT = 20
+TEXT = "txt"  # the reader of what has no name that says more
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,12 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
         if colon and scheme in known:
             sources.append(Source(path, reader or scheme, language))
         elif is_read_once(path):
-            sources.append(Source(_spooled(path), reader or "txt", language, spooled=True))
+            kept = _spooled(path)
+            sources.append(Source(kept, reader or _text_reader(kept, path), language, spooled=True))
         else:
-            sources += [Source(file, reader or _reader_for(file, known), language) for file in _files(path, known)]
+            files = _files(path, known)
+            readers = (reader or _reader_for(file, known) for file in files)
+            sources += [Source(*each, language) for each in zip(files, readers, strict=True)]
     return sources
 
 
@@ -137,7 +144,27 @@ def _reader_for(file: str, known: Sequence[str]) -> str:
     if suffix not in known:
         shown = f"'.{suffix}'" if suffix else "no suffix"
         raise DataError(f"{file}: no reader for {shown}", f"readers: {', '.join(known)}; choose one with --reader")
-    return suffix
+    return _text_reader(file, file) if suffix == TEXT else suffix
+
+
+def _text_reader(file: str, called: str) -> str:
+    """That of plain text. Raises DataError where a file, `called` so, seems to be no such text."""
+    lines: list[str] = []
+    with suppress(DataError):  # what reads all of it says what is wrong
+        some = islice(read_lines(file, "replace"), _LINES_LOOKED_AT)
+        lines = [line for _, line in some if line.strip()]
+    if _are_objects(lines):
+        hint = "--reader jsonl reads a field of theirs, --reader txt takes all of it for text"
+        raise DataError(f"{called} has no plain text but lines of JSON", hint)
+    return TEXT
+
+
+def _are_objects(lines: Sequence[str]) -> bool:
+    """Whether every line is an object of JSON."""
+    try:
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
+    except (ValueError, RecursionError):
+        return False
 
 
 def is_read_once(path: str) -> bool:

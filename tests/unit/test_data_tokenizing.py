@@ -207,6 +207,27 @@ def test_a_pipe_is_read_whole_though_it_comes_once(tmp_path):
     assert found[0].folder == found[1].folder  # known by its content, however often it comes
 
 
+def test_lines_of_json_are_not_taken_for_plain_text(tmp_path):
+    lines = "".join(f"{json.dumps({'text': f'The cat {number}.'})}\n" for number in range(30))
+    path, pipe = tmp_path / "a.txt", tmp_path / "pipe"
+    path.write_text(lines)
+    for reader, text in (("jsonl", "The cat 0."), ("txt", lines.splitlines()[0])):
+        data = settings(path, reader=reader)
+        assert next(iter(documents(expand(data.train, reader), data))).text == text
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=pipe.write_text, args=(lines,))
+    feeder.start()
+    for reference in (path, pipe):
+        with pytest.raises(DataError, match="has no plain text but lines of JSON") as caught:
+            expand([str(reference)], None)
+        assert reference.name in caught.value.message
+        assert "--reader jsonl" in caught.value.hint
+    feeder.join()
+    for text in ("{The cat} sees\n", '[1]\n["a"]\n', "", "5\n6\n", '{"a": 1}\nand text\n'):
+        path.write_text(text)
+        assert [source.reader for source in expand([str(path)], None)] == ["txt"]
+
+
 def test_documents_are_learnt_from_all_over_a_large_corpus(tmp_path):
     (tmp_path / "c.txt").write_text("".join(f"word{number:04d}\n" for number in range(1_000)))
     data = settings(tmp_path / "c.txt")
