@@ -4,6 +4,7 @@ A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of ever
 What has no manifest, or another size or hash than its manifest says, is not read.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -28,6 +29,7 @@ from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
 _SEAL = "seal"
+_IT_IS_GONE = "it was removed or renamed meanwhile: start again, or go on with --resume where it is now"
 _CHECK_DISK = "check the free space and the permissions of the disk"
 
 
@@ -83,7 +85,21 @@ def _in_words(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(f"cannot write {final}: {error.strerror or error}", _CHECK_DISK) from error
+        raise refused(final, error) from error
+
+
+def refused(path: Path, error: OSError, hint: str = _CHECK_DISK) -> RunError:
+    """Why a path cannot be written, in words; `hint` where the disk refuses. A folder that is gone is called that."""
+    gone = [parent for parent in path.parents if not os.path.lexists(parent)]
+    if error.errno == errno.ENOENT and gone:
+        return RunError(f"cannot write {path}: {gone[-1]} is not there any more", _IT_IS_GONE)
+    return RunError(f"cannot write {path}: {error.strerror or error}", hint)
+
+
+def refuse_gone(folder: Path) -> None:
+    """Raises RunError where a folder that is written into was removed meanwhile, so that nobody makes it anew with a part of its files."""
+    if not folder.is_dir():
+        raise RunError(f"cannot write in {folder}: it is not there any more", _IT_IS_GONE)
 
 
 def remove(path: Path) -> None:

@@ -89,6 +89,7 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+    score_names: ClassVar[Sequence[str]] = ()  # all that `score` may give, so that one mistyped is refused at once
     leaves_out_unlabelled: ClassVar[bool] = False  # whether training and scores pass over examples without a label, aloud
 
     @property

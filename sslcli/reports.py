@@ -14,19 +14,39 @@ _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "P
 
 SERIES = 5  # so many matrices of the same rows and columns are one picture
 LONGEST_COLUMN = 11  # characters of a label
+_LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "error")
+_SETTINGS = ("threshold",)
 
 
 @dataclass(frozen=True)
 class Score:
-    """One figure and what it must be compared with. `interval`: 95 %, where it was computed."""
+    """One figure and what it must be compared with. `interval`: 95 %, where it was computed.
+
+    `higher_is_better`: None of a setting, such as a threshold, which is neither good nor bad.
+    """
 
     name: str
     value: float
     unit: str = ""
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     count: int = 0
     interval: tuple[float, float] | None = None
     baselines: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def better(self) -> str:
+        """ "higher" or "lower"; nothing of a setting, and of a figure over nothing: a size is neither good nor bad."""
+        if self.higher_is_better is None or not self.count:
+            return ""
+        return "higher" if self.higher_is_better else "lower"
+
+
+def higher_is_better(name: str) -> bool | None:
+    """The direction of a figure of which nothing but its name was saved, as in metrics.jsonl; None of a setting.
+
+    The name of an objective may stand before it.
+    """
+    return None if name.endswith(_SETTINGS) else not name.endswith(_LOWER_IS_BETTER)
 
 
 @dataclass(frozen=True)
@@ -95,10 +115,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Passage:
-    """A titled text made of spans."""
+    """A titled text made of spans. `excerpt`: whether a terminal shows no more than what is near to its marks."""
 
     title: str
     spans: Sequence[Span]
+    excerpt: bool = False
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,11 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         )
         first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given", trains=True)
 
+    score_names = (
+        "accuracy", "macro f1", "weighted f1", "matthews", "f1", "precision", "recall",
+        "micro f1", "exact match", "pearson", "spearman", "squared error",
+    )  # fmt: skip
+
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
         if frame.tokenizer is None:
@@ -320,7 +325,7 @@ def _worst(kind: Kind, gold: Sequence[Any], predictions: Sequence[Prediction], e
 
 
 def _passage(title: str, example: Example) -> Passage:
-    return Passage(title, [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)])
+    return Passage(title, [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)], excerpt=True)
 
 
 def _worded(prediction: Prediction) -> str:

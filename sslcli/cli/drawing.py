@@ -44,7 +44,7 @@ def drawn_scores(scores: Sequence[Score]) -> RichTable:
         interval = [f"{number(score.interval[0])} to {number(score.interval[1])}" if score.interval else ""] if intervals else []
         baselines = [number(score.baselines[name]) if name in score.baselines else "" for name in names]
         value = Text(f"{number(score.value)} {score.unit}".strip(), style="bold")
-        grid.add_row(printable(score.name), value, *interval, *baselines, *([_count(score), _direction(score)] if counted else []))
+        grid.add_row(printable(score.name), value, *interval, *baselines, *([_count(score), score.better] if counted else []))
     return grid
 
 
@@ -94,8 +94,3 @@ def number(value: Any) -> str:
 
 def _count(score: Score) -> str:
     return f"{score.count:,}" if score.count else ""
-
-
-def _direction(score: Score) -> str:
-    """Nothing for a figure over nothing: a size is neither good nor bad."""
-    return ("higher" if score.higher_is_better else "lower") if score.count else ""

@@ -81,7 +81,7 @@ RESUME = Flag(
 OVERWRITE = Flag("overwrite", ("--overwrite",), "replace the run that the folder holds", "Output", "truth")
 DRY_RUN = Flag("dry_run", ("--dry-run",), "take three real steps, predict time, memory and disk, and write nothing", "Output", "truth")
 GLOBALS = (
-    Flag("json", ("--json",), "results as JSON on stdout", "Global", "truth"),
+    Flag("json", ("--json",), "results as JSON on stdout: one document, or of a training one event a line", "Global", "truth"),
     Flag("quiet", ("--quiet", "-q"), "results only; lists give one name a line", "Global", "truth"),
     Flag("verbose", ("--verbose", "-v"), "say more", "Global", "truth"),
     Flag("debug", ("--debug",), "show the traceback of an error", "Global", "truth"),

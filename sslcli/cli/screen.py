@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sslcli.cli.charts import drawn_matrices, drawn_plot, drawn_scatter
 from sslcli.cli.drawing import drawn_curve, drawn_passage, drawn_scores, drawn_table
+from sslcli.cli.excerpts import near_marks
 from sslcli.reports import Report, finite, printable, printable_lines
 
 WIDTH_OFF_TERMINAL = 200
@@ -57,7 +58,7 @@ class Screen:
         for chart in charts:
             self.out.print(chart, soft_wrap=True)
         for passage in report.passages:
-            self.out.print(drawn_passage(passage), soft_wrap=True)
+            self.out.print(drawn_passage(near_marks(passage)), soft_wrap=True)
         for note in report.notes:
             self.line(note)
 

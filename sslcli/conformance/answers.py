@@ -86,6 +86,8 @@ def scores(bench: TaskBench) -> None:
     for score in found:
         plain = score.name == score.name.strip() and score.name and not set(score.name) & set("=,")
         demand(bool(plain), f"'{score.name}' cannot be a score's name", "it is typed as in --min f1=80")
+        declared = not bench.cls.score_names or score.higher_is_better is None or score.name in bench.cls.score_names
+        demand(declared, f"score_names lacks '{score.name}'", "name there all that score may give")
         demand(math.isfinite(score.value), f"score '{score.name}' is {score.value}")
         demand(score.count > 0, f"score '{score.name}' has a count of {score.count}", "say of how many answers it is")
         low, high = score.interval or (score.value, score.value)

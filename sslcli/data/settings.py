@@ -38,5 +38,7 @@ class TokenizerSettings(Config):
         panel="Data",
     )
     vocabulary: Count = setting(8_000, "number of pieces to learn", "--vocabulary", panel="Data", gt=5)
-    source: str | None = setting(None, "take the tokenizer of this model directory or tokenizer.json", "--tokenizer-from", panel="Data")
+    source: str | None = setting(
+        None, "take the tokenizer of this run, model directory or tokenizer.json", "--tokenizer-from", panel="Data"
+    )
     options: dict[str, Any] = setting({}, "options of the tokenizer plugin")

@@ -24,7 +24,7 @@ from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.sharding import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
 from sslcli.engine.world import ALONE, World
 from sslcli.errors import ModelError
-from sslcli.folders import read_sealed, remove, sealed, write_atomically
+from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
 
 BACKBONE, LEARNABLE, OPTIMIZER, STATE = "backbone.safetensors", "learnable.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"step-(\d{6,})")
@@ -154,6 +154,7 @@ class Checkpoints:
         copies = {name: on_host(tensors) for name, tensors in parts.items()}
 
         def write() -> Saved:
+            refuse_gone(self.best_file.parent)
             with self._folder_for(event, sharded) as folder:
                 for name, tensors in copies.items():
                     if sharded:

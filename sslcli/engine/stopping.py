@@ -1,5 +1,6 @@
 """Being asked to stop: Ctrl-C, SIGTERM, SIGUSR1, or the end of --max-time. Polled wherever the loop can save."""
 
+import math
 import signal
 import threading
 import time
@@ -17,6 +18,14 @@ class Stopping(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
+
+
+def with_more_time(most_seconds: float) -> str:
+    """The flag to go on with after a start whose time was over before it made a step.
+
+    Four times as much, and a minute at least: the same limit again would end there again.
+    """
+    return f"--max-time {max(1, math.ceil(4 * most_seconds / 60))}m"
 
 
 class Stopper:

@@ -34,7 +34,8 @@ def squad_v2_scores(
     given_N = np.array([bool(prediction) for prediction in predictions], dtype=bool)
     for name, values_N in (("f1", raw.f1_N), ("exact match", raw.exact_N)):
         best, reached = best_threshold(values_N, answerable_N, given_N, probabilities_N)
-        scores += [Score(f"best {name}", best, "%", count=len(values_N)), Score(f"best {name} threshold", reached, count=len(values_N))]
+        scores.append(Score(f"best {name}", best, "%", count=len(values_N)))
+        scores.append(Score(f"best {name} threshold", reached, "", None, len(values_N)))
     return scores
 
 

@@ -1,7 +1,7 @@
 """`ssl evaluate`: a fine-tuned model's answers beside the gold ones, every score beside what answers without a model reach."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, la
 from sslcli.workflows.labelsets import with_labels
 from sslcli.workflows.runs import read_facts
 from sslcli.workflows.savedreports import REPORT, SCORES, saved_together, write_report, write_scores
+from sslcli.workflows.scorenames import refuse_missing_scores, score_called
 from sslcli.workflows.settings import AnswerSettings
 from sslcli.workflows.sifting import LEFT_OUT, Sifter, left_out_of
 from sslcli.workflows.submissions import official_files, share_ids
@@ -32,10 +33,10 @@ class Evaluation:
     official: Mapping[str, str]
 
 
-def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
+def evaluate(reference: str, task: str, settings: AnswerSettings, wanted: Collection[str] = ()) -> Evaluation:
     """Scores of a model (see workflows.models for references) on the examples of `data.evaluation`, or on those of its run.
 
-    Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
+    `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
     """
     answerer = Answerer.load(reference, task, choose_hardware(settings.hardware), settings.options)
     if settings.data.evaluation:
@@ -52,20 +53,30 @@ def evaluate(reference: str, task: str, settings: AnswerSettings) -> Evaluation:
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
     answerer.settle(examples)
-    found = scored(answerer, train, examples, settings.batch_size)
+    found = scored(answerer, train, examples, settings.batch_size, wanted)
     notes = [*answerer.notes, *how_read, *notes, *answerer.remarks(), *found.report.notes]
     counts = {**found.report.counts, LEFT_OUT: left_out}
     return replace(found, report=replace(found.report, notes=notes, counts=counts))
 
 
-def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Example], batch_size: int) -> Evaluation:
+def scored(
+    answerer: Answerer,
+    train: Sequence[Example],
+    examples: Sequence[Example],
+    batch_size: int,
+    wanted: Collection[str] = (),
+) -> Evaluation:
     """Predictions of all examples, and their scores; without training examples there are no baselines."""
     task, options, labels = answerer.task, answerer.options, answerer.labels
+    guessed = task.baselines(options, labels, train, examples) if train else {}
+    baselines = {name: task.score(options, labels, guesses, examples) for name, guesses in guessed.items()}
+    for without_model in list(baselines.values())[:1]:
+        refuse_missing_scores(task, wanted, without_model)
     predictions = answerer.predictions(examples, batch_size)
     scores = task.score(options, labels, predictions, examples)
     reached: dict[str, dict[str, float]] = {score.name: {} for score in scores}
-    for name, guesses in (task.baselines(options, labels, train, examples) if train else {}).items():
-        for score in task.score(options, labels, guesses, examples):
+    for name, without_model in baselines.items():
+        for score in without_model:
             if score.name in reached:
                 reached[score.name][name] = score.value
     beside = [replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores]
@@ -81,12 +92,9 @@ def scored(answerer: Answerer, train: Sequence[Example], examples: Sequence[Exam
 
 def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
     """Raises CheckError naming every score that is worse than asked for, UsageError for a name that is none."""
-    by_name = {score.name.replace(" ", "-"): score for score in scores} | {score.name: score for score in scores}
     problems = []
     for name, bound in least.items():
-        if name not in by_name:
-            raise UsageError(f"there is no score '{name}'", f"there are: {', '.join(score.name for score in scores)}")
-        score = by_name[name]
+        score = score_called(name, scores)
         if score.unit == "%" and 0 < bound <= 1:
             raise UsageError(f"{name} is given in percent", f"write --min {name}={100 * bound:g}")
         if score.value < bound if score.higher_is_better else score.value > bound:

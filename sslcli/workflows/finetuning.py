@@ -35,11 +35,12 @@ from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.labelling import Labelled, chosen_by, fingerprint_of, labelled_data, task_class, task_options
 from sslcli.workflows.languages import across
-from sslcli.workflows.models import load_pretrained, locate, newest_fitting
+from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
-from sslcli.workflows.resuming import NEW_RUN, continued, saved_settings
+from sslcli.workflows.resuming import NEW_RUN, continued, from_same_weights, saved_settings
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
+from sslcli.workflows.scorenames import refuse_unknown_scores, score_called
 from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.sifting import LEFT_OUT, left_out_of
 from sslcli.workflows.sources import split_language
@@ -77,21 +78,6 @@ def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSetti
     return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
 
 
-def from_same_weights(asked: FinetuneSettings, source: str | None) -> FinetuneSettings:
-    """With the weights that a run began with, by their name, where what was asked for means them too."""
-    if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
-        return asked
-    return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
-
-
-def _is_same_place(asked: str, saved: str) -> bool:
-    """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
-    if Path(saved).is_relative_to(Path(asked).resolve()):
-        return True  # also where it is gone by now
-    place = locate(asked)
-    return Path(saved).is_relative_to((place.run or place.weights).resolve())
-
-
 class Finetuning:
     """The course of a run over labelled examples. `settings` are complete: every field that was left open is decided."""
 
@@ -122,6 +108,7 @@ class Finetuning:
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
         task = task_class(settings.task)
+        refuse_unknown_scores(task, settings.best_by.split("+") if settings.best_by else ())
         pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
         if pretrained.settings.architecture not in task.needs:
             what = f"{pretrained.folder} is {pretrained.settings.architecture}"
@@ -292,8 +279,6 @@ def cost_of(scores: Sequence[Score], best_by: str | None) -> float:
 
     Raises UsageError where there is no score of a name.
     """
-    by_name = {score.name: score for score in scores}
-    names = [scores[0].name] if best_by is None else best_by.split("+")
-    if unknown := [name for name in names if name not in by_name]:
-        raise UsageError(f"there is no score '{unknown[0]}'", f"this task has {', '.join(by_name)}")
-    return statistics.fmean(-by_name[name].value if by_name[name].higher_is_better else by_name[name].value for name in names)
+    names = [] if best_by is None else best_by.split("+")
+    chosen = [score_called(name, scores) for name in names] or scores[:1]
+    return statistics.fmean(-score.value if score.higher_is_better else score.value for score in chosen)

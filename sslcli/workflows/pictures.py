@@ -94,9 +94,8 @@ def _scores(scores: Sequence[Score]) -> Sheet:
     baselines = list(dict.fromkeys(name for score in scores for name in score.baselines))
     rows = []
     for score in scores:
-        better = "higher" if score.higher_is_better else "lower"
         compared = [score.baselines.get(name, "") for name in baselines]
-        rows.append((score.name, score.value, score.unit, *(score.interval or ("", "")), score.count or "", better, *compared))
+        rows.append((score.name, score.value, score.unit, *(score.interval or ("", "")), score.count or "", score.better, *compared))
     return Sheet("scores", ("score", "value", "unit", "low", "high", "count", "better", *baselines), rows)
 
 

@@ -33,7 +33,7 @@ from sslcli.workflows.caching import Say, cache_folder, quiet
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.settings import PretrainSettings
-from sslcli.workflows.tokenizing import Tokenized, shards_for
+from sslcli.workflows.tokenizing import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.workflows.weights import NEW, Pretrained, from_seed
 
 FLOAT_BYTES = 4
@@ -112,6 +112,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
 
 def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
     """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit its architecture."""
+    settings = settings.model_copy(update={"tokenizer": with_tokenizer_of_run(settings.tokenizer)})
     if pretrained is not None and settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
         settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
     if settings.tokenizer.kind is None:

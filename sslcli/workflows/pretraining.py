@@ -16,7 +16,7 @@ from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
 from sslcli.engine.world import ALONE, World
-from sslcli.reports import Report, Score, printable
+from sslcli.reports import Report, Score, higher_is_better, printable
 from sslcli.workflows.baselines import Floors, floors_of
 from sslcli.workflows.caching import Say
 from sslcli.workflows.datafiles import file_facts
@@ -121,6 +121,5 @@ class Pretraining:
             baselines = reached.losses if term == self.floors.term else {}
             yield Score(name + suffix, value, "nats", higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
         for name, value in figures["metrics"].items():
-            lower_is_better = name.endswith(("perplexity", "bits_per_byte"))
             baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
-            yield Score(name + suffix, value, higher_is_better=not lower_is_better, count=counts.get(name, 0), baselines=baselines)
+            yield Score(name + suffix, value, "", higher_is_better(name), counts.get(name, 0), baselines=baselines)

@@ -13,9 +13,11 @@ from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.workflows.datafiles import what_changed
+from sslcli.workflows.models import locate
 from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.runs import read_facts, settings_file
 from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.tokenizing import with_tokenizer_of_run
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
@@ -42,6 +44,8 @@ def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSetting
     """
     saved = saved_settings(PretrainSettings, folder)
     before = {"language_exponent": 1.0, "sentence_rules": 1}
+    asked = from_same_weights(asked, saved.model.source)
+    asked = _with_same_tokenizer(folder, saved, asked)
     missing = {key: before[key] for key in before.keys() - saved.data.model_fields_set}
     saved = saved.model_copy(update={"data": saved.data.model_copy(update=missing)})
     if "objective" in asked.model_fields_set and asked.objective != saved.objective:
@@ -49,6 +53,17 @@ def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSetting
     options = objective_options(objective_classes(saved.objective), asked.options)
     spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
     return continued(folder, saved, asked, spoken)
+
+
+def _with_same_tokenizer(folder: Path, saved: PretrainSettings, asked: PretrainSettings) -> PretrainSettings:
+    """By the name that the run has for it: "@latest" may be the run itself by now."""
+    own, named = saved.tokenizer.source, with_tokenizer_of_run(asked.tokenizer).source
+    if own is None or named is None:
+        return asked
+    known = {Path(own).resolve(), (folder / "tokenizer").resolve()}
+    if Path(named).resolve() not in known:
+        return asked
+    return asked.model_copy(update={"tokenizer": asked.tokenizer.model_copy(update={"source": own})})
 
 
 def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
@@ -64,6 +79,21 @@ def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S
         problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
         raise ConfigError(problems, NEW_RUN)
     return resolve(type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
+
+
+def from_same_weights(asked: S, source: str | None) -> S:
+    """With the weights that a run began with, by their name, where what was asked for means them too."""
+    if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
+        return asked
+    return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
+
+
+def _is_same_place(asked: str, saved: str) -> bool:
+    """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
+    if Path(saved).is_relative_to(Path(asked).resolve()):
+        return True  # also where it is gone by now
+    place = locate(asked)
+    return Path(saved).is_relative_to((place.run or place.weights).resolve())
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import DataError
-from sslcli.reports import Curve, Plot, Score, Table
+from sslcli.reports import Curve, Plot, Score, Table, higher_is_better
 from sslcli.workflows.runs import Run, by_language, leaves_of, metrics_of, settings_of
 from sslcli.workflows.savedreports import SCORES, read_scores
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
@@ -43,7 +43,8 @@ def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[
     for name, value in metrics_of(figures).items():
         count = counts.get(name, 0)
         baselines = accuracies if name == "accuracy" else {}
-        yield Score(name + suffix, value, "", name != "perplexity", count if isinstance(count, int) else 0, None, baselines)
+        counted = count if isinstance(count, int) else 0
+        yield Score(name + suffix, value, "", higher_is_better(name), counted, None, baselines)
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:

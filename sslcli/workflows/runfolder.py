@@ -27,7 +27,7 @@ from sslcli.asides import is_left, settled
 from sslcli.engine.checkpoint import Progress
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.errors import RunError, UsageError
-from sslcli.folders import write_atomically
+from sslcli.folders import refused, write_atomically
 from sslcli.reports import finite, printable
 from sslcli.workflows.runs import read_metrics, runs_folder
 
@@ -152,7 +152,7 @@ class Recorder:
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {describe(event)}\n")
         except OSError as error:
-            raise RunError(f"cannot write {self.metrics}: {error.strerror}", "free some space and go on with --resume") from error
+            raise refused(self.metrics, error, "free some space and go on with --resume") from error
 
 
 def _stands(line: Mapping[str, Any], progress: Progress) -> bool:

@@ -26,7 +26,7 @@ from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.place import is_restart, known_place, launch_name, restart_of
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
-from sslcli.engine.stopping import Stopper, Stopping
+from sslcli.engine.stopping import Stopper, Stopping, with_more_time
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
 from sslcli.engine.world import World, joined
 from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
@@ -105,9 +105,19 @@ class Course(Protocol):
 
 @dataclass(frozen=True)
 class Result:
+    """`first_step`: where this start began."""
+
     folder: Path
     outcome: Outcome
     report: Report
+    first_step: int = 0
+
+    def more_time(self, most_seconds: float | None) -> str:
+        """What goes behind --resume on a line that goes on: nothing, unless the same limit of time would never make a step."""
+        outcome = self.outcome
+        if most_seconds is None or outcome.reason != "out of time" or outcome.progress.step > self.first_step:
+            return ""
+        return f" {with_more_time(most_seconds)}"
 
 
 def run(
@@ -166,7 +176,10 @@ def _prepared(
         return prepare(settings, resume and resume / "tokenizer", say)
     except Stopping as stop:
         kind = Interrupted if stop.reason == "interrupted" else Preempted
-        raise kind(f"{stop.reason} while the data was prepared, before the first step", "the same command begins again") from stop
+        hint = "the same command begins again"
+        if stop.reason == "out of time" and (most_seconds := settings.training.max_time) is not None:
+            hint = f"{hint}, and comes further with {with_more_time(most_seconds)}"
+        raise kind(f"{stop.reason} while the data was prepared, before the first step", hint) from stop
 
 
 class _Run:
@@ -197,6 +210,7 @@ class _Run:
             return self._to_the_end(tell, facts, progress)
 
     def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> Result:
+        first_step = progress.step
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
         report, reason = Report(), outcome.reason
@@ -209,7 +223,7 @@ class _Run:
             self._write_end(facts, progress, reason)
         # A rank that ended before would make torchrun and srun end the one that still writes.
         reason = self.world.told(reason, self.world.patient)
-        return Result(self.folder, Outcome(reason, progress), report)
+        return Result(self.folder, Outcome(reason, progress), report, first_step)
 
     @contextmanager
     def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Iterator[None]:

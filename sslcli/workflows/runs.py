@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import plainfiles
+from sslcli.engine.stopping import with_more_time
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
@@ -190,8 +191,18 @@ def show(run: Run) -> Report:
         tables.append(Table("held-out loss by language", ("step", *languages), losses))
     train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
-    next_line = [*filter(None, [failure_in(run.facts)]), *([f"go on with: {_command(run)} --resume {run.name}"] if run.resumable else [])]
-    return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=next_line)
+    notes = [note for note in (failure_in(run.facts), _how_to_go_on(run)) if note]
+    return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=notes)
+
+
+def _how_to_go_on(run: Run) -> str:
+    """The line to type, with a longer limit of time where the run's own was over before its first step; empty where there is none."""
+    if not run.resumable:
+        return ""
+    limit = settings_of(run).get("training.max_time", "") if run.facts.get("reason") == "out of time" else ""
+    is_stuck = not run.facts.get("step") and limit.replace(".", "", 1).isdecimal()
+    more = f" {with_more_time(float(limit))}" if is_stuck else ""
+    return f"go on with: {_command(run)} --resume {run.name}{more}"
 
 
 def failure_in(facts: Mapping[str, Any]) -> str:

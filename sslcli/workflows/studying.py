@@ -111,7 +111,11 @@ def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, langua
 def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]) -> list[str]:
     """Over several seeds the worst of them is sure; of one, the worse end of the interval."""
     worst = {True: min, False: max}
-    surely = {score.name: worst[score.higher_is_better](score.interval or _values(own, score.name)) for score in scores}
+    surely = {
+        score.name: worst[score.higher_is_better](score.interval or _values(own, score.name))
+        for score in scores
+        if score.higher_is_better is not None
+    }
     return [transferred(scores, language, surely) for language in languages]
 
 

@@ -23,11 +23,10 @@ from sslcli.reports import Report
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.evaluating import evaluate, write_evaluation
-from sslcli.workflows.finetuning import from_same_weights
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.labelling import examples_of, suite_of, suite_reference, task_class
 from sslcli.workflows.models import decided_source
-from sslcli.workflows.resuming import continued, saved_settings
+from sslcli.workflows.resuming import continued, from_same_weights, saved_settings
 from sslcli.workflows.runfolder import command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import RUN_FILE
@@ -114,7 +113,7 @@ def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool)
             report = going.go()
         except StopRequest as error:
             going.write_facts("stopped")
-            hint = f"go on with: ssl finetune {plan.name} --resume {plan.folder}"
+            hint = f"go on with: ssl finetune {plan.name} --resume {plan.folder}{going.more_time}"
             raise type(error)(f"{error.message}; everything is saved in {plan.folder}", hint) from error
         except SslError as error:
             if not (resuming or any(variant.folder.exists() for part in plan.parts for variant in plan.runs(part))):
@@ -135,6 +134,7 @@ class _Suite:
         self.hardware = choose_hardware(plan.settings.hardware)
         most = plan.settings.training.max_time
         self.deadline = None if most is None else time.monotonic() + most
+        self.more_time = ""  # what a line that goes on has to say, where the same limit would make no step
         self.write_facts("running")
 
     def go(self) -> Report:
@@ -169,6 +169,7 @@ class _Suite:
         with named_failures(variant.folder):
             result = self.train(part, variant, settings, Stopper(left), variant.folder if begun else None)
         if result.outcome.reason != "done":
+            self.more_time = result.more_time(self.plan.settings.training.max_time)
             raise Stopping(result.outcome.reason)
         reports = {part.evaluations[0]: result.report}
         with Stopper(), stopping_at_once():

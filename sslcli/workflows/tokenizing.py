@@ -28,6 +28,7 @@ from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
 from sslcli.workflows.cutting import portions, write_portion
 from sslcli.workflows.interrupting import in_thread, stopping_at_once
+from sslcli.workflows.runs import LATEST, find_run
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
@@ -120,6 +121,23 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
         tables=[Table("pieces", ("place", "piece", "id"), rows)],
         notes=[*tokenizer.notes, *tokenizer.remarks()],
     )
+
+
+def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
+    """With the tokenizer of a run as its folder, where the source names a run ("@latest"), which may be another one tomorrow.
+
+    Raises UsageError where "@latest" is none.
+    """
+    source = settings.source
+    if not source or os.path.lexists(source):
+        return settings
+    try:
+        run = find_run(source)
+    except UsageError:
+        if source.startswith(LATEST):
+            raise
+        return settings
+    return settings.model_copy(update={"source": str((run.folder / "tokenizer").resolve())})
 
 
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:

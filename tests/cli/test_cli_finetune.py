@@ -9,6 +9,7 @@ import pytest
 
 from sslcli.cli.app import run
 from sslcli.engine.trainer import Trainer
+from sslcli.workflows.answering import Answerer
 
 WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
 QUICK = ["--max-steps", "4", "--batch-size", "8", "--eval-every", "2", "--no-plot"]
@@ -76,9 +77,25 @@ def test_evaluate_says_the_scores_and_holds_them_to_a_bound(ssl):
     below = ssl("evaluate", "sentiment", "--min", "accuracy=1.01")
     assert below.code == 3
     assert "not at least 1.01" in below.err
-    assert ssl("evaluate", "sentiment", "--min", "accurcy=1").code == 2
     for wrong in ("accuracy", "accuracy=nan", "=1", "accuracy=high"):
         assert ssl("evaluate", "sentiment", "--min", wrong).code == 2
+
+
+def test_a_score_that_is_mistyped_is_refused_before_anything_is_read(ssl):
+    """What else the lines name is not there, which nobody comes to notice."""
+    for words in (("--min", "accurcy=1"), ("--min", "f1=0", "--min", "exact-mach=60")):
+        ended = ssl("evaluate", "sentiment", "--model", "no-such-model", "--data", "none.jsonl", *words)
+        name = words[-1].partition("=")[0]
+        assert (ended.code, f"there is no score '{name}'" in ended.err) == (2, True)
+        assert "accuracy" in ended.err
+    ended = ssl("finetune", "sentiment", "--data", "none.jsonl", "--best-by", "accuracy+f3")
+    assert (ended.code, "there is no score 'f3'" in ended.err) == (2, True)
+
+
+def test_a_score_that_this_data_has_not_is_refused_before_the_model_answers(ssl, monkeypatch):
+    monkeypatch.setattr(Answerer, "predictions", lambda *words: pytest.fail("the model answered"))
+    ended = ssl("evaluate", "sentiment", "--min", "squared-error=1")
+    assert (ended.code, "there is no score 'squared-error'" in ended.err) == (2, True)
 
 
 def test_evaluate_writes_what_it_found(ssl, place):

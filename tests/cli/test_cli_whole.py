@@ -1,6 +1,8 @@
 """The commands one after another, as a person types them, on a small text."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 
@@ -53,6 +55,48 @@ def test_events_are_json_lines_and_the_last_says_where(ssl, text_corpus):
     assert ended.err == ""
 
 
+DOCUMENTS = (
+    "runs", "runs show first", "runs compare first first", "compare first first", "report first", "plugins", "plugins show mlm", "doctor",
+    "generate '[MASK] cat' --model first", "tokenize --tokenizer-from first --show cat",
+    "pretrain -c runs/first/config.yaml --dry-run", "pretrain -c runs/first/config.yaml --show-batch",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", DOCUMENTS)
+def test_json_of_whatever_does_not_train_is_one_document(ssl, line):
+    ended = ssl(*shlex.split(line), "--json")
+    assert ended.code == 0, ended.err
+    (document,) = map(json.loads, ended.out.splitlines())
+    assert document["schema"] == "sslcli/1"
+
+
+@pytest.mark.parametrize("name", ["pretrain", "finetune", "evaluate"])
+def test_help_says_what_json_is(ssl, name):
+    said = " ".join(ssl(name, "--help").out.replace("│", " ").split())
+    assert "one document, or of a training one event a line" in said
+
+
+@pytest.mark.parametrize("name", ["first", "runs/first", "@latest:mlm"])
+def test_the_tokenizer_of_a_run_is_taken_by_any_name_of_the_run(ssl, place, text_corpus, name):
+    ended = ssl("tokenize", "--tokenizer-from", name, "--show", "The cat")
+    assert (ended.code, "pieces" in ended.out) == (0, True), ended.err
+    folder = f"as-{name.strip('@').replace('/', '-').replace(':', '-')}"
+    line = ["pretrain", "--data", str(text_corpus), *SMALL[:2], *SMALL[4:], "--max-steps", "1", "--tokenizer-from", name]
+    ended = ssl(*line, "--out", folder, "-q")
+    assert ended.code == 0, ended.err
+    hashes = [json.loads((place / run / "run.json").read_text())["tokenizer"] for run in ("runs/first", folder)]
+    assert hashes[0] == hashes[1]
+    kept = (place / folder / "config.yaml").read_text()
+    assert "@latest" not in kept
+    again = ssl(*line, "--out", folder, "--resume", "-q")  # by then "@latest" may be another one
+    assert again.code == 0, again.err
+
+
+def test_a_run_that_is_not_there_has_no_tokenizer(ssl):
+    ended = ssl("tokenize", "--tokenizer-from", "@latest:sop", "--show", "The cat")
+    assert (ended.code, "there is no run of sop" in ended.err) == (2, True)
+
+
 def test_a_run_that_stands_is_not_overwritten_unasked(ssl, place):
     before = (place / "runs" / "first" / "run.json").read_text()
     ended = ssl("pretrain", "-c", "runs/first/config.yaml", "--name", "first")
@@ -65,9 +109,12 @@ def test_out_of_time_exits_with_75_and_resume_finishes(ssl, text_corpus):
     ended = ssl(*line, "--max-time", "0.001s")
     assert ended.code == 75, ended.err
     assert "stopped: " in ended.err
-    assert "--resume" in ended.err
     assert json.loads(ssl("runs", "--json").out)["runs"][0]["status"] == "stopped"
-    assert ssl(*line, "--resume", "--max-time", "1h").code == 0
+    said = [re.search("go on with: ssl (.*)", text)[1].split() for text in (ended.err, ssl("runs", "show", "stopped").out)]
+    assert ssl("pretrain", "--resume", "stopped").code == 75  # with the limit of the run, which no step comes before
+    assert "--max-time" in said[1]
+    ended = ssl(*said[0])  # as it is copied
+    assert ended.code == 0, ended.err
     assert json.loads(ssl("runs", "show", "stopped", "--json").out)["facts"]["step"] == 6
 
 

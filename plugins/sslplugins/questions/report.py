@@ -9,7 +9,6 @@ from sslcli.api import AnswerRule, Example, Passage, Prediction, Report, Span, T
 from sslplugins.questions.scores import texts_of
 
 WORST = 5
-CONTEXT_CHARACTERS = 80  # shown on either side of a mark
 _ENGLISH = re.compile(r"\b(how (?:many|much|long|old|far|often)|how|what|which|whose|whom|who|when|where|why)\b")
 _CHINESE = re.compile("为什么|為什麼|什么时候|什麼時候|多少|怎么|怎麼|如何|什么|什麼|何时|何時|哪里|哪裡|哪|谁|誰|几|幾|何")
 
@@ -20,14 +19,14 @@ def report_of(predictions: Sequence[Prediction], examples: Sequence[Example], ru
 
 
 def marked_passage(example: Example, prediction: Prediction) -> Passage:
-    """The passage near to the answer, which is "target"; where the right one is known, that is "correct" and any other "corrupted"."""
+    """The passage and in it the answer, which is "target"; where the right one is known, that is "correct" and any other "corrupted"."""
     marks: dict[int, str] = {}
     if prediction.value and "start" in prediction.details:
         given = range(prediction.details["start"], prediction.details["end"])
         marks.update(dict.fromkeys(given, "target" if example.gold is None else "corrupted"))
     for answer in (example.gold or ())[:1]:
         marks.update(dict.fromkeys(range(answer.start, answer.stop), "correct"))
-    return Passage(example.data.text, _excerpt(example.data.passage, marks))
+    return Passage(example.data.text, _marked(example.data.passage, marks), excerpt=True)
 
 
 def question_word(text: str) -> str:
@@ -57,25 +56,11 @@ def _worst(predictions: Sequence[Prediction], examples: Sequence[Example], f1s: 
         right = next(iter(texts_of(example)), "no answer")
         title = f"{example.where}: f1 {100 * f1s[place]:.0f}{sure}: {example.data.text}"
         head = [Span(prediction.value or "no answer", "corrupted"), Span(" instead of "), Span(right, "correct"), Span(": ")]
-        passages.append(Passage(title, [*head, *marked_passage(example, prediction).spans]))
+        passages.append(Passage(title, [*head, *marked_passage(example, prediction).spans], excerpt=True))
     return passages
 
 
-def _excerpt(passage: str, marks: Mapping[int, str]) -> list[Span]:
-    """The passage near to its marks (role by character), its beginning where there is none; "…" for what is left out."""
-    here = max(min(marks, default=0) - CONTEXT_CHARACTERS, 0)
-    spans = [Span("…")] if here else []
-    for _, run in groupby(enumerate(sorted(marks)), key=lambda item: (marks[item[1]], item[1] - item[0])):
-        places = [place for _, place in run]
-        spans += _shortened(passage[here : places[0]])
-        spans.append(Span(passage[places[0] : places[-1] + 1], marks[places[0]]))
-        here = places[-1] + 1
-    spans.append(Span(passage[here : here + CONTEXT_CHARACTERS]))
-    return [*spans, Span("…")] if here + CONTEXT_CHARACTERS < len(passage) else spans
-
-
-def _shortened(text: str) -> list[Span]:
-    """Without its middle, where it is long."""
-    if len(text) <= 2 * CONTEXT_CHARACTERS:
-        return [Span(text)] if text else []
-    return [Span(text[:CONTEXT_CHARACTERS]), Span("…"), Span(text[-CONTEXT_CHARACTERS:])]
+def _marked(passage: str, marks: Mapping[int, str]) -> list[Span]:
+    """The whole passage; `marks` are roles by character."""
+    alike = groupby(enumerate(passage), lambda item: marks.get(item[0], "plain"))
+    return [Span("".join(letter for _, letter in run), role) for role, run in alike]

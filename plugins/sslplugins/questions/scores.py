@@ -21,6 +21,10 @@ from sslcli.api import (
     string_exact,
 )
 
+SCORE_NAMES = (
+    "f1", "exact match", "answerable f1", "answerable exact match", "unanswerable f1", "unanswerable exact match",
+    "best f1", "best exact match", "same text",
+)  # fmt: skip
 METRIC_LANGUAGES = ("auto", "squad", "ar", "de", "en", "es", "hi", "vi", "zh")
 _CHINESE = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _LETTER = re.compile(r"\w")

@@ -28,7 +28,6 @@ MOST_TAGS = 12  # a table of all against all beyond it is too wide for a screen
 MOST_CONFUSIONS = 20
 WORST = 5
 FEWEST_SINGLE = 10  # sentences of one word that are no accident
-WORDS_SHOWN = 40
 
 Tags = Sequence[Sequence[str]]
 
@@ -112,19 +111,19 @@ def _worst(examples: Sequence[Example], given: Tags) -> list[Passage]:
     ]
     order = sorted((place for place in range(len(wrong)) if wrong[place]), key=lambda place: -wrong[place])
     return [
-        Passage(f"{examples[place].where}: {wrong[place]} of {len(given[place])} wrong", _spans(examples[place], given[place]))
+        Passage(f"{examples[place].where}: {wrong[place]} of {len(given[place])} wrong", _spans(examples[place], given[place]), True)
         for place in order[:WORST]
     ]
 
 
 def _spans(example: Example, tags: Sequence[str]) -> list[Span]:
     spans = []
-    for word, gold, tag in list(zip(example.data.words, example.gold, tags, strict=True))[:WORDS_SHOWN]:
+    for word, gold, tag in zip(example.data.words, example.gold, tags, strict=True):
         is_right = gold in (None, tag)
         spans += [Span(f"{word}/"), Span(tag, "plain" if is_right else "corrupted")]
         spans += [] if is_right else [Span(" "), Span(gold, "correct")]
         spans.append(Span(" "))
-    return [*spans, Span("…")] if len(tags) > WORDS_SHOWN else spans
+    return spans
 
 
 def _right(gold: Sequence[str], tags: Sequence[str]) -> int:

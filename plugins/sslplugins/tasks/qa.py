@@ -45,7 +45,14 @@ from sslplugins.questions.baselines import baselines_of
 from sslplugins.questions.counting import Offsets, Rule
 from sslplugins.questions.files import question_of, read_questions
 from sslplugins.questions.report import marked_passage, report_of
-from sslplugins.questions.scores import METRIC_LANGUAGES, name_of, rule_of, scores_of, written_files
+from sslplugins.questions.scores import (
+    METRIC_LANGUAGES,
+    SCORE_NAMES,
+    name_of,
+    rule_of,
+    scores_of,
+    written_files,
+)
 from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 
 USUAL_TOKENS = 384
@@ -98,6 +105,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
+    score_names = SCORE_NAMES
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)

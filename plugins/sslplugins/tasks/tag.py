@@ -92,6 +92,7 @@ class Tag(ReadoutTask[TagViews]):
 
     summary = "a tag for every word: parts of speech, names (BERT)"
     records = "words"
+    score_names = ("f1", "precision", "recall", "macro f1", "accuracy")
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)

@@ -12,8 +12,9 @@ from sslcli.config import resolve
 from sslcli.errors import UsageError
 from sslcli.runfiles import dotted_layer
 from sslcli.workflows.evaluating import evaluate, refuse_below, write_evaluation
-from sslcli.workflows.labelling import refuse_unknown_task
+from sslcli.workflows.labelling import refuse_unknown_task, task_class
 from sslcli.workflows.models import newest_finetuned
+from sslcli.workflows.scorenames import refuse_unknown_scores
 from sslcli.workflows.settings import AnswerSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
@@ -22,11 +23,13 @@ TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     settings, sources = answer_settings(command, given)
+    refuse_unknown_task(given["task"])
     least = _bounds(given.get("min", ()))
+    refuse_unknown_scores(task_class(given["task"]), least)
     reference = model_of(given, screen)
     folder = output_folder(Path(given["out"])) if given.get("out") else None
     with flags_named(sources):
-        evaluation = evaluate(reference, given["task"], settings)
+        evaluation = evaluate(reference, given["task"], settings, wanted=least)
     if folder is not None:
         write_evaluation(evaluation, folder)
     screen.report(evaluation.report)

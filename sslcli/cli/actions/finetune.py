@@ -127,7 +127,7 @@ def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen
         screen.say(f"this goes on with {resume.name} alone; {', '.join(others)} belong to the same study: {whole} --resume")
     with watching(screen, f"ssl · finetune · {settings.task}") as observe:
         result = finetune(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
-    return conclude(result, command, screen)
+    return conclude(result, command, settings.training.max_time, screen)
 
 
 def _studied(
@@ -154,7 +154,8 @@ def _studied(
             refuse_occupied(each.folder, bool(given.get("overwrite")))
     every = {each: settings_of(each, settings, wanted, bounds) for each in wanted}
     for each in study(wanted, lambda variant: _variant(variant, every[variant], given, screen, deadline)):
-        if not refuse_unfinished(each.result, screen, f"go on with the same command, {_named(base)} and --resume"):
+        how = f"{_named(base)} and --resume{each.result.more_time(most_seconds)}"
+        if not refuse_unfinished(each.result, screen, f"go on with the same command, {how}"):
             return 0
         ended.append(each)
     report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot, list(other_languages(settings.data)))

@@ -53,7 +53,7 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
         return code
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
         result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
-    return conclude(result, "ssl pretrain", screen)
+    return conclude(result, "ssl pretrain", settings.training.max_time, screen)
 
 
 def _recipe(said: PretrainSettings) -> Mapping[str, Any]:

@@ -10,7 +10,12 @@ from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.errors import UsageError
 from sslcli.workflows.settings import TokenizeSettings
-from sslcli.workflows.tokenizing import show_pieces, tokenize, tokenizer_for
+from sslcli.workflows.tokenizing import (
+    show_pieces,
+    tokenize,
+    tokenizer_for,
+    with_tokenizer_of_run,
+)
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
@@ -18,7 +23,8 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
     resolved = resolve(TokenizeSettings, *layers_of(given, flags))
     with flags_named(resolved.sources):
-        return _run(resolved.settings, given, screen)
+        named = with_tokenizer_of_run(resolved.settings.tokenizer)
+        return _run(resolved.settings.model_copy(update={"tokenizer": named}), given, screen)
 
 
 def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:

@@ -81,9 +81,10 @@ def refuse_unfinished(result: Result, screen: Screen, hint: str) -> bool:
     raise (Interrupted if reason == "interrupted" else Preempted)(stopped, hint)
 
 
-def conclude(result: Result, command: str, screen: Screen) -> int:
-    """The exit code, after what was reached is shown."""
-    if not refuse_unfinished(result, screen, f"go on with: {command} --resume {result.folder}") or place()[0] > 0:
+def conclude(result: Result, command: str, most_seconds: float | None, screen: Screen) -> int:
+    """The exit code, after what was reached is shown. `most_seconds`: what --max-time or the run's own settings allow."""
+    hint = f"go on with: {command} --resume {result.folder}{result.more_time(most_seconds)}"
+    if not refuse_unfinished(result, screen, hint) or place()[0] > 0:
         return 0
     if screen.json:
         screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})

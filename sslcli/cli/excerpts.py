@@ -1,0 +1,59 @@
+"""What of a long passage a terminal shows: the text near to its marks. Files and JSON have all of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from sslcli.reports import Passage, Span
+
+CONTEXT = 80  # characters on either side of a mark
+MOST = 800  # characters in all, beyond which marks are left out too
+LEFT_OUT = "…"
+
+
+def near_marks(passage: Passage) -> Passage:
+    """The passage as a terminal shows it: as it is, unless it is one of which an excerpt will do."""
+    if not passage.excerpt:
+        return passage
+    return replace(passage, title=_middle_out(passage.title), spans=_kept(passage.spans))
+
+
+def _kept(spans: Sequence[Span]) -> list[Span]:
+    if all(span.role == "plain" for span in spans):  # texts without marks, of which each is told by its ends
+        return [replace(span, text=_middle_out(span.text)) for span in spans]
+    kept, room = [], MOST
+    for span in _shortened(_joined(spans)):
+        if room <= 0:
+            return [*kept, Span(LEFT_OUT)]
+        kept.append(span)
+        room -= len(span.text)
+    return kept
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Neighbours of one role as one span."""
+    alike = groupby(spans, lambda span: span.role)
+    return [Span("".join(span.text for span in group), role) for role, group in alike]
+
+
+def _shortened(spans: Sequence[Span]) -> Iterator[Span]:
+    """A plain text before the first mark keeps its end, one behind the last its beginning, any other both."""
+    last = len(spans) - 1
+    for place, span in enumerate(spans):
+        cut = _middle_out
+        if span.role == "plain" and last:
+            cut = {0: _end, last: _beginning}.get(place, _middle_out)
+        yield replace(span, text=cut(span.text))
+
+
+def _middle_out(text: str) -> str:
+    long = len(text) > 2 * CONTEXT + len(LEFT_OUT)
+    return f"{text[:CONTEXT]}{LEFT_OUT}{text[-CONTEXT:]}" if long else text
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= CONTEXT else f"{LEFT_OUT}{text[-CONTEXT:]}"
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= CONTEXT else f"{text[:CONTEXT]}{LEFT_OUT}"
