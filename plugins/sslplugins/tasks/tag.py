@@ -130,6 +130,19 @@ class Tag(ReadoutTask[TagViews]):
         return suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))
 
     @classmethod
+    def understand(cls, options: Options, examples: Sequence[Example]) -> tuple[Options, Sequence[str]]:
+        """The same options; a first line of a table that may name its columns is said."""
+        counts = Counter(tag for example in examples for tag in example.gold or ())
+        said = [
+            f"{example.where}: no other row has the tag '{example.gold[0]}';"
+            " if this first row is a header, leave --columns away"
+            for example in examples
+            if (example.where.unit, example.where.record) == ("line", 1) and len(counts) > 1
+            and example.gold and len(example.gold) == counts[example.gold[0]] == 1
+        ]  # fmt: skip
+        return options, said
+
+    @classmethod
     def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         sentences = [example.data for example in examples]
         column = options.column or next((sentence.column for sentence in sentences), None)
