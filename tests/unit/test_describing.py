@@ -94,6 +94,24 @@ def test_a_pair_and_a_question(world_run, tmp_path):
     assert question["fields read"].startswith("context, question, answers")
 
 
+def test_answers_whose_offsets_count_bytes_are_shown_where_they_stand(world_run, tmp_path):
+    rows = [
+        {
+            "id": f"q{n}",
+            "context": f"caf\u00e9 {n} Ann ran",
+            "question": "who ?",
+            "answers": {"text": ["Ann"], "answer_start": [len(f"caf\u00e9 {n} ".encode())]},
+        }
+        for n in range(20)
+    ]
+    report = checked(world_run, write(tmp_path / "q.jsonl", rows), "qa")
+    _, question = shown(report)[0]
+    assert question["answer"] in {f"'Ann' at character {start}" for start in (7, 8)}
+    assert question["fields read"].startswith("context, question, id, answers")
+    (note,) = [note for note in report.notes if "offsets count bytes" in note]
+    assert note.endswith("offsets count bytes of UTF-8, and so all 20 answers stand where the file says")
+
+
 def test_words_with_their_tags(world_run, tmp_path):
     path = tmp_path / "a.conllu"
     path.write_text(
