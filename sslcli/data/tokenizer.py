@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain
@@ -15,14 +16,15 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizers import processors
 
+from sslcli.data.blanks import with_open_mask
 from sslcli.data.guarding import Guard, as_remark
-from sslcli.data.hf_tokenizer import HfFiles, HfTokenizer
+from sslcli.data.hf_tokenizer import ENDS, GENERATION, HfFiles, HfTokenizer
 from sslcli.data.normalizing import changes
 from sslcli.data.places import exact_places
+from sslcli.data.roles import BEGIN, ROLES, moved_roles, usual_roles, usual_template
 from sslcli.data.templates import Template
-from sslcli.data.tokenizerfile import FILE, TokenizerJson, is_own, named_tokens
+from sslcli.data.tokenizerfile import FILE, TokenizerJson, is_own, named_tokens, own_files
 from sslcli.data.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
 
@@ -32,18 +34,8 @@ _WORD_BEGINS = ("\u2581", "\u0120", "\u010a")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _UNSPACED_BYTES = re.compile("[\u00e3-\u00e9]")
 
-# The names under which a special token of a role is found, best first; model directories say theirs themselves.
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "mask_token": ("[MASK]", "<mask>"),
-    "cls_token": ("[CLS]", "<s>"),
-    "sep_token": ("[SEP]", "</s>"),
-    "pad_token": ("[PAD]", "<pad>"),
-    "unk_token": ("[UNK]", "<unk>"),
-    "eos_token": ("<|endoftext|>", "</s>"),
-}
 _TYPES_OF_FILE = "type ids of a pair are those of tokenizer.json: transformers 5 gives this model no token_type_ids"
 _NO_TYPES = "both texts of a pair have type id 0: transformers gives this model no token_type_ids"
-BEGIN = "bos_token"  # as a directory names it: no tokenizer of ours has one
 
 
 class Tokenizer:
@@ -65,7 +57,11 @@ class Tokenizer:
         self._library.no_padding()
         self._library.no_truncation()
         self._library.encode_special_tokens = True
-        self._hf = hf
+        self._named, self._hf = named, hf
+        # Special tokens that stand for themselves in a text.
+        self._literals = frozenset() if hf is None else hf.literals
+        # The ids that end a text, as the directory says it; empty where it does not.
+        self.ends = frozenset() if hf is None else hf.ends
         # One more than the highest id, not the number of pieces: a vocabulary may have holes, and an id is a row of the embedding.
         self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
         ids = {role: self._find(role, named or {}) for role in ROLES}
@@ -73,7 +69,7 @@ class Tokenizer:
         self.pad, self.unknown = ids["pad_token"], ids["unk_token"]
         self.end = ids["eos_token"] if ids["eos_token"] != self.separate or self.classify is None else None
         self.begin = None if self.classify is not None else self._find(BEGIN, named or {})
-        self.template = self._usual_template
+        self.template = usual_template(self._roles())
         self.notes: tuple[str, ...] = ()
         if hf is not None:
             self._as_directory(hf)
@@ -104,14 +100,8 @@ class Tokenizer:
     @property
     def stops(self) -> frozenset[int]:
         """The ids that end a text which a decoder makes: those its directory says, else the end token."""
-        said = frozenset() if self._hf is None else self._hf.ends
-        known = {token for token in said if 0 <= token < self.size}
+        known = {token for token in self.ends if 0 <= token < self.size}
         return frozenset(known or ({self.end} - {None}))
-
-    @property
-    def _usual_template(self) -> Template:
-        """Of our own tokenizers."""
-        return Template.of_roles(self.classify, self.separate, self.end)
 
     @classmethod
     def load(cls, path: str | Path, *, as_own: bool = False) -> "Tokenizer":
@@ -141,6 +131,25 @@ class Tokenizer:
         tokens, sizes = self.encode_together(texts)
         return np.split(tokens.astype(np.int64), np.cumsum(sizes)[:-1])[: len(texts)]
 
+    def encode_with_blanks(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """int64 [T] each, as `encode_batch` has it, but the mask stands where a text spells it.
+
+        The space before a blank is a token where a directory's mask does not take it, as
+        transformers has it. Ours take it: in training a blank stands for a word with its space.
+        """
+        tokens = self._open.encode_batch(texts)
+        self.guard.spellings.update(self._open.guard.taken())
+        return tokens
+
+    @cached_property
+    def _open(self) -> "Tokenizer":
+        """The same in every way, but that a text may spell its mask."""
+        assert self.mask is not None
+        library = with_open_mask(self._library, self.mask, takes_space=self._hf is None)
+        found = Tokenizer(library, self._named, self._hf)
+        found._literals |= set(self.pieces([self.mask]))
+        return found
+
     def encode_together(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The tokens of all texts, uint32 [T], one text after the other, and how many each has, int64 [N].
 
@@ -167,11 +176,6 @@ class Tokenizer:
             return [ids if self._spelled.isdisjoint(ids) else None for ids in self._library_ids(words)]
 
         return KnownWords.of(described, cut)
-
-    @property
-    def _literals(self) -> frozenset[str]:
-        """Special tokens that stand for themselves in a text."""
-        return frozenset() if self._hf is None else self._hf.literals
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
@@ -248,17 +252,34 @@ class Tokenizer:
 
     @cached_property
     def hash(self) -> str:
-        """BLAKE2b of all that decides how text is cut and what stands around it.
+        """BLAKE2b of all that decides how text is cut, what stands around it, and who plays a role.
 
-        What adds special tokens counts where it differs from `Template.of_roles`, as do special tokens
-        that stand for themselves in a text.
+        What adds special tokens counts where it differs from the usual, and so do roles that others
+        play than the vocabulary shows, and special tokens that stand for themselves in a text:
+        whatever is as usual has the hash that it had before these counted.
         """
+        return self._hash(with_roles=True)
+
+    @cached_property
+    def former_hash(self) -> str:
+        """The hash of before roles counted, by which runs of then know their tokenizer."""
+        return self._hash(with_roles=False)
+
+    def _hash(self, *, with_roles: bool) -> str:
         description = json.loads(self._library.to_str())
         for token in description["added_tokens"]:
             token["special"] |= token["content"] in self._literals
         whole = {**description, "post_processor": None}
-        if not self.template.cuts_like(self._usual_template):
+        usual = usual_roles(self._library.get_vocab(with_added_tokens=True))
+        usuals = [usual_template(self._roles())]
+        if with_roles and self._hf is not None:  # of ours the roles say what it adds
+            usuals.append(usual_template(usual))
+        if not all(map(self.template.cuts_like, usuals)):
             whole["template"] = asdict(self.template)
+        special = {token["id"] for token in description["added_tokens"] if token["special"]}
+        moved = moved_roles({**self._roles(), BEGIN: self.begin}, usual, special)
+        if with_roles and moved:
+            whole["roles"] = moved
         literals = self._literals - set(self.pieces([] if self.unknown is None else [self.unknown]))
         if literals:
             whole["literal"] = sorted(literals)
@@ -332,31 +353,30 @@ class Tokenizer:
             table = [not (piece.startswith(_WORD_BEGINS) or unspaced.match(piece)) for piece in pieces]
         return np.asarray(table, dtype=bool) & ~self.specials
 
+    def ending_at(self, ends: frozenset[int]) -> "Tokenizer":
+        """The same tokenizer, of a model whose texts end at these ids."""
+        found = copy(self)
+        found.ends = ends
+        return found
+
+    def save_with_ends(self, folder: Path) -> None:
+        """As `save` does, and what ends the texts of the model; shards hold no such file."""
+        self.save(folder)
+        if self.ends:
+            said = json.dumps({ENDS: sorted(self.ends)}, indent=1)
+            (folder / GENERATION).write_text(said, encoding="utf-8")
+
     def save(self, folder: Path) -> None:
         """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our samples."""
         if self._hf is not None:
             files = {**self._hf.files, FILE: self._hf.text}
         else:
-            files = self._own_files()
+            names = {role: self.pieces([t])[0] for role, t in self._roles().items() if t is not None}
+            files = own_files(self._library, names)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             said = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
             (folder / name).write_text(said, encoding="utf-8")
-
-    def _own_files(self) -> dict[str, Any]:
-        library = tokenizers.Tokenizer.from_str(self._library.to_str())
-        encloses = self.classify is not None and self.separate is not None
-        if encloses:
-            first, last = self.pieces([self.classify, self.separate])
-            library.post_processor = processors.TemplateProcessing(
-                single=f"{first} $A {last}",
-                pair=f"{first} $A {last} $B:1 {last}:1",
-                special_tokens=[(first, self.classify), (last, self.separate)],
-            )
-        names = {role: self.pieces([token])[0] for role, token in self._roles().items() if token is not None}
-        inputs = ["input_ids", "token_type_ids", "attention_mask"] if encloses else ["input_ids", "attention_mask"]
-        config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs, "clean_up_tokenization_spaces": False, **names}
-        return {"tokenizer_config.json": config, "special_tokens_map.json": names, FILE: library.to_str(pretty=True)}
 
     def _roles(self) -> dict[str, int | None]:
         return {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import models
+from tokenizers import models, processors
 
 from sslcli import plainfiles
 from sslcli.errors import ModelError
@@ -183,3 +183,28 @@ def is_own(folder: Path, roles: Iterable[str]) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.keys() - {*roles} == OWN_CONFIG
+
+
+def own_files(library: tokenizers.Tokenizer, names: Mapping[str, str]) -> dict[str, Any]:
+    """By name the files of a tokenizer that was learnt here, whose roles have these `names`."""
+    copied = tokenizers.Tokenizer.from_str(library.to_str())
+    encloses = "cls_token" in names and "sep_token" in names
+    if encloses:
+        first, last = names["cls_token"], names["sep_token"]
+        copied.post_processor = processors.TemplateProcessing(
+            single=f"{first} $A {last}",
+            pair=f"{first} $A {last} $B:1 {last}:1",
+            special_tokens=[(name, copied.token_to_id(name)) for name in (first, last)],
+        )
+    types = ["token_type_ids"] if encloses else []
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", *types, "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+        **names,
+    }
+    return {
+        "tokenizer_config.json": config,
+        "special_tokens_map.json": names,
+        FILE: copied.to_str(pretty=True),
+    }

@@ -87,10 +87,20 @@ def _question(tokens_T: np.ndarray, tokenizer: Tokenizer, blanks: bool) -> tuple
     if not blanks or tokenizer.mask is None:
         return tokenizer.decode(plain_T[:PROMPT_TOKENS]), ""
     middle = len(plain_T) // 2
-    before_T, after_T = plain_T[max(0, middle - AROUND_TOKENS) : middle], plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]
+    before_T = plain_T[max(0, middle - AROUND_TOKENS) : middle]
+    after_T = plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]
     (mask,) = tokenizer.pieces(np.asarray([tokenizer.mask]))
-    text = f"{tokenizer.decode(before_T)} {mask} {tokenizer.decode(after_T)}"
-    return text.strip(), tokenizer.decode(plain_T[middle : middle + 1]).strip()
+    text = tokenizer.decode([*before_T, tokenizer.mask, *after_T])
+    return _spaced(text, mask, tokenizer), tokenizer.decode(plain_T[middle : middle + 1]).strip()
+
+
+def _spaced(text: str, mask: str, tokenizer: Tokenizer) -> str:
+    """With a space before the blank, where that changes no token."""
+    if text.startswith(mask) or f" {mask}" in text:
+        return text
+    spaced = text.replace(mask, f" {mask}")
+    text_T, spaced_T = tokenizer.encode_with_blanks([text, spaced])
+    return spaced if np.array_equal(text_T, spaced_T) else text
 
 
 def _in_one_line(artifacts: Iterator[Artifact]) -> str:

@@ -95,11 +95,12 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     _refuse_misfit(settings, classes, shape)
     _refuse_strange_tokens(shards.tokenizer, shape)
     _refuse_giant(shape, settings.hardware.device)
+    tokenizer = _ending_as(pretrained, settings, shards.tokenizer)
     complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
     source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
     settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
 
-    frame = Frame(shape, shards.tokenizer)
+    frame = Frame(shape, tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
     train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in _corpora(settings, shards, say))
@@ -107,7 +108,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner, head = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, shards.tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes, head)
+    return Prepared(settings, tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes, head)
 
 
 def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
@@ -118,6 +119,18 @@ def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objec
     if settings.tokenizer.kind is None:
         settings = _with(settings, "tokenizer", kind="bpe" if architecture_for(classes) == "decoder" else "wordpiece")
     return settings
+
+
+def _ending_as(
+    pretrained: Pretrained | None,
+    settings: PretrainSettings,
+    tokenizer: Tokenizer,
+) -> Tokenizer:
+    """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
+    folder, source = pretrained and pretrained.tokenizer_folder, settings.tokenizer.source
+    if folder is None or source is None or Path(source).resolve() != folder.resolve():
+        return tokenizer
+    return tokenizer.ending_at(pretrained.tokenizer().ends)
 
 
 def _refuse_nothing_to_read(settings: PretrainSettings, pretrained: Pretrained | None) -> None:

@@ -114,13 +114,21 @@ class Identified(Protocol):
     def files(self) -> Mapping[str, Mapping[str, Any]]: ...
 
 
-def refuse_other_data(facts: Mapping[str, Any], course: Identified) -> None:
-    """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with."""
-    for what, key, value in (("data", "data", course.fingerprint), ("tokenizer", "tokenizer", course.tokenizer.hash)):
-        if facts.get(key) not in (None, value):
+def refuse_other_data(
+    facts: Mapping[str, Any],
+    expected: Mapping[str, str],
+    course: Identified,
+) -> None:
+    """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with.
+
+    `expected`: the run's `identity` as it is now.
+    """
+    for what in ("data", "tokenizer"):
+        value = expected[what]
+        if facts.get(what) not in (None, value):
             changes = "; ".join(what_changed(facts.get("files") or {}, course.files()))
             raise DataError(
-                f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[key]} and is {value}'}",
+                f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[what]} and is {value}'}",
                 f"give back the {what} of the run, or start a new run",
             )
 
@@ -131,11 +139,28 @@ def saved_options(folder: Path) -> Mapping[str, Any]:
     return options if isinstance(options, Mapping) else {}
 
 
-def identity(course: Identified, begun: Mapping[str, Any] | None = None) -> dict[str, str]:
+def known_tokenizer(folder: Path, tokenizer: Tokenizer) -> str:
+    """The hash under which a run that goes on knows its tokenizer, where it is still the same.
+
+    Runs that were begun before roles counted have the hash of then, and the tokenizer that they saved
+    says whether the roles are still the same.
+    """
+    before = tokenizer.former_hash
+    if before == tokenizer.hash or read_facts(folder).get("tokenizer") != before:
+        return tokenizer.hash
+    return before if Tokenizer.load(folder / "tokenizer").hash == tokenizer.hash else tokenizer.hash
+
+
+def identity(
+    course: Identified,
+    begun: Mapping[str, Any] | None = None,
+    known_as: str | None = None,
+) -> dict[str, str]:
     """What a checkpoint belongs to, as hashes that are written into it.
 
     `begun`: the options that a run was begun with, where it goes on. Those that the plugin has since
-    then are by default, and do not count: a new option makes no old run another one.
+    then are by default, and do not count: a new option makes no old run another one. `known_as`: the
+    `known_tokenizer` of such a run.
     """
     settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
@@ -143,7 +168,8 @@ def identity(course: Identified, begun: Mapping[str, Any] | None = None) -> dict
         known = flat({"options": begun})
         fixed = {key: fixed[key] for key in fixed if not key.startswith("options.") or key in known}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
-    return {"data": course.fingerprint, "tokenizer": course.tokenizer.hash, "settings": digest}
+    tokenizer = known_as or course.tokenizer.hash
+    return {"data": course.fingerprint, "tokenizer": tokenizer, "settings": digest}
 
 
 def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:

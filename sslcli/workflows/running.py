@@ -37,6 +37,7 @@ from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import (
     identity,
+    known_tokenizer,
     newest_whole,
     refuse_other_data,
     refuse_strange,
@@ -194,7 +195,10 @@ class _Run:
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
         sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
         self.learner = course.learner if sharded else course.learner.to(hardware.device)
-        belongs = identity(course, saved_options(folder) if resuming else None)
+        belongs = identity(course)
+        if resuming:
+            known_as = known_tokenizer(folder, course.tokenizer)
+            belongs = identity(course, saved_options(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
 
     def go(self) -> Result:
@@ -253,7 +257,7 @@ class _Run:
             for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
                 clear_away(folder, ours=True)
             if self.resuming:
-                refuse_other_data(read_facts(self.folder), self.course)
+                refuse_other_data(read_facts(self.folder), self.checkpoints.facts, self.course)
                 path, notes = newest_whole(self.checkpoints)
                 if path is not None:
                     refuse_strange(path, self.checkpoints.facts)
@@ -276,7 +280,7 @@ class _Run:
         for name in names:
             if name != "run.json":
                 remove(self.folder / name)
-        self.course.tokenizer.save(self.folder / "tokenizer")
+        self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
@@ -343,7 +347,7 @@ class _Run:
             **self._first_facts(),
             "data": self.course.fingerprint,
             "files": self.course.files(),
-            "tokenizer": self.course.tokenizer.hash,
+            "tokenizer": self.checkpoints.facts["tokenizer"],
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
             "processes": self.world.size,

@@ -15,6 +15,8 @@ from sslcli.workflows.directories import read_directory
 from sslcli.workflows.exporting import export
 from sslcli.workflows.generating import generate
 from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.pretraining import pretrain
+from sslcli.workflows.settings import PretrainSettings
 
 
 @pytest.fixture
@@ -69,15 +71,17 @@ def test_an_export_below_a_file_is_refused_before_any_work(classifier, capfd):
     assert "config.json is a file, not a folder" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
-def test_a_text_ends_at_every_token_that_the_directory_names(file, tmp_path):
-    """As chat models have it: the end of a turn, and the end of a text."""
-    folder = DIRECTORIES["SmolLM2-Instruct"](tmp_path / "model")
+ASKED = {"do_sample": False, "max_new_tokens": 12, "pad_token_id": 0}
+
+
+def chat_that_ends(folder, file):
+    """A directory with two ends of a text in this file; transformers' tokenizer, the text that is
+    asked, and what transformers makes of it, which the second end ends."""
+    DIRECTORIES["SmolLM2-Instruct"](folder)
     model, theirs = model_in(folder, "CausalLM")
-    settings = {"do_sample": False, "max_new_tokens": 12, "pad_token_id": 0}
     for text in filter(str.strip, texts(40)):
         given = theirs(text, return_tensors="pt")
-        whole = model.generate(**given, **settings, eos_token_id=[])[0].tolist()
+        whole = model.generate(**given, **ASKED, eos_token_id=[])[0].tolist()
         added = whole[given["input_ids"].shape[1] :]
         if len(set(added)) > 1:
             break
@@ -85,21 +89,56 @@ def test_a_text_ends_at_every_token_that_the_directory_names(file, tmp_path):
     assert ends[0] not in added
     if file == "config.json":
         (folder / "generation_config.json").unlink()
-        changed(folder, file, eos_token_id=ends)
-    else:
-        changed(folder, file, eos_token_id=ends)
-    again = hf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
-    with torch.no_grad():
-        expected = again.generate(**given, **settings)[0].tolist()
+    changed(folder, file, eos_token_id=ends)
+    expected = made_by_transformers(folder, given)
     assert len(expected) < len(whole)
-    request = {"text": text, "temperature": 0.0, "new_tokens": 12}
-    (artifact,) = generate(str(folder), request, 0)
-    assert artifact.text == theirs.decode(expected[:-1], skip_special_tokens=True)
+    return theirs, text, expected
+
+
+def made_by_transformers(folder, given):
+    model = hf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
+    with torch.no_grad():
+        return model.generate(**given, **ASKED)[0].tolist()
+
+
+def made(folder, text):
+    (artifact,) = generate(str(folder), {"text": text, "temperature": 0.0, "new_tokens": 12}, 0)
+    return artifact.text
+
+
+@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
+def test_a_text_ends_at_every_token_that_the_directory_names(file, tmp_path):
+    """As chat models have it: the end of a turn, and the end of a text."""
+    folder = tmp_path / "model"
+    theirs, text, expected = chat_that_ends(folder, file)
+    assert made(folder, text) == theirs.decode(expected[:-1], skip_special_tokens=True)
     export(str(folder), tmp_path / "out")
-    exported = hf.AutoModelForCausalLM.from_pretrained(tmp_path / "out", attn_implementation="eager").eval()
-    assert exported.generate(**given, **settings)[0].tolist() == expected
-    (artifact,) = generate(str(tmp_path / "out"), request, 0)
-    assert artifact.text == theirs.decode(expected[:-1], skip_special_tokens=True)
+    given = theirs(text, return_tensors="pt")
+    assert made_by_transformers(tmp_path / "out", given) == expected
+    assert made(tmp_path / "out", text) == theirs.decode(expected[:-1], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
+def test_a_run_from_a_directory_ends_texts_as_it_did(file, tmp_path, monkeypatch, text_corpus):
+    """And so does a run from that run, and an export of both; the steps change next to nothing."""
+    monkeypatch.setenv("SSLCLI_CACHE_DIR", str(tmp_path / "cache"))
+    source = tmp_path / "model"
+    theirs, text, expected = chat_that_ends(source, file)
+    given = theirs(text, return_tensors="pt")
+    for name in ("first", "second"):
+        settings = {
+            "objective": "clm",
+            "data": {"train": [str(text_corpus)], "sequence_tokens": 32, "held_out": 0.1},
+            "model": {"source": str(source)},
+            "optimizer": {"rate": 1e-12},
+            "training": {"max_steps": 1, "batch_size": 4, "eval_samples": 4},
+            "run": {"folder": str(tmp_path / name), "plot": False},
+        }
+        pretrain(PretrainSettings.model_validate(settings), observe=lambda event: None)
+        source = tmp_path / name
+        assert made(source, text) == theirs.decode(expected[:-1], skip_special_tokens=True)
+        export(str(source), tmp_path / f"{name}-out")
+        assert made_by_transformers(tmp_path / f"{name}-out", given) == expected
 
 
 def test_an_export_of_a_directory_may_be_replaced(classifier, tmp_path):

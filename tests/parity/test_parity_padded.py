@@ -85,7 +85,7 @@ def test_a_decoder_chooses_as_transformers_does_among_the_tokens_there_are(direc
 def test_blanks_are_filled_with_tokens_that_are_and_keep_their_probability(directories):
     folder, model, tokenizer = directories["bert"]
     own = Tokenizer.load(folder)
-    ids = np.asarray(tokenizer("ann[MASK]the book").input_ids)  # a blank takes in the space before it
+    ids = np.asarray(tokenizer("ann [MASK]the book").input_ids)
     with torch.no_grad():
         shares = model(torch.from_numpy(ids)[None]).logits[0, list(ids).index(own.mask)].softmax(dim=-1)
     assert int(shares.argmax()) >= own.size

@@ -147,6 +147,36 @@ def test_texts_with_blanks(loaded, name):
     assert ours.remarks() == []
 
 
+def with_flags(content, token, flags):
+    """JSON in which every description of an added token has these flags."""
+    if isinstance(content, list):
+        return [with_flags(each, token, flags) for each in content]
+    if not isinstance(content, dict):
+        return content
+    own = flags if content.get("content") == token else {}
+    return {name: with_flags(value, token, flags) for name, value in content.items()} | own
+
+
+@pytest.mark.parametrize("lstrip", [True, False])
+@pytest.mark.parametrize("rstrip", [True, False])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_blanks_take_the_spaces_that_their_flags_say(tmp_path, name, lstrip, rstrip):
+    folder = DIRECTORIES[name](tmp_path)
+    mask = "<mask>" if name in ("RoBERTa", "XLM-R", "CamemBERT") else "[MASK]"
+    for file in folder.glob("*.json"):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        said = with_flags(said, mask, {"lstrip": lstrip, "rstrip": rstrip})
+        file.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    theirs, ours = transformers.AutoTokenizer.from_pretrained(folder), Tokenizer.load(folder)
+    blanks = objective_of("mlm", ours)
+    around = [(before, after) for before in ("the cat", "", "x ") for after in (".", " sees", "  a ")]
+    for before, after in [*around, *PAIRS[60:80]]:
+        for space in ("", " ", "  "):
+            text = f"{before}{space}{mask}{after} and {mask}"
+            assert blanks._with_blanks(text).tolist() == theirs(text)["input_ids"], text
+            COUNTS["texts with blanks"] += 1
+
+
 @pytest.mark.parametrize("name", DECODERS)
 def test_prompts(loaded, name):
     _, theirs, ours = loaded(name)

@@ -158,10 +158,7 @@ class MaskedLanguageModel(Readout[MaskedViews]):
     def _with_blanks(self, text: str) -> np.ndarray:
         """Tokens of a text that holds blanks; raises DataError where it holds none."""
         own = self.tokenizer.pieces(np.asarray([self.tokenizer.mask]))[0]
-        parts = text.replace("[MASK]", own).split(own)
-        if len(parts) < 2:
+        (tokens_T,) = self.tokenizer.encode_with_blanks([text.replace("[MASK]", own)])
+        if self.tokenizer.mask not in tokens_T:
             raise DataError("the text has no blank to fill", f"write {own} where a word is missing")
-        tokens = [self.tokenizer.encode(parts[0].rstrip())]
-        for part in parts[1:]:
-            tokens += [np.asarray([self.tokenizer.mask]), self.tokenizer.encode(part.rstrip())]
-        return enclose(np.concatenate(tokens), self.tokenizer)
+        return enclose(tokens_T, self.tokenizer)

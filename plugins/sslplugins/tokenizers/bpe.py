@@ -11,7 +11,9 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from sslcli.api import Config, PieceTrainer, setting
 
 _DECODER_SPECIALS = ("<|endoftext|>",)
-_ENCODER_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")  # RoBERTa's, in RoBERTa's order
+# RoBERTa's, in RoBERTa's order; a blank stands for a word and the space before it, as theirs does.
+_MASK = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=True)
+_ENCODER_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
 class BytePairTrainer(PieceTrainer):

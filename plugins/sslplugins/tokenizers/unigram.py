@@ -12,7 +12,9 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from sslcli.api import Config, PieceTrainer, setting
 
-_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+# XLM-R's; a blank stands for a word and the space before it, as theirs does.
+_MASK = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=True)
+_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
 class UnigramTrainer(PieceTrainer):

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.workflows.shifts.sentences import Sentences
 
@@ -26,6 +24,6 @@ def template_sentences(words: Sequence[str], language: str, tokenizer: Tokenizer
     unknown = [word for word in ("The", "word", "in", NAMES[language], "is") if tokenizer.unknown in tokenizer.encode(word)]
     if unknown:
         return None, f"the model has no token for {', '.join(map(repr, unknown))}"
-    begun = tokenizer.encode_batch([f"The word '{word}' in {NAMES[language]} is:" for word in words])
-    end_T = tokenizer.encode(".")
-    return Sentences([np.concatenate([tokens_T, [tokenizer.mask], end_T]).astype(np.int64) for tokens_T in begun], tokenizer), ""
+    (mask,) = tokenizer.pieces([tokenizer.mask])
+    asked = [f"The word '{word}' in {NAMES[language]} is: {mask}." for word in words]
+    return Sentences(tokenizer.encode_with_blanks(asked), tokenizer), ""
