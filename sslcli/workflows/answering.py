@@ -16,6 +16,7 @@ from sslcli.data.draws import SampleDraws
 from sslcli.data.labelforms import LabelNames
 from sslcli.data.sampler import Sampler
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.unknowns import Unknowns
 from sslcli.engine.evaluation import Agree, examine
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import EVALUATION, Loader
@@ -64,6 +65,10 @@ class EncodedSet:
         merged = [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
         return [with_cut(*each) for each in zip(merged, self.cuts, strict=True)]
 
+    def unknowns(self, tokenizer: Tokenizer) -> Unknowns:
+        """Of the tokens that the model is given, those that are unknown to the tokenizer."""
+        return Unknowns.of(tokenizer, (sample.tokens for sample in self.samples))
+
     @property
     def cuts(self) -> list[Cut]:
         """Of every example what the model does not see of it."""
@@ -100,6 +105,7 @@ class Answerer:
         self.trained_options = options  # before anybody asked for others
         self.is_open = False  # whether the options still follow the data where they say so
         self.tokenizer: Tokenizer | None = None
+        self._unknowns = Unknowns()
 
     @classmethod
     def load(cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None) -> "Answerer":
@@ -166,13 +172,16 @@ class Answerer:
 
     def remarks(self) -> list[str]:
         """Sentences about the texts that were answered since this was last asked."""
-        return [] if self.tokenizer is None else self.tokenizer.remarks()
+        unknowns, self._unknowns = self._unknowns, Unknowns()
+        return [] if self.tokenizer is None else [*unknowns.remarks(), *self.tokenizer.remarks()]
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """One an example, in their order; what their gold answers are, if they have any, does not matter."""
         examples = [replace(example, gold=None) for example in examples]
         twin = self.learner.learnable
         data = EncodedSet.of(twin, examples, training=False)
+        if self.tokenizer is not None:
+            self._unknowns += data.unknowns(self.tokenizer)
         if not len(data.samples):  # nothing of the texts is seen, and the task has its answer to that
             return data.merged(twin, {})
         loader = evaluation_loader(data, twin, batch_size, None, seed=0)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sslcli.contracts import Frame
+from sslcli.data.unknowns import remarks_by_part
 from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.labelled import Example, Split, Task
 from sslcli.reports import Report, Table
@@ -44,18 +45,23 @@ def check_data(settings: FinetuneSettings) -> Report:
     if data.test is not data.evaluation:
         sets["test"] = EncodedSet.of(task, data.test, training=False)
     sets |= {language: EncodedSet.of(task, examples, training=False) for language, examples in data.others.items()}
-    tables = [Table("examples", ("", *sets), _rows(list(sets.values())))]
+    unknowns = {name: each.unknowns(tokenizer) for name, each in sets.items()}
+    rows = [*_rows(list(sets.values())), ["unknown to the tokenizer", *map(str, unknowns.values())]]
+    tables = [Table("examples", ("", *sets), rows)]
     balances = [balance_of(cls, options, each.examples) for each in sets.values()]
     if names := list(dict.fromkeys(name for counts in balances for name in counts)):
-        rows: list[list[object]] = [[name, *(counts.get(name, 0) for counts in balances)] for name in names[:MOST_ANSWERS]]
+        answers: list[list[object]] = []
+        for name in names[:MOST_ANSWERS]:
+            answers.append([name, *(counts.get(name, 0) for counts in balances)])
         if more := names[MOST_ANSWERS:]:
-            rows.append([f"and {len(more):,} more", *(sum(counts.get(name, 0) for name in more) for counts in balances)])
-        tables.append(Table("answers", ("answer", *sets), rows))
+            rest = [sum(counts.get(name, 0) for name in more) for counts in balances]
+            answers.append([f"and {len(more):,} more", *rest])
+        tables.append(Table("answers", ("answer", *sets), answers))
     lost = [(example, each.lost) for s in sets.values() for example, each in zip(s.examples, s.encoded, strict=True) if each.lost]
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:
         notes.append(f"and {len(lost) - SHOWN:,} more")
-    notes = [*notes, *tokenizer.remarks()]
+    notes = [*notes, *remarks_by_part(unknowns), *tokenizer.remarks()]
     notes = [*data.how_read, *(notes or ["nothing is wrong"])]
     shown = sets["train"]
     tables += described(task, options, settings.data, shown.examples[:SHOWN], shown.encoded[:SHOWN], tokenizer)

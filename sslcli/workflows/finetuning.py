@@ -16,6 +16,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.draws import name_key
 from sslcli.data.permuting import permuted
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.unknowns import remarks_by_part
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.engine.evaluation import Agree, Judge, Judgement
 from sslcli.engine.events import Observer
@@ -102,7 +103,9 @@ class Finetuning:
         self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
-        lost = [*_lost(self.training, "training"), *cut, *tokenizer.remarks()]
+        parts = {"training": self.training, "held out": self.evaluation}
+        strange = remarks_by_part({name: each.unknowns(tokenizer) for name, each in parts.items()})
+        lost = [*_lost(self.training, "training"), *cut, *strange, *tokenizer.remarks()]
         self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
 
     @classmethod

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.asides import settled
 from sslcli.config import problems_of
 from sslcli.data.guarding import as_remark
+from sslcli.data.normalizing import changeable
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
 from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.unknowns import Unknowns
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
 from sslcli.folders import MANIFEST
@@ -34,6 +37,7 @@ from sslcli.workflows.sources import Source, documents, expand, fingerprint, sou
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
+SHOWN_UNKNOWN = 8  # words of a text that is shown
 FORMAT = 2  # of the cache; another one makes all shards anew
 
 
@@ -110,8 +114,8 @@ def opened(folder: Path) -> Tokenized:
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
-    """The pieces of a text, and their numbers."""
-    ids = tokenizer.encode(text)
+    """The pieces of a text, their numbers, and what of the text none of them says."""
+    ((ids, places),) = tokenizer.encode_with_places([text])
     pieces = tokenizer.pieces(ids)
     spans = [Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain") for place, piece in enumerate(pieces)]
     rows = [(place, piece, int(token)) for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))]
@@ -119,7 +123,7 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
         f"{len(ids)} tokens",
         passages=[Passage("pieces", spans)],
         tables=[Table("pieces", ("place", "piece", "id"), rows)],
-        notes=[*tokenizer.notes, *tokenizer.remarks()],
+        notes=[*_losses(text, ids, places, tokenizer), *tokenizer.notes, *tokenizer.remarks()],
     )
 
 
@@ -138,6 +142,22 @@ def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
             raise
         return settings
     return settings.model_copy(update={"source": str((run.folder / "tokenizer").resolve())})
+
+
+def _losses(text: str, ids: np.ndarray, places: np.ndarray, tokenizer: Tokenizer) -> Iterator[str]:
+    """What is changed before the text is cut, and what stands where a token is unknown."""
+    if changed := tokenizer.changes(changeable(text), len(text)):
+        yield _changes_said(changed)
+    unknowns = Unknowns.of(tokenizer, [ids])
+    if unknowns.unknown:
+        strange = [text[start:stop] for start, stop in places[ids == tokenizer.unknown].tolist()]
+        found = list(dict.fromkeys(strange))
+        shown = ", ".join(found[:SHOWN_UNKNOWN]) + (", ..." if len(found) > SHOWN_UNKNOWN else "")
+        yield f"{unknowns} are unknown to the tokenizer: {shown}"
+
+
+def _changes_said(changes: Sequence[str]) -> str:
+    return f"the tokenizer {'; '.join(changes)}"
 
 
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
@@ -285,7 +305,7 @@ def _report(facts: dict[str, Any], folder: Path) -> Report:
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
-    notes = [f"the tokenizer {'; '.join(facts['changes'])}"] if facts.get("changes") else []
+    notes = [_changes_said(facts["changes"])] if facts.get("changes") else []
     if facts.get("special_spellings"):
         notes.append(as_remark(facts["special_spellings"]))
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:

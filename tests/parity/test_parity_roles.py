@@ -79,7 +79,8 @@ def test_a_run_of_before_knows_its_tokenizer_by_the_hash_of_then(tmp_path):
     """As long as it plays the roles that the run saved."""
     odd = padded_with(tmp_path / "odd", "[unused1]")
     usual = padded_with(tmp_path / "usual", "[PAD]")
-    assert odd.hash != odd.former_hash and usual.hash == usual.former_hash
+    assert odd.hash != odd.former_hash
+    assert usual.hash == usual.former_hash
     run = tmp_path / "run"
     odd.save(run / "tokenizer")
     write_facts(run, {"tokenizer": odd.former_hash})
