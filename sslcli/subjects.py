@@ -5,8 +5,9 @@ Everything here is also in sslcli.api. Letters: T tokens of a packed batch, N fe
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -59,12 +60,31 @@ class HiddenBatch:
     hidden: Hidden
 
 
+class Lengths:
+    """Texts that a model was to be looked at with, each once, and those that are too long for it."""
+
+    def __init__(self) -> None:
+        self._limit_of: dict[str, int | None] = {}  # of a text that is longer, what it is longer than
+
+    def note(self, texts: Sequence[str], tokens: Sequence[int], most: int) -> None:
+        """`most`: so many of its own tokens a text may have."""
+        for text, count in zip(texts, tokens, strict=True):
+            self._limit_of[text] = most if count > most else None
+
+    def remarks(self) -> list[str]:
+        """A sentence where some are too long."""
+        long = Counter(most for most in self._limit_of.values() if most is not None)
+        what = "longer than the {:,} tokens that the model reads, and left out: {:,} of {:,} texts"
+        return [what.format(most, count, len(self._limit_of)) for most, count in long.items()]
+
+
 @dataclass(frozen=True)
 class Subject:
     """A frozen model, in evaluation mode, and what it is looked at with.
 
     `name`: for captions. `step`: of training, None where it is not known. `learnable`: what it was trained with, None for a
-    model without a head. `stages`: the same model at each of its milestones, the first the earliest.
+    model without a head. `stages`: the same model at each of its milestones, the first the earliest. `lengths`: counts which
+    texts were left out for their length.
     """
 
     name: str
@@ -74,6 +94,7 @@ class Subject:
     learnable: Learnable | None
     material: Material
     stages: Callable[[], Iterator["Subject"]] = lambda: iter(())
+    lengths: Lengths = field(default_factory=Lengths, compare=False, repr=False)
 
     @property
     def depth(self) -> int:

@@ -67,13 +67,16 @@ def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
     texts = list(dict.fromkeys(use.text for use in uses))
     places_of = {text: places for text, (_, places) in zip(texts, subject.tokenizer.encode_with_places(texts), strict=True)}
     most = _most_tokens(subject)
+    subject.lengths.note(texts, [len(places_of[text]) for text in texts], most)
     return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
 
 
 def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
     """Of each text whether it has a token, and not more than the model has positions for."""
     most = _most_tokens(subject)
-    return [0 < len(tokens_T) <= most for tokens_T in subject.tokenizer.encode_batch(list(texts))]
+    lengths = [len(tokens_T) for tokens_T in subject.tokenizer.encode_batch(list(texts))]
+    subject.lengths.note(texts, lengths, most)
+    return [0 < length <= most for length in lengths]
 
 
 def labelled_uses(subject: Subject, text: Annotated) -> list[Use]:

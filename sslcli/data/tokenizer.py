@@ -271,11 +271,9 @@ class Tokenizer:
             token["special"] |= token["content"] in self._literals
         whole = {**description, "post_processor": None}
         usual = usual_roles(self._library.get_vocab(with_added_tokens=True))
-        usuals = [usual_template(self._roles())]
-        if with_roles and self._hf is not None:  # of ours the roles say what it adds
-            usuals.append(usual_template(usual))
+        usuals = [usual_template(roles) for roles in (self._roles(), *[usual] * with_roles)]
         if not all(map(self.template.cuts_like, usuals)):
-            whole["template"] = asdict(self.template)
+            whole["template"] = asdict(replace(self.template, prompt=self.template.single))
         special = {token["id"] for token in description["added_tokens"] if token["special"]}
         moved = moved_roles({**self._roles(), BEGIN: self.begin}, usual, special)
         if with_roles and moved:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def probe(
             f"{name} looks into {' or '.join(sorted(cls.needs))} models, and {subject.name} is a {architecture}", "choose another --model"
         )
     report = cls(complete).run(subject, Draws(seed, 0, "probe"))
+    report = replace(report, notes=[*report.notes, *subject.lengths.remarks()])
     typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
     return saved(report, reference, file_name(f"{name} {typed}"), folder, subject, seed)
 

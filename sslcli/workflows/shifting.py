@@ -24,7 +24,7 @@ from sslcli.workflows.shifts.estimating import estimate
 from sslcli.workflows.shifts.evaluation import evaluate
 from sslcli.workflows.shifts.moves import moved_rows
 from sslcli.workflows.shifts.pairs import read_translations, set_apart
-from sslcli.workflows.shifts.report import behind_note, evaluation_report
+from sslcli.workflows.shifts.report import behind_notes, evaluation_report
 from sslcli.workflows.shifts.sentences import Sentences
 from sslcli.workflows.shifts.settings import ShiftSettings
 from sslcli.workflows.subjects import load_subject
@@ -86,7 +86,7 @@ def text_report(shift: Shift, subject: Subject, text: str, settings: ShiftSettin
         columns = [_candidates(subject, sentence, layer, estimated.moves[layer], alpha, settings.top) for alpha in alphas]
         rows = [[piece, *read] for piece, *read in zip(pieces, *columns, strict=True)]
         tables.append(Table(f"layer {layer} of {subject.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
-    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[*unknown, behind_note(estimated, settings)])
+    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[*unknown, *behind_notes(estimated, settings)])
 
 
 def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2: np.ndarray) -> tuple[list[str], list[str]]:

@@ -43,13 +43,15 @@ class Words:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha; empty without parallel text."""
+    """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha; empty without parallel text.
+    `tested`: the sentences that it is tested on, source first; without parallel text the source alone."""
 
     layers: Sequence[int]
     alphas: Sequence[float]
     estimated: Estimated
     words: Words | None
     retrieval: Mapping[tuple[int, float], Score] = field(default_factory=dict)
+    tested: Sequence[Sentences] = ()
 
 
 def layers_of(subject: Subject, settings: ShiftSettings) -> list[int]:
@@ -70,7 +72,8 @@ def evaluate(shift: Shift, subject: Subject, settings: ShiftSettings, found: Tra
         bench = _Bench.of(subject, subject.head, apart, parallel, estimated)
         words = bench.words(layers, alphas, third, settings, draws)
     retrieval = _retrieval(subject, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
-    return Evaluation(layers, alphas, estimated, words, retrieval)
+    tested = parallel if parallel[0].tokens else (estimated.pool,)
+    return Evaluation(layers, alphas, estimated, words, retrieval, tested)
 
 
 def _retrieval(

@@ -6,6 +6,7 @@ from sslcli.reports import Matrix, Report, Score, Table
 from sslcli.workflows.shifts.estimating import Estimated
 from sslcli.workflows.shifts.evaluation import Evaluation, Words
 from sslcli.workflows.shifts.figures import FIRSTS, Figures, Share
+from sslcli.workflows.shifts.sentences import cut_notes
 from sslcli.workflows.shifts.settings import ShiftSettings
 
 COLUMNS = (
@@ -19,7 +20,10 @@ NEARLY = 0.8
 def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str) -> Report:
     """`hint`: what gives a head to a model without one."""
     top, title = found.layers[-1], f"{settings.source} moved into {settings.target}"
-    matrices, scores, tables, notes = [], [], [], [behind_note(found.estimated, settings)]
+    languages = (settings.source, settings.target)
+    tested = {f"{name}, tested": each for name, each in zip(languages, found.tested, strict=False)}
+    notes = [*behind_notes(found.estimated, settings), *cut_notes(tested)]
+    matrices, scores, tables = [], [], []
     if found.words is None:
         notes.append(f"the model has no language-model head, and no word can be read: {hint}")
     else:
@@ -36,11 +40,13 @@ def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str) -> 
     return Report(title, scores=scores, tables=tables, matrices=matrices, notes=notes)
 
 
-def behind_note(estimated: Estimated, settings: ShiftSettings) -> str:
-    """What the shift was estimated on, and how long it is at each layer."""
+def behind_notes(estimated: Estimated, settings: ShiftSettings) -> list[str]:
+    """What the shift was estimated on, how long it is at each layer, and what was cut off."""
     source, target = (len(sentences.tokens) for sentences in estimated.behind)
     lengths = ", ".join(f"{length:.3g} at layer {layer}" for layer, length in estimated.lengths.items())
-    return f"estimated on {source:,} sentences of {settings.source} and {target:,} of {settings.target}; |shift| {lengths}"
+    counts = f"{source:,} sentences of {settings.source} and {target:,} of {settings.target}"
+    cut = cut_notes(dict(zip((settings.source, settings.target), estimated.behind, strict=True)))
+    return [f"estimated on {counts}; |shift| {lengths}", *cut]
 
 
 def _word_scores(words: Words, top: int) -> list[Score]:

@@ -3,7 +3,7 @@
 Letters: N tokens of all sentences end to end, special ones apart, V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -15,6 +15,7 @@ from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 from sslcli.subjects import Material
+from sslcli.workflows.truncation import Cut, cut_sentences
 
 COUNTED_SENTENCES = 5_000  # of a language, at least, where it has them: what its tokens are known by
 LONGEST_TOKENS = 128  # of a sentence; what follows is left out
@@ -26,10 +27,28 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Sentences:
-    """Token sequences, int64, without special tokens, none of them empty."""
+    """Token sequences, int64, without special tokens, none of them empty.
+
+    `whole_tokens`: how many each had before it was cut off; none where nothing was.
+    """
 
     tokens: Sequence[np.ndarray]
     tokenizer: Tokenizer
+    whole_tokens: Sequence[int] = ()
+
+    @classmethod
+    def cut(cls, tokens: Sequence[np.ndarray], tokenizer: Tokenizer, most: int) -> "Sentences":
+        """Each cut off behind `most` tokens."""
+        whole = [len(tokens_T) for tokens_T in tokens]
+        return cls([tokens_T[:most] for tokens_T in tokens], tokenizer, whole)
+
+    @property
+    def cuts(self) -> list[Cut]:
+        """Of every sentence where it was cut off, if it was."""
+        whole = self.whole_tokens or [len(tokens_T) for tokens_T in self.tokens]
+        lengths = [len(tokens_T) for tokens_T in self.tokens]
+        pairs = zip(lengths, whole, strict=True)
+        return [{"text": length} if length < had else {} for length, had in pairs]
 
     @cached_property
     def enclosed(self) -> Sequence[np.ndarray]:
@@ -50,7 +69,7 @@ class Sentences:
         return np.cumsum([0, *(len(tokens_T) for tokens_T in self.tokens)])[:-1]
 
     def part(self, start: int, stop: int) -> "Sentences":
-        return Sentences(self.tokens[start:stop], self.tokenizer)
+        return Sentences(self.tokens[start:stop], self.tokenizer, self.whole_tokens[start:stop])
 
     def counts_V(self) -> np.ndarray:
         return np.bincount(self.tokens_N, minlength=self.tokenizer.size)
@@ -73,8 +92,8 @@ class TokenLanguages:
 
 def encoded(texts: Sequence[str], tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
     """Every text, cut off behind `longest_tokens` (special ones among them); one without a token is left out."""
-    most = _most(longest_tokens)
-    return Sentences([tokens_T[:most] for tokens_T in tokenizer.encode_batch(list(texts)) if len(tokens_T)], tokenizer)
+    found = [tokens_T for tokens_T in tokenizer.encode_batch(list(texts)) if len(tokens_T)]
+    return Sentences.cut(found, tokenizer, _most(longest_tokens))
 
 
 def encoded_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longest_tokens: int) -> tuple[Sentences, Sentences]:
@@ -82,21 +101,30 @@ def encoded_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longes
     sides = [tokenizer.encode_batch([pair[side] for pair in pairs]) for side in (0, 1)]
     kept = [number for number in range(len(pairs)) if all(len(side[number]) for side in sides)]
     most = _most(longest_tokens)
-    first, second = (Sentences([side[number][:most] for number in kept], tokenizer) for side in sides)
-    return first, second
+    first, second = ([side[number] for number in kept] for side in sides)
+    return Sentences.cut(first, tokenizer, most), Sentences.cut(second, tokenizer, most)
 
 
 def read_language(material: Material, language: str, count: int, tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
     """The first sentences of a language, at most `count`. Raises UsageError where there is none."""
     texts = _texts(material, language)
     found: list[np.ndarray] = []
+    whole: list[int] = []
     while len(found) < count and (portion := list(islice(texts, min(_AT_ONCE, count - len(found))))):
-        found += encoded(portion, tokenizer, longest_tokens).tokens
+        read = encoded(portion, tokenizer, longest_tokens)
+        found += read.tokens
+        whole += read.whole_tokens
     if not found:
         known = material.languages()
         hint = f"there is {' and '.join(known)}" if known else f"say what is in which language: --data {language}=FILE"
         raise UsageError(f"there is no text in '{language}'", hint)
-    return Sentences(found, tokenizer)
+    return Sentences(found, tokenizer, whole)
+
+
+def cut_notes(parts: Mapping[str, Sentences]) -> list[str]:
+    """Of each part, by what it is called, how many sentences were cut off."""
+    said = {name: cut_sentences("words", sentences.cuts) for name, sentences in parts.items()}
+    return [f"{name}: {sentence}" for name, own in said.items() for sentence in own]
 
 
 def _texts(material: Material, language: str) -> Iterator[str]:
