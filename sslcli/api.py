@@ -46,6 +46,7 @@ from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines, suffix_of
 from sslcli.data.labelcolumns import in_usual_case
+from sslcli.data.labelforms import means_no_label
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.passages import passages_of, spans_of
 from sslcli.data.readcontext import Names, current_reading, remark
@@ -241,6 +242,7 @@ __all__ = [
     "majority",
     "mean_row",
     "mean_score",
+    "means_no_label",
     "mlqa_exact",
     "mlqa_f1",
     "mlqa_rule",

@@ -11,7 +11,7 @@ from sslcli.data.firstrows import first_rows_apart, named_as
 from sslcli.data.golds import Kind, Vector
 from sslcli.data.labelcolumns import in_one_column, label_of
 from sslcli.data.labelforms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
-from sslcli.data.readcontext import Names, names_of
+from sslcli.data.readcontext import Names, joined_names, names_of
 from sslcli.data.records import Record
 from sslcli.errors import DataError
 from sslcli.labelled import Example, Task
@@ -73,7 +73,7 @@ class ReadsLabels:
             refuse_single([example for example in examples if example.gold not in form.no_label])
         found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
         if form.columns:
-            found["label_field"] = ",".join(form.names)
+            found["label_field"] = joined_names(form.names)
         empty = sum(not any(text.strip() for text in example.data) for example in examples)
         notes = [*apart, *form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
         return options.model_copy(update=found), notes

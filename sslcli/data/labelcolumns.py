@@ -17,14 +17,15 @@ _NO_LABELS = ("id", "idx", "index", "language")
 def label_of(record: Record, kind: str, asked: str, usual: Sequence[str], texts: Sequence[str]) -> Gold | None:
     """The label as it is written, of the column that is `asked` for, or of the first of the `usual` ones that is there.
 
-    Several columns ("a,b") say of one label each whether it is given; where there is no usual column, all that could are
-    taken along. Raises DataError naming the place.
+    Several columns ("a,b") say of one label each whether it is given, a name with a comma being in quotation marks; where
+    there is no usual column, all that could are taken along. Raises DataError naming the place.
     """
     if current_reading().labels == "unread":
         return None
     if asked:
-        several = names_of(asked) if "," in asked and asked not in record.values else ()
-        return columns_of_truths(record, several, True) if several else gold_of(record, kind, asked)
+        names = (asked,) if asked in record.values else names_of(asked) or (asked,)
+        several = len(names) > 1
+        return columns_of_truths(record, names, True) if several else gold_of(record, kind, *names)
     column = next((name for name in usual if name in record.values), None)
     if column is not None:
         return gold_of(record, kind, column)

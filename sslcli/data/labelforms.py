@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from sslcli.data.golds import Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
+from sslcli.data.readcontext import joined_names
 from sslcli.errors import DataError, UsageError
 
 # "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and its test splits
@@ -94,6 +95,11 @@ def are_whole(golds: Iterable[Gold | None], no_label: Sequence[str]) -> bool:
     """Whether all labels, but for those that mean none, are whole numbers."""
     texts = {gold for gold in golds if isinstance(gold, str)}.difference(no_label)
     return all(_WHOLE.fullmatch(text) or text.removeprefix("-").isdecimal() for text in texts)
+
+
+def means_no_label(value: Any) -> bool:
+    """Whether a field says that there is no label, where no class is called so."""
+    return value is None or str(value).strip() in ("", *MARKS)
 
 
 def as_text(gold: Gold) -> str:
@@ -259,7 +265,8 @@ def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
     asked = vectors[0].asked
     if len(common) < 2 and not asked:
         return LabelForm(decided, MARKS)
-    named = ", ".join(common[:_SHOWN]) + (", ..." if len(common) > _SHOWN else "")
+    shown = [joined_names([name]) for name in common[:_SHOWN]]
+    named = ", ".join(shown) + (", ..." if len(common) > _SHOWN else "")
     note = f"labels are the {len(common)} columns of zeros and ones: {named} (--label-field A,B,... names others)"
     places = [dict(zip(vector.names, vector.places, strict=True)) for vector in vectors]
     single = all(sum(own[name] for name in common) == 1 for own in places)

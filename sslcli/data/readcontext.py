@@ -3,7 +3,8 @@
 Both belong to one command and reach readers, which plugins write too, through a context variable.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -14,6 +15,7 @@ from sslcli.data.reading import goes_on
 from sslcli.errors import UsageError
 
 T = TypeVar("T")
+_QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)')  # a name in quotation marks
 NOT_READ = "-"  # in place of a column's name
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}  # as they can be typed; any single character too
 
@@ -87,12 +89,42 @@ class _Advanced(Iterator[T], Generic[T]):
 
 
 def names_of(value: Any) -> Any:
-    """ "a, b" and ["a,b"] -> ("a", "b"); "none" and "" -> (); anything else stays."""
+    """ "a, b" and ["a,b"] -> ("a", "b"); "none" and "" -> (); anything else stays.
+
+    A name in quotation marks may hold a comma: what `joined_names` gives.
+    """
     if isinstance(value, list | tuple) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str):
         return value
-    return () if value == "none" else tuple(name for name in map(str.strip, value.split(",")) if name)
+    return () if value == "none" else tuple(name for name in _parted(value) if name)
+
+
+def joined_names(names: Iterable[str]) -> str:
+    """("a", "b, c") -> 'a,"b, c"': as tables quote, where a name holds a comma or blanks at its ends."""
+    return ",".join(_quoted(name) if _quotes(name) else name for name in names)
+
+
+def _quotes(name: str) -> bool:
+    return "," in name or name != name.strip() or name.startswith('"')
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _parted(text: str) -> Iterator[str]:
+    place = 0
+    while place < len(text):
+        quoted = _QUOTED.match(text, place)
+        if quoted:
+            yield quoted[1].replace('""', '"')
+            place = quoted.end()
+        else:
+            name = text[place:].partition(",")[0]
+            yield name.strip()
+            place += len(name) + 1
 
 
 def columns_named(value: Any) -> Any:

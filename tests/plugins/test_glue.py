@@ -9,6 +9,7 @@ from glue_folders import make_glue_data, write
 from sslplugins.suites.glue import Glue
 
 from sslcli.api import DataError, Prediction, Score, UsageError
+from sslcli.data.labelforms import MARKS
 from sslcli.workflows.labelling import examples_of, task_class, task_options
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
@@ -123,6 +124,19 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path, part, label):
     path.write_text(f"{json.dumps({**good[0], 'label': label})}\n")
     with pytest.raises(DataError, match="record 1, field 'label'"):
         read(tmp_path, part, "dev_matched" if part == "mnli" else "dev")
+
+
+@pytest.mark.parametrize("mark", ["", *MARKS])
+def test_what_means_no_label_elsewhere_means_none_in_glue(tmp_path, mark):
+    path = tmp_path / "RTE" / "train.tsv"
+    path.parent.mkdir()
+    good = [[n, f"a {n}", f"b {n}", "entailment"] for n in range(2)]
+    header = ["index", "sentence1", "sentence2", "label"]
+    write(path, header, *good, [2, "a", "b", mark])
+    write(tmp_path / "RTE" / "dev.tsv", header, *good)
+    assert len(read(tmp_path, "rte", "train")) == 2
+    (sentence,) = glue().passed_over(tmp_path, "rte", "train")
+    assert sentence.startswith("1 rows of rte/train are passed over")
 
 
 def test_the_original_files_of_mrpc_are_split_by_the_listed_pairs(data):

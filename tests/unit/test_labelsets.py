@@ -1,5 +1,6 @@
 """Labels of whole sets: what the training examples decide holds for every later file, and nothing is scored in silence."""
 
+import csv
 import json
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from sslcli.data.firstrows import IF_HEADER
 from sslcli.data.golds import Vector, gold_of
 from sslcli.data.labelforms import LabelNames, form_of
+from sslcli.data.readcontext import joined_names, names_of
 from sslcli.data.records import Record, Where
 from sslcli.errors import DataError
 from sslcli.labelled import Example, Prediction
@@ -57,6 +59,57 @@ def test_unlabelled_examples_are_counted_by_file_and_by_what_they_have(tmp_path)
     assert found.notes[0].startswith(f"18 of the 36 examples of {train} have no label (")
     assert all(mark in found.notes[0] for mark in ("'-1'", "'-100'", "nothing"))
     assert {label for example in found.train for label in [example.gold]} == {"0", "1", "2"}
+
+
+def with_columns(path, names):
+    """Records with a field of zero or one for each name."""
+    rows = [[f"{path.stem} {n}", *(n // 2**k % 2 for k in range(len(names)))] for n in range(32)]
+    records = [dict(zip(["text", *names], row, strict=True)) for row in rows]
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    given = ((name for name, place in zip(names, row[1:], strict=True) if place) for row in rows)
+    return str(path), [tuple(sorted(own)) for own in given]
+
+
+@pytest.mark.parametrize("odd", ["joy, mixed", " joy", 'so "called", joy', '"joy"', "joy "])
+def test_columns_of_zeros_and_ones_are_found_again_whatever_their_names_hold(tmp_path, odd):
+    """The file has "joy" and "mixed" too, which a name that is cut at its comma would mean."""
+    names = ["anger", odd, "joy", "mixed"]
+    train, _ = with_columns(tmp_path / "a.jsonl", names)
+    found = data_of(train)
+    assert found.options.label_names == tuple(names)
+    test, expected = with_columns(tmp_path / "b.jsonl", names)
+    options = CLASSIFY.Options.model_validate_json(found.options.model_dump_json())
+    labels = list(CLASSIFY.labels(options, found.train))
+    assert later(options, labels, test)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("a, b", ("a", "b")),
+        ("none", ()),
+        ('"a, b",c', ("a, b", "c")),
+        ('c , " a" ', ("c", " a")),
+        ('5" pipe,b', ('5" pipe', "b")),
+        ('"open,b', ('"open', "b")),
+        (["a,b"], ("a", "b")),
+        (["a,b", "c"], ["a,b", "c"]),
+    ],
+)
+def test_names_as_they_are_typed(typed, names):
+    assert names_of(typed) == names
+    if isinstance(typed, str) and names:
+        assert names_of(joined_names(names)) == names
+
+
+def test_a_column_whose_name_holds_a_comma_is_asked_for(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [[f"text {n}", "ab"[n % 2], 1, 0] for n in range(30)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", "mood, in words", "mood", "in words"], *rows])
+    for asked in ("mood, in words", '"mood, in words"'):
+        found = data_of(str(path), options={"label_field": asked})
+        assert list(CLASSIFY.labels(found.options, found.train)) == ["a", "b"]
 
 
 def test_the_places_of_vectors_keep_their_names_and_their_number(tmp_path):

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sslcli.api import DataError, Record, Unreadable, read_lines, read_records, read_table
+from sslcli.api import (
+    DataError,
+    Record,
+    Unreadable,
+    means_no_label,
+    read_lines,
+    read_records,
+    read_table,
+)
 from sslplugins.glue.tasks import GlueTask
 
 SUFFIXES = (".tsv", ".jsonl", ".csv")
@@ -17,7 +25,6 @@ COLA_COLUMNS = ("source", "label", "mark", "sentence")
 MRPC_ORIGINAL = {"train": "msr_paraphrase_train.txt", "dev": "msr_paraphrase_train.txt", "test": "msr_paraphrase_test.txt"}
 MRPC_HELD_OUT = "dev_ids.tsv"
 MRPC_IDS = ("#1 ID", "#2 ID")
-NO_LABEL = ("", "-", "-1", "-1.0", "-100", "nan", "NaN", "NA", "None", "null")
 SIMILARITY = (0.0, 5.0)
 NUMBERS = ("index", "id", "idx")
 
@@ -116,7 +123,7 @@ def _is_unlabelled(task: GlueTask, row: Record) -> bool:
     if not row.is_readable:
         return False  # whoever asks for its label is given the reason
     own = [name for name in task.answer if name in row.values]
-    return bool(own) and all(row.values[name] is None or str(row.values[name]).strip() in NO_LABEL for name in own)
+    return bool(own) and all(means_no_label(row.values[name]) for name in own)
 
 
 def _texts(task: GlueTask, row: Record) -> dict[str, str]:
