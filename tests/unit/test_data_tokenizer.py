@@ -8,6 +8,7 @@ import pytest
 from sslcli import registry
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import ModelError
+from sslcli.workflows.generating import _question
 
 TEXTS = [
     "The cat sees the dog in the garden, and the dog sees the cat.",
@@ -187,3 +188,25 @@ def test_what_is_no_tokenizer_file_is_refused(name, tmp_path):
         (tmp_path / "tokenizer.json").write_bytes(bytes(range(256)))
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
         Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "after"),
+    [
+        ("wordpiece", {}, "the dog"),
+        ("bpe", {"encoder_tokens": True}, " the dog"),
+        ("unigram", {}, "the dog"),
+    ],
+)
+def test_a_blank_stands_for_a_word_and_its_space_as_in_training(kind, options, after):
+    """What is shown while a model learns gives the tokens that it learns from."""
+    tokenizer = trained(kind, texts=["the cat sees the dog"] * 50, **options)
+    parts = tokenizer.encode("the cat"), [tokenizer.mask], tokenizer.encode(after)
+    masked = np.concatenate(parts).tolist()
+    name = tokenizer.pieces([tokenizer.mask])[0]
+    for typed in ("the cat{} the dog", "the cat {} the dog", "the cat  {} the dog"):
+        assert tokenizer.encode_with_blanks([typed.format(name)])[0].tolist() == masked
+    if kind != "unigram":  # which has no whole words of so little text
+        tokens = tokenizer.encode("the cat sees the dog")
+        shown = _question(tokens, tokenizer, blanks=True)
+        assert shown == (f"the cat {name} the dog", "sees")
