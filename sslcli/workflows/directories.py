@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 
@@ -118,10 +119,22 @@ def _write_readable(
         (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
         tokenizer.save(folder)
         _fit_tokenizer_config(folder / "tokenizer_config.json", settings)
-        if tokenizer.cuts_like(Tokenizer.load(folder)):
-            return config, []
+        written = Tokenizer.load(folder)
+        if tokenizer.cuts_like(written):
+            return config, _blank_notes(tokenizer, written)
     problem = "transformers cuts text by rules of its own for such a model, and gives other tokens"
     return configs[0], [f"model_type {configs[0]['model_type']}: {problem} than this tokenizer"]
+
+
+def _blank_notes(tokenizer: Tokenizer, written: Tokenizer) -> list[str]:
+    """Of tokenizers that were learnt before masks said that they take the space before them."""
+    if tokenizer.mask is None or written.mask is None:
+        return []
+    (mask,) = tokenizer.pieces([tokenizer.mask])
+    own, there = (each.encode_with_blanks([f"a {mask}"])[0] for each in (tokenizer, written))
+    if np.array_equal(own, there):
+        return []
+    return [f"transformers makes a token of a space before {mask}: write it behind the word there"]
 
 
 def _tokenizer_in(folder: Path) -> Tokenizer | None:

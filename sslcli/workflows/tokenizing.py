@@ -315,6 +315,6 @@ def _notes(facts: dict[str, Any]) -> list[str]:
     if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
         notes.append(
             f"{facts['unknown_share']:.1%} of the tokens are unknown to the tokenizer; learn one from this data"
-            " with a larger --vocabulary, or use --tokenizer bpe"
+            " with a larger --vocabulary, use --tokenizer bpe, or go on from a model that knows the language"
         )
     return notes

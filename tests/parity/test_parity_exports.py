@@ -84,6 +84,33 @@ def test_autotokenizer_gives_the_ids_of_our_samples(runs, tmp_path, objective):
     assert theirs.mask_token_id == ours.mask
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_transformers_cuts_blanks_as_a_run_with_byte_pieces_does(tmp_path, text_corpus, before):
+    """Or it is said, of a run from before masks said that they take the space before them."""
+    settings = {
+        "objective": "mlm",
+        "data": {"train": [str(text_corpus)], "sequence_tokens": 32, "held_out": 0.1},
+        "tokenizer": {"vocabulary": 300, "kind": "bpe", "options": {"encoder_tokens": True}},
+        "model": {"preset": "tiny", "shape": SHAPES["mlm"]},
+        "training": {"max_steps": 1, "batch_size": 8, "eval_samples": 8},
+        "run": {"folder": str(tmp_path / "run"), "plot": False},
+    }
+    pretrain(PretrainSettings.model_validate(settings), observe=lambda event: None)
+    if before:
+        path = tmp_path / "run" / "tokenizer" / "tokenizer.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for token in content["added_tokens"]:
+            token["lstrip"] = False
+        path.write_text(json.dumps(content), encoding="utf-8")
+    report = export(str(tmp_path / "run"), tmp_path / "out")
+    ours = load_pretrained(str(tmp_path / "run")).tokenizer()
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    (tokens,) = ours.encode_with_blanks(["the <mask> likes a fish"])
+    assert (theirs("the <mask> likes a fish")["input_ids"] == enclose(tokens, ours).tolist()) != before
+    assert theirs("the<mask> likes a fish")["input_ids"] == enclose(tokens, ours).tolist()
+    assert any("space before <mask>" in note for note in report.notes) == before
+
+
 def test_pipelines_run(runs, tmp_path):
     export(str(runs / "mlm"), tmp_path / "mlm")
     blanks = transformers.pipeline("fill-mask", model=str(tmp_path / "mlm"))("The cat sees the [MASK] in the garden.")
