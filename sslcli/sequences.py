@@ -166,8 +166,14 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
         sample = Sample(tokens, segments=segments, fields={"target": target, "weight": weight})
         lost = {name: (size - count, size) for name, size, count in zip(_PARTS[len(parts)], sizes, kept, strict=True) if size > count}
-        said = " and ".join(f"{off:,} of {size:,} tokens of its {name} are cut off" for name, (off, size) in lost.items())
-        return Encoded([sample], sum(sizes) + specials, said, cut=dict.fromkeys(lost, self.sequence_tokens))
+        said = [f"{off:,} of {size:,} tokens of its {name} are cut off" for name, (off, size) in lost.items()]
+        said += [
+            f"its {name} {text!r:.40} has no piece in this tokenizer"
+            for name, text, size in zip(_PARTS[len(parts)], example.data, sizes, strict=True)
+            if not size and text.strip()
+        ]
+        cut = dict.fromkeys(lost, self.sequence_tokens)
+        return Encoded([sample], sum(sizes) + specials, " and ".join(said), cut=cut)
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         template = self.tokenizer.template

@@ -1,5 +1,7 @@
 """One answer for a sequence: what is fed in, what is lost, what is answered, against slow and obvious references."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from task_bench import TaskBench, mean_loss, record, without_gold
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import PreTrainedTokenizerFast
 
-from sslcli.api import DataError, Inputs, Packing, Prediction, UsageError
+from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageError, Where
 from sslcli.config import resolve, write_yaml
 from sslcli.errors import ConfigError
 from sslcli.runfiles import Layer
@@ -272,3 +274,13 @@ def test_what_does_not_fit_is_said():
 def test_weights_that_are_none(weights):
     with pytest.raises(ConfigError, match="must be none, balanced, or numbers above 0 by label"):
         resolve(Classify.Options, Layer({"class_weights": weights}, {}))
+
+
+def test_a_text_without_any_piece_is_said():
+    pairs = [Example(str(n), Where("memory", n), ("good film", "\u200b"), "no") for n in (1, 2)]
+    bench = TaskBench.of(Pairs, [replace(pairs[0], gold="yes"), pairs[1]], TOKENIZER)
+    # As BERT's normalizer, which leaves out what cannot be seen.
+    bench.task.cut = lambda texts: TOKENIZER.encode_batch([text.strip("\u200b") for text in texts])
+    blank = replace(pairs[0], data=("good film", " "))
+    found = [encoded.lost for encoded in bench.task.encode([*pairs[:1], blank], training=False)]
+    assert found == [r"its second text '\u200b' has no piece in this tokenizer", ""]
