@@ -18,6 +18,7 @@ from sslcli.errors import ConfigError, UsageError
 from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.models import learner_of, load_pretrained
 from sslcli.workflows.preparing import Prepared
+from sslcli.workflows.unknownwords import unknown_in, unknown_sentences
 
 EXAMPLES = 3
 PROMPT_TOKENS = 6
@@ -48,7 +49,9 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
         raise ConfigError(problems_of(error, generator.Request), "ssl generate --help lists the flags") from error
     yield from generator.generate(learner.backbone, complete, Draws(seed, 0))
     tokenizer = pretrained.tokenizer()
-    for note in (*tokenizer.notes, *tokenizer.remarks()):
+    remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
+    unknown = unknown_sentences(unknown_in(tokenizer, str(request.get("text", ""))))
+    for note in (*tokenizer.notes, *remarks, *unknown):
         say(f"note: {note}")
 
 

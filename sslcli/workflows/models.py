@@ -211,7 +211,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
             notes.append(f"the best checkpoint is passed over: {error.message}")
     newest, passed = Checkpoints(run, 1, {}).newest()
     if selector == "best" or newest is None:
-        problem = "best checkpoint" if selector == "best" else "checkpoint that is whole"
+        problem = "best checkpoint" if selector == "best" else "complete checkpoint"
         raise ModelError(f"{run} has no {problem}", passed[0] if passed else failure or "the run has not got that far")
     return Place(newest, run, (*notes, *passed))
 

@@ -191,7 +191,7 @@ def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
     path, passed = checkpoints.newest()
     if path is None:
         if passed:
-            raise ModelError(f"no checkpoint in {checkpoints.folder} is whole: {passed[0]}", "start a new run")
+            raise ModelError(f"{checkpoints.folder} has no complete checkpoint: {passed[0]}", "start a new run")
         facts = read_facts(checkpoints.folder.parent)
         step = facts.get("step")
         if step and facts.get("saved", step) is not None:

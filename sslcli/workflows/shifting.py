@@ -28,6 +28,7 @@ from sslcli.workflows.shifts.report import behind_notes, evaluation_report
 from sslcli.workflows.shifts.sentences import Sentences
 from sslcli.workflows.shifts.settings import ShiftSettings
 from sslcli.workflows.subjects import load_subject
+from sslcli.workflows.unknownwords import is_unknown, unknown_sentences
 
 
 def shift_text(
@@ -91,13 +92,13 @@ def text_report(shift: Shift, subject: Subject, text: str, settings: ShiftSettin
 
 def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2: np.ndarray) -> tuple[list[str], list[str]]:
     """The pieces, of unknown ones the word that stands there; and a sentence about these."""
-    unknown_T = tokens_T == (-1 if tokenizer.unknown is None else tokenizer.unknown)
+    unknown_T = is_unknown(tokenizer, tokens_T)
     words = [text[start:stop] for start, stop in places_T2.tolist()]
     pieces = [
         f"{word} (?)" if strange else piece for word, strange, piece in zip(words, unknown_T, tokenizer.pieces(tokens_T), strict=True)
     ]
-    strange = ", ".join(dict.fromkeys(word for word, unknown in zip(words, unknown_T, strict=True) if unknown))
-    return pieces, [f"unknown to the model's vocabulary, and read as nothing in particular: {strange}"] if strange else []
+    strange = dict.fromkeys(word for word, unknown in zip(words, unknown_T, strict=True) if unknown)
+    return pieces, unknown_sentences(list(strange))
 
 
 def _candidates(subject: Subject, sentence: Sentences, layer: int, move: Move, alpha: float, count: int) -> list[str]:

@@ -142,8 +142,8 @@ def _files(path: str, known: Sequence[str]) -> list[str]:
 def _reader_for(file: str, known: Sequence[str]) -> str:
     suffix = suffix_of(file)
     if suffix not in known:
-        shown = f"'.{suffix}'" if suffix else "no suffix"
-        raise DataError(f"{file}: no reader for {shown}", f"readers: {', '.join(known)}; choose one with --reader")
+        shown = f"unsupported file type '.{suffix}'" if suffix else "a name without a file type"
+        raise DataError(f"{file}: {shown}", f"readers: {', '.join(known)}; choose one with --reader")
     return _text_reader(file, file) if suffix == TEXT else suffix
 
 

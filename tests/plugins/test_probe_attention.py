@@ -48,7 +48,7 @@ def test_the_table_and_the_matrices_are_those_of_the_maps(shape):
     even = [[(1 / (i + 1) if j <= i else 0) if shape else 1 / count for j in range(count)] for i in range(count)]
     for row, expected in zip(report.tables[0].rows, (maps[1][0], maps[1][1], even), strict=True):
         np.testing.assert_allclose(row[1:], slow_look(np.asarray(expected, dtype=float).tolist(), (0, count - 1)), atol=1e-5)
-    assert report.tables[0].rows[-1][0] == "even"
+    assert report.tables[0].rows[-1][0] == "uniform"
     for layer in (1, 2):
         for head in (1, 2):
             look = slow_look(maps[layer][head - 1].tolist(), (0, count - 1))
@@ -64,7 +64,10 @@ def test_a_head_that_looks_back_is_named_and_even_heads_are_called_so():
             for part in (block.attention.query, block.attention.key):
                 part.weight.zero_()
                 part.bias.zero_()
-    assert "not emerged: every head attends nearly evenly to all that it sees" in run(AttentionMaps, subject, DRAWS, text=TEXT).notes
+    assert (
+        "not emerged: the attention of every head is nearly uniform over all that it sees"
+        in run(AttentionMaps, subject, DRAWS, text=TEXT).notes
+    )
     attention = subject.backbone.blocks[1].attention
     half = torch.arange(4) / 4
     angles = 10_000.0**-half  # of one place

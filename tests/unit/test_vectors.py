@@ -132,7 +132,7 @@ def test_the_data_of_the_run_is_what_it_is_looked_at_with(subject):
 def test_a_reader_that_is_named_opens_what_no_suffix_tells(world_run, text_corpus, tmp_path):
     path = tmp_path / "text.en"
     path.write_bytes(text_corpus.read_bytes())
-    with pytest.raises(DataError, match=r"no reader for '\.en'"):
+    with pytest.raises(DataError, match=r"unsupported file type '\.en'"):
         list(subject_of(world_run, [f"en={path}"]).material.documents())
     assert next(subject_of(world_run, [f"en={path}"], "txt").material.documents()).language == "en"
 

@@ -106,7 +106,7 @@ class AttentionMaps(Probe):
             tables=[_table(layer, looks[layer], even[layer])],
             matrices=[
                 _matrix(f"attention, layer {layer}, head {options.head}", pieces, maps[layer][options.head - 1]),
-                _by_head("entropy of layer by head, of 1 for even attention", evenness),
+                _by_head("entropy of layer by head, of 1 for uniform attention", evenness),
                 _by_head("share of layer by head on special tokens", on_special),
                 *(_matrix(f"layer {at} head {head}", pieces, found[head - 1]) for at, found in shown.items() for head in _numbers(found)),
             ],
@@ -157,7 +157,7 @@ def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
 def _table(layer: int, looks: Sequence[Look], even: Look) -> Table:
     columns = ["head", "entropy (nats)", "distance (tokens)", *(f"on {name}" for name in PATTERNS)]
     rows = [[str(head), *look.figures] for head, look in enumerate(looks, 1)]
-    return Table(f"what the heads of layer {layer} look at, mean over tokens", columns, [*rows, ["even", *even.figures]])
+    return Table(f"what the heads of layer {layer} look at, mean over tokens", columns, [*rows, ["uniform", *even.figures]])
 
 
 def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
@@ -177,11 +177,11 @@ def _numbers(found: Sequence | np.ndarray) -> range:
 def _found(looks: dict[int, list[Look]], even: dict[int, Look]) -> list[str]:
     """The head that stands out most for each pattern; or that none does anything of its own."""
     if all(each.entropy >= NEARLY_EVEN * even[layer].entropy for layer, found in looks.items() for each in found):
-        return ["not emerged: every head attends nearly evenly to all that it sees"]
+        return ["not emerged: the attention of every head is nearly uniform over all that it sees"]
     notes = []
     for name, words in PATTERNS.items():
         share, layer, head = max((each.shares[name], at, head) for at, found in looks.items() for head, each in enumerate(found, 1))
         if share >= STANDS_OUT:
             expected = even[layer].shares[name]
-            notes.append(f"layer {layer}, head {head} looks at {words}: {share:.2f} of its attention; evenly it were {expected:.2f}")
+            notes.append(f"layer {layer}, head {head} looks at {words}: {share:.2f} of its attention (uniform: {expected:.2f})")
     return notes or [f"no head gives {STANDS_OUT} of its attention to a token itself, its neighbours or special tokens"]

@@ -20,7 +20,7 @@ def build(words: Sequence[str]) -> Command:
         OWN,
         "sslcli.cli.actions.generate:run",
         (
-            'ssl generate "the cat sat on the [MASK]" --model @latest:mlm',
+            'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
         ),
         more="" if asks_for_help(words) and not named else "sslcli.cli.actions.generate:request_flags",

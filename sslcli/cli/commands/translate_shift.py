@@ -36,7 +36,7 @@ def build(words: Sequence[str]) -> Command:
         flags,
         "sslcli.cli.actions.translate_shift:run",
         (
-            'ssl translate-shift "the cook eats a fresh apple."',
+            'ssl translate-shift "the cook eats a red apple."',
             'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',
             "ssl translate-shift --evaluate --model runs/world",
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
