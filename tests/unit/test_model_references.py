@@ -155,7 +155,7 @@ def test_a_damaged_run_is_refused(copy, damage):
 
 def test_a_run_without_checkpoints_is_refused(copy):
     shutil.rmtree(copy / "runs" / "first" / "checkpoints")
-    with pytest.raises(ModelError, match="no checkpoint"):
+    with pytest.raises(ModelError, match="no complete checkpoint"):
         load_pretrained("first")
 
 
