@@ -136,7 +136,7 @@ def test_only_damaged_checkpoints_end_in_an_error(text_corpus, tmp_path, module_
     pretrain(settings, observe=ignore)
     for manifest in (tmp_path / "checkpoints").glob("*/manifest.json"):
         manifest.unlink()
-    with pytest.raises(ModelError, match="no checkpoint"):
+    with pytest.raises(ModelError, match="no complete checkpoint"):
         pretrain(settings, resume=tmp_path, observe=ignore)
 
 
