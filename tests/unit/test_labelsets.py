@@ -1,6 +1,7 @@
 """Labels of whole sets: what the training examples decide holds for every later file, and nothing is scored in silence."""
 
 import csv
+import io
 import json
 from types import SimpleNamespace
 
@@ -381,3 +382,13 @@ def test_labels_are_looked_up_as_in_a_dictionary():
     assert list(names) == [f"label {n}" for n in range(50)]
     assert ("label 7" in names, "label 50" in names) == (True, False)
     assert names.known is names.known
+
+
+def test_a_gold_answer_on_standard_input_that_cannot_be_read_is_left_out(monkeypatch):
+    content = b'{"text": "x", "label": "a"}\n{"text": "y", "label": {}}\nz\n'
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(), labels=LabelNames())
+    sifter = Sifter()
+    found = list(examples_to_answer(answerer, "-", LabelledSettings(train=()), sifter))
+    assert [(example.data, example.gold) for example in found] == [(("x",), "a"), (("y",), None), (("z",), None)]
+    assert [note.partition(": ")[2].partition(",")[0] for note in sifter.remarks] == ["standard input"]
