@@ -129,17 +129,18 @@ def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Co
         usual = " or ".join(_named(column) for column in columns[:4])
         problem = f"{reference} has no column {_named(columns[0])}; its first row has {there}"
         example = ",".join(_likely_names(list(record.values), columns[0]))
-        hint = f"where this row is data, say --columns {example} or as the columns are; where it names the columns,"
-        raise DataError(problem, f"{hint} {flag} says which has the texts, or call them {usual}")
+        names = "name" if " and " in flag else "names"
+        hint = f"where this row is data, say --columns {example} or as the columns are"
+        raise DataError(problem, f"{hint}; where it is a header, {flag} {names} the texts, or call them {usual}")
 
 
 def _likely_names(cells: Sequence[str], texts: str | tuple[str, ...]) -> list[str]:
     """What --columns might say of a first row of data.
 
-    The longest cells are the texts, and of the others the last word, or number, is the label.
+    The cells of most words are the texts, and of the others the last word, or number, is the label.
     """
     wanted = [texts] if isinstance(texts, str) else list(texts)
-    by_length = sorted(range(len(cells)), key=lambda place: -len(cells[place]))
+    by_length = sorted(range(len(cells)), key=lambda n: (-len(cells[n].split()), -len(cells[n])))
     names = dict(zip(sorted(by_length[: len(wanted)]), wanted, strict=False))
     others = [place for place in range(len(cells)) if place not in names]
     if others:

@@ -130,7 +130,7 @@ COLUMNS = [
         READ),
     csv("no column of labels", "text,other\ngood film,x\n", "asked", ("no answer", "--label-field")),
     Oddity("pairs", "a.csv", "no header", "a man,a woman,neutral\nb,c,neutral\n", "asked",
-           ("no column 'premise' and 'hypothesis'", "--columns")),
+           ("no column 'premise' and 'hypothesis'", "say --columns premise,hypothesis,label or")),
     Oddity("pairs", "a.tsv", "two pairs of columns",
            "premise\thypothesis\tsentence1\tsentence2\tlabel\na\tb\tc\td\tneutral\ne\tf\tg\th\tentailment\n", "read 2",
            ("'premise' and 'hypothesis' are read", "--first-field"), [(("a", "b"), "neutral")]),
