@@ -18,7 +18,6 @@
 `assert` is for our own mistakes; whatever a user can cause is one of these.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import ClassVar
@@ -121,9 +120,26 @@ class Interrupted(StopRequest):
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name among the first MOST_COMPARED of `names` that `name` was probably meant to be, or None."""
-    close = difflib.get_close_matches(name, list(islice(names, MOST_COMPARED)), n=1, cutoff=0.5)
-    return close[0] if close else None
+    """The name among the first MOST_COMPARED of `names` that `name` was probably meant to be, or None.
+
+    At most a third of its letters may be wrong, missing, too many or in each other's place; capitals do not count.
+    """
+    most, lower = max(1, len(name) // 3), name.lower()
+    near = [other for other in islice(names, MOST_COMPARED) if abs(len(other) - len(name)) <= most]
+    distances = {other: _edits(lower, other.lower()) for other in near}
+    return min((other for other in near if distances[other] <= most), key=distances.get, default=None)
+
+
+def _edits(left: str, right: str) -> int:
+    """Letters to change, add, drop or swap with their neighbour (Damerau 1964, each place edited once)."""
+    before, row = [], list(range(len(right) + 1))
+    for i, letter in enumerate(left, start=1):
+        earlier, before, row = before, row, [i]
+        for j, other in enumerate(right, start=1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other)))
+            if i > 1 and j > 1 and left[i - 2] == other and letter == right[j - 2]:
+                row[j] = min(row[j], earlier[j - 2] + 1)
+    return row[-1]
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
