@@ -1,0 +1,125 @@
+"""Processor seconds of whole commands in two checkouts, side by side: what a person waits for after a line is typed.
+
+    python tests/benchmarks/quick_commands.py OLD NEW [--rounds 5] [--only mistyped,completion]
+    python tests/benchmarks/quick_commands.py --rehearse
+
+OLD and NEW are checkouts of the project. Every line of ROWS runs as a process of its own in both, forth and back, and user and
+system seconds of the processor are taken, so that other work on the machine counts little; a cell is the median of the rounds.
+Lines of a kind other than `mistyped`, `completion` and `help` ask a tiny model that OLD trains first. A line that ends with
+another exit code than its row says ends the benchmark. --rehearse runs some rows once, both times in this checkout.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parents[2]
+TINY = (
+    "pretrain --objective mlm --arch tiny --max-steps 20 --batch-size 16 --seq-len 32 --vocabulary 300 --name tiny --no-plot"
+    " --set data.reader_options.sentences=300"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line. `rehearsed`: whether --rehearse runs it too."""
+
+    kind: str
+    words: Sequence[str]
+    code: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rehearsed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.environment.get("COMP_WORDS", f"ssl {' '.join(self.words)}")
+
+
+def mistyped(line: str, rehearsed: bool = False) -> Row:
+    return Row("mistyped", line.split(), 2, rehearsed=rehearsed)
+
+
+def completed(line: str, rehearsed: bool = False) -> Row:
+    """What the shell asks for the last word of a line."""
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_SSL_COMPLETE": "complete_bash"}
+    return Row("completion", (), 0, asked, rehearsed)
+
+
+ROWS = (
+    mistyped("pretrain --mask-rat 0.3", rehearsed=True),
+    mistyped("pretrain --mask-rate x"),
+    mistyped("pretrain --lr x"),
+    mistyped("pretrain corpus.txt"),
+    mistyped("pretrain --objective mlm+clm"),
+    mistyped("finetune squad.json"),
+    mistyped("finetune qa --stride x"),
+    mistyped("probe apple"),
+    mistyped("probe similarity --wrod apple"),
+    mistyped("generate x --model bert-base-uncased"),
+    completed("ssl pretrain --mask", rehearsed=True),
+    completed("ssl finetune qa --str"),
+    Row("help", ["--help"], rehearsed=True),
+    Row("probe", ["probe", "similarity", "apple"], rehearsed=True),
+    Row("shift", ["translate-shift", "the cook eats a fresh apple."]),
+    Row("report", ["report"]),
+    Row("embryology", ["probe", "embryology", "runs/tiny", "--words", "50", "--examples", "50"]),
+)
+WITHOUT_A_MODEL = ("mistyped", "completion", "help")
+
+
+def seconds_of(checkout: Path, row: Row, home: Path) -> float:
+    """User and system seconds of one process and of what it starts. Raises SystemExit for another exit code than the row's."""
+    path = os.pathsep.join(map(str, (checkout, checkout / "plugins")))
+    environment = {**os.environ, **row.environment, "PYTHONPATH": path, "SSLCLI_RUNS_DIR": "runs", "OMP_WAIT_POLICY": "PASSIVE"}
+    with (home / "said.txt").open("w+") as said:
+        command = [sys.executable, "-m", "sslcli", *row.words]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=home, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != row.code:
+            said.seek(0)
+            sys.exit(f"{row.name} in {checkout} ended with {process.returncode}, not {row.code}: {said.read()[-2000:]}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def measured(row: Row, old: Path, new: Path, rounds: int, home: Path) -> tuple[float, float]:
+    """Medians over rounds, each of which has both sides, forth and back in turn."""
+    seconds: dict[str, list[float]] = {"old": [], "new": []}
+    sides = [("old", old), ("new", new)]
+    for number in range(rounds):
+        for name, checkout in sides if number % 2 == 0 else sides[::-1]:
+            seconds[name].append(seconds_of(checkout, row, home))
+    return statistics.median(seconds["old"]), statistics.median(seconds["new"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checkouts", nargs="*", type=Path, metavar="OLD NEW")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="kinds of rows, parted by commas")
+    parser.add_argument("--rehearse", action="store_true", help="some rows, once, in this checkout: shows mistakes, not speed")
+    asked = parser.parse_args()
+    if len(asked.checkouts) != (0 if asked.rehearse else 2):
+        parser.error("name two checkouts, or --rehearse alone")
+    old, new = (HERE, HERE) if asked.rehearse else (path.resolve() for path in asked.checkouts)
+    kinds = {kind for kind in asked.only.split(",") if kind} or {row.kind for row in ROWS}
+    rows = [row for row in ROWS if row.kind in kinds and (row.rehearsed or not asked.rehearse)]
+    print("| line | old, s | new, s | new of old |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        if any(row.kind not in WITHOUT_A_MODEL for row in rows):
+            seconds_of(old, Row("set-up", TINY.split()), home)
+        for row in rows:
+            before, after = measured(row, old, new, 1 if asked.rehearse else asked.rounds, home)
+            print(f"| `{row.name}` | {before:.2f} | {after:.2f} | {after / before:.2f} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
