@@ -44,7 +44,7 @@ from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.draws import Draws, SampleDraws
-from sslcli.data.files import open_bytes, read_lines, suffix_of
+from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.labelcolumns import in_usual_case
 from sslcli.data.labelforms import means_no_label
 from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
@@ -70,6 +70,7 @@ from sslcli.labelled import (
     SuitePart,
     Task,
 )
+from sslcli.plainfiles import suffix_of
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
 from sslcli.scoring.answers import (

@@ -22,12 +22,18 @@ from sslcli.config import Config
 PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "None": None, "list": list, "tuple": tuple, "dict": dict}
 CONFIG = (Config.__module__, Config.__qualname__)
 HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='after')")  # decorators inside settings
+OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy", "pydantic", "tokenizers"})
+DECIDES = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 MOST_STEPS = 50  # along imports and bases; what goes further is a circle
 Place = tuple[str, ast.AST]  # a module's name, and a node of it
 
 
 class NotPlain(Exception):
     """Only an import can say what this is."""
+
+
+class Outside(NotPlain):
+    """Of a package that declares nothing of ours, and takes long to read."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Declared:
             for line in node.body:  # type: ignore[attr-defined]
                 if isinstance(line, ast.ClassDef) and line.name == name:
                     return module, line
-                if isinstance(line, ast.FunctionDef) and line.name == name:
+                if isinstance(line, DECIDES) or (isinstance(line, ast.FunctionDef) and line.name == name) or _is_unpacked(line, name):
                     raise NotPlain(name)
                 if name in _targets(line) and getattr(line, "value", None) is not None:
                     return module, line.value
@@ -104,6 +110,8 @@ def _parsed(path: Path, time: int, size: int) -> ast.Module:
 
 def _find(module: str, name: str, steps: int = MOST_STEPS) -> Place:
     """Where a module's name is defined, along its imports. Raises NotPlain."""
+    if module.partition(".")[0] in OUTSIDE:
+        raise Outside(f"{module}.{name}")
     path = module_file(module) if steps else None
     if path is None:
         raise NotPlain(f"{module}.{name}")
@@ -119,6 +127,12 @@ def _find(module: str, name: str, steps: int = MOST_STEPS) -> Place:
         if (isinstance(line, ast.ClassDef) and line.name == name) or name in _targets(line):
             return module, line
     raise NotPlain(f"{module}.{name}")
+
+
+def _is_unpacked(line: ast.AST, name: str) -> bool:
+    """Whether a name is one of several that get the parts of a value."""
+    found = [target for target in line.targets if not isinstance(target, ast.Name)] if isinstance(line, ast.Assign) else []
+    return any(isinstance(node, ast.Name) and node.id == name for target in found for node in ast.walk(target))
 
 
 def _targets(line: ast.AST) -> list[str]:
@@ -145,12 +159,12 @@ def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> tuple[str, as
 
 
 def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator[Place]:
-    """The class, then those that it descends from and whose source can be found, from left to right."""
+    """The class, then those that it descends from, from left to right, but none of torch's or of the standard library's."""
     yield module, node
     for base in node.bases if steps else ():
         try:
             found = _class(module, base)
-        except NotPlain:  # torch's, abc's: they declare nothing of ours
+        except Outside:
             continue
         yield from _bases(*found, steps - 1)
 
@@ -183,6 +197,8 @@ def _field(module: str, node: ast.AST) -> Any:
 def _origin(module: str, name: str) -> tuple[str, str]:
     """Where a function is from that a module imports by its name."""
     for _ in range(MOST_STEPS):
+        if module.partition(".")[0] in OUTSIDE:
+            return module, name
         path = module_file(module)
         for line in parsed(path).body if path is not None else ():
             if isinstance(line, ast.ImportFrom) and line.module and name in [alias.asname or alias.name for alias in line.names]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+STANDARD_INPUT = "-"
+PACKED = (".gz", ".zst")
 MOST_BYTES = 1 << 28  # of a file of settings, facts or reports; the largest known index of weights has 10 MB
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -21,6 +23,14 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
+
+
+def suffix_of(reference: str) -> str:
+    """What a file holds by its name, without the dot and whatever it is packed in: "corpus.jsonl.gz" -> "jsonl"."""
+    path = Path(reference)
+    if path.suffix.lower() in PACKED:
+        path = path.with_suffix("")
+    return path.suffix.lower().removeprefix(".")
 
 
 def refuse_other_kinds(path: Path) -> os.stat_result:

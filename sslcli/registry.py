@@ -150,6 +150,25 @@ def settings_of(kind: str, name: str, member: str = "Options") -> type[Config]:
         return getattr(load(kind, name), member)
 
 
+def checked_settings(kind: str, name: str, member: str = "Options") -> type[Config] | None:
+    """Settings that refuse what the plugin's own refuse, as far as its source says; None where only an import can say."""
+    try:
+        declared_class = declaration(kind, name)
+        return None if declared_class.converts(member) else declared_class.model(member)
+    except PluginError:
+        raise
+    except Exception:
+        return None
+
+
+def descends(kind: str, name: str, base: tuple[str, str]) -> bool:
+    """Whether the class of a plugin has a base, by its module and name."""
+    found = declaration(kind, name)
+    if found is not None:
+        return base in found.lineage
+    return base in [(each.__module__, each.__name__) for each in load(kind, name).__mro__]
+
+
 def attribute(kind: str, name: str, member: str) -> Any:
     """A class attribute of a plugin, read where it is plain, and imported where it is not."""
     try:

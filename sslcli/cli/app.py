@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.place import end_with_launcher, known_place, others_speak
-from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, nearest
+from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError
 from sslcli.reports import printable
 
 COMMANDS = {
@@ -39,38 +39,6 @@ COMMANDS = {
     "compare": "Compare runs (short for: ssl runs compare)",
     "plugins": "List, show, check and start plugins",
     "doctor": "Say what this machine can do, and what is missing",
-}
-# What people who know other tools type first.
-FOREIGN_FLAGS = {
-    "--learning-rate": "--lr",
-    "--output-dir": "--out",
-    "--output": "--out",
-    "--run-name": "--name",
-    "--model-name-or-path": "--model",
-    "--model-type": "--arch",
-    "--train-file": "--data",
-    "--dataset": "--data",
-    "--validation-file": "--eval-data",
-    "--num-train-epochs": "--epochs",
-    "--per-device-train-batch-size": "--batch-size and --micro-batch-size",
-    "--gradient-accumulation-steps": "--micro-batch-size (the batch size is global, accumulation follows from it)",
-    "--max-seq-length": "--seq-len",
-    "--warmup-steps": "--warmup",
-    "--warmup-ratio": "--warmup",
-    "--lr-scheduler-type": "--scheduler",
-    "--max-grad-norm": "--clip",
-    "--optim": "--optimizer",
-    "--bf16": "--precision bf16",
-    "--torch-compile": "--compile",
-    "--logging-steps": "--log-every",
-    "--save-steps": "--save-every",
-    "--eval-steps": "--eval-every",
-    "--save-total-limit": "--keep",
-    "--resume-from-checkpoint": "--resume",
-    "--overwrite-output-dir": "--overwrite",
-    "--mlm-probability": "--mask-rate",
-    "--vocab-size": "--vocabulary",
-    "--tokenizer-name": "--tokenizer-from",
 }
 EPILOG = """Examples:
 
@@ -189,16 +157,46 @@ def _run(words: list[str]) -> int:
 
         print(f"ssl {version('sslcli')}")
         return 0
-    completing = os.environ.get("_SSL_COMPLETE") or os.environ.get("_SSLCLI_COMPLETE")
-    app, words = build(os.environ.get("COMP_WORDS", "").split()[1:] if completing else globals_last(words))
+    if os.environ.get("_SSL_COMPLETE") or os.environ.get("_SSLCLI_COMPLETE"):
+        return _complete()
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    _refuse_misplaced(words)
+    app, words = build(globals_last(words))
     result = app(args=without_launcher_words(words) or ["--help"], prog_name="ssl", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 
+def _complete() -> int:
+    """What may follow on a line that a shell is asking about; whatever is wrong with the line so far, nothing is said of it."""
+    typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    words = typed.split()[1:]
+    if typed[-1:].strip():
+        words = words[:-1]  # it may become anything
+    with suppress(Exception):
+        try:
+            app, _ = build(words)
+        except Exception:
+            app, _ = build([*words[:1], "--help"])  # without the flags of what the line names
+        app(args=[], prog_name="ssl", standalone_mode=False)
+    return 0
+
+
+def _refuse_misplaced(words: Sequence[str]) -> None:
+    """Raises UsageError where options stand in front of the command; those that mean the same everywhere may."""
+    if words and words[0].startswith("-") and words[0] not in GLOBAL_NAMES:
+        from sslcli.cli.mistyped import refuse_misplaced
+
+        refuse_misplaced(words, COMMANDS, GLOBAL_NAMES)
+
+
 def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
-    from sslcli.cli.options import GLOBALS, Group, add_group, add_to, with_values
+    from sslcli.cli.mistyped import refuse_single_dashes
+    from sslcli.cli.options import GLOBALS, Group, add_group, add_to, spellings, with_values
 
     built = built_command(name, words[words.index(name) + 1 :])
+    below = built.commands if isinstance(built, Group) else [built]
+    refuse_single_dashes(words, spellings([*(flag for command in below for flag in command.flags), *GLOBALS]))
     if isinstance(built, Group):
         add_group(app, built, _finish)
         return words
@@ -208,14 +206,7 @@ def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
 
 def built_command(name: str, words: Sequence[str]) -> Any:
     """The Command or Group of one name, with all the flags that this line may have."""
-    from dataclasses import replace
-
-    from sslcli.cli.options import Group
-
-    built = importlib.import_module(f"sslcli.cli.commands.{name.replace('-', '_')}").build(words)
-    if isinstance(built, Group) or not built.more:
-        return built
-    return replace(built, flags=[*built.flags, *_imported(built.more)(words)])
+    return importlib.import_module(f"sslcli.cli.commands.{name.replace('-', '_')}").build(words)
 
 
 def _imported(function: str) -> Any:
@@ -231,6 +222,8 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
         json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
     )
     try:
+        if command.judge:
+            _imported(command.judge)(command, given)
         return _imported(command.action)(command, given, screen)
     except KeyboardInterrupt as error:  # which Typer would make an exit without a word
         raise Interrupted("interrupted") from error
@@ -245,41 +238,14 @@ def _absent() -> None:
 
 
 def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str, str]:
-    """What Typer found, in our words, with the flag of ours that was probably meant."""
-    option = getattr(error, "option_name", None)
+    """What Typer found, in our words, with the flag or the line that was probably meant."""
+    from sslcli.cli.mistyped import usage_words
+
     message = " ".join(error.format_message().split())
-    message = message[:1].lower() + message[1:].rstrip(".")
-    command = next((word for word in words if word in COMMANDS), "")
-    help_line = f"ssl {command} --help lists the flags" if command else "ssl --help lists the commands"
-    if option is None or "such option" not in message:
-        hint = _nearest_command(command, words) if "such command" in message else ""
-        return message.partition(" Did you mean")[0].rstrip("."), hint or help_line
-    ours = FOREIGN_FLAGS.get(option.replace("_", "-"))
-    if ours is None:
-        ours = nearest(option.replace("_", "-"), _known_flags(words))
-    return f"no such option: {option}", f"use {ours}" if ours else help_line
-
-
-def _nearest_command(name: str, words: Sequence[str]) -> str:
-    """What may stand in the place of a word that is no command: below a group all that it has, else the nearest command."""
-    from sslcli.cli.options import Group
-
-    built = built_command(name, []) if name else None
-    if isinstance(built, Group):
-        return f"ssl {name} has: {', '.join(command.name for command in built.commands)}"
-    near = nearest(next((word for word in words if not word.startswith("-")), ""), COMMANDS)
-    return f"did you mean 'ssl {near}'?" if near else ""
-
-
-def _known_flags(words: Sequence[str]) -> list[str]:
-    from sslcli.cli.options import GLOBALS, Group, spellings
-
-    name = next((word for word in words if word in COMMANDS), None)
-    if name is None:
-        return []
-    built = built_command(name, list(words)[list(words).index(name) + 1 :])
-    commands = built.commands if isinstance(built, Group) else [built]
-    return sorted(spellings([*(flag for command in commands for flag in command.flags), *GLOBALS]))
+    name = next((word for word in words if not word.startswith("-")), "")
+    name = name if name in COMMANDS else ""
+    built = built_command(name, words[list(words).index(name) + 1 :]) if name else None
+    return usage_words(message[:1].lower() + message[1:].rstrip("."), getattr(error, "option_name", None), words, built, COMMANDS)
 
 
 def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) -> int:

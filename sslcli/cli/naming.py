@@ -1,18 +1,22 @@
 """What a line says of the plugins it wants, read before it is parsed, because it decides which flags there are."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from sslcli import registry
+from sslcli.cli.mistyped import refuse_foreign_objective
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
 from sslcli.config import decides_training, key_of, leaves, placed
-from sslcli.errors import ConfigError
+from sslcli.errors import ConfigError, UsageError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
+from sslcli.workflows.references import ASKED, READERS, decided, run_of
+from sslcli.workflows.runs import RUN_FILE
 
+REQUEST = "request"
 FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}
 
 
@@ -49,6 +53,7 @@ def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]
 
 def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
     """Options of "mlm" or of both parts of "mlm+nsp", beside the flags there are."""
+    refuse_foreign_objective(expression)
     names = list(dict.fromkeys(name.strip() for name in expression.split("+") if name.strip()))
     taken = spellings([*flags, *GLOBALS])
     return unambiguous(
@@ -91,6 +96,24 @@ def probe_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
 def shift_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     """Options of a shift between languages, beside the flags there are."""
     return plugin_flags(_options("shifts", name), name, "options", spellings([*flags, *GLOBALS]))
+
+
+def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
+    """What can be asked of the objective that a model was trained with; of a foreign directory, of all that may read it.
+
+    Raises UsageError where the reference leads nowhere, or to a model that makes nothing.
+    """
+    run = run_of(decided(reference, ASKED)[0])
+    said = "+".join(READERS.values()) if run is None else text_at(read_layer(run / RUN_FILE).values, "objective")
+    if not said:
+        hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
+        raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
+    found: dict[str, Flag] = {}
+    for name in said.split("+"):
+        with suppress(AttributeError):  # an objective that makes nothing
+            request = registry.settings_of("objectives", name, "Request")
+            found |= {flag.key: flag for flag in plugin_flags(request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request")}
+    return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from sslcli.cli.completing import candidates
 from sslcli.config import Count, CountOrAll, Seconds, flags_of, leaves
 from sslcli.runfiles import Layer, dotted_layer, parse_assignments, read_layer
 
@@ -26,7 +27,8 @@ Given = Mapping[str, Any]
 class Flag:
     """A flag, or an argument where `names` is empty. `key`: the dotted setting, or a word of the command's own.
 
-    `default` is what --help shows; `alone` is the value where none follows the flag; `numbers`: one text, cut at its commas.
+    `default` is what --help shows; `alone` is the value where none follows the flag; `numbers`: a text, cut at its commas, which
+    adds up where the flag stands several times.
     """
 
     key: str
@@ -45,8 +47,8 @@ class Flag:
 class Command:
     """`action` ("module:function") is imported when the line is parsed, and not for --help.
 
-    It is called with the command, what stood on the line by key, and the screen, and returns an exit code. `more` is a
-    function that gives further flags for a line, where finding them out takes heavy imports.
+    It is called with the command, what stood on the line by key, and the screen, and returns an exit code. `judge` is
+    called before it is imported, with the first two, and raises what is wrong with the line.
     """
 
     name: str
@@ -54,7 +56,7 @@ class Command:
     flags: Sequence[Flag]
     action: str
     examples: Sequence[str] = ()
-    more: str = ""
+    judge: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,8 @@ def _function(command: Command, finish: Callable[[Command, Given], int], unless_
         context = values.pop("context", None)
         if context is not None and context.invoked_subcommand is not None:
             return 0
-        given = {flag.key: values[f"value{number}"] for number, flag in enumerate(flags) if values[f"value{number}"] is not None}
+        said = {flag: values[f"value{number}"] for number, flag in enumerate(flags)}
+        given = {flag.key: ",".join(value) if flag.numbers else value for flag, value in said.items() if value is not None}
         return finish(command, given)
 
     only = inspect.Parameter.KEYWORD_ONLY
@@ -221,9 +224,12 @@ def _function(command: Command, finish: Callable[[Command, Given], int], unless_
 
 
 def _parameter(flag: Flag) -> dict[str, Any]:
-    annotation = {"text": str | None, "texts": list[str] | None, "truth": bool | None}[flag.kind]
+    kind = "texts" if flag.numbers else flag.kind  # a list that is said in several parts adds up
+    annotation = {"text": str | None, "texts": list[str] | None, "truth": bool | None}[kind]
     default = f" [default: {flag.default}]" if flag.default else ""
     common = {"help": _escaped(flag.help + default), "show_default": False, "rich_help_panel": flag.panel}
+    if flag.kind != "truth":
+        common["autocompletion"] = lambda incomplete: candidates(flag.key, flag.metavar, incomplete)
     metavar = None if flag.kind == "truth" else flag.metavar
     if flag.names:
         return {"annotation": annotation, "default": typer.Option(None, *flag.names, metavar=metavar or "", **common)}

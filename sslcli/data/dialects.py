@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sslcli.data.files import STANDARD_INPUT, read_lines
+from sslcli.data.files import read_lines
 from sslcli.data.readcontext import current_reading, remark
 from sslcli.data.tables import Lines, Pieces, csv_rows, read_rows
 from sslcli.errors import DataError
+from sslcli.plainfiles import STANDARD_INPUT
 
 CANDIDATES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 MOST_KEPT_BYTES = 1 << 25  # of a file whose lines are all kept

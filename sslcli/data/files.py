@@ -19,13 +19,13 @@ from typing import Any, BinaryIO, Literal
 from sslcli.data.documents import Where
 from sslcli.data.signatures import refuse_no_text
 from sslcli.errors import DataError
+from sslcli.plainfiles import STANDARD_INPUT
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-STANDARD_INPUT = "-"
 LONGEST_LINE_BYTES = 1 << 24
 LARGEST_WHOLE_BYTES = 1 << 31
 PATIENCE_SECONDS = 8.0
@@ -37,15 +37,6 @@ _ENCODINGS = {  # by byte order mark; the longer ones first, because one begins 
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-PACKED = (".gz", ".zst")
-
-
-def suffix_of(reference: str) -> str:
-    """What a file holds by its name, without the dot and whatever it is packed in: "corpus.jsonl.gz" -> "jsonl"."""
-    path = Path(reference)
-    if path.suffix.lower() in PACKED:
-        path = path.with_suffix("")
-    return path.suffix.lower().removeprefix(".")
 
 
 def open_bytes(reference: str) -> BinaryIO:

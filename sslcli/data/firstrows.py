@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sslcli.data.documents import Where
-from sslcli.data.files import suffix_of
 from sslcli.data.golds import as_number
+from sslcli.plainfiles import suffix_of
 
 IF_HEADER = "if this first row is a header, leave --columns away"
 _HOLD_ROWS = ("csv", "tsv", "txt")

@@ -3,12 +3,12 @@
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sslcli.data.files import suffix_of
 from sslcli.data.golds import Gold, as_number, columns_of_truths, gold_of
 from sslcli.data.readcontext import NOT_READ, current_reading, names_of, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.records import LABEL_COLUMNS, TABLES, Record
 from sslcli.errors import DataError
+from sslcli.plainfiles import suffix_of
 
 Columns = Sequence[str | tuple[str, ...]]
 _NO_LABELS = ("id", "idx", "index", "language")

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from sslcli.data.documents import Where
-from sslcli.data.files import read_lines, suffix_of
+from sslcli.data.files import read_lines
 from sslcli.data.records import Record, read_records
 from sslcli.errors import DataError, UsageError
+from sslcli.plainfiles import suffix_of
 
 TextPair = tuple[str, str]
 _HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv"})

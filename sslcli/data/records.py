@@ -12,12 +12,13 @@ from typing import Any
 from sslcli import plainfiles
 from sslcli.data.dialects import read_any_rows
 from sslcli.data.documents import Where
-from sslcli.data.files import STANDARD_INPUT, read_lines, read_text, suffix_of
+from sslcli.data.files import read_lines, read_text
 from sslcli.data.jsonfiles import listed_records, split_objects
 from sslcli.data.readcontext import NOT_READ, current_reading, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.tables import read_rows
 from sslcli.errors import DataError
+from sslcli.plainfiles import STANDARD_INPUT, suffix_of
 
 TABLES = ("csv", "tsv")
 # Names that headers have, in lower case.

@@ -14,7 +14,7 @@ from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import Draws, SampleDraws
-from sslcli.errors import UsageError
+from sslcli.engine.joining import Part, refuse_unjoinable
 from sslcli.reports import Report
 
 
@@ -40,11 +40,6 @@ class Composite(Readout[CompositeViews]):
         super().__init__(next(iter(options.values())), frame)
         arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
         corrupters = [name for name, cls in classes.items() if cls.corrupts]
-        for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
-            if len(names) > 1:
-                raise UsageError(
-                    f"{' and '.join(names)} both {what}, so they cannot be joined", "join objectives that differ in kind, such as mlm+nsp"
-                )
         self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
         self.couples = any(cls.couples for cls in classes.values())
         self.arranger = self.parts[(arrangers or list(classes))[0]]
@@ -105,9 +100,9 @@ def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str
     if len(classes) == 1:
         (name,) = classes
         return classes[name](options[name], frame)
-    for name, cls in classes.items():
-        if not issubclass(cls, Readout):
-            raise UsageError(f"'{name}' cannot be joined with another objective", "it needs the backbone for itself; train it alone")
+    refuse_unjoinable(
+        {name: Part(cls.needs, issubclass(cls, Readout), cls.arranges, getattr(cls, "corrupts", False)) for name, cls in classes.items()}
+    )
     return Composite(classes, options, frame)
 
 

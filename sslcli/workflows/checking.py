@@ -15,10 +15,10 @@ from sslcli.reports import Report, Table
 from sslcli.workflows.answering import EncodedSet
 from sslcli.workflows.describing import described
 from sslcli.workflows.labelling import balance_of, labelled_data, read_examples, task_class, task_options
-from sslcli.workflows.models import load_pretrained, newest_fitting
+from sslcli.workflows.locating import is_read_once, split_language
+from sslcli.workflows.models import decided_source, load_pretrained
 from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.sifting import LEFT_OUT, MOST_LISTED, unlabelled
-from sslcli.workflows.sources import is_read_once, split_language
 from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 
 SHOWN = 3
@@ -35,7 +35,7 @@ def check_data(settings: FinetuneSettings) -> Report:
         data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)
     except DataError as error:
         raise _with_others(error, cls, settings) from error
-    pretrained = load_pretrained(settings.model.source or str(newest_fitting(cls.needs).folder))
+    pretrained = load_pretrained(decided_source(settings.model.source, cls.needs))
     tokenizer = pretrained.tokenizer()
     options = cls.settle(data.options, data.train, tokenizer)
     labels = cls.labels(options, data.train)

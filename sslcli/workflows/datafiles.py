@@ -8,7 +8,8 @@ from typing import Any
 
 from sslcli.data.settings import DataSettings
 from sslcli.folders import MANIFEST
-from sslcli.workflows.sources import expand, is_read_once, split_language
+from sslcli.workflows.locating import is_read_once, split_language
+from sslcli.workflows.sources import expand
 
 MOST_FILES = 10_000  # of so many that a run's facts would weigh more than its weights, nothing is remembered
 _ENDS_BYTES = 1 << 16

@@ -16,8 +16,8 @@ from sslcli.errors import DataError
 from sslcli.labelled import Describes, Encoded, Example, Task
 from sslcli.reports import Table
 from sslcli.workflows.labelling import read_examples
+from sslcli.workflows.locating import is_read_once, split_language
 from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sources import is_read_once, split_language
 
 LONGEST = 240  # characters of a text
 FIRST_TOKENS, LAST_TOKENS = 24, 8  # of a sample that are shown

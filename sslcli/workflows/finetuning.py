@@ -36,15 +36,16 @@ from sslcli.workflows.evaluating import scored, write_evaluation
 from sslcli.workflows.figures import score_curves
 from sslcli.workflows.labelling import Labelled, chosen_by, fingerprint_of, labelled_data, task_class, task_options
 from sslcli.workflows.languages import across
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
+from sslcli.workflows.references import FOUNDATION, decided
 from sslcli.workflows.resuming import NEW_RUN, continued, from_same_weights, saved_settings
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
 from sslcli.workflows.scorenames import refuse_unknown_scores, score_called
 from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.sifting import LEFT_OUT, left_out_of
-from sslcli.workflows.sources import split_language
 from sslcli.workflows.starting import learner_to_finetune
 from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 from sslcli.workflows.weights import Pretrained
@@ -224,8 +225,13 @@ class Finetuning:
 def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
     source = settings.model.source
     if source is None:
-        source = str(newest_fitting(task.needs).folder)
+        found, notes = newest_fitting(task.needs)
+        source = str(found.folder)
         say(f"model  {source} (the newest that fits; choose with --model)")
+    else:
+        source, notes = decided(source, replace(FOUNDATION, architectures=task.needs))
+    for note in notes:
+        say(f"note: {note}")
     return load_pretrained(source)
 
 

@@ -19,12 +19,13 @@ from sslcli.data.readcontext import Labels, Reading, reading_with, separator_of
 from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, DataError, UsageError, did_you_mean
+from sslcli.errors import ConfigError, DataError, UsageError
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
 from sslcli.workflows.labelsets import absent_labels, known_labels, strange_files, with_labels
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
-from sslcli.workflows.sources import Source, reader_of, split_language
+from sslcli.workflows.sources import Source, reader_of
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples
 
@@ -48,13 +49,6 @@ class Labelled:
 
 def task_class(name: str) -> type[Task]:
     return registry.load("tasks", name)
-
-
-def refuse_unknown_task(name: str) -> None:
-    """Raises UsageError with the nearest name, suites among them, where nothing is called so."""
-    known = [*registry.names("tasks"), *registry.names("suites")]
-    if name.rpartition(":")[2] not in known:
-        raise UsageError(f"there is no task '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
 
 
 def task_options(name: str, given: Mapping[str, Any]) -> Config:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from sslcli.config import Config
-from sslcli.data.files import suffix_of
 from sslcli.data.firstrows import IF_HEADER, is_first_row
 from sslcli.data.golds import Vector, checked
 from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
+from sslcli.plainfiles import suffix_of
 from sslcli.workflows.sifting import Sifter, unlabelled
 
 MOST_NAMED = 6  # labels that a sentence names

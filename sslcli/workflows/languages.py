@@ -7,8 +7,8 @@ from dataclasses import replace
 from sslcli.errors import UsageError
 from sslcli.reports import Report, Score
 from sslcli.workflows.labelling import is_generated, other_languages, tagged
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sources import split_language
 
 IN_LANGUAGE = "in-language"  # the column of runs that were trained in the language that they are scored in
 SCRATCH = "random"  # the start whose scores are the lower bound

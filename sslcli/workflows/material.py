@@ -13,9 +13,10 @@ from sslcli.data.settings import DataSettings
 from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
-from sslcli.workflows.sources import Source, documents, expand, reader_of, split_language
+from sslcli.workflows.sources import Source, documents, expand, reader_of
 
 _DOCUMENTS_LOOKED_AT = 64
 

@@ -11,10 +11,9 @@
 Nothing is fetched from a network.
 """
 
-import os
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,16 +36,12 @@ from sslcli.runfiles import read_layer
 from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.runs import PRETRAINED, Run, all_runs, failure_in, find_run, read_facts, runs_folder
+from sslcli.workflows.references import FOUNDATION, READERS, TRAINED, decided, first_usable, named_run, parts_of, run_above
+from sslcli.workflows.runs import RUN_FILE, Run, all_runs, failure_in, read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 
-BEST = "@best"
-RUN_FILE, ADAPTER = "config.yaml", "adapter_config.json"
-# What reads the language-model head of a directory that no run of ours wrote.
-READERS: Mapping[str, str] = {"encoder": "mlm", "decoder": "clm"}
-_SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
-_REMOTE = re.compile(r"(hf|ms):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?")
+ADAPTER = "adapter_config.json"
 _HEAD = re.compile(r"(?:parts\.[^.]+\.)?head\.(.+)")
 _POOLED = re.compile(r"(?:parts\.[^.]+\.)?classifier\.((?:pooler|classifier)\..+)")
 
@@ -66,11 +61,12 @@ def load_pretrained(reference: str) -> Pretrained:
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
-def newest_fitting(needs: Collection[Architecture]) -> Run:
-    """The newest pretraining run of such a Transformer that has weights. Raises UsageError where there is none."""
-    for found in all_runs():
-        if found.kind == "pretrain" and _architecture(found.folder) in needs and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
-            return found
+def newest_fitting(needs: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
+    """The newest pretraining run of such a Transformer that has weights, and what is to be said of it. Raises UsageError."""
+    runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
+    found, notes = first_usable(runs, replace(FOUNDATION, architectures=needs))
+    if found is not None:
+        return found, notes
     wanted = " or a ".join(sorted(needs))
     raise UsageError(
         f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
@@ -79,31 +75,24 @@ def newest_fitting(needs: Collection[Architecture]) -> Run:
 
 def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
     """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
-    return str(locate(source or str(newest_fitting(needs).folder)).weights.resolve())
+    source = source or str(newest_fitting(needs)[0].folder)
+    return str(locate(decided(source, replace(FOUNDATION, architectures=needs))[0]).weights.resolve())
 
 
-def newest_finetuned(task: str) -> Run:
-    """The newest run that learnt this task and began with a pretrained model. Raises UsageError where there is none.
+def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
+    """The newest run that learnt this task and began with a pretrained model, and what is to be said of it.
 
-    A task goes by several names, of which the one that is asked for comes first; controls that began with random weights
-    are not meant.
+    A task goes by several names, of which the one that is asked for comes first. Raises UsageError where there is none.
     """
     wanted, known = registry.load("tasks", task), registry.names("tasks")
-    runs = [run for run in all_runs() if run.kind == "finetune" and run.objective in known and run.facts.get("start") == PRETRAINED]
-    for found in sorted(runs, key=lambda run: run.objective != task):  # of that very name first, and of each name the newest
-        if registry.load("tasks", found.objective) is wanted and Checkpoints(found.folder, 1, {}).newest()[0] is not None:
-            return found
+    runs = [run for run in all_runs() if run.kind == "finetune" and run.objective in known]
+    alike = [run for run in runs if registry.load("tasks", run.objective) is wanted]
+    found, notes = first_usable(sorted(alike, key=lambda run: run.objective != task), TRAINED)
+    if found is not None:
+        return found, notes
     raise UsageError(
         f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"
     )
-
-
-def _architecture(run: Path) -> str:
-    try:
-        shape = (read_layer(run / RUN_FILE).values.get("model") or {}).get("shape") or {}
-    except SslError:
-        return ""
-    return str(shape.get("architecture", "")) if isinstance(shape, dict) else ""
 
 
 def learner_of(pretrained: Pretrained) -> Learner:
@@ -136,11 +125,9 @@ def learner_of(pretrained: Pretrained) -> Learner:
 
 def locate(reference: str) -> Place:
     """The folder behind a reference. Raises UsageError or ModelError where there is none."""
-    whole, selector, step = reference, None, None
-    if not Path(reference).exists() and (match := _SELECTED.fullmatch(reference)):
-        whole, selector, step = match.groups()
+    whole, selector, step = parts_of(reference)
     path = Path(whole)
-    run = next((folder for folder in (path, *path.parents[:2]) if (folder / RUN_FILE).is_file()), None)
+    run = run_above(path)
     if (path / BACKBONE).is_file():
         if run is None:
             raise ModelError(f"{path} is a checkpoint outside of its run", f"it needs the {RUN_FILE} of its run two folders above")
@@ -159,34 +146,7 @@ def locate(reference: str) -> Place:
         raise ModelError(problem, "merge the two first: merge_and_unload() of peft, then save_pretrained()")
     if path.exists():
         raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {CONFIG}")
-    return _checkpoint(_named_run(whole), selector, step)
-
-
-def _named_run(name: str) -> Path:
-    if name == BEST or name.startswith(f"{BEST}:"):
-        return _best_run(name.partition(":")[2])
-    try:
-        return find_run(name, with_weights=True).folder
-    except UsageError as error:
-        if _REMOTE.fullmatch(name):
-            hint = "nothing is fetched from a network: download the model and give its folder"
-            raise UsageError(f"there is no run or folder '{name}'", hint) from error
-        if os.sep in name:
-            hint = "check the path; ssl runs lists the runs"
-            raise UsageError(f"there is no run or folder '{name}'", hint) from error
-        raise
-
-
-def _best_run(objective: str) -> Path:
-    runs = [run for run in all_runs() if isinstance(run.facts.get("best_loss"), int | float) and objective in ("", run.objective)]
-    if not runs:
-        raise UsageError(f"no run{f' of {objective}' if objective else ''} has a held-out loss yet", "ssl runs lists the runs")
-    objectives = sorted({run.objective for run in runs})
-    if len(objectives) > 1:
-        raise UsageError(
-            f"{BEST} compares losses, and those of {' and '.join(objectives)} do not compare", f"name one: {BEST}:{objectives[0]}"
-        )
-    return min(runs, key=lambda run: run.facts["best_loss"]).folder
+    return _checkpoint(named_run(whole), selector, step)
 
 
 def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:

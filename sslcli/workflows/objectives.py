@@ -10,16 +10,16 @@ from sslcli.config import Config, problems_of
 from sslcli.contracts import Objective
 from sslcli.core.settings import Architecture
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, UsageError
-from sslcli.workflows.sources import Source, reader_of, split_language
+from sslcli.engine.joining import refuse_no_common_transformer
+from sslcli.errors import ConfigError
+from sslcli.workflows.judging import objective_names
+from sslcli.workflows.locating import split_language
+from sslcli.workflows.sources import Source, reader_of
 
 
 def objective_classes(expression: str) -> dict[str, type[Objective]]:
     """The classes behind "mlm" or "mlm+nsp", by name. Raises PluginError or UsageError."""
-    names = [name.strip() for name in expression.split("+")]
-    if len(set(names)) != len(names) or not all(names):
-        raise UsageError(f"'{expression}' is not an objective", "join different objectives with one +, such as mlm+nsp")
-    return {name: registry.load("objectives", name) for name in names}
+    return {name: registry.load("objectives", name) for name in objective_names(expression)}
 
 
 def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
@@ -38,10 +38,8 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
 
 def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     """The kind of Transformer that all parts can use; an encoder where both would do."""
-    common = frozenset.intersection(*(frozenset(cls.needs) for cls in classes.values()))
-    if not common:
-        raise UsageError(f"{' and '.join(classes)} need different kinds of Transformer", "train them one by one")
-    return "encoder" if "encoder" in common else "decoder"
+    refuse_no_common_transformer({name: cls.needs for name, cls in classes.items()})
+    return "encoder" if all("encoder" in cls.needs for cls in classes.values()) else "decoder"
 
 
 def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], objective: str = "", task: str = "") -> Mapping[str, Any]:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import partial
 
 from sslcli.data.documents import Where
-from sslcli.data.files import STANDARD_INPUT, read_lines
+from sslcli.data.files import read_lines
 from sslcli.data.firstrows import IF_HEADER, is_first_row
 from sslcli.data.readcontext import Reading, reading_with
 from sslcli.data.reading import Parsed, goes_on
 from sslcli.data.records import Record, parse_json, record_of
 from sslcli.errors import DataError, PassedOver, UsageError
 from sslcli.labelled import Example
+from sslcli.plainfiles import STANDARD_INPUT
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import read_examples
 from sslcli.workflows.settings import LabelledSettings

@@ -30,8 +30,10 @@ from sslcli.errors import ConfigError, UsageError
 from sslcli.reports import Report
 from sslcli.workflows.arranging import Source, arranged
 from sslcli.workflows.caching import Say, cache_folder, quiet
+from sslcli.workflows.judging import refuse_untrained_backbone
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
+from sslcli.workflows.references import FOUNDATION, decided
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.workflows.weights import NEW, Pretrained, from_seed
@@ -87,8 +89,8 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
-    pretrained = load_pretrained(settings.model.source) if settings.model.source else None
-    _refuse_nothing_to_read(settings, pretrained)
+    pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
+    refuse_untrained_backbone(settings)
     settings = _with_tokenizer(settings, classes, pretrained)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
@@ -131,12 +133,6 @@ def _ending_as(
     if folder is None or source is None or Path(source).resolve() != folder.resolve():
         return tokenizer
     return tokenizer.ending_at(pretrained.tokenizer().ends)
-
-
-def _refuse_nothing_to_read(settings: PretrainSettings, pretrained: Pretrained | None) -> None:
-    """Raises UsageError where a head is to be trained on a backbone that knows nothing."""
-    if settings.model.train == "head" and pretrained is None:
-        raise UsageError("--train head leaves the backbone as it is, and a new one knows nothing", "name a trained one with --model")
 
 
 def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 from sslcli import plainfiles
 from sslcli.engine.stopping import with_more_time
-from sslcli.errors import SslError, UsageError, did_you_mean
+from sslcli.errors import SslError, UsageError
 from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
-LATEST = "@latest"
 RUN_FILE = "config.yaml"
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
@@ -120,34 +119,6 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-def find_run(reference: str, with_weights: bool = False) -> Run:
-    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm"; `with_weights`: suites have none.
-
-    Raises UsageError where that is not one.
-    """
-    if (Path(reference) / "run.json").is_file():
-        return read_run(Path(reference))
-    everyone = [run for run in all_runs() if not (with_weights and run.kind == "suite")]
-    if reference == LATEST or reference.startswith(f"{LATEST}:"):
-        kind = reference.partition(":")[2]
-        fitting = [run for run in everyone if kind in ("", run.objective, run.kind)]
-        if not fitting:
-            of_kind = f" of {kind}" if kind else ""
-            raise UsageError(f"there is no run{of_kind} in {runs_folder()} yet", "make one: ssl pretrain --objective mlm")
-        # Asked for by what it learnt, a model is meant, and not the control that began with random weights.
-        return next((run for run in fitting if kind and run.facts.get("start", PRETRAINED) == PRETRAINED), fitting[0])
-    exact = [run for run in everyone if run.name == reference]
-    fitting = exact or [run for run in everyone if reference and run.name.startswith(reference)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        names = ", ".join(run.name for run in fitting[:4])
-        hint = "give more of the name, or @latest:OBJECTIVE for the newest run of an objective"
-        raise UsageError(f"'{reference}' is the beginning of {len(fitting)} runs: {names}", hint)
-    hint = did_you_mean(reference, [run.name for run in everyone])
-    raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
-
-
 def settings_file(folder: Path) -> Path:
     """The config.yaml of a run. Raises UsageError where there is none, so nothing to go on with."""
     path = folder / RUN_FILE
@@ -155,14 +126,6 @@ def settings_file(folder: Path) -> Path:
         problem = f"{folder} is not a run that can be resumed: it has no {RUN_FILE}"
         raise UsageError(problem, "one that was killed as it began starts anew with --overwrite; ssl runs lists all")
     return path
-
-
-def resumable_run(kind: str) -> Run:
-    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError where there is none."""
-    found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)
-    if found is None:
-        raise UsageError(f"no run in {runs_folder()} can be resumed", "ssl runs lists them; name one with --resume RUN")
-    return found
 
 
 def table_of(runs: Sequence[Run]) -> Report:

@@ -30,6 +30,8 @@ from sslcli.workflows.shifts.settings import ShiftSettings
 from sslcli.workflows.subjects import load_subject
 from sslcli.workflows.unknownwords import is_unknown, unknown_sentences
 
+ARCHITECTURES = ("encoder",)  # whose states are of the word itself, and not of what follows it
+
 
 def shift_text(
     name: str, reference: str, text: str, settings: ShiftSettings, options: Mapping[str, Any], *,
@@ -127,7 +129,7 @@ def _shift(name: str, options: Mapping[str, Any]) -> Shift:
 
 def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> Subject:
     subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
-    if subject.backbone.settings.architecture != "encoder":
+    if subject.backbone.settings.architecture not in ARCHITECTURES:
         hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)
     return subject

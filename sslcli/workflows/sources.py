@@ -1,12 +1,9 @@
 """What --data means: references become files and schemes, each with its reader and its language."""
 
-import glob
 import hashlib
 import json
 import os
-import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,12 +19,12 @@ from sslcli.asides import spool
 from sslcli.config import problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.documents import Document
-from sslcli.data.files import STANDARD_INPUT, open_bytes, read_lines, suffix_of
+from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, DataError, RunError, did_you_mean
+from sslcli.errors import ConfigError, DataError, RunError
 from sslcli.folders import hash_file
+from sslcli.workflows.locating import files_at, is_read_once, reader_for, split_language
 
-_LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 _ENDS_BYTES = 1 << 16
 _DOCUMENTS_LOOKED_AT = 64
 _LINES_LOOKED_AT = 20
@@ -58,16 +55,10 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
             kept = _spooled(path)
             sources.append(Source(kept, reader or _text_reader(kept, path), language, spooled=True))
         else:
-            files = _files(path, known)
-            readers = (reader or _reader_for(file, known) for file in files)
+            files = files_at(path, known)
+            readers = (reader or _reader_of(file, known) for file in files)
             sources += [Source(*each, language) for each in zip(files, readers, strict=True)]
     return sources
-
-
-def split_language(reference: str) -> tuple[str, str]:
-    """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said, or a file has just this name ("year=1/a.txt")."""
-    match = _LANGUAGE.fullmatch(reference)
-    return ("", reference) if match is None or os.path.exists(reference) else match.groups()  # type: ignore[return-value]
 
 
 def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
@@ -118,33 +109,10 @@ def _of(source: Source, data: DataSettings) -> Iterator[Document]:
         yield document
 
 
-def _files(path: str, known: Sequence[str]) -> list[str]:
-    if os.path.isfile(path):
-        return [path]
-    if os.path.isdir(path):
-        found = sorted(str(file) for file in Path(path).rglob("*") if file.is_file() and suffix_of(str(file)) in known)
-        if not found:
-            raise DataError(f"the folder {path} holds no file that can be read", f"readers: {', '.join(known)}; choose one with --reader")
-        return found
-    if glob.has_magic(path):
-        found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
-        if not found:
-            raise DataError(f"no file matches {path}", "quote the pattern, so that the shell leaves it alone")
-        return found
-    scheme, colon, _ = path.partition(":")
-    if colon and "/" not in scheme and not os.path.exists(path):
-        raise DataError(f"there is no reader for '{scheme}:'", did_you_mean(scheme, known) or f"readers: {', '.join(known)}")
-    if os.path.exists(path):
-        return [path]  # a pipe or a device: the reader opens it as it is
-    raise DataError(f"there is no file or folder {path}", "check --data")
-
-
-def _reader_for(file: str, known: Sequence[str]) -> str:
-    suffix = suffix_of(file)
-    if suffix not in known:
-        shown = f"unsupported file type '.{suffix}'" if suffix else "a name without a file type"
-        raise DataError(f"{file}: {shown}", f"readers: {', '.join(known)}; choose one with --reader")
-    return _text_reader(file, file) if suffix == TEXT else suffix
+def _reader_of(file: str, known: Sequence[str]) -> str:
+    """By its suffix, and for text by its first lines. Raises DataError where nothing reads it."""
+    found = reader_for(file, known)
+    return _text_reader(file, file) if found == TEXT else found
 
 
 def _text_reader(file: str, called: str) -> str:
@@ -164,14 +132,6 @@ def _are_objects(lines: Sequence[str]) -> bool:
     try:
         return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
     except (ValueError, RecursionError):
-        return False
-
-
-def is_read_once(path: str) -> bool:
-    """Standard input or a pipe: what comes through is gone when it was read."""
-    try:
-        return path == STANDARD_INPUT or stat.S_ISFIFO(os.stat(path).st_mode)
-    except (OSError, ValueError):
         return False
 
 

@@ -26,12 +26,12 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.unknowns import Unknowns
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
-from sslcli.folders import MANIFEST
 from sslcli.reports import Passage, Report, Score, Span, Table
 from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
 from sslcli.workflows.cutting import portions, write_portion
 from sslcli.workflows.interrupting import in_thread, stopping_at_once
-from sslcli.workflows.runs import LATEST, find_run
+from sslcli.workflows.locating import is_shards
+from sslcli.workflows.references import LATEST, TRAINED, find_run
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
@@ -59,7 +59,7 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
     to stop.
     """
     folder = settled(folder)
-    if folder.exists() and not _is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+    if folder.exists() and not is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
     with _stopping_in_words():
         _tokenize(expand(data.train, data.reader), data, settings, folder, say)
@@ -75,7 +75,7 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
     """
     with stopping_at_once():
         reading, taken = _taken(settings, learnt)
-        if len(data.train) == 1 and _is_shards(data.train[0]):
+        if len(data.train) == 1 and is_shards(data.train[0]):
             tokenized = opened(Path(data.train[0]))
             if taken not in (None, tokenized.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
@@ -136,7 +136,7 @@ def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
     if not source or os.path.lexists(source):
         return settings
     try:
-        run = find_run(source)
+        run = find_run(source, TRAINED)
     except UsageError:
         if source.startswith(LATEST):
             raise
@@ -177,10 +177,6 @@ def _stopping_in_words() -> Iterator[None]:
         preempted = isinstance(stop, Stopping) and stop.reason == "preempted"
         kind, what = (Preempted, "preempted") if preempted else (Interrupted, "interrupted")
         raise kind(f"{what} while the data was cut, and nothing was written", "the same command begins again") from stop
-
-
-def _is_shards(folder: str | Path) -> bool:
-    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
 
 
 def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, taken: str | None) -> str:

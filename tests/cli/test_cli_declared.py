@@ -4,6 +4,7 @@ import pytest
 
 from sslcli import registry
 from sslcli.cli.options import plugin_flags
+from sslcli.declared import NotPlain
 
 ALL = [(found.kind, found.name) for found in registry.everything() if found.built_in and found.status == "ok"]
 MEMBERS = {
@@ -64,3 +65,22 @@ def test_options_of_a_package_elsewhere_are_read_without_it(install):
     install("ssl-plain", {"sslcli.objectives": ["plain = ssl_plain:Plugin"]})
     fields = registry.declaration("objectives", "plain").model("Options").model_fields
     assert {name: field.default for name, field in fields.items()} == {"depth_of_thought": 3, "loud": False}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "needs, other = frozenset({'encoder'}), 1",
+        "if True:\n        needs = frozenset({'encoder'})",
+        "needs = frozenset(str(word) for word in ('encoder',))",
+        "@property\n    def needs(self):\n        return ()",
+    ],
+    ids=["unpacked", "decided", "computed", "a function"],
+)
+def test_of_an_attribute_that_is_not_plain_nothing_is_read(install, line):
+    source = DYNAMIC.replace('    summary = "of computed defaults"', f'    summary = "of {len(line)}"\n    {line}')
+    install("ssl-odd", {"sslcli.objectives": ["odd = ssl_odd:Plugin"]}, source)
+    found = registry.declaration("objectives", "odd")
+    assert found.attribute("summary") == f"of {len(line)}"
+    with pytest.raises(NotPlain):
+        found.attribute("needs")

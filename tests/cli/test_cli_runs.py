@@ -6,7 +6,8 @@ import json
 import pytest
 
 from sslcli.errors import UsageError
-from sslcli.workflows.runs import all_runs, find_run, resumable_run
+from sslcli.workflows.references import find_run, resumable_run
+from sslcli.workflows.runs import all_runs
 
 EVALUATIONS = [(10, 3.5, 0.1), (20, 2.5, 0.4)]
 

@@ -16,9 +16,10 @@ from sslcli.data import files
 from sslcli.data.files import read_lines, read_text, zstd
 from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, SslError
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.material import References
 from sslcli.workflows.objectives import recipe_for
-from sslcli.workflows.sources import documents, expand, split_language
+from sslcli.workflows.sources import documents, expand
 
 LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
 

@@ -111,7 +111,7 @@ def test_a_score_that_is_not_there_cannot_decide(model, tmp_path):
 
 def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     monkeypatch.setenv("SSLCLI_RUNS_DIR", str(model.parent))
-    assert newest_fitting({"encoder"}).folder == model
+    assert newest_fitting({"encoder"})[0].folder == model
     said = []
     built = Finetuning.of(settings(model).model_copy(update={"model": type(settings(model).model)()}), None, said.append)
     assert said[0].startswith(f"model  {model} (the newest that fits")

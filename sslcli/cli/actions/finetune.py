@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from sslcli import registry
 from sslcli.cli.actions import suite
 from sslcli.cli.actions.recipes import recommended, with_recipe
-from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, refuse_unfinished, resumed_folder, show_prediction
+from sslcli.cli.actions.training import conclude, launched, refuse_unfinished, resumed_folder, show_prediction
+from sslcli.cli.judging import seed_count, settings_flags, starts_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import AUTO, Command, Given, layers_of
 from sslcli.cli.progress import watching
@@ -18,11 +18,11 @@ from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.engine.place import place
 from sslcli.engine.stopping import Stopper
-from sslcli.errors import UsageError, did_you_mean
+from sslcli.errors import UsageError
 from sslcli.runfiles import Layer, dotted_layer, read_layer
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import dry_run, finetune
-from sslcli.workflows.labelling import other_languages, refuse_unknown_task, task_class, task_options
+from sslcli.workflows.labelling import other_languages, task_class, task_options
 from sslcli.workflows.languages import in_language_data
 from sslcli.workflows.models import decided_source
 from sslcli.workflows.objectives import recipe_for
@@ -33,17 +33,11 @@ from sslcli.workflows.runs import read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.studying import Ended, Variant, settings_of, study, summary, variants
 
-STARTS: tuple[Start, ...] = get_args(Start)
-MOST_SEEDS = 100
-
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     if place()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
-    refuse_strange_name(given.get("run.name"))
-    if "task" in given:
-        refuse_unknown_task(given["task"])
-    layers = [*_task_layer(given), *layers_of(given, [flag for flag in command.flags if _is_setting(flag)])]
+    layers = [*_task_layer(given), *layers_of(given, settings_flags(command, FinetuneSettings))]
     if suite.is_named(given):
         return suite.run(given, layers, starts_of(given), seed_count(given) if "seeds" in given else None, screen)
     resume = resumed_folder(given, "finetune")
@@ -52,8 +46,6 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         resolve(FinetuneSettings, read_layer(resume / "config.yaml"), *layers) if resume else with_recipe(FinetuneSettings, layers, _recipe)
     )
     settings = resolved.settings
-    if not (resume or "task" in resolved.sources):
-        raise UsageError("which task?", f"ssl finetune TASK; there are {', '.join(registry.names('tasks'))}")
     with flags_named(resolved.sources):
         task_options(settings.task, settings.options)
         if not screen.json and (found := recommended(resolved)):
@@ -83,24 +75,6 @@ def _refuse_other_task(resume: Path | None, given: Given) -> None:
         raise UsageError(
             f"{resume} is a run of {learnt or 'another command'}, not of {given['task']}", f"ssl finetune {learnt} --resume {resume}"
         )
-
-
-def starts_of(given: Given) -> Sequence[Start]:
-    """What --init and --compare-scratch say. Raises UsageError for what is no start."""
-    names = [name.strip() for name in given.get("init", "pretrained").split(",")]
-    for name in names:
-        if name not in STARTS:
-            raise UsageError(f"--init knows no '{name}'", did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}")
-    if given.get("compare_scratch"):
-        names.append("random")
-    return list(dict.fromkeys(names))  # type: ignore[arg-type]
-
-
-def seed_count(given: Given) -> int:
-    text = given.get("seeds", "1")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
-        raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")
-    return int(text)
 
 
 def _names_languages(settings: FinetuneSettings, resume: Path | None, given: Given) -> bool:
@@ -199,7 +173,3 @@ def _task_layer(given: Given) -> list[Layer]:
 
 def _recipe(said: FinetuneSettings) -> Mapping[str, Any]:
     return recipe_for(said.data.train, said.data.reader_options, task=said.task)
-
-
-def _is_setting(flag: Any) -> bool:
-    return flag.panel not in ("Settings", "Study") and flag.key.partition(".")[0] in FinetuneSettings.model_fields and bool(flag.names)

@@ -23,6 +23,7 @@ from torch.distributed.run import get_args_parser, run
 from sslcli.engine.place import LAUNCHER, place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
+from sslcli.workflows.judging import refuse_one_gpu_for_several
 from sslcli.workflows.runs import read_facts
 
 SECONDS_TO_SAVE = 180  # torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
@@ -36,10 +37,7 @@ def processes_to_start(settings: HardwareSettings) -> int:
     """
     if settings.gpus is None or place()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         return 0
-    if settings.device.startswith("cuda:"):
-        raise UsageError(
-            f"--device {settings.device} is one GPU, and --gpus gives each process its own", "use --device cuda, or leave it out"
-        )
+    refuse_one_gpu_for_several(settings)
     there = torch.cuda.device_count()
     wanted = there if settings.gpus == "all" else int(settings.gpus)
     if settings.device == "cpu" or (settings.device == "auto" and not there):

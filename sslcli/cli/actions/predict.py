@@ -8,15 +8,16 @@ from itertools import islice
 from pathlib import Path
 
 from sslcli.asides import output_file
-from sslcli.cli.actions.evaluate import answer_settings, model_of
+from sslcli.cli.actions.evaluate import model_of
+from sslcli.cli.judging import answer_settings
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.data.files import STANDARD_INPUT
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import DataError, UsageError
 from sslcli.folders import written
 from sslcli.labelled import Example, Prediction
+from sslcli.plainfiles import STANDARD_INPUT
 from sslcli.reports import Report
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.evaluating import line_of
@@ -28,14 +29,15 @@ AT_ONCE = 256  # examples of a file that are read, answered and written before t
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
-    settings, sources = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
+    resolved = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
+    settings = resolved.settings
     texts = [given[key] for key in ("first", "second") if key in given]
     if texts and "data" in given:
         raise UsageError("a text and --data are two things to answer", "give one of them")
     if not texts and "data" not in given and sys.stdin.isatty():
         raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
     out = output_file(Path(given["out"])) if "out" in given else None
-    with flags_named(sources):
+    with flags_named(resolved.sources):
         answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware), settings.options)
     sifter = Sifter(settings.data.skip_bad_records)
     reference = given.get("data", STANDARD_INPUT)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.cli.actions.recipes import recommended, with_recipe
-from sslcli.cli.actions.training import conclude, launched, refuse_strange_name, resumed_folder, show_prediction
+from sslcli.cli.actions.training import conclude, launched, resumed_folder, show_prediction
+from sslcli.cli.judging import settings_flags
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import watching
@@ -21,16 +22,14 @@ from sslcli.workflows.settings import PretrainSettings
 def run(command: Command, given: Given, screen: Screen) -> int:
     if place()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
-    refuse_strange_name(given.get("run.name"))
     resume = resumed_folder(given, "pretrain")
-    layers = layers_of(given, [flag for flag in command.flags if flag.panel != "Settings" and _is_setting(flag.key)])
+    layers = layers_of(given, settings_flags(command, PretrainSettings))
     if resume:
         resolved = resolve(PretrainSettings, read_layer(resume / "config.yaml"), *layers)
     else:
         resolved = with_recipe(PretrainSettings, layers, _recipe)
     settings = resolved.settings
     if resume is None:
-        refuse_strange_name(settings.run.name)
         with flags_named(resolved.sources):
             objective_options(objective_classes(settings.objective), settings.options)
     if not screen.json and (found := recommended(resolved)):
@@ -58,7 +57,3 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
 
 def _recipe(said: PretrainSettings) -> Mapping[str, Any]:
     return recipe_for(said.data.train, said.data.reader_options, said.objective)
-
-
-def _is_setting(key: str) -> bool:
-    return key.partition(".")[0] in PretrainSettings.model_fields

@@ -2,37 +2,30 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from sslcli import registry
 from sslcli.asides import output_folder
-from sslcli.cli.actions.generate import seed_of
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.judging import hardware_of, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
-from sslcli.config import resolve
-from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import UsageError, did_you_mean
-from sslcli.runfiles import dotted_layer
 from sslcli.subjects import Probe
-from sslcli.workflows.models import locate
 from sslcli.workflows.probing import Looked, probe
-from sslcli.workflows.runs import LATEST
+from sslcli.workflows.references import LATEST, LOOKED_INTO
 from sslcli.workflows.savedreports import REPORT
-
-HARDWARE = ("device", "precision", "compile", "deterministic")
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     name = given["probe"]
-    known = registry.names("probes")
-    if name.rpartition(":")[2] not in known:
-        raise UsageError(f"there is no probe '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
-    reference = _reference(registry.load("probes", name), given, options)
-    say_which(reference, "model" not in given and reference == LATEST, screen)
+    cls = registry.load("probes", name)
+    reference = _reference(cls, given, options)
+    is_default = "model" not in given and reference == LATEST
+    reference, _ = chosen(reference, replace(LOOKED_INTO, architectures=cls.needs), is_default, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
@@ -41,15 +34,6 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         found = probe(name, reference, options, folder=folder, **where)
     show(screen, found)
     return 0
-
-
-def say_which(reference: str, is_default: bool, screen: Screen) -> None:
-    """Which run is meant where none is named, and what should be known of its weights."""
-    place = locate(reference)
-    if is_default:
-        screen.say(f"model  {place.run or place.weights} (latest; choose with --model)")
-    for note in place.notes:
-        screen.say(f"note: {note}")
 
 
 def show(screen: Screen, found: Looked) -> None:
@@ -70,19 +54,11 @@ def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> 
         screen.say(remark)
 
 
-def hardware_of(given: Given) -> HardwareSettings:
-    """Of one process: nothing is trained."""
-    said = {name: given[name] for name in HARDWARE if name in given}
-    return resolve(HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})).settings
-
-
 def _reference(cls: type[Probe], given: Given, options: dict[str, Any]) -> str:
-    """The model that is meant; a bare word is an option of the probe, or the model. Raises UsageError where there is one too many."""
+    """The model that is meant; a bare word is an option of the probe, or the model."""
     word = given.get("typed")
-    if cls.typed:
-        if word is not None:
-            options[cls.typed] = word
-        return given.get("model", LATEST)
-    if word is not None and "model" in given:
-        raise UsageError(f"'{word}' and --model {given['model']} are two models", "leave one of them out")
-    return word or given.get("model", LATEST)
+    if not cls.typed:
+        return word or given.get("model", LATEST)
+    if word is not None:
+        options[cls.typed] = word
+    return given.get("model", LATEST)

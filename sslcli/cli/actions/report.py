@@ -7,8 +7,8 @@ from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
 from sslcli.folders import written
+from sslcli.workflows.references import LATEST, find_run
 from sslcli.workflows.reporting import page_of
-from sslcli.workflows.runs import LATEST, find_run
 
 FILE = "report.html"
 

@@ -3,7 +3,8 @@
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.errors import UsageError
-from sslcli.workflows.runs import LATEST, all_runs, compare, find_run, show, table_of, unreadable_settings
+from sslcli.workflows.references import LATEST, find_run
+from sslcli.workflows.runs import all_runs, compare, show, table_of, unreadable_settings
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:

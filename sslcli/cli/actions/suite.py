@@ -19,9 +19,10 @@ from sslcli.labelled import SuitePart
 from sslcli.runfiles import Layer, read_layer
 from sslcli.workflows.checking import check_data
 from sslcli.workflows.finetuning import dry_run, finetune
+from sslcli.workflows.references import resumed_run
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
-from sslcli.workflows.runs import RUN_FILE, find_run, read_facts, runs_folder
+from sslcli.workflows.runs import RUN_FILE, read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, Start
 from sslcli.workflows.studying import Variant
 from sslcli.workflows.suites import SuitePlan, as_begun, planned, run_suite
@@ -32,7 +33,7 @@ def is_named(given: Given) -> bool:
     if "task" in given or given.get("config"):
         said = given.get("task") or next((read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None)
         return said in registry.names("suites")
-    return given.get("resume", AUTO) != AUTO and find_run(given["resume"]).kind == "suite"
+    return given.get("resume", AUTO) != AUTO and resumed_run(given["resume"], ("finetune", "suite")).kind == "suite"
 
 
 def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:

@@ -12,25 +12,12 @@ from sslcli.engine.events import Started
 from sslcli.engine.place import is_restart, launch_name, place, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
-from sslcli.reports import Report, printable
+from sslcli.reports import Report
+from sslcli.workflows.references import resumable_run, resumed_run
 from sslcli.workflows.runfolder import new_name
 from sslcli.workflows.running import Result
-from sslcli.workflows.runs import find_run, read_facts, resumable_run, runs_folder, settings_file
+from sslcli.workflows.runs import read_facts, runs_folder, settings_file
 from sslcli.workflows.settings import RunSettings
-
-LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
-
-
-def refuse_strange_name(name: str | None) -> None:
-    """Raises UsageError for what cannot be the name of one folder below runs/."""
-    if name is None:
-        return
-    if name in ("", ".", "..") or "/" in name or printable(name) != name or len(name.encode()) > LONGEST_NAME_BYTES:
-        shown = name if len(name) <= 60 else f"{name[:57]}..."
-        raise UsageError(
-            f"--name cannot be '{shown}': it is one name, of at most {LONGEST_NAME_BYTES} bytes, without '/' and control characters",
-            f"give a path with --out, or a plain name, which becomes a folder in {runs_folder()}",
-        )
 
 
 def resumed_folder(given: Given, kind: str) -> Path | None:
@@ -39,7 +26,7 @@ def resumed_folder(given: Given, kind: str) -> Path | None:
     if reference is None:
         return _restarted_folder(given) if is_restart() else None
     if reference != AUTO:
-        return find_run(reference).folder
+        return resumed_run(reference, ("pretrain",) if kind == "pretrain" else ("finetune", "suite")).folder
     named = _said_folder(given)
     if named is None:
         return settings_file(resumable_run(kind).folder).parent

@@ -1,37 +1,28 @@
 """`ssl translate-shift`: the line's words become a text or files of translations, the report a screen."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from sslcli import registry
 from sslcli.asides import output_folder
-from sslcli.cli.actions.generate import seed_of
-from sslcli.cli.actions.probe import hardware_of, say_which, show
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.actions.probe import show
 from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
+from sslcli.cli.judging import hardware_of, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.errors import ConfigError, UsageError, did_you_mean
-from sslcli.workflows.runs import LATEST
-from sslcli.workflows.shifting import shift_evaluated, shift_text
+from sslcli.workflows.references import LATEST, LOOKED_INTO
+from sslcli.workflows.shifting import ARCHITECTURES, shift_evaluated, shift_text
 from sslcli.workflows.shifts.settings import ShiftSettings
 
 
 def run(command: Command, given: Given, screen: Screen) -> int:
-    name, known = given.get("shift", DEFAULT), registry.names("shifts")
-    if name.rpartition(":")[2] not in known:
-        raise UsageError(f"there is no shift '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
-    words = given.get("words") or []
-    if not given.get("evaluate") and len(words) != 1:
-        problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
-        raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
-    try:
-        settings = resolve(ShiftSettings, *layers_of(given, settings_flags())).settings
-    except ConfigError as error:
-        raise ConfigError(error.problems, error.hint or "ssl translate-shift --help lists the flags") from error
+    name, words = given.get("shift", DEFAULT), given.get("words") or []
+    settings = resolve(ShiftSettings, *layers_of(given, settings_flags())).settings
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
-    reference = given.get("model", LATEST)
-    say_which(reference, "model" not in given, screen)
+    use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
+    reference, _ = chosen(given.get("model", LATEST), use, "model" not in given, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {

@@ -63,4 +63,5 @@ def build(words: Sequence[str]) -> Command:
         with_options(words, flags),
         "sslcli.cli.actions.evaluate:run",
         ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
+        judge="sslcli.cli.judging:evaluate",
     )

@@ -31,4 +31,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl export runs/first --to hf my-model --overwrite",
             "ssl export @latest:qa my-adapter --adapter",
         ),
+        judge="sslcli.cli.judging:export",
     )

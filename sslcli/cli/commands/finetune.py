@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sslcli import registry
 from sslcli.cli.naming import named_task, suite_flags, task_flags
 from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, flags_for, peek
-from sslcli.workflows.runs import find_run, settings_file
+from sslcli.workflows.references import resumed_run
+from sslcli.workflows.runs import settings_file
 from sslcli.workflows.settings import FinetuneSettings
 
 OWN = (
@@ -17,7 +18,14 @@ OWN = (
     DRY_RUN,
     Flag("check", ("--check",), "look at the data, report what is in it and what is wrong with it, and stop", "Data", "truth"),
     Flag("compare_scratch", ("--compare-scratch",), "train the same shape from random weights on the same batches too", "Study", "truth"),
-    Flag("init", ("--init",), "where to start, one or several: pretrained, random, shuffled-weights", "Study", metavar="X,X,..."),
+    Flag(
+        "init",
+        ("--init",),
+        "where to start, one or several: pretrained, random, shuffled-weights",
+        "Study",
+        metavar="X,X,...",
+        numbers=True,
+    ),
     Flag(
         "in_language",
         ("--in-language",),
@@ -28,13 +36,20 @@ OWN = (
     ),
     Flag("seeds", ("--seeds",), "so many runs with seeds one after the other; the median and the spread", "Study", metavar="N"),
 )
-PARTS = Flag("parts", ("--parts",), "only these parts of the suite; all whose files are there when not given", "Study", metavar="X,X,...")
+PARTS = Flag(
+    "parts",
+    ("--parts",),
+    "only these parts of the suite; all whose files are there when not given",
+    "Study",
+    metavar="X,X,...",
+    numbers=True,
+)
 
 
 def build(words: Sequence[str]) -> Command:
     flags = [*flags_for(FinetuneSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
-    resumed = [settings_file(find_run(name).folder) for name in named]
+    resumed = [settings_file(resumed_run(name, ("finetune", "suite")).folder) for name in named]
     name = named_task(words, resumed)
     if name in registry.names("suites"):
         flags += [PARTS, *suite_flags(name, [*flags, PARTS])]
@@ -53,4 +68,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
+        judge="sslcli.cli.judging:finetune",
     )

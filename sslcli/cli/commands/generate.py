@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from sslcli.cli.naming import request_flags
 from sslcli.cli.options import Command, Flag, asks_for_help, peek
-from sslcli.workflows.runs import LATEST
+from sslcli.workflows.references import LATEST
 
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
@@ -13,15 +14,16 @@ OWN = (
 
 
 def build(words: Sequence[str]) -> Command:
-    named = bool(peek(words, "--model", "-m"))
+    named = peek(words, "--model", "-m")
+    flags = OWN if asks_for_help(words) and not named else (*OWN, *request_flags([LATEST, *named][-1], OWN))
     return Command(
         "generate",
         "Fill the blanks of an encoder, or continue a text with a decoder; with --model, --help lists the model's own flags too",
-        OWN,
+        flags,
         "sslcli.cli.actions.generate:run",
         (
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
         ),
-        more="" if asks_for_help(words) and not named else "sslcli.cli.actions.generate:request_flags",
+        judge="sslcli.cli.judging:generate",
     )

@@ -30,4 +30,5 @@ def build(words: Sequence[str]) -> Command:
             'ssl predict qa "Who wrote it?" "It was written by Ann."',
             "ssl predict nli --data pairs.jsonl --out answers.jsonl",
         ),
+        judge="sslcli.cli.judging:predict",
     )

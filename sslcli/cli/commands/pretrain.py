@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sslcli.cli.naming import data_plugin_flags, objective_flags, said_by, text_at
 from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, asks_for_help, flags_for, peek
-from sslcli.workflows.runs import find_run, settings_file
+from sslcli.workflows.references import resumed_run
+from sslcli.workflows.runs import settings_file
 from sslcli.workflows.settings import PretrainSettings
 
 OWN = (
@@ -20,7 +21,7 @@ OWN = (
 def build(words: Sequence[str]) -> Command:
     flags = [*flags_for(PretrainSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
-    resumed = [settings_file(find_run(name).folder) for name in named]
+    resumed = [settings_file(resumed_run(name, ("pretrain",)).folder) for name in named]
     said = said_by(words, resumed)
     # Of the default objective only where the line is to be run, which needs it anyway: help loads what is named.
     default = "" if asks_for_help(words) else PretrainSettings.model_fields["objective"].default
@@ -37,4 +38,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl pretrain --objective mlm --mask-rate 0.3 --dry-run",
             "ssl pretrain --resume @latest",
         ),
+        judge="sslcli.cli.judging:pretrain",
     )

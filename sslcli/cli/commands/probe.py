@@ -6,7 +6,7 @@ from sslcli import registry
 from sslcli.cli.commands.evaluate import hardware_flags
 from sslcli.cli.naming import probe_flags
 from sslcli.cli.options import Command, Flag
-from sslcli.workflows.runs import LATEST
+from sslcli.workflows.references import LATEST
 
 READER = Flag("reader", ("--reader",), "reader plugin of --data; chosen by suffix or scheme when not given", "Data", metavar="NAME")
 OWN = (
@@ -39,4 +39,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl probe layers --task pos --data en.conllu --model models/bert",
             "ssl probe embryology runs/world",
         ),
+        judge="sslcli.cli.judging:probe",
     )

@@ -16,4 +16,5 @@ def build(words: Sequence[str]) -> Command:
         ),
         "sslcli.cli.actions.report:run",
         ("ssl report", "ssl report @latest:mlm --out world.html"),
+        judge="sslcli.cli.judging:report",
     )

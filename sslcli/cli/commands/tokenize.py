@@ -30,4 +30,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl tokenize --data zh=news.jsonl.zst --tokenizer unigram --out shards-zh",
             'ssl tokenize --tokenizer-from shards/tokenizer --show "self-supervised learning"',
         ),
+        judge="sslcli.cli.judging:tokenize",
     )

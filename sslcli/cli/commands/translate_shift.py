@@ -7,7 +7,7 @@ from sslcli.cli.commands.evaluate import hardware_flags
 from sslcli.cli.commands.probe import READER
 from sslcli.cli.naming import shift_flags
 from sslcli.cli.options import Command, Flag, flags_for, peek
-from sslcli.workflows.runs import LATEST
+from sslcli.workflows.references import LATEST
 from sslcli.workflows.shifts.settings import ShiftSettings
 
 DEFAULT = "mean"
@@ -41,6 +41,7 @@ def build(words: Sequence[str]) -> Command:
             "ssl translate-shift --evaluate --model runs/world",
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
         ),
+        judge="sslcli.cli.judging:translate_shift",
     )
 
 

@@ -12,9 +12,9 @@ from sslcli.data.pairs import TextPair, distinct_pairs, read_pairs
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError, UsageError
 from sslcli.subjects import Material
+from sslcli.workflows.locating import split_language
 from sslcli.workflows.shifts.reading import NONE
 from sslcli.workflows.shifts.sentences import Sentences
-from sslcli.workflows.sources import split_language
 
 LONGEST_WORD_PIECES = 4  # where half of the pairs have no more on either side, a file is a dictionary
 FEWEST_PAIRS = 4

@@ -1,0 +1,16 @@
+"""Which model a line means, decided once, and what is to be said of it."""
+
+from sslcli.cli.screen import Screen
+from sslcli.workflows.models import Place, locate
+from sslcli.workflows.references import Use, decided
+
+
+def chosen(reference: str, use: Use, is_default: bool, screen: Screen) -> tuple[str, Place]:
+    """The reference, with the run that "@latest" means now in its place, and where it leads."""
+    reference, notes = decided(reference, use)
+    place = locate(reference)
+    if is_default:
+        screen.say(f"model  {place.run or place.weights} (latest; choose with --model)")
+    for note in dict.fromkeys((*notes, *place.notes)):
+        screen.say(f"note: {note}")
+    return reference, place

@@ -1,0 +1,54 @@
+"""What a shell offers behind a flag or a word: names of plugins, runs and choices. Without torch; of files the shell knows more."""
+
+from collections.abc import Iterable
+
+from sslcli import registry
+from sslcli.core.presets import NAMES
+from sslcli.errors import SslError
+from sslcli.workflows.judging import refuse_objective
+from sslcli.workflows.references import LATEST
+from sslcli.workflows.runs import all_runs
+
+PLUGINS = {
+    "objective": ("objectives",),
+    "task": ("tasks", "suites"),
+    "probe": ("probes",),
+    "shift": ("shifts",),
+    "reader": ("readers",),
+    "data.reader": ("readers",),
+    "tokenizer.kind": ("tokenizers",),
+    "kind": (),
+    "name": tuple(registry.KINDS),
+}
+RUNS = ("model", "model.source", "resume", "run", "runs", "typed")
+STARTS = ("pretrained", "random", "shuffled-weights")
+
+
+def candidates(key: str, metavar: str, incomplete: str) -> list[str]:
+    """All that may stand there and begins as what is typed does. `key` and `metavar` are those of the flag."""
+    before, plus, last = incomplete.rpartition("+") if key == "objective" else ("", "", incomplete)
+    found = [f"{before}{plus}{name}" for name in _all(key, metavar) if name.startswith(last)]
+    return [name for name in found if _joins(name)] if plus else found
+
+
+def _joins(expression: str) -> bool:
+    try:
+        refuse_objective(expression, {})
+    except SslError:
+        return False
+    return True
+
+
+def _all(key: str, metavar: str) -> Iterable[str]:
+    if key == "kind":
+        return registry.KINDS
+    if key in PLUGINS:
+        return sorted({name for kind in PLUGINS[key] for name in registry.names(kind)})
+    if key in RUNS:
+        runs = all_runs()
+        return [*(run.name for run in runs), LATEST, *sorted({f"{LATEST}:{run.objective}" for run in runs})] if runs else []
+    if key == "model.preset":
+        return NAMES
+    if key == "init":
+        return STARTS
+    return metavar.split("|") if "|" in metavar and not metavar.startswith("[") else ()

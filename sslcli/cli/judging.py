@@ -1,0 +1,266 @@
+"""Every command's line, judged before its action is imported: what contradicts itself, what is not there, what has another name.
+
+Each function takes the command and what stood on its line, raises the error that the line deserves, and imports no torch.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from pydantic import BaseModel
+
+from sslcli import registry
+from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
+from sslcli.config import Resolved, resolve
+from sslcli.engine.place import is_restart
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.reports import printable
+from sslcli.runfiles import dotted_layer
+from sslcli.workflows.judging import (
+    problems_in,
+    refuse_absent_model,
+    refuse_one_gpu_for_several,
+    refuse_pretraining,
+    refuse_unknown,
+    refuse_unknown_task,
+)
+from sslcli.workflows.locating import refuse_absent, refuse_absent_labelled
+from sslcli.workflows.references import LATEST, find_run
+from sslcli.workflows.runs import runs_folder
+from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, PretrainSettings, Start, TokenizeSettings
+from sslcli.workflows.shifts.settings import ShiftSettings
+
+HARDWARE = ("device", "precision", "compile", "deterministic")
+TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")
+LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
+STARTS: tuple[Start, ...] = get_args(Start)
+MOST_SEEDS = 100
+# Of each pair the one makes the other mean nothing.
+AGAINST = (
+    ("resume", "overwrite"),
+    ("dry_run", "show_batch"),
+    ("dry_run", "check"),
+    ("run.folder", "run.name"),
+    ("model.source", "model.preset"),
+    ("tokenizer.source", "tokenizer.kind"),
+    ("tokenizer.source", "tokenizer.vocabulary"),
+    ("quiet", "verbose"),
+)
+
+
+def pretrain(command: Command, given: Given) -> None:
+    refuse_strange_name(given.get("run.name"))
+    refuse_contradictions(command, given)
+    if _goes_on(given):
+        return
+    resolved = resolve(PretrainSettings, *layers_of(given, settings_flags(command, PretrainSettings)))
+    refuse_strange_name(resolved.settings.run.name)
+    with flags_named(resolved.sources):
+        refuse_pretraining(resolved.settings)
+
+
+def finetune(command: Command, given: Given) -> None:
+    refuse_strange_name(given.get("run.name"))
+    refuse_contradictions(command, given)
+    if "task" in given:
+        refuse_data_as_task("finetune", given["task"])
+        refuse_unknown_task(given["task"])
+    several = len(starts_of(given)) * seed_count(given) > 1
+    if _goes_on(given):
+        return
+    task = [dotted_layer({"task": given["task"]}, "the line")] if "task" in given else []
+    resolved = resolve(FinetuneSettings, *task, *layers_of(given, settings_flags(command, FinetuneSettings)))
+    settings = resolved.settings
+    if "task" not in resolved.sources:
+        raise UsageError("which task?", f"ssl finetune TASK; there are {', '.join(registry.names('tasks'))}")
+    refuse_unknown_task(settings.task)
+    kind = "suites" if settings.task in registry.names("suites") else "tasks"
+    _refuse_options(kind, settings.task, settings.options, resolved.sources, f"ssl finetune {settings.task} --help lists the options")
+    refuse_one_gpu_for_several(settings.hardware)
+    if several and settings.hardware.gpus is not None:
+        raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
+    refuse_absent_model(settings.model.source)
+    if kind == "tasks":
+        for references in (settings.data.train, settings.data.evaluation, settings.data.test):
+            refuse_absent_labelled(references)
+
+
+def evaluate(command: Command, given: Given) -> None:
+    bounds_of(given.get("min", ()))
+    _judge_answering("evaluate", command, given)
+
+
+def predict(command: Command, given: Given) -> None:
+    _judge_answering("predict", command, given)
+
+
+def _judge_answering(name: str, command: Command, given: Given) -> None:
+    refuse_data_as_task(name, given["task"])
+    refuse_unknown_task(given["task"])
+    resolved = answer_settings(command, given)
+    if given["task"] in registry.names("tasks"):
+        hint = f"ssl {name} {given['task']} --help lists the options"
+        _refuse_options("tasks", given["task"], resolved.settings.options, resolved.sources, hint)
+    refuse_absent_model(given.get("model"))
+    refuse_absent_labelled(resolved.settings.data.evaluation)
+
+
+def probe(command: Command, given: Given) -> None:
+    name = given["probe"]
+    refuse_word_as_probe(name)
+    refuse_unknown("probes", name, "probe")
+    typed = registry.attribute("probes", name, "typed")
+    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    word = given.get("typed")
+    if word is not None and not typed and "model" in given:
+        raise UsageError(f"'{word}' and --model {given['model']} are two models", "leave one of them out")
+    named = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in named}
+    given_options = {**options, **({typed: word} if typed and word is not None else {})}
+    _refuse_options("probes", name, given_options, sources, f"ssl probe {name} --help lists the options", prefix="")
+    seed_of(given)
+    hardware_of(given)
+    refuse_absent_model(given.get("model") if typed else word or given.get("model"))
+
+
+def translate_shift(command: Command, given: Given) -> None:
+    if "shift" in given:
+        refuse_unknown("shifts", given["shift"], "shift")
+    words = given.get("words") or []
+    if not given.get("evaluate") and len(words) != 1:
+        problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
+        raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
+    flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields]
+    try:
+        resolve(ShiftSettings, *layers_of(given, flags))
+    except ConfigError as error:
+        raise ConfigError(error.problems, error.hint or "ssl translate-shift --help lists the flags") from error
+    seed_of(given)
+    hardware_of(given)
+    refuse_absent_model(given.get("model"))
+
+
+def generate(command: Command, given: Given) -> None:
+    seed_of(given)
+    refuse_absent_model(given.get("model"))
+
+
+def export(command: Command, given: Given) -> None:
+    if given.get("to", "hf") != "hf":
+        raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
+    if "base" in given and not given.get("adapter"):
+        raise UsageError("--base is for adapters", "add --adapter, or leave it out")
+    refuse_absent_model(given["model"])
+
+
+def tokenize(command: Command, given: Given) -> None:
+    resolved = resolve(TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings)))
+    refuse_contradictions(command, given)
+    if "show" not in given or not resolved.settings.tokenizer.source:
+        refuse_absent(resolved.settings.data.train, resolved.settings.data.reader)
+
+
+def report(command: Command, given: Given) -> None:
+    find_run(given.get("run", LATEST))
+
+
+def settings_flags(command: Command, model: type[BaseModel]) -> list[Flag]:
+    """The flags of a command that are settings of a model."""
+    named = [flag for flag in command.flags if flag.names and flag.panel not in ("Settings", "Study")]
+    return [flag for flag in named if flag.key.partition(".")[0] in model.model_fields]
+
+
+def refuse_contradictions(command: Command, given: Given) -> None:
+    """Raises UsageError for two flags of which one makes the other mean nothing."""
+    said = {flag.key: flag.names[0].partition("/")[0] for flag in command.flags if flag.names and given.get(flag.key)}
+    said |= {key: f"--{key}" for key in ("quiet", "verbose") if given.get(key)}
+    for first, second in AGAINST:
+        if first in said and second in said:
+            raise UsageError(f"{said[first]} and {said[second]} contradict each other", "leave one of them out")
+
+
+def refuse_strange_name(name: str | None) -> None:
+    """Raises UsageError for what cannot be the name of one folder below runs/."""
+    if name is None:
+        return
+    if name in ("", ".", "..") or "/" in name or printable(name) != name or len(name.encode()) > LONGEST_NAME_BYTES:
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise UsageError(
+            f"--name cannot be '{shown}': it is one name, of at most {LONGEST_NAME_BYTES} bytes, without '/' and control characters",
+            f"give a path with --out, or a plain name, which becomes a folder in {runs_folder()}",
+        )
+
+
+def starts_of(given: Given) -> Sequence[Start]:
+    """What --init and --compare-scratch say. Raises UsageError for what is no start."""
+    names = [name.strip() for name in given.get("init", "pretrained").split(",")]
+    for name in names:
+        if name not in STARTS:
+            raise UsageError(f"--init knows no '{name}'", did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}")
+    if given.get("compare_scratch"):
+        names.append("random")
+    return list(dict.fromkeys(names))  # type: ignore[arg-type]
+
+
+def seed_count(given: Given) -> int:
+    text = given.get("seeds", "1")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
+        raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")
+    return int(text)
+
+
+def seed_of(given: Given) -> int:
+    """Raises UsageError where --seed is no number."""
+    seed = given.get("seed", "42")
+    if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
+        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42")
+    return int(seed)
+
+
+def hardware_of(given: Given) -> HardwareSettings:
+    """Of one process: nothing is trained."""
+    said = {name: given[name] for name in HARDWARE if name in given}
+    return resolve(HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})).settings
+
+
+def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
+    """And the flag that each setting comes from."""
+    values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
+    values["data.skip_bad_records"] = given.get("skip_bad_records")
+    values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
+    values |= {key: given.get(key) for key in TABLE_KEYS}
+    said = {
+        key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None
+    }
+    own = dotted_layer(said, {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in said})
+    return resolve(AnswerSettings, own, *layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")]))
+
+
+def bounds_of(texts: Sequence[str]) -> Mapping[str, float]:
+    """ "f1=80" -> {"f1": 80.0}."""
+    bounds = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        try:
+            bounds[name.strip()] = bound = float(value)
+        except ValueError:
+            bound = math.nan
+        if not (equals and name.strip() and math.isfinite(bound)):
+            raise UsageError(f"--min must be a score and a number, not '{text}'", "write --min f1=80")
+    return bounds
+
+
+def _goes_on(given: Given) -> bool:
+    """Whether the line goes on with a run, whose saved settings come first."""
+    return given.get("resume") is not None or is_restart()
+
+
+def _refuse_options(
+    kind: str, name: str, given: Mapping[str, object], sources: Mapping[str, str], hint: str, prefix: str = "options"
+) -> None:
+    with flags_named(sources):
+        if problems := problems_in(kind, name, given, prefix):
+            raise ConfigError(problems, hint)

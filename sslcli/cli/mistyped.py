@@ -1,0 +1,277 @@
+"""Lines that cannot be parsed, and words that others use: each is answered with the line that was probably meant."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sslcli import registry
+from sslcli.cli.options import GLOBALS, Group, spellings
+from sslcli.errors import UsageError, nearest
+from sslcli.workflows.locating import ADDRESSES
+
+# What people who know other tools type first.
+FOREIGN_FLAGS = {
+    "--learning-rate": "--lr",
+    "--output-dir": "--out",
+    "--output": "--out",
+    "--run-name": "--name",
+    "--model-name-or-path": "--model",
+    "--model-type": "--arch",
+    "--train-file": "--data",
+    "--dataset": "--data",
+    "--corpus": "--data",
+    "--validation-file": "--eval-data",
+    "--num-train-epochs": "--epochs",
+    "--steps": "--max-steps",
+    "--batch": "--batch-size",
+    "--bs": "--batch-size",
+    "--per-device-train-batch-size": "--batch-size and --micro-batch-size",
+    "--gradient-accumulation-steps": "--micro-batch-size (the batch size is global, accumulation follows from it)",
+    "--max-seq-length": "--seq-len",
+    "--max-length": "--seq-len",
+    "--warmup-steps": "--warmup",
+    "--warmup-ratio": "--warmup",
+    "--lr-scheduler-type": "--scheduler",
+    "--max-grad-norm": "--clip",
+    "--optim": "--optimizer",
+    "--bf16": "--precision bf16",
+    "--torch-compile": "--compile",
+    "--logging-steps": "--log-every",
+    "--save-steps": "--save-every",
+    "--eval-steps": "--eval-every",
+    "--save-total-limit": "--keep",
+    "--resume-from-checkpoint": "--resume",
+    "--overwrite-output-dir": "--overwrite",
+    "--mlm-probability": "--mask-rate",
+    "--vocab-size": "--vocabulary",
+    "--tokenizer-name": "--tokenizer-from",
+}
+FOREIGN_COMMANDS = {
+    "train": "pretrain",
+    "fit": "pretrain",
+    "fine-tune": "finetune",
+    "tune": "finetune",
+    "eval": "evaluate",
+    "test": "evaluate",
+    "infer": "predict",
+    "inference": "predict",
+    "classify": "predict classify",
+    "sample": "generate",
+    "complete": "generate",
+    "fill": "generate",
+    "translate": "translate-shift",
+    "shift": "translate-shift",
+    "ls": "runs list",
+    "list": "runs list",
+    "show": "runs show",
+    "diff": "compare",
+    "info": "doctor",
+    "env": "doctor",
+    "check": "doctor",
+    "save": "export",
+    "convert": "export",
+}
+DELETES = ("delete", "remove", "rm", "del", "clean")
+FETCHES = ("download", "fetch", "pull", "push", "upload", "login")
+# Models by the name of what they were trained with; "" where no objective here does that.
+FOREIGN_OBJECTIVES = {
+    **dict.fromkeys(("bert", "roberta", "distilbert", "modernbert", "masked", "masked-lm", "fill-mask", "cloze"), "mlm"),
+    **dict.fromkeys(("gpt", "gpt2", "gpt-2", "llama", "causal", "causal-lm", "lm", "autoregressive", "next-token"), "clm"),
+    "albert": "mlm+sop",
+    "next-sentence": "nsp",
+    "sentence-order": "sop",
+    **dict.fromkeys(("t5", "bart", "mbart", "electra", "xlnet", "simcse", "simclr", "moco", "byol", "dino", "mae", "ae", "vae", "gan"), ""),
+    **dict.fromkeys(("autoencoder", "contrastive", "denoising", "span-corruption", "seq2seq", "rtd", "jepa", "wav2vec"), ""),
+}
+FOREIGN_TASKS = {
+    **dict.fromkeys(("squad", "question-answering", "mrc"), "qa"),
+    **dict.fromkeys(("ner", "token-classification", "conll"), "tag"),
+    **dict.fromkeys(("mnli", "xnli", "snli", "entailment"), "nli"),
+    **dict.fromkeys(("text-classification", "sequence-classification"), "classify"),
+    **dict.fromkeys(("sst", "sst2", "imdb"), "sentiment"),
+}
+TASKS_OF_FILES = {"json": "qa", "conllu": "pos", "conll": "tag", "fasta": "dna", "fa": "dna"}
+FIRST_PROBE = "similarity"
+_SINGLE_DASH = re.compile(r"-([A-Za-z][A-Za-z_-]+)(=.*)?", re.DOTALL)
+
+
+def refuse_foreign_objective(expression: str) -> None:
+    """Raises UsageError with the right name, or that there is none, for what others call an objective."""
+    known = registry.names("objectives")
+    names = [name.strip() for name in expression.split("+")]
+    right = [name if name in known else name.lower() if name.lower() in known else FOREIGN_OBJECTIVES.get(name.lower()) for name in names]
+    wrong = next((name for name, found in zip(names, right, strict=True) if found != name and found is not None), None)
+    if wrong is None:
+        return
+    problem = f"there is no objective '{wrong}'"
+    if "" in right:
+        absent = names[right.index("")]
+        raise UsageError(f"there is no objective '{absent}'", f"what {absent} learns is not there; there are {', '.join(known)}")
+    whole = "+".join(found or name for name, found in zip(names, right, strict=True))
+    raise UsageError(problem, f"use --objective {whole}")
+
+
+def refuse_data_as_task(command: str, word: str) -> None:
+    """Raises UsageError with the whole line, where data or another tool's name stands in the place of a task."""
+    if word in (known := registry.names("tasks")) or word in registry.names("suites"):
+        return
+    if is_like_data(word):
+        stem, _, suffix = word.lower().rpartition(".")
+        parts = {part.rstrip("0123456789") for part in re.split(r"[^a-z0-9]+", stem)}
+        named = next((task for name, task in FOREIGN_TASKS.items() if name in parts), None) or TASKS_OF_FILES.get(suffix)
+        task = named if named in known else "TASK"
+        others = "" if named else f"; there are {', '.join(known)}"
+        raise UsageError(f"there is no task '{word}', and it looks like data", f"ssl {command} {task} --data {shlex.quote(word)}{others}")
+    task = FOREIGN_TASKS.get(word.lower()) or (word.lower() if word.lower() in known else "")
+    if task in known:
+        raise UsageError(f"there is no task '{word}'", f"ssl {command} {task}")
+
+
+def refuse_word_as_probe(word: str) -> None:
+    """Raises UsageError with the whole line, where the word to look at stands in the place of the probe."""
+    known = registry.names("probes")
+    if word.rpartition(":")[2] not in known and not nearest(word, known) and FIRST_PROBE in known:
+        line = shlex.join(["ssl", "probe", FIRST_PROBE, word])
+        raise UsageError(f"there is no probe '{word}'", f"{line}; there are {', '.join(known)}")
+
+
+def is_like_data(word: str) -> bool:
+    """Whether it is a file or folder, an address, or looks like the name of one."""
+    scheme, colon, _ = word.partition(":")
+    if colon and scheme.lower() in (*ADDRESSES, *registry.names("readers")):
+        return True
+    return os.path.exists(word) or os.sep in word or bool(re.fullmatch(r"[^.\s]+(\.\w{1,8})+", word))
+
+
+def refuse_misplaced(words: Sequence[str], commands: Iterable[str], globals_: Iterable[str]) -> None:
+    """Raises UsageError with the whole line, where options stand in front of the command."""
+    allowed = {*globals_, "-h", "--help", "-V", "--version", "--install-completion", "--show-completion"}
+    if not words or not words[0].startswith("-") or words[0] in allowed:
+        return
+    place = next((place for place, word in enumerate(words) if word in set(commands)), None)
+    if place is not None:
+        line = shlex.join(["ssl", words[place], *words[place + 1 :], *words[:place]])
+        raise UsageError(f"{words[0]} stands in front of the command", line)
+
+
+def refuse_single_dashes(words: Sequence[str], known: Iterable[str]) -> None:
+    """Raises UsageError for "-objective": read letter by letter it would be "-o bjective"."""
+    known = set(known)
+    for word in words[: list(words).index("--") if "--" in words else None]:
+        match = _SINGLE_DASH.fullmatch(word)
+        if match is None:
+            continue
+        meant = f"--{match[1].replace('_', '-')}"
+        flag = meant if meant in known else FOREIGN_FLAGS.get(meant) or (nearest(meant, known) if len(meant) > 6 else None)
+        is_value = word[:2] in known and flag == f"--{word[2:]}"  # "-dtrain" may well be "-d train"
+        if flag is not None and not is_value:
+            raise UsageError(f"no such option: -{match[1]}", f"use {flag}")
+
+
+def hint_for_option(option: str, known: Iterable[str]) -> str:
+    """The flag that was probably meant; empty where none is near."""
+    dashed = option.replace("_", "-")
+    known = set(known)
+    foreign = FOREIGN_FLAGS.get(dashed.lower())
+    if foreign is None:
+        longer = sorted(name for name in known if name.startswith(f"{dashed}-"))
+        foreign = longer[0] if len(longer) == 1 else nearest(dashed, sorted(known))
+    return f"use {foreign}" if foreign else ""
+
+
+def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) -> str:
+    """The line that was probably meant by one that begins with no command."""
+    if word in DELETES:
+        return "nothing is deleted by ssl: a run is a folder below runs/, and rm -r removes it"
+    if word in FETCHES:
+        return "nothing is fetched from or sent to a network: download a model by hand and give its folder with --model"
+    line = [FOREIGN_COMMANDS[word.lower()]] if word.lower() in FOREIGN_COMMANDS else []
+    if not line and (near := nearest(word, commands)):
+        return f"did you mean 'ssl {near}'?"
+    if not line and word in (*registry.names("tasks"), *registry.names("suites")):
+        line = [rest[0] if rest and rest[0] in ("finetune", "evaluate", "predict") else "finetune", word]
+        rest = rest[1:] if rest and rest[0] == line[0] else rest
+    elif not line and word in registry.names("probes"):
+        line = ["probe", word]
+        rest = rest[1:] if rest and rest[0] == "probe" else rest
+    elif not line and all(part in registry.names("objectives") for part in word.split("+")):
+        line = ["pretrain", "--objective", word]
+        rest = rest[1:] if rest and rest[0] == "pretrain" else rest
+    elif not line and is_like_data(word):
+        line = ["pretrain", "--data", shlex.quote(word)]
+    return " ".join(["ssl", *line, *map(shlex.quote, rest)]) if line else ""
+
+
+def hint_for_extra(command: str, words: Sequence[str], extra: Sequence[str], known: Iterable[str]) -> str:
+    """The line with the words that it does not take as values of the flags that were probably meant; empty where none is near."""
+    known, extra = set(known), list(extra)
+    flags: Mapping[str, str | None] = {word: _flag_for(command, word, known) for word in extra}
+    if not any(flags.values()):
+        return ""
+    line: list[str] = []
+    for word in words[list(words).index(command) :]:
+        flag = flags.get(word)
+        if flag and flag.removeprefix("--") == word:
+            line.append(flag)
+        elif flag and line[-1] not in known:
+            line += [flag, word if flag != "--objective" else _objective(word)]
+        else:
+            line.append(word)
+    return shlex.join(["ssl", *line])
+
+
+def _objective(word: str) -> str:
+    return FOREIGN_OBJECTIVES.get(word.lower()) or word.lower()
+
+
+def _flag_for(command: str, word: str, known: set[str]) -> str | None:
+    if f"--{word}" in known:
+        return f"--{word}"
+    if "--objective" in known and _objective(word).split("+")[0] in registry.names("objectives"):
+        return "--objective"
+    return "--data" if "--data" in known and is_like_data(word) else None
+
+
+def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequence[str]) -> str:
+    """What may stand behind the word of a group, or the line that was probably meant."""
+    if word in DELETES:
+        return hint_for_command(word, (), ())
+    if name == "plugins" and (kind := nearest(word, registry.KINDS)):
+        return f"ssl plugins list {kind}"
+    if name == "runs" and (word.startswith("@") or os.path.exists(word) or is_run(word)):
+        return shlex.join(["ssl", "runs", "show", word, *rest])
+    near = nearest(word, commands)
+    return f"did you mean 'ssl {name} {near}'?" if near else f"ssl {name} has: {', '.join(commands)}"
+
+
+def is_run(word: str) -> bool:
+    return (Path(os.environ.get("SSLCLI_RUNS_DIR", "runs")) / word / "run.json").is_file()
+
+
+def usage_words(message: str, option: str | None, words: Sequence[str], built: Any, commands: Iterable[str]) -> tuple[str, str]:
+    """What the parser found, in our words, and the line or the flag that was probably meant.
+
+    `built`: the command or the group of commands on the line, None where there is none.
+    """
+    name = "" if built is None else built.name
+    help_line = f"ssl {name} --help lists the flags" if name else "ssl --help lists the commands"
+    below = built.commands if isinstance(built, Group) else [] if built is None else [built]
+    known = spellings([*(flag for command in below for flag in command.flags), *GLOBALS])
+    if option is not None and "such option" in message:
+        return f"no such option: {option}", hint_for_option(option, known) or help_line
+    message = message.partition(" Did you mean")[0].rstrip(".")
+    typed = list(words[list(words).index(name) + 1 if name else 0 :])
+    place = next((place for place, word in enumerate(typed) if not word.startswith("-")), len(typed))
+    wrong, rest = "".join(typed[place : place + 1]), [*typed[:place], *typed[place + 1 :]]
+    hint = ""
+    if "such command" in message and isinstance(built, Group):
+        hint = hint_below_group(name, [command.name for command in built.commands], wrong, rest)
+    elif "such command" in message:
+        hint = hint_for_command(wrong, rest, commands)
+    elif (match := re.search(r"unexpected extra argument\S* \((.*)\)", message)) and built is not None:
+        extra = match[1].split()
+        message, hint = f"{name} does not take {' '.join(map(repr, extra))}", hint_for_extra(name, words, extra, known)
+    return message, hint or help_line

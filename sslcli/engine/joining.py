@@ -1,0 +1,39 @@
+"""Which objectives can be joined with "+", by what they declare: a line is judged by it before torch is imported."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sslcli.errors import UsageError
+
+DIFFER = "join objectives that differ in kind, such as mlm+nsp"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an objective says of itself. `reads_out`: it needs one pass of the backbone and no more, as a Readout."""
+
+    needs: Collection[str]
+    reads_out: bool
+    arranges: str
+    corrupts: bool
+
+
+def refuse_unjoinable(parts: Mapping[str, Part]) -> None:
+    """Raises UsageError where one backbone, one arrangement of the data or one input cannot serve all parts."""
+    if len(parts) < 2:
+        return
+    for name, part in parts.items():
+        if not part.reads_out:
+            raise UsageError(f"'{name}' cannot be joined with another objective", "it needs the backbone for itself; train it alone")
+    refuse_no_common_transformer({name: part.needs for name, part in parts.items()})
+    arrangers = [name for name, part in parts.items() if part.arranges != "single"]
+    corrupters = [name for name, part in parts.items() if part.corrupts]
+    for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
+        if len(names) > 1:
+            raise UsageError(f"{' and '.join(names)} both {what}, so they cannot be joined", DIFFER)
+
+
+def refuse_no_common_transformer(needs: Mapping[str, Collection[str]]) -> None:
+    """Raises UsageError where no kind of Transformer is one that all parts can use."""
+    if not frozenset.intersection(*map(frozenset, needs.values())):
+        raise UsageError(f"{' and '.join(needs)} need different kinds of Transformer", "train them one by one")
