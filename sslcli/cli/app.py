@@ -83,7 +83,7 @@ def run(words: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(list(words))
+        code = _run(list(map(str, words)))
         sys.stdout.flush()  # a disk that is full says so only now
         return code
     except SslError as error:
