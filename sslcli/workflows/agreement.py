@@ -17,6 +17,7 @@ from sslcli.core.inputs import Inputs
 from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import CheckError, UsageError
+from sslcli.workflows.finite import watched
 from sslcli.workflows.weights import Pretrained
 
 TOLERANCE = 1e-5
@@ -49,6 +50,7 @@ def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
 @torch.no_grad()
 def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     backbone, head = pretrained.network()
+    watched(backbone)
     hidden = backbone(inputs, keep=range(pretrained.settings.depth + 1))
     layers = [hidden.kept[layer] for layer in range(pretrained.settings.depth + 1)]
     if pretrained.answers is None:

@@ -26,6 +26,7 @@ from sslcli.engine.tally import Tally
 from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.labelled import Encoded, Example, Prediction, Task
 from sslcli.workflows.answers import AnswerHead
+from sslcli.workflows.finite import watched
 from sslcli.workflows.labelling import task_class, task_options
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.settings import FinetuneSettings, LabelledSettings
@@ -100,6 +101,7 @@ class Answerer:
         self.name, self.task, self.options = name, type(learner.learnable), options
         self.labels = LabelNames(labels)
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
+        watched(self.learner)
         self.notes: Sequence[str] = ()
         self.run: Path | None = None
         self.trained_options = options  # before anybody asked for others
@@ -159,6 +161,7 @@ class Answerer:
             return
         renewed = self.task(options, replace(learnable.frame, labels=labels))
         renewed.load_state_dict(learnable.state_dict())
+        watched(renewed)
         self.options, self.labels = options, labels
         self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
 

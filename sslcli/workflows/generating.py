@@ -16,6 +16,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.trainer import Illustrate
 from sslcli.errors import ConfigError, UsageError
 from sslcli.workflows.caching import Say, quiet
+from sslcli.workflows.finite import watched
 from sslcli.workflows.models import learner_of, load_pretrained
 from sslcli.workflows.preparing import Prepared
 from sslcli.workflows.unknownwords import unknown_in, unknown_sentences
@@ -42,6 +43,7 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
     """
     pretrained = load_pretrained(reference)
     learner = learner_of(pretrained).eval()
+    watched(learner)
     generator = generator_of(learner, reference)
     try:
         complete = generator.Request(**request)

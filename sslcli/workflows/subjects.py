@@ -10,6 +10,7 @@ from sslcli.engine.checkpoint import step_of
 from sslcli.engine.precision import Hardware
 from sslcli.errors import UsageError
 from sslcli.subjects import Subject
+from sslcli.workflows.finite import watched
 from sslcli.workflows.material import References
 from sslcli.workflows.models import learner_of, load_pretrained
 from sslcli.workflows.settings import PretrainSettings
@@ -46,6 +47,7 @@ def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Le
         learner = learner_of(pretrained)
         backbone, learnable = learner.backbone, learner.learnable.to(hardware.device).eval()
     backbone = backbone.to(hardware.device).eval().requires_grad_(False)
+    watched(backbone)
     return backbone, learnable
 
 
