@@ -20,24 +20,30 @@ def slow_rank(logits, rights, candidates):
     return 1 + sum(logits[token] >= best for token in candidates if token not in rights)
 
 
-@pytest.mark.parametrize(("at_once", "padding"), [(1, 0), (1 << 24, 0), (7, 9)])
-def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding):
-    """`padding`: rows of the embedding that no token has, which are never read, however likely."""
+SIZES = [(1, 0, 0), (1 << 24, 0, 0), (7, 9, 0), (7, 9, 4)]
+
+
+@pytest.mark.parametrize(("at_once", "padding", "holes"), SIZES)
+def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding, holes):
+    """`padding`, `holes`: rows of the embedding that no token has: never read, however likely."""
     monkeypatch.setattr(reading, "LOGITS_AT_ONCE", at_once)
     subject, generator = tiny_subject(), np.random.default_rng(0)
     size, count = subject.backbone.settings.vocabulary - padding, 40
-    subject.head.bias.data[size:] = 100.0
+    known = np.arange(size) >= holes
+    subject.head.bias.data[size:] = subject.head.bias.data[:holes] = 100.0
     rows = torch.from_numpy(generator.standard_normal((count, 32))).float()
-    tokens = generator.integers(0, size, count)
-    target = generator.random(size) < 0.4
+    tokens = generator.integers(holes, size, count)
+    target = (generator.random(size) < 0.4) & known
     rights = np.full((count, 3), NONE)
     for row in range(1, count):
-        others = [token for token in generator.permutation(size) if token != tokens[row]]
+        shuffled = generator.permutation(size)
+        others = [token for token in shuffled if token != tokens[row] and known[token]]
         rights[row, : 1 + row % 3] = others[: 1 + row % 3]
-    found = read(subject.head, subject.backbone, rows, Asked(tokens, rights, target))
+    found = read(subject.head, subject.backbone, rows, Asked(tokens, rights, target, known))
     with torch.no_grad():
         logits = subject.head(rows, subject.backbone).numpy()[:, :size]
-    everything, within = range(size), np.flatnonzero(target).tolist()
+    logits[:, :holes] = -np.inf
+    everything, within = range(holes, size), np.flatnonzero(target).tolist()
     assert found.best_N.tolist() == logits.argmax(axis=1).tolist()
     assert found.best_within_N.tolist() == [max(within, key=lambda token: row[token]) for row in logits]
     for row in range(1, count):
@@ -47,13 +53,18 @@ def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding):
         assert found.ranks_within_N[row] == slow_rank(logits[row], right, [token for token in within if token != own])
 
 
+def _asked(size):
+    everything = np.ones(size, dtype=bool)
+    return Asked(np.array([0, 1]), np.array([[5], [6]]), everything, everything)
+
+
 def test_a_model_that_says_the_same_of_all_finds_nothing():
     subject = tiny_subject()
     size = subject.backbone.settings.vocabulary
     rows = torch.zeros(2, 32)
     subject.head.bias.zero_()
     subject.head.norm.weight.zero_()
-    found = read(subject.head, subject.backbone, rows, Asked(np.array([0, 1]), np.array([[5], [6]]), np.ones(size, dtype=bool)))
+    found = read(subject.head, subject.backbone, rows, _asked(size))
     assert found.ranks_N.tolist() == [size, size]
     assert found.ranks_without_own_N.tolist() == [size - 1, size - 1]
 
@@ -63,7 +74,7 @@ def test_what_is_no_number_is_refused_and_not_right(value):
     subject = tiny_subject()
     rows = torch.zeros(2, 32)
     rows[1] = value
-    asked = Asked(np.array([0, 1]), np.array([[5], [6]]), np.ones(subject.backbone.settings.vocabulary, dtype=bool))
+    asked = _asked(subject.backbone.settings.vocabulary)
     with pytest.raises(DataError, match="not a finite number"):
         read(subject.head, subject.backbone, rows, asked)
 
@@ -75,7 +86,10 @@ def test_figures_are_counted_over_words_sentences_and_draws():
     languages = TokenLanguages.of(sentences, encoded(["b0 b1 b2 ."], tokenizer, 64))
     rights = np.array([[ids["b0"]], [ids["b1"]], [NONE], [ids["b0"]], [NONE], [NONE]])
     trial = Trial(
-        sentences, languages, Asked(sentences.tokens_N, rights, languages.target_V), encoded(["b0 b1 .", "b0 b2 . ."], tokenizer, 64).tokens
+        sentences,
+        languages,
+        Asked(sentences.tokens_N, rights, languages.target_V, tokenizer.known),
+        encoded(["b0 b1 .", "b0 b2 . ."], tokenizer, 64).tokens,
     )
 
     def made(best, ranks):

@@ -106,7 +106,8 @@ class _Bench:
     ) -> "_Bench":
         right = right_answers(found.words, subject.tokenizer)
         sentences, references = (parallel[0], parallel[1].tokens) if parallel[0].tokens else (estimated.pool, None)
-        asked = Asked(sentences.tokens_N, rights_of_tokens(sentences, right), estimated.languages.target_V)
+        rights, target_V = rights_of_tokens(sentences, right), estimated.languages.target_V
+        asked = Asked(sentences.tokens_N, rights, target_V, subject.tokenizer.known)
         trial = Trial(sentences, estimated.languages, asked, references)
         still_ND = moved_rows(subject, sentences, subject.depth, next(iter(estimated.moves.values())), 0.0)
         return cls(subject, head, trial, estimated, still_ND)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sslcli.core.generation import only_known
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError
@@ -21,12 +22,14 @@ NONE = -1
 class Asked:
     """`tokens_N`: what stands there. `rights_NR`: tokens of which any is right, then NONE; a row of NONE alone is asked nothing.
 
-    `target_V`: bool, of all tokens those of the target language. A right answer is never what stands there.
+    `target_V`: bool, of all tokens those of the target language; `known_V`: of all ids those that
+    have a token, which alone are candidates. A right answer is never what stands there.
     """
 
     tokens_N: np.ndarray
     rights_NR: np.ndarray
     target_V: np.ndarray
+    known_V: np.ndarray
 
     @property
     def asked_N(self) -> np.ndarray:
@@ -56,6 +59,7 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
     at_once = max(1, LOGITS_AT_ONCE // head.settings.vocabulary)
     tokens_N, rights_NR = (torch.from_numpy(table).to(rows_ND.device) for table in (asked.tokens_N, asked.rights_NR))
     target_V = torch.zeros(head.settings.vocabulary, dtype=torch.bool, device=rows_ND.device)
+    known_V = torch.from_numpy(asked.known_V)
     target_V[: len(asked.target_V)] = torch.from_numpy(asked.target_V).to(rows_ND.device)
     parts = []
     with torch.no_grad():
@@ -66,7 +70,7 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
                 raise DataError(
                     "what the head reads in hidden states is not a finite number", "take a smaller --alpha, or --precision fp32"
                 )
-            logits_PV[:, len(asked.target_V) :] = -torch.inf  # rows of a padded embedding, which no token has
+            logits_PV = only_known(logits_PV, known_V)
             parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
     return Reading(*(torch.cat([getattr(part, field.name) for part in parts]).cpu().numpy() for field in fields(Reading)))
 
