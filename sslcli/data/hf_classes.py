@@ -253,11 +253,14 @@ _NOT_USED = ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED")
 
 _BERT_CLASS = TokenizerClass(_BERT, "WordPiece", _bert, _close_bert, gives_types=True)
 _ROBERTA_CLASS = TokenizerClass(_ROBERTA, "BPE", _bytes, _close_roberta)
+# Other names of the same class.
+_AS_BERT = ("Bert", "Electra", "LayoutLM", "Lxmert", "MobileBert", "SqueezeBert")
+_AS_ROBERTA = ("Bart", "LED", "Longformer", "Mvp", "Roberta")
 # By the names that tokenizer_config.json may give them, without an ending "Fast".
 CLASSES: Mapping[str, TokenizerClass] = {
-    **dict.fromkeys(("BertTokenizer", "ElectraTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer"), _BERT_CLASS),
+    **{f"{name}Tokenizer": _BERT_CLASS for name in _AS_BERT},
     "DistilBertTokenizer": TokenizerClass(_BERT, "WordPiece", _bert, _close_bert),
-    **dict.fromkeys(("RobertaTokenizer", "BartTokenizer"), _ROBERTA_CLASS),
+    **{f"{name}Tokenizer": _ROBERTA_CLASS for name in _AS_ROBERTA},
     "XLMRobertaTokenizer": TokenizerClass(_ROBERTA, "Unigram", _xlm, _close_xlm),
     "CamembertTokenizer": TokenizerClass(_ROBERTA, "Unigram", _camembert, _close_xlm, extra=_NOT_USED),
     "AlbertTokenizer": TokenizerClass(_ALBERT, "Unigram", _albert, _close_bert, keeps_file=True),

@@ -266,6 +266,8 @@ OVERRIDES = {
     "generic BERT": ("BERT cased", {"tokenizer_class": "PreTrainedTokenizerFast"}),
     "BERT without type ids": ("BERT cased", {"model_input_names": ["input_ids", "attention_mask"]}),
     "sentence pieces in a BERT": ("XLM-R", {"model_type": "bert"}),
+    "LayoutLM": ("BERT cased", {"tokenizer_class": "LayoutLMTokenizerFast"}),
+    "Longformer": ("RoBERTa", {"tokenizer_class": "LongformerTokenizer", "add_prefix_space": True}),
     "a distilled one": ("BERT uncased", {"tokenizer_class": "DistilBertTokenizer"}),
 }
 
