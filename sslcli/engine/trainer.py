@@ -30,6 +30,8 @@ from sslcli.engine.world import ALONE, World
 from sslcli.errors import Diverged
 
 MOST_SKIPPED_IN_A_ROW = 10
+# Before the first update no rate is to blame.
+_WRONG_START = "the weights that it begins with are damaged, or too large: choose another --model"
 Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
 
 
@@ -199,7 +201,8 @@ class Trainer:
         self.checkpoints.wait()
         saved = self.checkpoints.newest_name()
         if saved is None:
-            return Diverged(f"{message}; no checkpoint was saved", "start again with a lower --lr and --overwrite")
+            hint = "start again with a lower --lr and --overwrite" if self.progress.step else _WRONG_START
+            return Diverged(f"{message}; no checkpoint was saved", hint)
         return Diverged(
             f"{message}; what was saved before is kept, up to {saved}",
             f"start again with a lower --lr, or from those weights: --model {self.checkpoints.folder.parent} --lr 1e-4",

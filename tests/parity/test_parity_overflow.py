@@ -83,6 +83,16 @@ def test_probes_shifts_and_exports(tmp_path, capfd):
     assert not (tmp_path / "export").exists()
 
 
+def test_a_training_that_begins_so_blames_the_weights(tokenizer, tmp_path, capfd):
+    directory(tmp_path / "m", "sentiment", tokenizer)
+    model, data = overflowing(tmp_path / "m", BODY), data_of(tmp_path, "sentiment")
+    words = ["--model", model, "--data", data, "--eval-data", data, "--max-steps", "2", "--no-plot"]
+    assert run(["finetune", "sentiment", *words, "--out", str(tmp_path / "out")]) == 1
+    said = capfd.readouterr().err
+    assert "the weights that it begins with are damaged" in said
+    assert "--lr" not in said.partition("error:")[2]
+
+
 def test_large_weights_that_compute_numbers_are_used(tokenizer, tmp_path, capfd):
     directory(tmp_path / "m", "sentiment", tokenizer)
     tensors = load_file(tmp_path / "m" / "model.safetensors")
