@@ -45,7 +45,9 @@ class LanguageModelHead(nn.Module):
         """Summed loss of the targets (int64) in nats, with gradients, and how many are the most likely token."""
         if pays(hidden_ND.device):
             hidden_ND = with_spare_rows(hidden_ND)
-        return linear_cross_entropy(self.transform(hidden_ND), self._matrix(backbone), self.bias, targets_N)
+        matrix_VE, later = self._matrix(backbone), backbone.later if self.weight is None else None
+        rows_NE = self.transform(hidden_ND)
+        return linear_cross_entropy(rows_NE, matrix_VE, self.bias, targets_N, later)
 
     def _matrix(self, backbone: Transformer) -> Tensor:
         return backbone.token_matrix if self.weight is None else self.weight

@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding
 
+from sslcli.core.losses import LaterProduct
+
 
 class TokenEmbedding(nn.Embedding):
     """torch's Embedding, equal to it to the bit, which can share one backward pass with a tied head.
 
     torch fills a matrix [V, E] with zeros for the gradient of the rows, and adds all of it to the head's. On a CPU that
-    is a tenth of a small model's step. Within `sharing` the rows alone are added, in place.
+    is a tenth of a small model's step. Within `sharing` the rows alone are added, in place, and a loss of few targets
+    leaves its product in `later`: formed last, when the backward pass has let go of what the forward pass kept.
     """
 
     _shares = False
     _shared_VE: Tensor | None = None
+    later: list[LaterProduct] | None = None  # of the last lookup within `sharing`
 
     @contextmanager
     def sharing(self) -> Iterator[None]:
@@ -29,11 +33,12 @@ class TokenEmbedding(nn.Embedding):
 
         Nothing is shared on a GPU, whose host would have to wait for the unique rows.
         """
-        self._shares, self._shared_VE = self.weight.device.type == "cpu", None
+        self._shares = self.weight.device.type == "cpu"
+        self._shared_VE = self.later = None
         try:
             yield
         finally:
-            self._shares, self._shared_VE = False, None
+            self._shares, self._shared_VE, self.later = False, None, None
 
     @property
     def matrix(self) -> Tensor:
@@ -44,7 +49,8 @@ class TokenEmbedding(nn.Embedding):
         """[T] -> [T, E]"""
         if not (self._shares and self.weight.requires_grad and torch.is_grad_enabled()):
             return super().forward(tokens_T)
-        rows_TE, self._shared_VE = _RowsAndMatrix.apply(self.weight, tokens_T)
+        self.later = []
+        rows_TE, self._shared_VE = _RowsAndMatrix.apply(self.weight, tokens_T, self.later)
         return rows_TE
 
 
@@ -52,10 +58,15 @@ class _RowsAndMatrix(torch.autograd.Function):
     """One node for both readers of the matrix: autograd hands it both gradients together."""
 
     @staticmethod
-    def forward(context: Any, weight_VE: Tensor, tokens_T: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        context: Any,
+        weight_VE: Tensor,
+        tokens_T: Tensor,
+        later: list[LaterProduct],
+    ) -> tuple[Tensor, Tensor]:
         context.save_for_backward(tokens_T)
         context.set_materialize_grads(False)
-        context.rows = len(weight_VE)
+        context.rows, context.later = len(weight_VE), later
         return embedding(tokens_T, weight_VE), weight_VE.detach()
 
     @staticmethod
@@ -64,17 +75,19 @@ class _RowsAndMatrix(torch.autograd.Function):
         context: Any,
         gradient_TE: Tensor | None,
         gradient_VE: Tensor | None,
-    ) -> tuple[Tensor | None, None]:
+    ) -> tuple[Tensor | None, None, None]:
         (tokens_T,) = context.saved_tensors
+        while context.later:
+            gradient_VE = context.later.pop(0).added_to(gradient_VE)
         if gradient_TE is None:
-            return gradient_VE, None
+            return gradient_VE, None, None
         if gradient_VE is None:
-            return _summed(gradient_TE, tokens_T, context.rows), None
+            return _summed(gradient_TE, tokens_T, context.rows), None, None
         unique_U, places_T = tokens_T.unique(return_inverse=True)
         # Summed by themselves first, as torch does, so that every bit is the same. In place, because a product with the
         # matrix, which is all that a head does with it, makes a gradient that nobody else holds.
         sums_UE = _summed(gradient_TE, places_T, len(unique_U))
-        return gradient_VE.index_add_(0, unique_U, sums_UE), None
+        return gradient_VE.index_add_(0, unique_U, sums_UE), None, None
 
 
 def _summed(gradient_TE: Tensor, places_T: Tensor, rows: int) -> Tensor:

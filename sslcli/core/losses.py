@@ -25,23 +25,66 @@ class TokenLoss:
     correct: Tensor
 
 
-def linear_cross_entropy(hidden_NE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_N: Tensor) -> TokenLoss:
+@dataclass(frozen=True)
+class LaterProduct:
+    """A gradient of the weight, factor * error.T @ hidden, that is formed where it ends up."""
+
+    error_CV: Tensor
+    hidden_CE: Tensor
+    factor: Tensor
+
+    def added_to(self, sum_VE: Tensor | None) -> Tensor:
+        """The sum, in its place, or the product alone where there is none.
+
+        By blocks of rows, each multiplied with the factor while it is in a CPU's cache.
+        """
+        rows, features = self.error_CV.shape[1], self.hidden_CE.shape[1]
+        blocks = _slices(rows, CPU_BLOCK_BYTES, features)
+        if sum_VE is None:
+            made_VE = self.hidden_CE.new_empty(rows, features)
+            for block in blocks:
+                torch.mm(self.error_CV[:, block].T, self.hidden_CE, out=made_VE[block])
+                made_VE[block].mul_(self.factor)
+            return made_VE
+        for block in blocks:
+            product = (self.error_CV[:, block].T @ self.hidden_CE).mul_(self.factor)
+            sum_VE[block].add_(product)
+        return sum_VE
+
+
+def linear_cross_entropy(
+    hidden_NE: Tensor,
+    weight_VE: Tensor,
+    bias_V: Tensor | None,
+    targets_N: Tensor,
+    later: list[LaterProduct] | None = None,
+) -> TokenLoss:
     """Loss of the logits hidden @ weight.T + bias; N may be 0, and rows of hidden after the last target are spare.
 
     The gradients of hidden, weight and bias are formed together with the loss, while a chunk's logits exist, so memory
     is that of one chunk and nothing is computed twice (as Hsu et al. 2024, "Liger Kernel", do inside one
     kernel). Products run in autocast's type, sums in float32. Its backward pass can run once.
+
+    With `later`, to which whoever made the weight adds on, the backward pass may put the weight's gradient there and
+    return none: where it is no smaller than the logits' gradient that it is made of, it need not exist so long.
     """
-    nll_sum, correct = _LinearCrossEntropy.apply(hidden_NE, weight_VE, bias_V, targets_N, torch.is_grad_enabled())
+    with_gradients = torch.is_grad_enabled()
+    nll_sum, correct = _LinearCrossEntropy.apply(hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later)
     return TokenLoss(nll_sum, correct)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, hidden_NE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_N: Tensor, with_gradients: bool
+        context: Any,
+        hidden_NE: Tensor,
+        weight_VE: Tensor,
+        bias_V: Tensor | None,
+        targets_N: Tensor,
+        with_gradients: bool,
+        later: list[LaterProduct] | None,
     ) -> tuple[Tensor, Tensor]:
-        device = hidden_NE.device
+        device, context.later = hidden_NE.device, None
         inputs = (hidden_NE, weight_VE, bias_V)
         needed = [with_gradients and each for each in context.needs_input_grad[:3]]
         hidden_gradient_NE, bias_gradient_V = (
@@ -60,7 +103,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 correct += hits
                 if hidden_gradient_NE is not None:
                     hidden_gradient_NE[chunk] = error_CV @ weight
-                if needed[1]:
+                if needed[1] and later is not None and _may_wait(error_CV, hidden, weight_VE):
+                    # Detached, because an input of a node is not to hold on to the graph before it.
+                    context.later, needed[1] = (later, error_CV, hidden.detach()), False
+                elif needed[1]:
                     weight_gradient_VE = _with_product(weight_gradient_VE, error_CV, hidden[chunk])
             if needed[1] and weight_gradient_VE is None:
                 weight_gradient_VE = torch.zeros_like(weight_VE, dtype=torch.float32)
@@ -74,12 +120,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(context: Any, nll_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         # In place, and given away: a copy of the largest gradient there is would cost more than the multiplication.
         gradients, context.gradients = context.gradients, None
-        return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None
+        if context.later is not None:
+            (later, *factors), context.later = context.later, None
+            later.append(LaterProduct(*factors, nll_gradient))
+        return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None, None
 
 
-def _slices(rows: int, most_bytes: int, vocabulary: int) -> Iterator[slice]:
-    """Of so many rows of float32 logits, each slice at most `most_bytes`, or one row."""
-    size = max(1, most_bytes // (4 * vocabulary))
+def _may_wait(error_CV: Tensor, hidden_NE: Tensor, weight_VE: Tensor) -> bool:
+    """Whether these two, all of the targets', hold no more memory than the weight's gradient."""
+    is_all = len(error_CV) == len(hidden_NE) <= weight_VE.shape[1]
+    return is_all and error_CV.dtype == weight_VE.dtype == torch.float32
+
+
+def _slices(rows: int, most_bytes: int, width: int) -> Iterator[slice]:
+    """Of so many rows of float32 numbers, each slice at most `most_bytes`, or one row."""
+    size = max(1, most_bytes // (4 * width))
     return (slice(start, start + size) for start in range(0, rows, size))
 
 

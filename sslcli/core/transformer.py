@@ -17,6 +17,7 @@ from sslcli.core.embeddings import Embeddings
 from sslcli.core.feedforward import FeedForward
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.lookup import TokenEmbedding
+from sslcli.core.losses import LaterProduct
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
@@ -90,6 +91,11 @@ class Transformer(nn.Module):
     def token_matrix(self) -> Tensor:
         """[V, E], what a tied head reads anew at every forward."""
         return self._token.matrix
+
+    @property
+    def later(self) -> list[LaterProduct] | None:
+        """Where a tied head's loss may leave its part of the token matrix's gradient, if anywhere."""
+        return self._token.later
 
     @property
     def _token(self) -> TokenEmbedding:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from core_samples import DECODER, ENCODER, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
 
+from sslcli.core import losses
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
 
@@ -50,7 +51,26 @@ def loss_of_head_alone(backbone, head):
     return head.loss(backbone(INPUTS).last_TD[ROWS_N].detach(), TARGETS_N, backbone).nll_sum
 
 
-READERS = (loss_of_head, loss_twice, loss_of_logits, loss_without_head, loss_of_head_alone)
+def loss_of_many(backbone, head):
+    """More targets than the matrix has columns: their product is formed at once."""
+    hidden_TD = backbone(INPUTS).last_TD
+    return head.loss(hidden_TD, torch.arange(len(hidden_TD)) % VOCABULARY, backbone).nll_sum
+
+
+def loss_and_logits(backbone, head):
+    hidden_ND = backbone(INPUTS).last_TD[ROWS_N]
+    return head.loss(hidden_ND, TARGETS_N, backbone).nll_sum + head(hidden_ND, backbone).square().sum()
+
+
+READERS = (
+    loss_of_head,
+    loss_twice,
+    loss_of_logits,
+    loss_without_head,
+    loss_of_head_alone,
+    loss_of_many,
+    loss_and_logits,
+)
 
 
 @pytest.mark.parametrize("settings", [ENCODER, DECODER, SHARED, changed(ENCODER, tied=False), changed(DECODER, tied=False)])
@@ -90,3 +110,40 @@ def test_without_gradients_nothing_is_shared():
     with torch.no_grad(), backbone.sharing():
         backbone(INPUTS)
         assert backbone.token_matrix is backbone.embedding
+
+
+@pytest.mark.parametrize(
+    ("read", "products"),
+    [(loss_of_head, 1), (loss_twice, 2), (loss_of_many, 0), (loss_of_logits, 0)],
+)
+def test_the_largest_gradient_is_formed_after_those_of_the_blocks(read, products):
+    backbone, head, waiting = built(ENCODER), LanguageModelHead(ENCODER), []
+    initialize(head, seeded(5))
+    with backbone.sharing():
+        backbone.blocks[0].register_full_backward_hook(lambda *_: waiting.append(len(later)))
+        loss, later = read(backbone, head), backbone.later
+    assert backbone.later is None
+    loss.backward()
+    assert waiting == [products]
+    assert later == []
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 50])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_product_formed_in_blocks_is_that_of_the_whole(monkeypatch, block_rows, passes):
+    expected = gradients_of(ENCODER, False, passes, loss_twice)
+    monkeypatch.setattr(losses, "CPU_BLOCK_BYTES", 4 * ENCODER.width * block_rows)
+    for name, gradient in gradients_of(ENCODER, True, passes, loss_twice).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_that_is_dropped_adds_nothing_to_the_matrix():
+    def loss_of_one(backbone, head):
+        hidden_ND = backbone(INPUTS).last_TD[ROWS_N]
+        dropped = head.loss(2 * hidden_ND, TARGETS_N, backbone)
+        assert dropped.nll_sum > 0
+        return head.loss(hidden_ND, TARGETS_N, backbone).nll_sum
+
+    expected = gradients_of(ENCODER, False, 1, loss_of_head)
+    found = gradients_of(ENCODER, True, 1, loss_of_one)
+    assert torch.equal(found["inputs.token.weight"], expected["inputs.token.weight"])
