@@ -151,7 +151,7 @@ def _band(rows: int, causal: bool, window_tokens: int, device: torch.device) -> 
 def _pad(x_THK: Tensor, slots_T: Tensor | None, padded_rows: int) -> Tensor:
     if slots_T is None:
         return x_THK
-    return x_THK.new_zeros(padded_rows, *x_THK.shape[1:]).index_copy(0, slots_T, x_THK)
+    return x_THK.new_zeros(padded_rows, *x_THK.shape[1:]).index_copy_(0, slots_T, x_THK)
 
 
 def _repeat_heads(x: Tensor, heads: int) -> Tensor:
