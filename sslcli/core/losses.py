@@ -15,6 +15,9 @@ CHUNK_BYTES = 1 << 27  # of float32 logits: how much exists at once, and is mult
 # Of float32 logits: what the five passes between the products read and write stays in a CPU's cache. A GPU is faster
 # with all of a chunk at once.
 CPU_BLOCK_BYTES = 1 << 21
+# Of a float32 weight: how much is multiplied at once on a CPU, whose library takes up to twice as long for few rows times
+# all of a weight that is far larger than its cache. A sum goes over E alone, so every bit is the same.
+CPU_WEIGHT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class LaterProduct:
         By blocks of rows, each multiplied with the factor while it is in a CPU's cache.
         """
         rows, features = self.error_CV.shape[1], self.hidden_CE.shape[1]
-        blocks = _slices(rows, CPU_BLOCK_BYTES, features)
+        blocks = _slices(rows, CPU_WEIGHT_BYTES, features)
         if sum_VE is None:
             made_VE = self.hidden_CE.new_empty(rows, features)
             for block in blocks:
@@ -145,7 +148,7 @@ def _chunk_loss(
 
     The logits lose their place to that gradient, block by block; its sum over the rows is added to `bias_gradient_V`.
     """
-    product_CV = hidden_CE @ weight_VE.T
+    product_CV = _logits(hidden_CE, weight_VE)
     product_CV[len(targets_C) :] = 0  # a spare row has no gradient
     logits_CV = product_CV[: len(targets_C)]
     added_V = None if bias_V is None else bias_V.to(torch.float32)
@@ -164,6 +167,16 @@ def _chunk_loss(
             bias_gradient_V += error_RV.sum(dim=0)
         logits_CV[block] = error_RV
     return nll_sum, correct, product_CV
+
+
+def _logits(hidden_CE: Tensor, weight_VE: Tensor) -> Tensor:
+    """hidden @ weight.T"""
+    if weight_VE.device.type != "cpu" or weight_VE.dtype != torch.float32:
+        return hidden_CE @ weight_VE.T
+    logits_CV = hidden_CE.new_empty(len(hidden_CE), len(weight_VE))
+    for block in _slices(len(weight_VE), CPU_WEIGHT_BYTES, weight_VE.shape[1]):
+        torch.mm(hidden_CE, weight_VE[block].T, out=logits_CV[:, block])
+    return logits_CV
 
 
 def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ def drawn(rows, width=6, classes=11, with_bias=True, dtype=torch.float32):
 def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_bias, chunk_rows, block_rows):
     monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * chunk_rows)
     monkeypatch.setattr(losses, "CPU_BLOCK_BYTES", 4 * 11 * block_rows)
+    monkeypatch.setattr(losses, "CPU_WEIGHT_BYTES", 4 * 6 * 2 * block_rows)
     inputs, targets_N = drawn(rows, with_bias=with_bias)
     loss = linear_cross_entropy(*inputs, targets_N)
     logits_NV = torch.nn.functional.linear(*inputs)
