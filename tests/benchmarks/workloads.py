@@ -185,7 +185,7 @@ class Ours:
         return [work.tokens for _, work in zip(range(steps), self.loader().steps(0), strict=False)]
 
     def train(self, steps: int, log_every: int = 1) -> Timed:
-        """The product's own loop with clipping at 1.0; what is not a step (evaluation, a checkpoint) comes after the last."""
+        """The product's own loop with clipping at 1.0; nothing is saved, as by the other side."""
         logged: list[Logged] = []
 
         def observe(event: Event) -> None:
@@ -197,9 +197,16 @@ class Ours:
             Trainer(
                 Replica(self.learner), self.optimizer(), self.loader(), judge_nothing, schedule=ScheduleSettings(name="constant", warmup=0),
                 plan=Plan(steps, log_every, steps, steps, False, SEED), hardware=self.hardware,
-                checkpoints=Checkpoints(Path(folder), 1, {}), stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
+                checkpoints=Unsaved(Path(folder), 1, {}), stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
             ).run(Progress(evaluated_step=0))  # fmt: skip
         return timed(logged, began)
+
+
+class Unsaved(Checkpoints):
+    """The Trainer is told to save nothing; a checkpoint's copy of everything would count as ours alone."""
+
+    def save(self, learner: Learner, optimizer: Optimizer, progress: Progress) -> None:
+        pass
 
 
 def judge_nothing(replica: Replica, agree: Agree) -> Judgement:
