@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from generated_texts import generated_paragraphs
 
 from sslcli.workflows.pretraining import pretrain
@@ -11,6 +12,18 @@ from sslcli.workflows.settings import PretrainSettings
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Workers share the cores, and tiny models gain nothing from a second thread; this process has its torch already.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
+
+
+# Folders whose files take longest; a worker that begins one of them last keeps the others waiting.
+LONGEST = ("rehearsals", "distributed", "faults", "cli")
+
+
+def pytest_collection_modifyitems(items):
+    folders = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: folders.get(item.path.parent.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

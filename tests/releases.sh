@@ -18,7 +18,7 @@ import tomllib
 
 oldest = sys.argv[1] == "oldest"
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-names = project["dependencies"] + (["pytest", "hypothesis"] if oldest else project["optional-dependencies"]["test"])
+names = project["dependencies"] + (["pytest", "pytest-xdist", "hypothesis", "seqeval==1.2.2"] if oldest else project["optional-dependencies"]["test"])
 print(*(name.replace(">=", "==", 1) if oldest else name for name in names), sep="\n")
 END
 }
@@ -36,7 +36,7 @@ trap 'rm -rf "$environment"' EXIT
 requirements "$which" > "$environment/requirements.txt"
 "$python" -m venv "$environment/python"
 pip() { "$environment/python/bin/python" -m pip --disable-pip-version-check "$@"; }
-pip install --quiet --upgrade --only-binary :all: -r "$environment/requirements.txt"
+pip install --quiet --upgrade --only-binary :all: --no-binary seqeval -r "$environment/requirements.txt"
 pip install --quiet --no-deps -e . ./examples/third-party-plugin
 pip list --format freeze | grep -i -E '^(torch|numpy|pydantic|typer|rich|tokenizers|safetensors|huggingface|scikit|transformers)' | xargs
 export OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false

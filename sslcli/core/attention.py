@@ -4,10 +4,6 @@ Letters: T query rows, S key rows, both of all sequences end to end; B sequences
 heads, K features per head, P padded rows.
 """
 
-import inspect
-from functools import cache
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -87,7 +83,7 @@ def attend(
     A compiled block breaks here (`Block.compile`), so that it is not compiled anew for every other set of lengths.
     """
     assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
-    if _fits_varlen(q_THK, window_tokens):
+    if _fits_varlen(q_THK):
         return _attend_varlen(q_THK, k_SGK, v_SGK, query_packing, key_packing, causal, window_tokens)
     if query_packing is key_packing:
         groups = query_packing.groups
@@ -159,15 +155,9 @@ def _repeat_heads(x: Tensor, heads: int) -> Tensor:
     return x if x.shape[-2] == heads else x.repeat_interleave(heads // x.shape[-2], dim=-2)
 
 
-def _fits_varlen(q_THK: Tensor, window_tokens: int | None) -> bool:
+def _fits_varlen(q_THK: Tensor) -> bool:
     half = q_THK.is_cuda and q_THK.dtype in (torch.float16, torch.bfloat16)
-    return half and q_THK.shape[-1] % 8 == 0 and (window_tokens is None or "window_size" in _varlen_parameters())
-
-
-@cache
-def _varlen_parameters() -> frozenset[str]:
-    """Those of this torch: 2.11 and 2.12 differ in them."""
-    return frozenset(inspect.signature(varlen.varlen_attn).parameters)
+    return half and q_THK.shape[-1] % 8 == 0
 
 
 def _attend_varlen(
@@ -179,16 +169,15 @@ def _attend_varlen(
     causal: bool,
     window_tokens: int | None,
 ) -> Tensor:
-    options: dict[str, Any] = {}
-    if "window_size" in _varlen_parameters():
-        before = -1 if window_tokens is None else window_tokens - 1 if causal else window_tokens // 2
-        options["window_size"] = (before, 0 if causal else before)
-    else:
-        options["is_causal"] = causal
-    if k_SGK.shape[1] != q_THK.shape[1]:
-        if "enable_gqa" in _varlen_parameters():
-            options["enable_gqa"] = True
-        else:
-            k_SGK, v_SGK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
-    starts = query_packing.starts_B1, key_packing.starts_B1
-    return varlen.varlen_attn(q_THK, k_SGK, v_SGK, *starts, query_packing.longest, key_packing.longest, **options)
+    before = -1 if window_tokens is None else window_tokens - 1 if causal else window_tokens // 2
+    return varlen.varlen_attn(
+        q_THK,
+        k_SGK,
+        v_SGK,
+        query_packing.starts_B1,
+        key_packing.starts_B1,
+        query_packing.longest,
+        key_packing.longest,
+        window_size=(before, 0 if causal else before),
+        enable_gqa=k_SGK.shape[1] != q_THK.shape[1],
+    )

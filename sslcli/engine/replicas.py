@@ -50,7 +50,7 @@ class DataParallel(Replica):
         self.gradient_factor = float(world.size)  # DDP divides by it
         devices = [hardware.device] if hardware.device.type == "cuda" else None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, which 2.11 has
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, which 2.12 has
             # Looking for unused parameters serves learnables that leave some out of a step (a critic at rest). It also
             # keeps DDP from rearranging its buckets after the first step, after which sums over more than two ranks
             # would be rounded otherwise, and a resumed run would not be equal to the bit.

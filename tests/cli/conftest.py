@@ -39,9 +39,9 @@ class Ended:
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path, monkeypatch):
-    """No test sees the user's runs, plugins or debugging."""
+    """No test sees the user's runs, plugins, debugging or width of the terminal."""
     monkeypatch.setenv("SSLCLI_RUNS_DIR", str(tmp_path / "runs"))
-    for name in ("SSLCLI_PLUGINS", "SSLCLI_DEBUG"):
+    for name in ("SSLCLI_PLUGINS", "SSLCLI_DEBUG", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -79,9 +79,7 @@ def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            if "--signals-to-handle" in get_args_parser().format_help():  # torch 2.11 has it not
-                words = [f"--signals-to-handle={SIGNALS}", *words]
-            return get_args_parser().parse_args(words)
+            return get_args_parser().parse_args([f"--signals-to-handle={SIGNALS}", *words])
     except SystemExit as error:
         reason = said.getvalue().strip().rpartition("error: ")[2]
         raise UsageError(
