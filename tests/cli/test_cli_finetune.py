@@ -9,6 +9,7 @@ import pytest
 
 from sslcli.cli.app import run
 from sslcli.engine.trainer import Trainer
+from sslcli.workflows import finetuning
 from sslcli.workflows.answering import Answerer
 
 WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
@@ -81,15 +82,20 @@ def test_evaluate_says_the_scores_and_holds_them_to_a_bound(ssl):
         assert ssl("evaluate", "sentiment", "--min", wrong).code == 2
 
 
-def test_a_score_that_is_mistyped_is_refused_before_anything_is_read(ssl):
-    """What else the lines name is not there, which nobody comes to notice."""
+def test_a_score_that_is_mistyped_is_refused_before_anything_is_read(ssl, monkeypatch):
+    def fail(*words, **more):
+        pytest.fail("model or data was read")
+
+    monkeypatch.setattr(Answerer, "load", fail)
+    monkeypatch.setattr(finetuning, "labelled_data", fail)
+    monkeypatch.setattr(finetuning, "load_pretrained", fail)
     for words in (("--min", "accurcy=1"), ("--min", "f1=0", "--min", "exact-mach=60")):
-        ended = ssl("evaluate", "sentiment", "--model", "no-such-model", "--data", "none.jsonl", *words)
+        ended = ssl("evaluate", "sentiment", "--model", "moods", *words)
         name = words[-1].partition("=")[0]
-        assert (ended.code, f"there is no score '{name}'" in ended.err) == (2, True)
+        assert (ended.code, f"there is no score '{name}'" in ended.err) == (2, True), ended.err
         assert "accuracy" in ended.err
-    ended = ssl("finetune", "sentiment", "--data", "none.jsonl", "--best-by", "accuracy+f3")
-    assert (ended.code, "there is no score 'f3'" in ended.err) == (2, True)
+    ended = ssl("finetune", "sentiment", *WORLD, "--best-by", "accuracy+f3")
+    assert (ended.code, "there is no score 'f3'" in ended.err) == (2, True), ended.err
 
 
 def test_a_score_that_this_data_has_not_is_refused_before_the_model_answers(ssl, monkeypatch):
