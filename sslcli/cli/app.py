@@ -239,13 +239,16 @@ def _absent() -> None:
 
 def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str, str]:
     """What Typer found, in our words, with the flag or the line that was probably meant."""
-    from sslcli.cli.mistyped import usage_words
+    from sslcli.cli.mistyped import Mistake, usage_words
 
     message = " ".join(error.format_message().split())
     name = next((word for word in words if not word.startswith("-")), "")
-    name = name if name in COMMANDS else ""
-    built = built_command(name, words[list(words).index(name) + 1 :]) if name else None
-    return usage_words(message[:1].lower() + message[1:].rstrip("."), getattr(error, "option_name", None), words, built, COMMANDS)
+    parsed = getattr(getattr(error, "ctx", None), "command", None)
+    known = [flag for option in getattr(parsed, "params", ()) for flag in (*option.opts, *option.secondary_opts)]
+    below = [each for each, command in getattr(parsed, "commands", {}).items() if not command.hidden]
+    examples = [line.strip() for line in (getattr(parsed, "epilog", None) or "").splitlines() if line.strip().startswith("ssl ")]
+    found = Mistake(message[:1].lower() + message[1:].rstrip("."), getattr(error, "option_name", None), known, below, examples)
+    return usage_words(found, name if name in COMMANDS else "", words, COMMANDS)
 
 
 def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) -> int:

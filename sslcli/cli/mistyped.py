@@ -4,11 +4,10 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sslcli import registry
-from sslcli.cli.options import GLOBALS, Group, spellings
 from sslcli.errors import UsageError, nearest
 from sslcli.workflows.locating import ADDRESSES
 
@@ -251,27 +250,36 @@ def is_run(word: str) -> bool:
     return (Path(os.environ.get("SSLCLI_RUNS_DIR", "runs")) / word / "run.json").is_file()
 
 
-def usage_words(message: str, option: str | None, words: Sequence[str], built: Any, commands: Iterable[str]) -> tuple[str, str]:
-    """What the parser found, in our words, and the line or the flag that was probably meant.
+@dataclass(frozen=True)
+class Mistake:
+    """What a parser found. `known`: the flags of the command that it stopped in; `below`: the commands of a group; `examples`:
+    lines of the command."""
 
-    `built`: the command or the group of commands on the line, None where there is none.
-    """
-    name = "" if built is None else built.name
+    message: str
+    option: str | None
+    known: Sequence[str]
+    below: Sequence[str]
+    examples: Sequence[str]
+
+
+def usage_words(found: Mistake, name: str, words: Sequence[str], commands: Iterable[str]) -> tuple[str, str]:
+    """A mistake in our words, and the line or the flag that was probably meant. `name`: of the command; empty where there is none."""
     help_line = f"ssl {name} --help lists the flags" if name else "ssl --help lists the commands"
-    below = built.commands if isinstance(built, Group) else [] if built is None else [built]
-    known = spellings([*(flag for command in below for flag in command.flags), *GLOBALS])
-    if option is not None and "such option" in message:
-        return f"no such option: {option}", hint_for_option(option, known) or help_line
-    message = message.partition(" Did you mean")[0].rstrip(".")
+    known = {flag for flag in found.known if flag.startswith("-")}
+    if found.option is not None and "such option" in found.message:
+        return f"no such option: {found.option}", hint_for_option(found.option, known) or help_line
+    message = found.message.partition(" Did you mean")[0].rstrip(".")
     typed = list(words[list(words).index(name) + 1 if name else 0 :])
     place = next((place for place, word in enumerate(typed) if not word.startswith("-")), len(typed))
     wrong, rest = "".join(typed[place : place + 1]), [*typed[:place], *typed[place + 1 :]]
     hint = ""
-    if "such command" in message and isinstance(built, Group):
-        hint = hint_below_group(name, [command.name for command in built.commands], wrong, rest)
+    if "such command" in message and name:
+        hint = hint_below_group(name, found.below, wrong, rest)
     elif "such command" in message:
         hint = hint_for_command(wrong, rest, commands)
-    elif (match := re.search(r"unexpected extra argument\S* \((.*)\)", message)) and built is not None:
+    elif (match := re.search(r"unexpected extra argument\S* \((.*)\)", message)) and name:
         extra = match[1].split()
         message, hint = f"{name} does not take {' '.join(map(repr, extra))}", hint_for_extra(name, words, extra, known)
+    elif message.startswith("missing argument") and found.examples:
+        hint = f"as in: {found.examples[0]}"
     return message, hint or help_line

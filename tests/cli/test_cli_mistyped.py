@@ -69,6 +69,8 @@ MISTYPED = [
     ("corpus.txt", "ssl pretrain --data corpus.txt"),
     ("pretian", "did you mean 'ssl pretrain'"),
     ("ls", "ssl runs list"),
+    ("probe", "ssl probe similarity apple"),
+    ("evaluate", "ssl evaluate qa --data dev.json"),
     ("runs shw", "did you mean 'ssl runs show'"),
     ("runs @latest", "ssl runs show @latest"),
     ("plugins objective", "ssl plugins list objectives"),
