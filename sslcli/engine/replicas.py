@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from sslcli.contracts import Loss, Views
 from sslcli.core.transformer import Block
+from sslcli.deferred import Deferred
 from sslcli.engine.composite import acts_after_steps
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.engine.world import World
 from sslcli.errors import UsageError
+
+torch_mesh, torch_fsdp = Deferred("torch.distributed.device_mesh"), Deferred("torch.distributed.fsdp")
 
 
 class Replica:
@@ -76,14 +77,14 @@ class Sharded(Replica):
         super().__init__(learner)
         if acts_after_steps(learner.learnable):
             raise UsageError("the objective changes parameters by itself, and FSDP shards them", "use --parallel ddp")
-        mesh = init_device_mesh(hardware.device.type, (world.size,))
+        mesh = torch_mesh.init_device_mesh(hardware.device.type, (world.size,))
         # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
-        policy = MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
+        policy = torch_fsdp.MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
         blocks = [module for module in learner.modules() if isinstance(module, Block)]
         linears = [part for block in blocks for part in (block.attention, block.feedforward)]  # norms stay in float32
         for module in [*linears, *blocks, learner]:
-            fully_shard(module, mesh=mesh, mp_policy=policy if module in linears else MixedPrecisionPolicy())
-            assert isinstance(module, FSDPModule)
+            torch_fsdp.fully_shard(module, mesh=mesh, mp_policy=policy if module in linears else torch_fsdp.MixedPrecisionPolicy())
+            assert isinstance(module, torch_fsdp.FSDPModule)
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum
 

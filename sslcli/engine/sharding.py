@@ -4,6 +4,7 @@ Shards are torch.distributed.checkpoint's, in its safetensors format, in a folde
 Either is read into either, whatever the number of ranks. Its other format keeps its index as a pickle, which is not read.
 """
 
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,50 +15,63 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter, load, save
-from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from sslcli import plainfiles
+from sslcli.deferred import Deferred
 from sslcli.errors import ModelError
+
+# With all of sympy, a third of what importing torch takes, and of use only where tensors are sharded.
+torch_checkpoint, checkpoint_api = Deferred("torch.distributed.checkpoint"), Deferred("torch.distributed.checkpoint.api")
+torch_mesh, torch_tensor = Deferred("torch.distributed.device_mesh"), Deferred(TENSOR_MODULE := "torch.distributed.tensor")
+
+
+def is_shard(tensor: Tensor) -> bool:
+    """Whether a rank has only its share of it; whoever shared it out has imported what it is an instance of."""
+    return TENSOR_MODULE in sys.modules and isinstance(tensor, torch_tensor.DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
     """The memory of this rank: a tensor itself, or its share of a sharded one."""
-    return tensor.detach().to_local() if isinstance(tensor, DTensor) else tensor
+    return tensor.detach().to_local() if is_shard(tensor) else tensor
 
 
 def like(shard: Tensor, tensor: Tensor) -> Tensor:
     """What belongs to `tensor` and has its shape, sharded as it is."""
-    if not isinstance(tensor, DTensor) or shard.ndim != tensor.ndim:
+    if not is_shard(tensor) or shard.ndim != tensor.ndim:
         return shard
-    return DTensor.from_local(shard, tensor.device_mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride())
+    return _shard_of(shard, tensor.device_mesh, tensor)
+
+
+def _shard_of(share: Tensor, mesh: Any, tensor: Tensor) -> Tensor:
+    """A rank's share as a part of what has the shape of `tensor` and is sharded as it is."""
+    kept = {"run_check": False, "shape": tensor.shape, "stride": tensor.stride()}
+    return torch_tensor.DTensor.from_local(share, mesh, tensor.placements, **kept)
 
 
 def share_of(whole: Tensor, tensor: Tensor) -> Tensor:
     """This rank's share of a whole value for `tensor`; nothing is sent."""
-    if not isinstance(tensor, DTensor) or whole.ndim != tensor.ndim:
+    if not is_shard(tensor) or whole.ndim != tensor.ndim:
         return whole
-    return distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None).to_local()
+    return torch_tensor.distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None).to_local()
 
 
 def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies in host memory, each with memory of its own, sharded as they are."""
-    ranks = next((value.device_mesh.size() for value in tensors.values() if isinstance(value, DTensor)), None)
-    mesh = None if ranks is None else init_device_mesh("cpu", (ranks,))  # on a mesh of GPUs the copies would move back to them
+    ranks = next((value.device_mesh.size() for value in tensors.values() if is_shard(value)), None)
+    # On a mesh of GPUs the copies would move back to them.
+    mesh = None if ranks is None else torch_mesh.init_device_mesh("cpu", (ranks,))
     return {name: _copied(value, mesh) for name, value in tensors.items()}
 
 
-def _copied(tensor: Tensor, mesh: DeviceMesh | None) -> Tensor:
+def _copied(tensor: Tensor, mesh: Any) -> Tensor:
     share = local(tensor).detach().to("cpu", copy=True).contiguous()
-    if not isinstance(tensor, DTensor):
+    if not is_shard(tensor):
         return share
-    return DTensor.from_local(share, mesh, tensor.placements, run_check=False, shape=tensor.shape, stride=tensor.stride())
+    return _shard_of(share, mesh, tensor)
 
 
 def is_sharded(tensors: Mapping[str, Tensor]) -> bool:
-    return any(isinstance(value, DTensor) for value in tensors.values())
+    return any(is_shard(value) for value in tensors.values())
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -71,8 +85,9 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 def save_shards(tensors: Mapping[str, Tensor], path: Path, group: Any) -> None:
     """Every rank of `group` calls it with its share. Raises OSError where the disk refuses."""
     try:
-        save(dict(tensors), storage_writer=HuggingFaceStorageWriter(str(path.with_suffix("")), save_distributed=True), process_group=group)
-    except CheckpointException as error:
+        writer = torch_checkpoint.HuggingFaceStorageWriter(str(path.with_suffix("")), save_distributed=True)
+        torch_checkpoint.save(dict(tensors), storage_writer=writer, process_group=group)
+    except checkpoint_api.CheckpointException as error:
         raise OSError(f"{path.stem}: {_first_failure(error)}") from error
 
 
@@ -83,7 +98,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         if not folder.is_dir():
             plainfiles.refuse_other_kinds(path)
             return load_file(path)
-        found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+        found = torch_checkpoint.HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
     tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()}
     fill(tensors, path)
     return tensors
@@ -94,7 +109,7 @@ def shapes_in(path: Path) -> dict[str, torch.Size]:
     with _reading(path):
         folder = path.with_suffix("")
         if folder.is_dir():
-            found = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+            found = torch_checkpoint.HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
             return {name: entry.size for name, entry in found.items()}
         plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
@@ -117,7 +132,8 @@ def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
     with _reading(path), torch.no_grad():
         folder = path.with_suffix("")
         if folder.is_dir():
-            load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=not is_sharded(tensors))
+            reader = torch_checkpoint.HuggingFaceStorageReader(str(folder))
+            torch_checkpoint.load(dict(tensors), storage_reader=reader, no_dist=not is_sharded(tensors))
             return
         plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
@@ -136,12 +152,12 @@ def _reading(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*assuming the intent is to load in a single process.*")
             yield
-    except (OSError, SafetensorError, CheckpointException, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, checkpoint_api.CheckpointException, ValueError, KeyError) as error:
         raise ModelError(f"{path} cannot be read as safetensors: {_first_failure(error)}", "the file is missing or damaged") from error
 
 
 def _first_failure(error: BaseException) -> str:
     """What went wrong on the first rank where something did, of torch's report about all of them."""
-    if isinstance(error, CheckpointException) and error.failures:
+    if isinstance(error, checkpoint_api.CheckpointException) and error.failures:
         error = next(iter(error.failures.values()))[0]
     return " ".join(str(error).split())

@@ -18,7 +18,8 @@ from inputs_plugins import fault_of_line, ran
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.cli.app import COMMANDS, FOREIGN_FLAGS
+from sslcli.cli.app import COMMANDS
+from sslcli.cli.mistyped import FOREIGN_FLAGS
 from sslcli.cli.options import GLOBALS, Group, spellings
 
 CORPUS = "corpus.txt"

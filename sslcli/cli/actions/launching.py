@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import get_args_parser, run
 
+from sslcli.deferred import Deferred
 from sslcli.engine.place import LAUNCHER, place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.workflows.judging import refuse_one_gpu_for_several
 from sslcli.workflows.runs import read_facts
 
+torch_run, torch_elastic = Deferred("torch.distributed.run"), Deferred("torch.distributed.elastic.multiprocessing.api")
+torch_errors = Deferred("torch.distributed.elastic.multiprocessing.errors")
 SECONDS_TO_SAVE = 180  # torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
 
@@ -65,11 +65,11 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
     if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in launcher_words):
         given.append("--standalone")
     try:
-        run(_launcher_settings([*given, "-m", "sslcli", *words]))
+        torch_run.run(_launcher_settings([*given, "-m", "sslcli", *words]))
         code = 0
-    except ChildFailedError as error:
+    except torch_errors.ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
-    except SignalException as signalled:
+    except torch_elastic.SignalException as signalled:
         code = (Interrupted if signalled.sigval == signal.SIGINT else Preempted).exit_code
     return _concluded(folder, code, before)
 
@@ -79,7 +79,7 @@ def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            return get_args_parser().parse_args([f"--signals-to-handle={SIGNALS}", *words])
+            return torch_run.get_args_parser().parse_args([f"--signals-to-handle={SIGNALS}", *words])
     except SystemExit as error:
         reason = said.getvalue().strip().rpartition("error: ")[2]
         raise UsageError(
