@@ -25,12 +25,12 @@ def refuse_unjoinable(parts: Mapping[str, Part]) -> None:
     for name, part in parts.items():
         if not part.reads_out:
             raise UsageError(f"'{name}' cannot be joined with another objective", "it needs the backbone for itself; train it alone")
-    refuse_no_common_transformer({name: part.needs for name, part in parts.items()})
     arrangers = [name for name, part in parts.items() if part.arranges != "single"]
     corrupters = [name for name, part in parts.items() if part.corrupts]
     for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
         if len(names) > 1:
             raise UsageError(f"{' and '.join(names)} both {what}, so they cannot be joined", DIFFER)
+    refuse_no_common_transformer({name: part.needs for name, part in parts.items()})
 
 
 def refuse_no_common_transformer(needs: Mapping[str, Collection[str]]) -> None:

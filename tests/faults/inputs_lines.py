@@ -38,7 +38,8 @@ REPLACING = "--overwrite"
 
 def words_of(command: str) -> list[str]:
     """Every flag and every command below a command."""
-    built = importlib.import_module(f"sslcli.cli.commands.{command.replace('-', '_')}").build([])
+    words = ["--help"] if command == "generate" else []  # whose other flags are those of a model
+    built = importlib.import_module(f"sslcli.cli.commands.{command.replace('-', '_')}").build(words)
     commands = built.commands if isinstance(built, Group) else [built]
     flags = spellings([*(flag for each in commands for flag in each.flags), *GLOBALS])
     return sorted({*flags, *(each.name for each in commands if isinstance(built, Group))} - {REPLACING})
