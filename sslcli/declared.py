@@ -64,14 +64,23 @@ class Declared:
         return not all(ast.unparse(mark) in HARMLESS for mark in marks)
 
     def _member(self, name: str) -> Place:
+        for _, node in self.bases:
+            assert isinstance(node, ast.ClassDef)
+            functions = [getattr(line, "name", "") for line in node.body]
+            if node.keywords or "__init_subclass__" in functions:
+                raise NotPlain(f"{name}: a class is changed as it is made")
         for module, node in self.bases:
-            for line in node.body:  # type: ignore[attr-defined]
-                if isinstance(line, ast.ClassDef) and line.name == name:
-                    return module, line
-                if isinstance(line, DECIDES) or (isinstance(line, ast.FunctionDef) and line.name == name) or _is_unpacked(line, name):
-                    raise NotPlain(name)
-                if name in _targets(line) and getattr(line, "value", None) is not None:
-                    return module, line.value
+            body = node.body  # type: ignore[attr-defined]
+            lines = _touching(body, name)
+            lines = [line for line in lines if getattr(line, "value", line) is not None]
+            if not lines:
+                continue
+            if len(lines) == 1 and isinstance(lines[0], ast.ClassDef):
+                return module, lines[0]
+            if len(lines) == 1 and name in _targets(lines[0]):
+                _refuse_own_names(body, lines[0].value)
+                return module, lines[0].value
+            break
         raise NotPlain(name)
 
 
@@ -79,7 +88,7 @@ def declared(value: str) -> Declared:
     """The class behind an entry point's "module:Class". Raises NotPlain."""
     module, _, name = (part.strip() for part in value.partition(":"))
     module, node = _class(module, ast.Name(name))
-    return Declared(module, node, list(_bases(module, node)))
+    return Declared(module, node, _lineage(module, node))
 
 
 def module_file(module: str) -> Path | None:
@@ -119,20 +128,47 @@ def _find(module: str, name: str, steps: int = MOST_STEPS) -> Place:
         body = parsed(path).body
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise NotPlain(f"{path} cannot be read") from error
-    for line in reversed(body):
-        if isinstance(line, ast.ImportFrom) and line.module and not line.level:
-            for alias in line.names:
-                if (alias.asname or alias.name) == name:
-                    return _find(line.module, alias.name, steps - 1)
-        if (isinstance(line, ast.ClassDef) and line.name == name) or name in _targets(line):
-            return module, line
+    lines = _touching(body, name)
+    line = lines[0] if len(lines) == 1 else None
+    if isinstance(line, ast.ImportFrom) and line.module and not line.level:
+        for alias in line.names:
+            if (alias.asname or alias.name) == name:
+                return _find(line.module, alias.name, steps - 1)
+    if isinstance(line, ast.ClassDef) or (line is not None and name in _targets(line)):
+        return module, line
     raise NotPlain(f"{module}.{name}")
 
 
-def _is_unpacked(line: ast.AST, name: str) -> bool:
-    """Whether a name is one of several that get the parts of a value."""
-    found = [target for target in line.targets if not isinstance(target, ast.Name)] if isinstance(line, ast.Assign) else []
-    return any(isinstance(node, ast.Name) and node.id == name for target in found for node in ast.walk(target))
+def _touching(body: Sequence[ast.stmt], name: str) -> list[ast.stmt]:
+    """The statements that give a name its value, or that may change what it stands for."""
+    return [line for line in body if _touches(line, name)]
+
+
+def _touches(line: ast.stmt, name: str) -> bool:
+    if isinstance(line, ast.Import | ast.ImportFrom):
+        bound = [alias.asname or alias.name.partition(".")[0] for alias in line.names]
+        return name in bound or "*" in bound
+    if isinstance(line, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return line.name == name
+    inner = list(ast.walk(line))[1:] if isinstance(line, DECIDES) else []
+    if any(_touches(each, name) for each in inner if isinstance(each, ast.stmt)):
+        return True
+    if isinstance(line, ast.Expr):
+        return _mentions(line, name)  # what is called with it may change it
+    kept = (ast.Store, ast.Del)
+    stored = (node for node in ast.walk(line) if isinstance(getattr(node, "ctx", None), kept))
+    return any(_mentions(node, name) for node in stored)
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+
+
+def _refuse_own_names(body: Sequence[ast.stmt], value: ast.AST) -> None:
+    """Raises NotPlain where a value names another attribute of its class."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Name) and _touching(body, node.id):
+            raise NotPlain(node.id)
 
 
 def _targets(line: ast.AST) -> list[str]:
@@ -154,7 +190,7 @@ def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> tuple[str, as
         return _class(found, line if isinstance(line, ast.ClassDef) else line.value, steps - 1)  # type: ignore[attr-defined]
     if isinstance(node, ast.Attribute):
         owner, outer = _class(module, node.value, steps)
-        return _class(*Declared(owner, outer, list(_bases(owner, outer)))._member(node.attr), steps - 1)
+        return _class(*Declared(owner, outer, _lineage(owner, outer))._member(node.attr), steps - 1)
     raise NotPlain(ast.dump(node))
 
 
@@ -167,6 +203,12 @@ def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator
         except Outside:
             continue
         yield from _bases(*found, steps - 1)
+
+
+def _lineage(module: str, node: ast.ClassDef) -> list[Place]:
+    """A class and all that it descends from, in the order in which Python looks at them."""
+    found = list(_bases(module, node))
+    return [place for number, place in enumerate(found) if place not in found[number + 1 :]]
 
 
 def _model(module: str, node: ast.ClassDef) -> type[Config]:

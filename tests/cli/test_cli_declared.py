@@ -84,3 +84,59 @@ def test_of_an_attribute_that_is_not_plain_nothing_is_read(install, line):
     assert found.attribute("summary") == f"of {len(line)}"
     with pytest.raises(NotPlain):
         found.attribute("needs")
+
+
+PLAIN = """
+from sslcli.api import Config, Readout, Report, setting
+
+RATE = 1
+
+
+class Base(Readout):
+    needs = frozenset({"encoder"})
+    views = read = show = lambda self, *words: Report()
+
+
+class Own(Base):
+    pass
+
+
+class Other(Base):
+    needs = frozenset({"decoder"})
+
+
+class Plugin(Own):
+    class Options(Config):
+        rate: int = setting(RATE, "how often")
+
+    summary = "one"
+"""
+CHANGED = {
+    "two bases": PLAIN.replace("class Plugin(Own)", "class Plugin(Own, Other)"),
+    "said twice": PLAIN.replace("RATE = 1", "RATE = 1\nRATE = 2"),
+    "said later": PLAIN + "\n\nRATE = 2\n",
+    "added to": PLAIN.replace("RATE = 1", "RATE = 1\nRATE += 1"),
+    "decided": PLAIN.replace("RATE = 1", "RATE = 1\nif True:\n    RATE = 2"),
+    "counted": PLAIN.replace("RATE = 1", "RATE = 1\nfor RATE in range(3):\n    pass"),
+    "imported": PLAIN.replace("RATE = 1", "RATE = 1\nfrom stat import ST_MODE as RATE"),
+    "set": PLAIN + "\n\nPlugin.summary = 'two'\n",
+    "set by a call": PLAIN + "\n\nsetattr(Plugin, 'summary', 'two')\n",
+    "second in the class": PLAIN + "    summary = 'two'\n",
+    "added to in the class": PLAIN + "    summary += 'two'\n",
+    "from the class": PLAIN.replace('summary = "one"', "RATE = 2\n    summary = RATE"),
+    "made with the class": PLAIN.replace(
+        "class Own(Base):\n    pass",
+        "class Own(Base):\n    def __init_subclass__(cls):\n        cls.summary = 'two'",
+    ),
+}
+
+
+@pytest.mark.parametrize("source", CHANGED.values(), ids=CHANGED)
+def test_what_is_changed_after_it_is_said_is_read_as_python_has_it(install, source):
+    install("ssl-changed", {"sslcli.objectives": ["changed = ssl_changed:Plugin"]}, source)
+    found = ("objectives", "changed")
+    default = registry.settings_of(*found).model_fields["rate"].default
+    said = {name: registry.attribute(*found, name) for name in ("summary", "needs")}
+    loaded = registry.load(*found)
+    assert default == loaded.Options.model_fields["rate"].default
+    assert said == {name: getattr(loaded, name) for name in said}
