@@ -22,7 +22,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import ClassVar
 
-MOST_COMPARED = 5_000  # names that a mistyped one is compared with: each takes some ten microseconds
+MOST_COMPARED = 5_000  # names that a mistyped one is compared with
+MOST_LETTERS = 64  # of one that is: the time for each grows with their square
 INDENT = "\n       "  # of every line but the first, below "error: "
 
 
@@ -122,9 +123,12 @@ class Interrupted(StopRequest):
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name among the first MOST_COMPARED of `names` that `name` was probably meant to be, or None.
 
-    At most a third of its letters may be wrong, missing, too many or in each other's place; capitals do not count.
+    At most a third of its letters may be wrong, missing, too many or in each other's place, of two
+    one; capitals do not count. What is longer than MOST_LETTERS is no name that anyone types.
     """
-    most, lower = max(1, len(name) // 3), name.lower()
+    if len(name) > MOST_LETTERS:
+        return None
+    most, lower = max(min(1, len(name) - 1), len(name) // 3), name.lower()
     near = [other for other in islice(names, MOST_COMPARED) if abs(len(other) - len(name)) <= most]
     distances = {other: _edits(lower, other.lower()) for other in near}
     return min((other for other in near if distances[other] <= most), key=distances.get, default=None)
