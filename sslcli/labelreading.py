@@ -15,6 +15,7 @@ from sslcli.data.readcontext import Names, joined_names, names_of
 from sslcli.data.records import Record
 from sslcli.errors import DataError
 from sslcli.labelled import Example, Task
+from sslcli.plainfiles import suffix_of
 
 
 class LabelOptions(Task.Options):
@@ -93,8 +94,9 @@ def _asked_about(options: LabelOptions, example: Example) -> str:
     problem = f"{example.where}: no other row has the label '{example.gold}'"
     if options.kind != "auto":
         return f"{problem}, and this first row is taken for an example"
-    named = named_as(example.data, example.gold)
-    hint = f"if it is one, leave --columns away and say {named}"
+    named = f"leave --columns away and say {named_as(example.data, example.gold)}"
+    has_columns = suffix_of(example.where.file) != "txt"
+    hint = f"if it is one, {named if has_columns else 'take it out of the file'}"
     hint = f"{hint}; if it is an example, say so with --kind classes"
     raise DataError(f"{problem}, so this first row may be a header", hint)
 
