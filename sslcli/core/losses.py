@@ -126,6 +126,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         if context.later is not None:
             (later, *factors), context.later = context.later, None
             later.append(LaterProduct(*factors, nll_gradient))
+            # Of a pass that does not reach the weight, nothing may be left to the next one.
+            torch.autograd.Variable._execution_engine.queue_callback(later.clear)
         return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None, None
 
 

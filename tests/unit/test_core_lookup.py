@@ -147,3 +147,15 @@ def test_a_loss_that_is_dropped_adds_nothing_to_the_matrix():
     expected = gradients_of(ENCODER, False, 1, loss_of_head)
     found = gradients_of(ENCODER, True, 1, loss_of_one)
     assert torch.equal(found["inputs.token.weight"], expected["inputs.token.weight"])
+
+
+def test_a_pass_that_ends_before_the_matrix_leaves_nothing_to_the_next_one():
+    def loss_after_another(backbone, head):
+        hidden_ND = backbone(INPUTS).last_TD[ROWS_N]
+        other = head.loss(2 * hidden_ND, TARGETS_N, backbone).nll_sum
+        torch.autograd.grad(other, hidden_ND, retain_graph=True)
+        return head.loss(hidden_ND, TARGETS_N, backbone).nll_sum
+
+    expected = gradients_of(ENCODER, False, 1, loss_of_head)
+    found = gradients_of(ENCODER, True, 1, loss_after_another)
+    assert torch.equal(found["inputs.token.weight"], expected["inputs.token.weight"])
