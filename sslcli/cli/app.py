@@ -52,6 +52,7 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
 LAUNCHED = ("pretrain", "finetune")
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
+ROOT_NAMES = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
@@ -184,10 +185,10 @@ def _complete() -> int:
 
 def _refuse_misplaced(words: Sequence[str]) -> None:
     """Raises UsageError where options stand in front of the command; those that mean the same everywhere may."""
-    if words and words[0].startswith("-") and words[0] not in GLOBAL_NAMES:
+    if words and words[0].startswith("-") and words[0] not in (*GLOBAL_NAMES, *ROOT_NAMES):
         from sslcli.cli.mistyped import refuse_misplaced
 
-        refuse_misplaced(words, COMMANDS, GLOBAL_NAMES)
+        refuse_misplaced(words, COMMANDS)
 
 
 def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:

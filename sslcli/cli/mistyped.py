@@ -145,11 +145,8 @@ def is_like_data(word: str) -> bool:
     return os.path.exists(word) or os.sep in word or bool(re.fullmatch(r"[^.\s]+(\.\w{1,8})+", word))
 
 
-def refuse_misplaced(words: Sequence[str], commands: Iterable[str], globals_: Iterable[str]) -> None:
-    """Raises UsageError with the whole line, where options stand in front of the command."""
-    allowed = {*globals_, "-h", "--help", "-V", "--version", "--install-completion", "--show-completion"}
-    if not words or not words[0].startswith("-") or words[0] in allowed:
-        return
+def refuse_misplaced(words: Sequence[str], commands: Iterable[str]) -> None:
+    """Raises UsageError with the whole line, where a command stands behind options."""
     place = next((place for place, word in enumerate(words) if word in set(commands)), None)
     if place is not None:
         line = shlex.join(["ssl", words[place], *words[place + 1 :], *words[:place]])
@@ -177,7 +174,8 @@ def hint_for_option(option: str, known: Iterable[str]) -> str:
     foreign = FOREIGN_FLAGS.get(dashed.lower())
     if foreign is None:
         longer = sorted(name for name in known if name.startswith(f"{dashed}-"))
-        foreign = longer[0] if len(longer) == 1 else nearest(dashed, sorted(known))
+        near = nearest(dashed, sorted(known)) if len(dashed) > 2 else None  # any letter is near "-x"
+        foreign = longer[0] if len(longer) == 1 else near
     return f"use {foreign}" if foreign else ""
 
 

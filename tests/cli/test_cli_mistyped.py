@@ -138,7 +138,7 @@ def test_there_are_sixty_of_them():
     assert len({line for line, _ in MISTYPED}) >= 60
 
 
-@pytest.mark.parametrize("line", ["zzzz", "pretrain --zzzzzz 1", "runs zzzz", "pretrain zzzz"])
+@pytest.mark.parametrize("line", ["zzzz", "-x", "pretrain --zzzzzz 1", "runs zzzz", "pretrain zzzz"])
 def test_where_nothing_is_near_nothing_is_suggested(ssl, line):
     said = ssl(*shlex.split(line)).err
     assert "did you mean" not in said
