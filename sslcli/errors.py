@@ -130,11 +130,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         return None
     most, lower = max(min(1, len(name) - 1), len(name) // 3), name.lower()
     near = [other for other in islice(names, MOST_COMPARED) if abs(len(other) - len(name)) <= most]
-    distances = {other: _edits(lower, other.lower()) for other in near}
+    distances = {other: edits(lower, other.lower()) for other in near}
     return min((other for other in near if distances[other] <= most), key=distances.get, default=None)
 
 
-def _edits(left: str, right: str) -> int:
+def edits(left: str, right: str) -> int:
     """Letters to change, add, drop or swap with their neighbour (Damerau 1964, each place edited once)."""
     before, row = [], list(range(len(right) + 1))
     for i, letter in enumerate(left, start=1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sslcli import registry
-from sslcli.errors import UsageError, nearest
+from sslcli.errors import UsageError, edits, nearest
 from sslcli.workflows.locating import ADDRESSES
 
 # What people who know other tools type first.
@@ -162,8 +162,11 @@ def refuse_single_dashes(words: Sequence[str], known: Iterable[str]) -> None:
             continue
         meant = f"--{match[1].replace('_', '-')}"
         flag = meant if meant in known else FOREIGN_FLAGS.get(meant) or (nearest(meant, known) if len(meant) > 6 else None)
-        is_value = word[:2] in known and flag == f"--{word[2:]}"  # "-dtrain" may well be "-d train"
-        if flag is not None and not is_value:
+        if flag is None:
+            continue
+        # "-dtrain" may well be "-d train", and "-sseed=3" is "-s seed=3".
+        is_value = word[:2] in known and edits(f"--{meant[3:]}", flag) <= edits(meant, flag)
+        if not is_value:
             raise UsageError(f"no such option: -{match[1]}", f"use {flag}")
 
 

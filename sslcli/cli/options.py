@@ -149,6 +149,8 @@ def peek(words: Sequence[str], *names: str) -> list[str]:
     for index, word in enumerate(words):
         if word == "--":
             break
+        if f"-{word}".partition("=")[0] in names:
+            word = f"-{word}"  # "-model RUN", which is refused when all flags are known
         for name in names:
             if word == name and index + 1 < len(words):
                 values.append(words[index + 1])

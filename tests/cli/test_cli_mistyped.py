@@ -146,6 +146,21 @@ def test_where_nothing_is_near_nothing_is_suggested(ssl, line):
     assert "lists the" in said or "has: " in said
 
 
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("pretrain -sobjective=mlm --data none.txt", "no file or folder none.txt"),
+        ("pretrain -straining.batch_size=3 --data none.txt", "no file or folder none.txt"),
+        ("probe similarity apple -mmodels", "there is no run 'models'"),
+        ("generate -mmodels", "there is no run 'models'"),
+        ("generate -model model-x", "there is no run 'model-x'"),
+        ("probe similarity apple -models x", "use --model"),
+    ],
+)
+def test_a_value_may_follow_a_short_flag_without_a_space(ssl, line, answer):
+    assert answer in ssl(*shlex.split(line)).err
+
+
 @pytest.mark.parametrize("line", ["pretrain --help", "runs --help", "plugins list --help"])
 def test_help_may_be_asked_for_as_a_command(ssl, line):
     words = shlex.split(line)

@@ -26,5 +26,5 @@ def test_a_name_is_suggested_where_few_letters_differ(name, names, expected):
 
 
 def test_texts_that_are_taken_for_names_are_not_compared_letter_by_letter(monkeypatch):
-    monkeypatch.setattr(errors, "_edits", lambda left, right: pytest.fail("compared"))
+    monkeypatch.setattr(errors, "edits", lambda left, right: pytest.fail("compared"))
     assert nearest(LONG, [LONG + "b"]) is None
