@@ -3,7 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 SERIES = 5  # so many matrices of the same rows and columns are one picture
+MOST_NUMBERED = 20  # rows and columns of a matrix with numbers in its cells
 LONGEST_COLUMN = 11  # characters of a label
 _LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "error")
 _SETTINGS = ("threshold",)
@@ -76,6 +77,7 @@ class Plot:
     y: str
     curves: Sequence[Curve]
     logarithmic: bool = False  # in x, where 0 has its place too
+    log_y: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,21 @@ class Report:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+def in_language(score: Score, language: str) -> Score:
+    """The same score, named as one of the language, where that has a name."""
+    return replace(score, name=f"{score.name} in {language}") if language else score
+
+
+def filled(table: Table) -> Table:
+    """Without the columns that say nothing in any row, except the first one."""
+    width = len(table.columns)
+    rows = [[*row, *[None] * width][:width] for row in table.rows]
+    said = {at for row in rows for at, cell in enumerate(row) if cell not in (None, "")}
+    kept = [at for at in range(width) if at in said or at == 0 or not rows]
+    columns = [table.columns[at] for at in kept]
+    return Table(table.title, columns, [[row[at] for at in kept] for row in rows])
+
+
 def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
     """Where each stretch of like names starts and stops, and the name."""
     found, start = [], 0
@@ -155,6 +172,30 @@ def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
         alike = list(group)
         found += [alike] if len(alike) >= SERIES else [[matrix] for matrix in alike]
     return found
+
+
+def is_series(matrices: Sequence[Matrix]) -> bool:
+    """Whether they are so many on one scale that each is small and without numbers."""
+    return len(matrices) >= SERIES and len({(matrix.low, matrix.high) for matrix in matrices}) == 1
+
+
+def sheets_of(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
+    """What is one picture: a series, or matrices of the same few rows and columns in a row."""
+    found: list[list[Matrix]] = []
+    for alike in series(matrices):
+        before = found[-1] if found else []
+        if before and _fits(before, alike):
+            before += alike
+        else:
+            found.append(alike)
+    return found
+
+
+def _fits(before: Sequence[Matrix], alike: Sequence[Matrix]) -> bool:
+    first, second = before[0], alike[0]
+    same = list(first.rows) == list(second.rows) and list(first.columns) == list(second.columns)
+    few = max(len(first.rows), len(first.columns)) <= MOST_NUMBERED
+    return same and few and not is_series(before) and not is_series(alike)
 
 
 def panels(plots: Sequence[Plot]) -> list[list[Plot]]:

@@ -1,21 +1,24 @@
-"""Plots, matrices and scatters in letters: under 100 columns wide, with numbers and marks as well as colours."""
+"""Plots, matrices and scatters in letters, with numbers and marks as well as colours."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from sslcli.cli.drawing import number, sparkline
+from sslcli.cli.drawing import LEAST_BLOCKS, MOST_BLOCKS, number, sparkline
 from sslcli.reports import Curve, Matrix, Plot, Scatter, has_rows_as_columns, in_cell, printable, series, stretches
 
-WIDTH = 98
-MOST_NAME = 22  # letters of a curve's name beside its shape
+WIDEST = 98
+MOST_NAME = 30  # letters of a curve's name
+SOME_NAME = 20  # letters of it that are enough where all places stand side by side then
+LEAST_NAME = 14  # letters of a row's name
 MOST_COLUMNS, MOST_ROWS = 12, 30  # of a matrix
 MOST_POINTS = 13  # of curves that are written in numbers
-CELL, MOST_CELL = 6, 7  # letters of a number, and of a column's name, with the space before it
+CELL, MOST_CELL = 6, 13  # letters of a number, and of a column's name, with the space before it
 GROUP = 12  # letters of a group's name with the space before it
 SCATTER_WIDTH, SCATTER_HEIGHT = 72, 20
 NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -25,64 +28,111 @@ COLORS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0
 GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 
 
-def drawn_plot(plot: Plot) -> Text:
+def drawn_plot(plot: Plot, width: int = WIDEST) -> Text:
     """Curves over the same few places in numbers, others by their shape, all on one scale."""
-    text = _titled(plot.title)
+    text = _titled(plot.title, width)
     places = list(plot.curves[0].xs) if plot.curves else []
-    short = 0 < len(places) <= MOST_POINTS and all(list(curve.xs) == places for curve in plot.curves)
     values = [value for curve in plot.curves for value in curve.ys if math.isfinite(value)]
-    ends = (min(values), max(values)) if values else (0.0, 0.0)
-    names = [printable(name) for name in (*([plot.x] if short else []), *(curve.title for curve in plot.curves))]
-    width = min(WIDTH - CELL * len(places) if short else MOST_NAME, max(map(cell_len, names), default=0))
-    if short:
-        text.append(f"{_fitted(plot.x, width)}{''.join(number(place).rjust(CELL) for place in places)}\n", "dim")
-    for curve in plot.curves:
-        line = "".join(in_cell(value).rjust(CELL) for value in curve.ys) if short else _shape(curve, printable(plot.x), ends)
-        text.append(f"{_fitted(curve.title, width)}{line}\n")
+    if 0 < len(places) <= MOST_POINTS and all(list(curve.xs) == places for curve in plot.curves):
+        _append_numbers(text, plot, width)
+    else:
+        ends = (min(values), max(values)) if values else (0.0, 0.0)
+        name = min(MOST_NAME, _longest(curve.title for curve in plot.curves))
+        for curve in plot.curves:
+            shape = _shape(curve, printable(plot.x), ends, width - name)
+            text.append(f"{_fitted(curve.title, name)}{shape}\n")
     if not values:
         text.append("nothing to show\n", "dim")
     return text
 
 
-def _shape(curve: Curve, x: str, ends: tuple[float, float]) -> str:
-    finite = [(value, place) for place, value in zip(curve.xs, curve.ys, strict=True) if math.isfinite(value)]
+def _append_numbers(text: Text, plot: Plot, width: int) -> None:
+    """In several blocks where the places do not fit side by side."""
+    heads = [number(place) for place in plot.curves[0].xs]
+    cell = max(CELL, *(len(head) + 1 for head in heads))
+    longest = _longest((plot.x, *(curve.title for curve in plot.curves)))
+    beside = width - cell * len(heads)
+    name = min(longest, beside if beside >= SOME_NAME else min(MOST_NAME, width // 2))
+    for part in _parts(len(heads), (width - name) // cell):
+        head = "".join(head.rjust(cell) for head in heads[part])
+        text.append(f"{_fitted(plot.x, name)}{head}\n", "dim")
+        for curve in plot.curves:
+            values = "".join(in_cell(value).rjust(cell) for value in curve.ys[part])
+            text.append(f"{_fitted(curve.title, name)}{values}\n")
+
+
+def _longest(names: Iterable[str]) -> int:
+    return max((cell_len(printable(name)) for name in names), default=0)
+
+
+def _parts(count: int, most: int) -> list[slice]:
+    """`count` things in parts of at most `most`."""
+    most = max(most, 1)
+    return [slice(start, min(start + most, count)) for start in range(0, count, most)]
+
+
+def _shape(curve: Curve, x: str, ends: tuple[float, float], width: int) -> str:
+    """The ends, the place of the highest, and as many blocks as there is room for."""
+    points = zip(curve.xs, curve.ys, strict=True)
+    finite = [(value, place) for place, value in points if math.isfinite(value)]
     if not finite:
         return "  (empty)"
     (first, _), (last, _), (highest, place) = finite[0], finite[-1], max(finite)
-    return f"  {sparkline(curve.ys, ends=ends)}  {in_cell(first)} to {in_cell(last)}, highest {in_cell(highest)} at {x} {number(place)}"
+    said = f"  {in_cell(first)} to {in_cell(last)}"
+    more = f", highest {in_cell(highest)} at {x} {number(place)}"
+    if width - len(said) - len(more) - 2 >= LEAST_BLOCKS:
+        said += more
+    most = max(min(MOST_BLOCKS, width - len(said) - 2), LEAST_BLOCKS)
+    return f"  {sparkline(curve.ys, most, ends=ends)}{said}"
 
 
-def drawn_matrices(matrices: Sequence[Matrix]) -> list[Text]:
-    return [drawn_matrix(alike[0]) if len(alike) == 1 else _counted(alike) for alike in series(matrices)]
+def drawn_matrices(matrices: Sequence[Matrix], width: int = WIDEST) -> list[Text]:
+    return [_drawn_alike(alike, width) for alike in series(matrices)]
 
 
-def _counted(alike: Sequence[Matrix]) -> Text:
-    return _titled(f"{len(alike)} maps, {alike[0].title} to {alike[-1].title}: see the picture")
+def _drawn_alike(alike: Sequence[Matrix], width: int) -> Text:
+    return drawn_matrix(alike[0], width) if len(alike) == 1 else _counted(alike, width)
 
 
-def drawn_matrix(matrix: Matrix) -> Text:
-    text = _titled(matrix.title)
+def _counted(alike: Sequence[Matrix], width: int) -> Text:
+    said = f"{len(alike)} maps, {alike[0].title} to {alike[-1].title}: see the picture"
+    return _titled(said, width)
+
+
+def drawn_matrix(matrix: Matrix, width: int = WIDEST) -> Text:
+    """In several blocks where the columns do not fit side by side."""
+    text = _titled(matrix.title, width)
     if not matrix.rows or not matrix.columns:
         return text.append("nothing to show\n", "dim")
     numbered = has_rows_as_columns(matrix)
-    columns = [str(place) for place in range(1, len(matrix.columns) + 1)] if numbered else [printable(name) for name in matrix.columns]
-    cell = max(CELL, min(MOST_CELL, max(map(cell_len, columns[:MOST_COLUMNS])) + 1))
+    columns = [str(at) for at in range(1, len(matrix.columns) + 1)] if numbered else matrix.columns
     shown = min(len(columns), MOST_COLUMNS)
-    width = min(WIDTH - GROUP - shown * cell, max(cell_len(printable(name)) for name in matrix.rows) + (4 if numbered else 0))
-    text.append(f"{' ' * width}{''.join(_fitted(name, cell, right=True) for name in columns[:shown])}\n", "dim")
-    groups = {start: name for start, _, name in stretches(matrix.row_groups)}
-    ends = _ends(matrix)
-    for place, (name, values) in enumerate(zip(matrix.rows[:MOST_ROWS], matrix.values, strict=False)):
-        text.append(f"{_fitted(name, width - 4)}{place + 1:4}" if numbered else _fitted(name, width))
-        for value in values[:shown]:
-            text.append(in_cell(value).rjust(cell), _background(value, *ends))
-        text.append(f"  {_fitted(groups[place], GROUP - 2).rstrip()}\n" if place in groups else "\n", "bold")
-    left_out = [
-        f"{count} more {what}" for count, what in ((len(matrix.rows) - MOST_ROWS, "rows"), (len(columns) - shown, "columns")) if count > 0
-    ]
+    cell = max(CELL, min(MOST_CELL, _longest(columns[:shown]) + 1))
+    room = width - (GROUP if matrix.row_groups else 0)
+    longest = _longest(matrix.rows) + (4 if numbered else 0)
+    name = min(longest, max(room - shown * cell, LEAST_NAME))
+    for part in _parts(shown, (room - name) // cell):
+        head = "".join(_fitted(head, cell, right=True) for head in columns[part])
+        text.append(f"{' ' * name}{head}\n", "dim")
+        _append_rows(text, matrix, part, name, cell)
+    counts = (len(matrix.rows) - MOST_ROWS, "rows"), (len(columns) - shown, "columns")
+    left_out = [f"{count} more {what}" for count, what in counts if count > 0]
     if left_out:
         text.append(f"{' and '.join(left_out)}: see the picture or its CSV\n", "dim")
     return text
+
+
+def _append_rows(text: Text, matrix: Matrix, part: slice, name: int, cell: int) -> None:
+    numbered = has_rows_as_columns(matrix)
+    groups = {start: group for start, _, group in stretches(matrix.row_groups)}
+    ends = _ends(matrix)
+    rows = zip(matrix.rows[:MOST_ROWS], matrix.values, strict=False)
+    for place, (row, values) in enumerate(rows):
+        text.append(f"{_fitted(row, name - 4)}{place + 1:4}" if numbered else _fitted(row, name))
+        for value in values[part]:
+            text.append(in_cell(value).rjust(cell), _background(value, *ends))
+        group = f"  {_fitted(groups[place], GROUP - 2).rstrip()}" if place in groups else ""
+        text.append(f"{group}\n", "bold")
 
 
 def _ends(matrix: Matrix) -> tuple[float, float]:
@@ -99,30 +149,37 @@ def _background(value: float, low: float, high: float) -> Style:
     return Style(color=Color.parse("#000000" if place > 4 else "#ffffff"), bgcolor=Color.parse(COLORS[place]))
 
 
-def drawn_scatter(scatter: Scatter) -> Text:
+def drawn_scatter(scatter: Scatter, width: int = WIDEST) -> Text:
     """A letter for each group; where points of several fall on one place, an asterisk."""
-    text = _titled(scatter.title)
+    across = max(min(SCATTER_WIDTH, width - 1), 1)
+    text = _titled(scatter.title, width)
     names = list(dict.fromkeys(scatter.groups))
     letters = {name: NAMES[place % len(NAMES)] for place, name in enumerate(names)}
     styles = {letters[name]: GROUP_COLORS[place % len(GROUP_COLORS)] for place, name in enumerate(names)}
     points = [(x, y, letters[group]) for x, y, group in zip(scatter.xs, scatter.ys, scatter.groups, strict=True) if math.isfinite(x + y)]
     if not points:
         return text.append("nothing to show\n", "dim")
-    for line in _in_letters(points):
+    for line in _in_letters(points, across):
         text.append("│")
         for letter in line:
             text.append(letter, styles.get(letter))
         text.append("\n")
-    text.append(f"└{'─' * SCATTER_WIDTH}\n")
+    text.append(f"└{'─' * across}\n")
+    used = 0
     for name in names:
+        said = f" {printable(name)} ({list(scatter.groups).count(name):,})   "
+        if used and used + 1 + cell_len(said) > width:
+            text.append("\n")
+            used = 0
         text.append(letters[name], styles[letters[name]])
-        text.append(f" {printable(name)} ({list(scatter.groups).count(name):,})   ")
+        text.append(said)
+        used += 1 + cell_len(said)
     return text.append("\n")
 
 
-def _in_letters(points: Sequence[tuple[float, float, str]]) -> list[list[str]]:
-    lines = [[" "] * SCATTER_WIDTH for _ in range(SCATTER_HEIGHT)]
-    columns = _places([x for x, _, _ in points], SCATTER_WIDTH)
+def _in_letters(points: Sequence[tuple[float, float, str]], across: int) -> list[list[str]]:
+    lines = [[" "] * across for _ in range(SCATTER_HEIGHT)]
+    columns = _places([x for x, _, _ in points], across)
     rows = _places([-y for _, y, _ in points], SCATTER_HEIGHT)  # up is the first line
     for column, row, (_, _, letter) in zip(columns, rows, points, strict=True):
         lines[row][column] = letter if lines[row][column] in (" ", letter) else SEVERAL
@@ -135,8 +192,9 @@ def _places(values: Sequence[float], count: int) -> list[int]:
     return [round((value - low) / span * (count - 1)) for value in values]
 
 
-def _titled(title: str) -> Text:
-    return Text.assemble((f"{printable(title)}\n", "bold") if title else "")
+def _titled(title: str, width: int) -> Text:
+    lines = wrap(printable(title), width, break_long_words=False, break_on_hyphens=False)
+    return Text("".join(f"{line}\n" for line in lines), "bold")
 
 
 def _fitted(label: str, width: int, right: bool = False) -> str:

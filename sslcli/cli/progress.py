@@ -1,12 +1,13 @@
 """A run as it goes: a header, a table that grows and a live line on a terminal; plain lines off it; JSON lines with --json."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
 
+from rich.cells import cell_len
 from rich.live import Live
 from rich.text import Text
 
@@ -17,9 +18,12 @@ from sslcli.reports import printable, printable_lines
 from sslcli.workflows.planning import duration
 from sslcli.workflows.runfolder import describe
 
-BAR_WIDTH = 24
+INDENT = "  "
+BAR_WIDTH, LEAST_BAR = 24, 8
 COLUMN_WIDTH = 12
 LINE_WIDTH = 100
+SAVED, SPEED, TRAIN = "saved", "tokens/s", "train loss"
+KEPT = ("step", "eval loss")  # columns that a terminal of any width shows
 MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
 
 
@@ -69,9 +73,9 @@ class TerminalProgress:
         self.total, self.first = 1, 0
         self.losses: list[float] = []
         self.last: Stepped | None = None
-        self.columns: tuple[str, ...] | None = None
-        self.row: list[str] | None = None
-        self.row_step = -1
+        self.widths: dict[str, int] = {}
+        self.row: dict[str, str] | None = None
+        self.row_step, self.saved = -1, ""
         self.by_language: list[Text] = []
         self.examples: list[Text] = []
 
@@ -111,37 +115,64 @@ class TerminalProgress:
         self._print(Text(""))
 
     def _prepare_row(self, event: Evaluated) -> None:
-        if self.columns is None:
-            self.columns = tuple(event.metrics)
-            head = ["step", "train loss", "eval loss", *self.columns, "tokens/s"]
-            self._print(Text("".join(name[: COLUMN_WIDTH - 1].rjust(COLUMN_WIDTH) for name in head) + "  saved", style="bold"))
-        train = number(self.last.loss) if self.last is not None else ""
-        speed = f"{self.last.tokens_per_second:,.0f}" if self.last is not None else ""
-        metrics = [number(event.metrics[name]) if name in event.metrics else "" for name in self.columns]
-        self.row = [str(event.step), train, number(event.loss), *metrics, speed, "best" if event.best else ""]
+        cells = {"step": str(event.step), TRAIN: "", "eval loss": number(event.loss)}
+        cells |= {printable(name): number(value) for name, value in event.metrics.items()}
+        cells[SPEED] = ""
+        if self.last is not None:
+            cells |= {TRAIN: number(self.last.loss), SPEED: f"{self.last.tokens_per_second:,.0f}"}
+        if not self.widths:
+            self.widths = _fitting(list(cells), self.live.console.width)
+            head = "".join(name.rjust(width) for name, width in self.widths.items())
+            self._print(Text(f"{head}  {SAVED}", style="bold"))
+        self.row, self.saved = cells, "best" if event.best else ""
         self.row_step = event.step
-        losses = "  ".join(f"{printable(language)} {number(figures.loss)}" for language, figures in event.languages.items())
-        self.by_language = [Text(line, style="dim") for line in wrap(losses, LINE_WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN)]
+        self.by_language = [Text(line, style="dim") for line in self._losses(event)]
+
+    def _losses(self, event: Evaluated) -> list[str]:
+        """Of each language, below the row."""
+        spoken = event.languages.items()
+        losses = "  ".join(f"{printable(name)} {number(figures.loss)}" for name, figures in spoken)
+        width = min(LINE_WIDTH, self.live.console.width)
+        margins = {"initial_indent": MARGIN, "subsequent_indent": MARGIN}
+        return wrap(losses, width, break_long_words=False, **margins)
 
     def _note_saved(self, event: Saved) -> None:
         if self.row is not None and event.kind == "checkpoint" and event.step == self.row_step:
-            self.row[-1] = f"✓ {self.row[-1]}".rstrip()
+            self.saved = f"✓ {self.saved}".rstrip()
             self._print_row()
 
     def _print_row(self) -> None:
-        *cells, saved = self.row or [""]
-        self._print(Text.assemble("".join(cell.rjust(COLUMN_WIDTH) for cell in cells), ("  " + saved, "green")))
+        row = self.row or {}
+        cells = "".join(row.get(name, "").rjust(width) for name, width in self.widths.items())
+        self._print(Text.assemble(cells, (f"  {self.saved}", "green")))
         for below in (*self.by_language, *self.examples):
             self._print(below)
         self.row, self.by_language, self.examples = None, [], []
 
     def _line(self, event: Stepped) -> Text:
-        done = min(BAR_WIDTH, event.step * BAR_WIDTH // self.total)
+        """Without its last parts, and with a shorter bar, where it would not stand in one line."""
         left = event.seconds / max(event.step, 1) * (self.total - event.step)
-        return Text.assemble(
-            "  ",
-            ("━" * done, "cyan"),
-            ("━" * (BAR_WIDTH - done), "dim"),
-            f" {event.step}/{self.total}  loss {event.loss:.3f} {sparkline(self.losses, 12)}  lr {event.rate:.1e}"
-            f"  {event.tokens_per_second:,.0f} tokens/s  {duration(left)} left",
-        )
+        parts = [
+            f" {event.step}/{self.total}  loss {event.loss:.3f}",
+            f"  {duration(left)} left",
+            f"  {event.tokens_per_second:,.0f} tokens/s",
+            f"  lr {event.rate:.1e}",
+            f"  {sparkline(self.losses, 12)}",
+        ]
+        room = self.live.console.width - 1 - len(INDENT)
+        while len(parts) > 1 and sum(map(len, parts)) + LEAST_BAR > room:
+            parts.pop()
+        bar = max(min(BAR_WIDTH, room - sum(map(len, parts))), 0)
+        done = min(bar, event.step * bar // self.total)
+        return Text.assemble(INDENT, ("━" * done, "cyan"), ("━" * (bar - done), "dim"), *parts)
+
+
+def _fitting(names: Sequence[str], room: int) -> dict[str, int]:
+    """Columns with their widths: what can be spared is left out until they fit, metrics last."""
+    widths = {name: max(COLUMN_WIDTH, cell_len(name) + 2) for name in names}
+    metrics = [name for name in names if name not in (SPEED, TRAIN, *KEPT)]
+    for name in (SPEED, TRAIN, *reversed(metrics)):
+        if sum(widths.values()) + len(f"  ✓ {SAVED}") <= room:
+            break
+        del widths[name]
+    return widths

@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from sslcli.cli.charts import drawn_matrices, drawn_plot, drawn_scatter
-from sslcli.cli.drawing import drawn_curve, drawn_passage, drawn_scores, drawn_table
+from sslcli.cli.charts import WIDEST, drawn_matrices, drawn_plot, drawn_scatter
+from sslcli.cli.drawing import drawn_curve, drawn_passage
 from sslcli.cli.excerpts import near_marks
+from sslcli.cli.tables import VALUE, TerminalTable, scores_table
 from sslcli.reports import Report, finite, printable, printable_lines
 
 WIDTH_OFF_TERMINAL = 200
@@ -49,13 +50,16 @@ class Screen:
         if report.title:
             self.out.print(Text(printable(report.title), style="bold"))
         if report.scores:
-            self.out.print(drawn_scores(report.scores))
+            self.out.print(TerminalTable(scores_table(report.scores), strong=[VALUE]))
         for table in report.tables:
-            self.out.print(drawn_table(table))
-        for curve in report.curves:
-            self.out.print(drawn_curve(curve))
-        charts = (*map(drawn_plot, report.plots), *drawn_matrices(report.matrices), *map(drawn_scatter, report.scatters))
-        for chart in charts:
+            self.out.print(TerminalTable(table))
+        width = min(self.out.width - 1, WIDEST)
+        for chart in (
+            *(drawn_curve(curve, width) for curve in report.curves),
+            *(drawn_plot(plot, width) for plot in report.plots),
+            *drawn_matrices(report.matrices, width),
+            *(drawn_scatter(scatter, width) for scatter in report.scatters),
+        ):
             self.out.print(chart, soft_wrap=True)
         for passage in report.passages:
             self.out.print(drawn_passage(near_marks(passage)), soft_wrap=True)

@@ -171,3 +171,31 @@ def test_on_a_terminal_a_table_grows_and_each_row_waits_for_its_tick():
     assert row.split() == ["50", "3", "2.5", "0.25", "5,000", "✓", "best"]
     assert "inf" in out
     assert "cat .9" in out
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_growing_table_keeps_its_headings_and_numbers_whole_at_any_width(width):
+    metrics = {"token accuracy": 0.25, "bits per byte": 1.125, "perplexity": 12345.0}
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+    with Live(console=console, auto_refresh=False) as live:
+        progress = TerminalProgress(live, "title")
+        for event in (
+            Started(None, {"model": "tiny"}, 0, 1_000_000),
+            Stepped(500_000, 3.0, {}, {}, 1e-3, 1.0, 5_000_000.0, 360_000.0),
+            Evaluated(500_000, 2.5, {}, metrics, True),
+            Saved(500_000, "x", "checkpoint"),
+        ):
+            progress(event)
+        live.refresh()
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= width
+    head = next(line for line in lines if "eval loss" in line)
+    row = next(line for line in lines if "✓ best" in line)
+    kept = [name for name in metrics if name in head]
+    assert "token accuracy" in kept
+    shown = [float(value.replace(",", "")) for value in row.split()[:-2]]
+    expected = [500_000, *([3.0] if "train loss" in head else []), 2.5]
+    speed = [5_000_000] if "tokens/s" in head else []
+    assert shown == [*expected, *(metrics[name] for name in kept), *speed]
+    assert any(line.startswith("  ━") and "500000/1000000  loss 3.000" in line for line in lines)
