@@ -10,11 +10,10 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from sslcli.deferred import Deferred
-from sslcli.reports import Curve, Matrix, Plot, Scatter, printable
+from sslcli.reports import Curve, Matrix, Plot, Scatter, is_series, printable
 from sslcli.workflows.fonts import families, is_drawable
 from sslcli.workflows.heatmaps import heatmap, heatmaps
 from sslcli.workflows.labels import (
-    GREY,
     LONGEST_LABEL,
     LONGEST_TICK,
     LONGEST_TITLE,
@@ -25,6 +24,7 @@ from sslcli.workflows.labels import (
     say_empty,
     with_letters_at_hand,
 )
+from sslcli.workflows.palette import DASHES, GREY, MARKERS, colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,16 +32,11 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 matplotlib, matplotlib_figure = Deferred("matplotlib"), Deferred("matplotlib.figure")
-matplotlib_text, matplotlib_ticker = Deferred("matplotlib.text"), Deferred("matplotlib.ticker")
+matplotlib_ticker = Deferred("matplotlib.ticker")
 
-# Okabe and Ito's palette without its yellow, which is lost on white: told apart by the colour-blind too.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")  # one more than colours, so that pairs repeat late
-DASHES = ("-", "--", "-.", ":")
 MOST_MARKED = 40  # points of a curve with marks
 MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
-MOST_INSIDE = 4  # entries of a legend that stand in the picture
 
 Picture = Plot | Matrix | Scatter | Sequence[Matrix] | Sequence[Plot]
 MOST_BESIDE = 3  # panels in one row
@@ -50,20 +45,21 @@ MOST_BESIDE = 3  # panels in one row
 def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
     """The file of one picture; `form` is "png" or "svg". The same picture gives the same bytes.
 
-    SVG keeps text as text, which whoever shows it has a font for. PNG has numbers or codes for what no font here has.
+    SVG keeps text as text, which whoever shows it has a font for. Where no font here has a letter,
+    PNG has numbers in the place of labels, and titles without the letter.
     """
     sizes = dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8)
-    styles = {"font.family": families(), "svg.fonttype": "none", "svg.hashsalt": "ssl", "axes.unicode_minus": False, **sizes}
+    # Texts stay as they are: a label may hold dollars.
+    texts = {"svg.fonttype": "none", "axes.unicode_minus": False, "text.parse_math": False}
+    styles = {"font.family": families(), "svg.hashsalt": "ssl", **texts, **sizes}
     written = as_it_is if form == "svg" else with_letters_at_hand
     stored = io.BytesIO()
     with matplotlib.rc_context(styles), warnings.catch_warnings():
         # Of every letter that no font has, once a drawing: of a sentence in Chinese that is a screenful.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = _figure_of(picture, written)
+        figure = figure_of(picture, written)
         if caption:
             _write_below(figure, caption, written)
-        for text in figure.findobj(matplotlib_text.Text):
-            text.set_parse_math(False)  # a label may hold dollars
         figure.savefig(stored, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {"Software": None})
     return stored.getvalue()
 
@@ -81,20 +77,21 @@ def _labels(picture: Picture) -> list[str]:
             return [picture.title, *picture.labels, *picture.groups]
         case Matrix():
             return [picture.title, *picture.rows, *picture.columns, *picture.row_groups, *picture.column_groups]
-    return [label for each in picture for label in (_labels(each) if isinstance(each, Plot) else [each.title])]
+    bare = isinstance(picture[0], Matrix) and is_series(picture)
+    return [label for each in picture for label in ([each.title] if bare else _labels(each))]
 
 
-def _figure_of(picture: Picture, written: Written) -> Figure:
+def figure_of(picture: Picture, written: Written) -> Figure:
     match picture:
         case Plot():
             return _plots([picture], written)
         case Scatter():
             return _scatter(picture, written)
         case Matrix():
-            return heatmap(picture, written)
+            return heatmap([picture], written)
         case [Plot(), *_]:
             return _plots(picture, written)
-    return heatmaps(picture, written)
+    return heatmaps(picture, written) if is_series(picture) else heatmap(picture, written)
 
 
 def _write_below(figure: Figure, caption: str, written: Written) -> None:
@@ -114,7 +111,7 @@ def _plots(plots: Sequence[Plot], written: Written) -> Figure:
 
 
 def _plot(axes: Axes, plot: Plot, written: Written) -> None:
-    looks = zip(cycle(PALETTE), cycle(MARKERS), cycle(DASHES), strict=False)
+    looks = zip(colors(len(plot.curves)), cycle(MARKERS), cycle(DASHES), strict=False)
     handles = [_curve(axes, curve, *look) for curve, look in zip(plot.curves, looks, strict=False)]
     axes.set(xlabel=written(plot.x, LONGEST_LABEL, 0), ylabel=written(plot.y, LONGEST_LABEL, 0))
     entitle(axes, written(plot.title, LONGEST_TITLE, 0))
@@ -123,8 +120,11 @@ def _plot(axes: Axes, plot: Plot, written: Written) -> None:
         _count_in_powers(axes, xs)
     elif all(x == int(x) for x in xs if math.isfinite(x)):
         axes.xaxis.set_major_locator(matplotlib_ticker.MaxNLocator(integer=True))  # there is no layer 1.5
+    if plot.log_y and all(y > 0 for curve in plot.curves for y in curve.ys):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(matplotlib_ticker.ScalarFormatter())
     axes.grid(alpha=0.25)
-    _explain(axes, handles, [written(curve.title, LONGEST_LABEL, 0) for curve in plot.curves])
+    _explain(axes, handles, [curve.title for curve in plot.curves], written)
 
 
 def _curve(axes: Axes, curve: Curve, color: str, marker: str, dash: str) -> Line2D:
@@ -157,7 +157,7 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
         axes.plot([scatter.xs[end] for end in ends], [scatter.ys[end] for end in ends], color=GREY, linewidth=0.5, alpha=0.5)
     names = list(dict.fromkeys(scatter.groups))
     handles = []
-    for name, color, marker in zip(names, cycle(PALETTE), cycle(MARKERS), strict=False):
+    for name, color, marker in zip(names, colors(len(names)), cycle(MARKERS), strict=False):
         points = [number for number, group in enumerate(scatter.groups) if group == name]
         xs, ys = [scatter.xs[point] for point in points], [scatter.ys[point] for point in points]
         handles.append(axes.scatter(xs, ys, color=color, marker=marker, s=28, alpha=0.85, linewidths=0))
@@ -167,14 +167,15 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
             axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color="#333333")
     axes.margins(0.08)
     axes.grid(alpha=0.2)
-    _explain(axes, handles, [written(name, LONGEST_LABEL, 0) for name in names])
+    _explain(axes, handles, names, written)
     return figure
 
 
-def _explain(axes: Axes, handles: Sequence[Any], names: Sequence[str]) -> None:
-    """A legend, beside the picture where it is long."""
+def _explain(axes: Axes, handles: Sequence[Any], names: Sequence[str], written: Written) -> None:
+    """A legend beside the axes, where it hides nothing."""
     if not handles:
         say_empty(axes)
         return
-    beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(names) > MOST_INSIDE else {"loc": "best"}
-    axes.legend(handles, names, frameon=False, fontsize=8, handlelength=3, **beside)
+    words = [written(name, LONGEST_LABEL, place) for place, name in enumerate(names, 1)]
+    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    axes.legend(handles, words, frameon=False, fontsize=8, handlelength=3, **beside)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sslcli.deferred import Deferred
-from sslcli.reports import Matrix, has_rows_as_columns, in_cell, stretches
+from sslcli.reports import MOST_NUMBERED, Matrix, has_rows_as_columns, in_cell, stretches
 from sslcli.workflows.labels import LONGEST_LABEL, LONGEST_TICK, LONGEST_TITLE, Written, entitle, say_empty
 
 if TYPE_CHECKING:
@@ -18,26 +18,35 @@ if TYPE_CHECKING:
 
 matplotlib_colors, matplotlib_figure = Deferred("matplotlib.colors"), Deferred("matplotlib.figure")
 COLORS = "viridis"
-MOST_NUMBERED = 20  # rows and columns with numbers in their cells
 MOST_NAMED = 60  # rows and columns with labels
 LARGEST_INCHES = 16
+MOST_ACROSS = 3  # matrices with numbers side by side
 
 
-def heatmap(matrix: Matrix, written: Written) -> Figure:
+def heatmap(matrices: Sequence[Matrix], written: Written) -> Figure:
+    """One matrix, or several of the same rows and columns, each with its numbers and its scale."""
+    across = min(len(matrices), MOST_ACROSS)
+    down = math.ceil(len(matrices) / across)
+    width, height = _size(*_names(matrices[0], written))
+    size = (width * across, height * down)
+    figure = matplotlib_figure.Figure(figsize=size, layout="constrained")
+    for place, matrix in enumerate(matrices, 1):
+        _draw(figure, figure.add_subplot(down, across, place), matrix, written)
+    return figure
+
+
+def _draw(figure: Figure, axes: Axes, matrix: Matrix, written: Written) -> None:
     row_names, column_names = _names(matrix, written)
-    figure = matplotlib_figure.Figure(figsize=_size(row_names, column_names), layout="constrained")
-    axes = figure.add_subplot()
     entitle(axes, written(matrix.title, LONGEST_TITLE, 0), above=20 if matrix.column_groups else 6)
     if not row_names or not column_names:
         say_empty(axes)
-        return figure
+        return
     image = _cells(axes, matrix, _scale([matrix]))
     _name(axes, row_names, column_names)
     if _is_numbered(row_names, column_names):
         _number(axes, image, matrix.values)
     _part_groups(axes, matrix, written)
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.06 if matrix.row_groups else 0.02)
-    return figure
 
 
 def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
@@ -123,10 +132,10 @@ def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> 
 def _part_groups(axes: Axes, matrix: Matrix, written: Written) -> None:
     """White lines between groups; names of the rows' groups on the right, of the columns' above."""
     beside = {"transform": axes.get_yaxis_transform(), "rotation": 90, "va": "center", "fontsize": 8}
-    for start, stop, name in stretches(matrix.row_groups):
+    for number, (start, stop, name) in enumerate(stretches(matrix.row_groups), 1):
         axes.axhline(start - 0.5, color="white", linewidth=3 if start else 0)
-        axes.text(1.01, (start + stop - 1) / 2, written(name, LONGEST_TICK, 0), **beside)
+        axes.text(1.01, (start + stop - 1) / 2, written(name, LONGEST_TICK, number), **beside)
     above = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom", "fontsize": 8}
-    for start, stop, name in stretches(matrix.column_groups):
+    for number, (start, stop, name) in enumerate(stretches(matrix.column_groups), 1):
         axes.axvline(start - 0.5, color="white", linewidth=3 if start else 0)
-        axes.text((start + stop - 1) / 2, 1.01, written(name, LONGEST_TICK, 0), **above)
+        axes.text((start + stop - 1) / 2, 1.01, written(name, LONGEST_TICK, number), **above)

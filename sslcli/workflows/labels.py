@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sslcli.reports import printable
 from sslcli.workflows.fonts import is_drawable
+from sslcli.workflows.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-GREY = "#666666"
+LEFT_OUT = "…"  # in the place of letters that no font here has
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_TICK = 90, 44, 22  # characters
-# (label, most characters, number of its row in the table beside the picture, 0 where it has none) -> what is drawn.
+# (label, most characters, number among its like, 0 where it has none) -> what is drawn. Of labels
+# of rows, columns and points it is that of the table beside the picture.
 Written = Callable[[str, int, int], str]
 
 
@@ -23,11 +26,12 @@ def as_it_is(label: str, longest: int, number: int = 0) -> str:
 
 
 def with_letters_at_hand(label: str, longest: int, number: int = 0) -> str:
-    """The number of its row where some letter of it has no shape here, else the letter's code."""
+    """Its number where a letter of it has no shape here; of what has no number, only the rest."""
     if number and not is_drawable(label):
         return f"#{number}"
-    escaped = (letter if is_drawable(letter) else letter.encode("ascii", "backslashreplace").decode() for letter in label)
-    return as_it_is("".join(escaped), longest)
+    parts = groupby(label, is_drawable)
+    known = ("".join(letters) if drawable else LEFT_OUT for drawable, letters in parts)
+    return as_it_is("".join(known), longest)
 
 
 def lines_of(text: str, longest: int) -> list[str]:

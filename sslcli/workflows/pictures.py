@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, series
+from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, sheets_of
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
 from sslcli.workflows.fonts import HOW_TO_GET_ONE
@@ -50,7 +50,10 @@ def font_notes(report: Report) -> list[str]:
     """One sentence where this machine has no font for some label, else nothing."""
     if all(is_all_drawable(sheet.picture) for sheet in _sheets(report) if sheet.picture is not None):
         return []
-    return [f"PNG pictures show labels that no font here has as #ROW of their CSV: {HOW_TO_GET_ONE} (SVG and HTML show them as they are)"]
+    return [
+        "PNG pictures show labels that no font here has as #ROW of their CSV, and titles without "
+        f"such letters: {HOW_TO_GET_ONE} (SVG and HTML show all as it is)"
+    ]
 
 
 def file_name(title: str) -> str:
@@ -80,7 +83,7 @@ def _sheets(report: Report) -> Iterator[Sheet]:
         yield _plots([Plot("curves", "x", "y", report.curves)])
     for alike in panels(report.plots):
         yield _plots(alike)
-    for alike in series(report.matrices):
+    for alike in sheets_of(report.matrices):
         if len(alike) == 1:
             yield Sheet(alike[0].title, ("", *alike[0].columns), _rows(alike[0]), alike[0])
         else:

@@ -3,18 +3,22 @@
 import csv
 import json
 import math
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 from matplotlib import font_manager
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from sslcli.errors import DataError, RunError
 from sslcli.folders import write_atomically
 from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table, stretches
-from sslcli.workflows import fonts, pictures
-from sslcli.workflows.drawing import drawn
+from sslcli.workflows import figures, fonts, pictures
+from sslcli.workflows.drawing import drawn, figure_of
 from sslcli.workflows.heatmaps import maps_across
+from sslcli.workflows.labels import as_it_is, with_letters_at_hand
 from sslcli.workflows.pictures import file_name, font_notes, save_report
 from sslcli.workflows.savedreports import read_report
 
@@ -30,7 +34,9 @@ def read_csv(path):
     return list(csv.reader(path.open(encoding="utf-8", newline="")))
 
 
+ZIGZAG = [Curve(str(n), range(40), [9 * (x % 2) + n for x in range(40)]) for n in range(2)]
 PICTURES = {
+    "everywhere": Plot("all", "x", "y", ZIGZAG),
     "chinese": cosines(
         SENTENCES, [[0.1 * (row + column) for column in range(4)] for row in range(4)], ["fruit", "company", "水果", "水果"]
     ),
@@ -77,8 +83,9 @@ def test_png_shows_numbers_where_no_font_has_the_letters_and_says_so_once(monkey
     (note,) = font_notes(report)
     assert fonts.HOW_TO_GET_ONE in note
     assert font_notes(Report(matrices=[PICTURES["one cell"]])) == []
-    named = Matrix("Cosine of \\u82f9\\u679c, layer 4", *[[*SENTENCES[:2], "#3", SENTENCES[3]]] * 2, PICTURES["chinese"].values, 
-                   ["fruit", "company", *["\\u6c34\\u679c"] * 2], ["fruit", "company", *["\\u6c34\\u679c"] * 2])  # fmt: skip
+    labels, groups = [*SENTENCES[:2], "#3", SENTENCES[3]], ["fruit", "company", "#3", "#3"]
+    values = PICTURES["chinese"].values
+    named = Matrix("Cosine of …, layer 4", labels, labels, values, groups, groups)
     assert drawn(PICTURES["chinese"], "png") == drawn(named, "png")
 
 
@@ -213,3 +220,112 @@ def test_plots_over_the_same_steps_are_panels_of_one_picture(tmp_path):
         ["hidden", "a", "0", "0.0", "", ""], ["hidden", "a", "1", "0.5", "", ""],
         ["seen", "a", "0", "0.0", "", ""], ["seen", "a", "1", "1.0", "", ""],
     ]  # fmt: skip
+
+
+def figure_for(name, form="svg"):
+    written = as_it_is if form == "svg" else with_letters_at_hand
+    figure = figure_of(PICTURES[name], written)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.draw_without_rendering()
+    return figure
+
+
+def crossing(figure):
+    """Lines and dots in the box of a legend, by matplotlib's own geometry."""
+    found = []
+    for axes in figure.axes:
+        for box in [legend.get_window_extent() for legend in axes.findobj(Legend)]:
+            for line in axes.lines:
+                path = line.get_transform().transform_path(line.get_path())
+                found += [line] if path.intersects_bbox(box, filled=False) else []
+            for dots in axes.collections:
+                points = dots.get_offset_transform().transform(dots.get_offsets())
+                found += [dots for point in points if box.contains(*point)]
+    return found
+
+
+@pytest.mark.parametrize("name", ["steps", "twelve curves", "one point", "scatter", "everywhere"])
+def test_nothing_runs_through_a_legend(name):
+    figure = figure_for(name)
+    legends = figure.findobj(Legend)
+    assert legends
+    assert crossing(figure) == []
+    for legend in legends:
+        box = legend.get_window_extent()
+        assert figure.bbox.contains(box.x0, box.y0)
+        assert figure.bbox.contains(box.x1 - 1, box.y1 - 1)
+
+
+def test_a_legend_among_the_curves_would_be_found():
+    figure = figure_for("everywhere")
+    figure.axes[0].legend(["a", "b"], loc="center")
+    figure.draw_without_rendering()
+    assert crossing(figure)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 30])
+def test_every_curve_and_every_group_has_a_colour_of_its_own(count):
+    curves = [Curve(str(n), [0, 1], [n, n]) for n in range(count)]
+    (axes,) = figure_of(Plot("t", "x", "y", curves), as_it_is).axes
+    assert len({line.get_color() for line in axes.lines}) == count
+    names = list(map(str, range(count)))
+    (axes,) = figure_of(Scatter("t", range(count), range(count), names, names), as_it_is).axes
+    assert len({tuple(dots.get_facecolor()[0]) for dots in axes.collections}) == count
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_png_has_neither_codes_nor_letters_without_a_shape(name, monkeypatch):
+    monkeypatch.setattr(fonts, "cjk_font", lambda: None)
+    texts = [text.get_text() for text in figure_for(name, "png").findobj(Text)]
+    assert all(fonts.is_drawable(text) for text in texts)
+    assert not any(re.search(r"\\u[0-9a-f]{4}", text) for text in texts)
+
+
+def test_a_logarithmic_y_is_so_only_where_all_is_above_nothing():
+    curves = [Curve("a", [0, 1, 2], [1.5, 20.0, 3000.0])]
+    for added, scale in (([], "log"), ([Curve("b", [0], [0.0])], "linear")):
+        plot = Plot("t", "x", "perplexity", [*curves, *added], log_y=True)
+        assert figure_of(plot, as_it_is).axes[0].get_yscale() == scale
+
+
+def test_matrices_of_the_same_rows_and_columns_are_one_picture_with_numbers(tmp_path):
+    rows, columns = ["layer 0", "layer 1"], ["α 0", "α 1"]
+    cells = [[0, 1], [2, 3]]
+    matrices = [Matrix(f"score {n}", rows, columns, cells, high=n or None) for n in range(8)]
+    other = Matrix("other", ["a"], ["b"], [[1]])
+    save_report(Report("shift", matrices=[*matrices, other, *PICTURES["maps"]]), tmp_path, "")
+    assert {path.stem for path in tmp_path.glob("*.png")} == {
+        "score-0-to-score-7",
+        "other",
+        "layer-0-head-0-to-layer-1-head-2",
+    }
+    assert len(read_csv(tmp_path / "score-0-to-score-7.csv")) == 1 + 8 * 2
+    figure = figure_of(matrices, as_it_is)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [title for title in titles if title] == [f"score {n}" for n in range(8)]
+    assert sum(len(axes.texts) for axes in figure.axes) == 8 * 4
+
+
+def test_curves_of_a_run_are_told_apart_beside_them(tmp_path, monkeypatch):
+    lines = [
+        {"step": step, "split": split, "loss": 5 / step, "terms": {}, "metrics": {"f1": step}}
+        for step in range(1, 50)
+        for split in ("train", "eval")
+    ]
+    kept = []
+    monkeypatch.setattr(figures, "_write_png", lambda figure, path: kept.append(figure))
+    floors = {"unigram": 1.0, "bigram": 2.0, "two-sided bigram": 3.0, "trigram": 4.0}
+    figures.loss_curve(lines, "mlm", floors, "world: mlm on demo:world", tmp_path / "loss.png")
+    starts = ("pretrained", "random", "shuffled-weights", "other", "more")
+    figures.score_curves(dict.fromkeys(starts, lines), "qa", tmp_path / "scores.png")
+    assert [len(figure.axes) for figure in kept] == [1, 2]
+    for figure in kept:
+        figure.draw_without_rendering()
+        assert crossing(figure) == []
+        for axes in figure.axes:
+            assert axes.get_xlabel() == "step"
+            assert axes.get_ylabel()
+            assert len({line.get_color() for line in axes.lines}) == len(axes.lines) > 1
+            assert len(axes.get_legend().get_texts()) == len(axes.lines)
+    assert kept[0].axes[0].get_title() == "world: mlm on demo:world"
