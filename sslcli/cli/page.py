@@ -1,14 +1,15 @@
 """The page of `ssl report`: one HTML file with everything in it, that needs no network and is of bounded size."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sslcli.cli.drawing import number
-from sslcli.reports import Score, Table, printable
+from sslcli.cli.tables import SHORT, VALUE, are_figures, scores_table
+from sslcli.reports import Table, filled, printable
 from sslcli.workflows.reporting import Page, Picture
 
 MOST_BYTES = 2_900_000
@@ -45,7 +46,8 @@ def _rendered(page: Page, shown: Mapping[Picture, str], most_rows: int) -> str:
     environment = Environment(
         loader=PackageLoader("sslcli.cli", "templates"), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True
     )
-    environment.globals.update(number=number, is_numeric=_is_numeric, baselines=_baselines)
+    environment.globals.update(number=number, filled=filled)
+    environment.globals.update(classes=_classes, scores_table=scores_table)
     return environment.get_template("report.html").render(page=page, shown=shown, most_rows=most_rows)
 
 
@@ -56,10 +58,13 @@ def _plain(value: Any) -> Any:
     return value if value.startswith("data:image/") else printable(value[:LONGEST_TEXT])
 
 
-def _is_numeric(table: Table, column: int) -> bool:
-    cells = [row[column] for row in table.rows if column < len(row)]
-    return bool(cells) and all(isinstance(cell, int | float | None) for cell in cells)
-
-
-def _baselines(scores: Sequence[Score]) -> list[str]:
-    return list(dict.fromkeys(name for score in scores for name in score.baselines))
+def _classes(table: Table) -> list[str]:
+    """Of each column, for the style: figures to the right; only long texts have several lines."""
+    found = []
+    for place, heading in enumerate(table.columns):
+        cells = [number(row[place]) for row in table.rows]
+        if are_figures(cells):
+            found.append("number value" if heading == VALUE else "number")
+        else:
+            found.append("text" if max(map(len, cells), default=0) > SHORT else "")
+    return found

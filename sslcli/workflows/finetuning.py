@@ -41,8 +41,10 @@ from sslcli.workflows.models import load_pretrained, newest_fitting
 from sslcli.workflows.planning import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
 from sslcli.workflows.references import FOUNDATION, decided
 from sslcli.workflows.resuming import NEW_RUN, continued, from_same_weights, saved_settings
+from sslcli.workflows.runfacts import title_of
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
+from sslcli.workflows.savedreports import LANGUAGES
 from sslcli.workflows.scorenames import refuse_unknown_scores, score_called
 from sslcli.workflows.settings import FinetuneSettings
 from sslcli.workflows.sifting import LEFT_OUT, left_out_of
@@ -51,7 +53,6 @@ from sslcli.workflows.truncation import CUT, cut_counts, cut_sentences
 from sslcli.workflows.weights import Pretrained
 
 EPOCHS = 3.0
-LANGUAGES = "languages"  # folder in a run for the answers in each language that nothing was trained in
 REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 
@@ -199,7 +200,9 @@ class Finetuning:
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""
         if self.settings.run.plot:
-            score_curves({self.settings.model.start: read_metrics(folder)}, self.name, folder / "plots" / "scores.png")
+            title = title_of(folder, self.name, self.settings.data.train)
+            curves = {self.settings.model.start: read_metrics(folder)}
+            score_curves(curves, title, folder / "plots" / "scores.png")
         if not done:
             return Report()
         answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sslcli.errors import UsageError
-from sslcli.reports import Report, Score
+from sslcli.reports import Report, Score, in_language
 from sslcli.workflows.labelling import is_generated, other_languages, tagged
 from sslcli.workflows.locating import split_language
+from sslcli.workflows.runfacts import IN_LANGUAGE
 from sslcli.workflows.settings import LabelledSettings
 
-IN_LANGUAGE = "in-language"  # the column of runs that were trained in the language that they are scored in
 SCRATCH = "random"  # the start whose scores are the lower bound
 NO_BOUND = "none"
 
@@ -42,20 +42,17 @@ def across(own: Report, train: Sequence[str], others: Mapping[str, Report]) -> R
     languages = [language for language in dict.fromkeys(split_language(reference)[0] for reference in train) if language]
     source = "+".join(languages)
     first, *rest = own.scores
-    scores = [named(first, source), *(named(report.scores[0], language) for language, report in others.items())]
+    elsewhere = [in_language(report.scores[0], language) for language, report in others.items()]
+    scores = [in_language(first, source), *elsewhere]
     chosen = f"the checkpoint was chosen on held-out examples of {source or 'the training language'} alone"
     return replace(own, scores=[*scores, *rest], notes=[*own.notes, chosen])
-
-
-def named(score: Score, language: str) -> Score:
-    return replace(score, name=f"{score.name} in {language}") if language else score
 
 
 def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
     """The same score beside the median of the runs that were trained in its language, where there are any."""
     for language, reports in bounds.items():
         reached = [report.scores[0] for report in reports]
-        if score.name == named(reached[0], language).name:
+        if score.name == in_language(reached[0], language).name:
             return replace(score, baselines={**score.baselines, IN_LANGUAGE: statistics.median(each.value for each in reached)})
     return score
 

@@ -25,6 +25,7 @@ from sslcli.workflows.generating import illustrations
 from sslcli.workflows.planning import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.preparing import Prepared, prepare
 from sslcli.workflows.resuming import continued_settings
+from sslcli.workflows.runfacts import title_of
 from sslcli.workflows.running import Result, run
 from sslcli.workflows.runs import read_metrics
 from sslcli.workflows.settings import PretrainSettings
@@ -104,7 +105,9 @@ class Pretraining:
         """The loss curve, and the last evaluation, each figure beside its floors."""
         lines = read_metrics(folder)
         if self.settings.run.plot:
-            loss_curve(lines, self.floors.term, self.floors.whole.losses, self.name, folder / "plots" / "loss.png")
+            title, floors = title_of(folder, self.name, self.settings.data.train), self.floors
+            path = folder / "plots" / "loss.png"
+            loss_curve(lines, floors.term, floors.whole.losses, title, path)
         last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])

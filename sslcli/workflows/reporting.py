@@ -1,15 +1,22 @@
 """`ssl report`: all that is known of a run as sections of one page, out of its folder as it is: half-written, damaged or done."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sslcli import plainfiles
 from sslcli.errors import DataError
-from sslcli.reports import Report, Table
-from sslcli.workflows.drawing import drawn
-from sslcli.workflows.runfacts import curves_of, differing_settings, samples_of, scores_of
+from sslcli.reports import Report, Score, Table
+from sslcli.workflows.curvepictures import curves_svg
+from sslcli.workflows.runfacts import (
+    curves_of,
+    differing_settings,
+    key_sentence,
+    samples_of,
+    scores_of,
+)
 from sslcli.workflows.runs import Run, facts_of, read_metrics, runs_in, unreadable_settings
 from sslcli.workflows.savedreports import REPORT, STUDY, SavedReport, read_report
 
@@ -38,10 +45,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """`command`: as it would be typed again."""
+    """`key`: a sentence with what the run comes to. `command`: as it would be typed again."""
 
     title: str
     status: str
+    key: str
     command: str
     sections: Sequence[Section]
 
@@ -49,18 +57,28 @@ class Page:
 def page_of(run: Run) -> Page:
     command = run.facts.get("command")
     typed = shlex.join(["ssl", *map(str, command[1:])]) if isinstance(command, list) else ""
-    sections = [*_measured(run), *_findings(run), *_fine_tuned(run), *_probes(run), *_made(run)]
-    return Page(f"{run.name} · {run.kind} · {run.objective}", run.status, typed, sections)
-
-
-def _measured(run: Run) -> Iterator[Section]:
     lines = read_metrics(run.folder)
     scores, problems = scores_of(run, lines)
-    if scores or problems:
-        yield Section("Scores", Report(scores=scores, notes=problems))
+    measured = _measured(run, lines, Report(scores=scores, notes=problems))
+    sections = [*measured, *_findings(run), *_fine_tuned(run), *_probes(run), *_made(run)]
+    title = f"{run.name} · {run.kind} · {run.objective}"
+    return Page(title, run.status, key_sentence(run, scores or _suite_scores(run)), typed, sections)
+
+
+def _suite_scores(run: Run) -> Sequence[Score]:
+    try:
+        return read_report(run.folder).report.scores if run.kind == "suite" else ()
+    except DataError:
+        return ()
+
+
+def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> Iterator[Section]:
+    if scores.scores or scores.notes:
+        yield Section("Scores", scores)
     plots = curves_of(run, lines)
     if plots:
-        yield Section("Curves", Report(), [Picture(plot.title, "svg", drawn(plot, "svg")) for plot in plots])
+        pictures = [Picture(plot.title, "svg", curves_svg(plot)) for plot in plots]
+        yield Section("Curves", Report(), pictures)
     elif run.kind != "suite":
         yield Section("Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"]))
     samples = samples_of(lines)
@@ -70,7 +88,8 @@ def _measured(run: Run) -> Iterator[Section]:
 
 def _made(run: Run) -> Iterator[Section]:
     """With what, and on what machine."""
-    rows = [row for row in facts_of(run) if row[0] != "command"]
+    above = ("command", "floors: ")  # where these stand already
+    rows = [row for row in facts_of(run) if not row[0].startswith(above)]
     environment = [row for row in rows if row[0] in ENVIRONMENT]
     yield Section("Facts", Report(tables=[Table("", ("what", "value"), [row for row in rows if row not in environment])]))
     settings, problem = differing_settings(run), unreadable_settings(run)
@@ -83,7 +102,7 @@ def _made(run: Run) -> Iterator[Section]:
 def _findings(run: Run) -> Iterator[Section]:
     """What the run itself has written beside its scores: what it is beside others, confusions, the table of a suite."""
     if (run.folder / STUDY / REPORT).is_file():
-        yield _section("Study", run.folder / STUDY, with_scores=True)
+        yield _section("Beside other starts", run.folder / STUDY, with_scores=False)
     if (run.folder / REPORT).is_file():
         yield _section("Findings", run.folder, with_scores=run.kind == "suite")
     elif run.kind == "suite":
@@ -94,7 +113,8 @@ def _findings(run: Run) -> Iterator[Section]:
 def _probes(run: Run) -> Iterator[Section]:
     """Everything that was asked of the model."""
     for path in sorted((run.folder / PROBES).glob(f"*/{REPORT}")):
-        yield _section(f"Probe: {path.parent.name}", path.parent, with_scores=True)
+        name = path.parent.name.replace("-", " ")
+        yield _section(f"Probe: {name}", path.parent, with_scores=True)
 
 
 def _section(title: str, folder: Path, with_scores: bool) -> Section:
@@ -132,14 +152,15 @@ def _fine_tuned(run: Run) -> Iterator[Section]:
     rows = []
     for child in reversed(children):
         scores, problems = scores_of(child, read_metrics(child.folder))
-        start = str(child.facts.get("start", ""))
+        who = (child.name, child.objective, str(child.facts.get("start", "")))
         for score in scores:
             interval = "" if score.interval is None else "{:.4g} to {:.4g}".format(*score.interval)
             beside = ", ".join(f"{name} {value:.4g}" for name, value in score.baselines.items())
-            rows.append((child.name, child.objective, start, score.name, score.value, score.unit, interval, score.count, beside))
+            value = f"{score.value:.4g} {score.unit}".strip()
+            rows.append((*who, score.name, value, interval, score.count or None, beside))
         if not scores:
-            rows.append((child.name, child.objective, start, problems[0] if problems else child.status, None, "", "", None, ""))
-    columns = ("run", "task", "start", "score", "value", "unit", "95 % interval", "n", "baselines")
+            rows.append((*who, problems[0] if problems else child.status, "", "", None, ""))
+    columns = ("run", "task", "start", "score", "value", "95 % interval", "n", "compared with")
     if rows:
         yield Section("Fine-tuned from it", Report(tables=[Table("", columns, rows)]))
 

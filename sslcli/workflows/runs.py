@@ -242,7 +242,7 @@ def facts_of(run: Run) -> list[tuple[str, str]]:
             rows += [(f"{key}: {name}", text) for name, inner in value.items() if (text := _readable(inner))]
         else:
             rows.append((key, _readable(value)))
-    return [(key, text) for key, text in rows if text]
+    return [(key.replace("_", " "), text) for key, text in rows if text]
 
 
 def _readable(value: Any) -> str:

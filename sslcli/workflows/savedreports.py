@@ -22,6 +22,7 @@ from sslcli.folders import hash_file, put_together, write_atomically
 from sslcli.reports import Passage, Report, Score, Table, finite
 
 REPORT, SCORES = "report.json", "scores.json"
+LANGUAGES = "languages"  # the folder in a run for answers in languages that nothing was trained in
 STUDY = "study"  # the folder of the report that several runs have together, in the first of them
 _DAMAGED = "make it again, or remove it"
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, ValidationError, RecursionError)

@@ -68,6 +68,33 @@ def read_page(text):
     return page
 
 
+class Tables(HTMLParser):
+    """Every table as rows of cells, and whether it stands in a box that scrolls sideways."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.found = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "table":
+            self.found.append(([], self.open[-1:] == ["wide"]))
+        if tag == "tr":
+            self.found[-1][0].append([])
+        if tag in ("th", "td"):
+            self.found[-1][0][-1].append("")
+        if tag in ("div", "table", "th", "td"):
+            self.open.append(dict(attributes).get("class") if tag == "div" else tag)
+
+    def handle_endtag(self, tag):
+        if tag in ("div", "table", "th", "td"):
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("th", "td"):
+            self.found[-1][0][-1][-1] += data
+
+
 def make_run(folder, facts=FACTS, lines=LINES, config="objective: mlm\ntraining:\n  seed: 7\n"):
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(facts))
@@ -121,7 +148,7 @@ def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
     )  # fmt: skip
     save_report(report, run / "probes" / "similarity-apple", "world · seed 42 · ssl probe similarity apple")
     page = page_for(run)
-    for text in ("Probe: similarity-apple", "苹果 in two senses", "0.3125", "0.25 to 0.375", "static", "水果", "not emerged: 0.01 of 0.15",
+    for text in ("Probe: similarity apple", "苹果 in two senses", "0.3125", "0.25 to 0.375", "static", "水果", "not emerged: 0.01 of 0.15",
                  "world · seed 42 · ssl probe similarity apple", "Cosine of 苹果"):  # fmt: skip
         assert text in page.text, text
     folder = run / "probes" / "similarity-apple"
@@ -130,6 +157,87 @@ def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
     files = {form: (folder / f"points.{form}").read_bytes() for form in ("svg", "png")}
     smaller = min(files, key=lambda form: len(files[form]))
     assert (kind, points) == (f"data:image/{'svg+xml' if smaller == 'svg' else 'png'}", files[smaller])
+
+
+SPOKEN = {
+    "en": {"loss": 1.75, "metrics": {"perplexity": 5.75}},
+    "zh": {"loss": 3.25, "metrics": {"perplexity": 25.75}},
+}
+
+
+def test_tables_scroll_break_no_word_and_have_no_empty_column(tmp_path):
+    lines = [{**line, "languages": SPOKEN} if line["split"] == "eval" else line for line in LINES]
+    run = make_run(tmp_path / "world", lines=lines)
+    parent = str(run.resolve() / "checkpoints" / "step-20")
+    facts = {"kind": "finetune", "objective": "qa", "parent": parent, "start": "pretrained"}
+    write_scores([Score("loss", 0.5, "", False)], make_run(tmp_path / "world-qa", facts))
+    holes = Table("t", ("a", "b", "c"), [("x", None, ""), ("y", "", None)])
+    write_report(Report(tables=[holes]), run)
+    text = rendered(page_of(read_run(run)))
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert not any(rule in style for rule in ("break-all", "anywhere", "hyphens"))
+    assert ".wide { overflow-x: auto; }" in style
+    tables = Tables(text).found
+    assert len(tables) >= 6
+    for (head, *rows), scrolls in tables:
+        assert scrolls
+        assert all(len(row) == len(head) for row in rows)
+        columns = zip(head, *rows, strict=True)
+        assert [name for name, *cells in columns if rows and not any(cells)] == []
+        assert not any("_" in name for name in head)
+    assert ["a"] in [head for (head, *_), _ in tables]
+
+
+BESIDE = {"chance": 5.7, "random": 23.54, "in-language": 99}
+COUNTED = {"unigram": 4.875, "bigram": 2.5, "none": math.nan}
+KEYS = [
+    (
+        Score("f1", 97.72, "%", True, 1000, (96.74, 98.62), BESIDE),
+        "F1 is 97.72 % (95 % interval 96.74 to 98.62; n 1,000; zh 73.75); random, the best of 2 "
+        "baselines, reaches 23.54.",  # in-language is a bound above
+    ),
+    (
+        Score("loss", 1.5, "nats", False, 0, None, COUNTED),
+        "Loss is 1.5 nats (zh 73.75); bigram, the best of 2 baselines, reaches 2.5.",
+    ),
+    (Score("f1", 0.5, baselines={"random": 0.25}), "F1 is 0.5 (zh 73.75); random reaches 0.25."),
+    (Score("f1", 0.5), "F1 is 0.5 (zh 73.75)."),
+]
+
+
+@pytest.mark.parametrize(("score", "sentence"), KEYS)
+def test_the_figure_of_the_run_is_a_sentence_on_top(tmp_path, score, sentence):
+    run = make_run(tmp_path / "qa", {**FACTS, "kind": "finetune"}, [])
+    write_scores([score, Score("exact match", 1.0)], run)
+    (run / "languages" / "zh").mkdir(parents=True)
+    write_scores([Score(score.name, 73.75), Score("other", 0.0)], run / "languages" / "zh")
+    text = rendered(page_of(read_run(run)))
+    page = read_page(text)
+    assert page.text.count(sentence) == 1
+    assert page.text.index(sentence) < page.text.index("To reproduce it")
+    (scores, _), *_ = Tables(text).found
+    assert [row[0] for row in scores] == ["score", score.name, f"{score.name} in zh", "exact match"]
+
+
+def test_the_scores_beside_other_starts_are_the_main_ones(tmp_path):
+    run = make_run(tmp_path / "qa", {**FACTS, "kind": "finetune"}, [])
+    write_scores([Score("f1", 96.5)], run)
+    (run / "study").mkdir()
+    beside = [Score("f1", 96.5, baselines={"random": 23.25})]
+    write_report(Report("qa", beside, notes=["+73.25 f1 beside random"]), run / "study")
+    page = page_for(run)
+    assert "F1 is 96.5; random reaches 23.25." in page.text
+    assert "score value random f1 96.5 23.25" in page.text
+    assert page.text.count("+73.25 f1") == 1
+    (run / "study" / "report.json").write_text("{")
+    page = page_for(run)
+    assert "F1 is 96.5." in page.text
+    assert "is damaged" in page.text
+
+
+def test_without_a_figure_the_sentence_says_so(tmp_path):
+    page = page_for(make_run(tmp_path / "empty", lines=[]))
+    assert "There is no figure yet: the run is done." in page.text
 
 
 def test_what_is_fine_tuned_from_it_stands_beside_its_baselines(tmp_path):
@@ -223,7 +331,7 @@ def test_the_page_stays_small_whatever_there_is(tmp_path):
     pictures = [Picture(f"picture {number}", "png", os.urandom(150_000 if number else 4_000_000), f"/x/{number}") for number in range(40)]
     table = Table("t", ("a", "b"), [("x" * 500, number) for number in range(20_000)])
     sections = [Section("one", Report(tables=[table], notes=["y" * 10_000_000]), pictures), *[Section("s", Report(tables=[table]))] * 20]
-    text = rendered(Page("title", "done", "", sections))
+    text = rendered(Page("title", "done", "key", "", sections))
     page = read_page(text)
     assert len(text.encode()) <= MOST_BYTES
     assert 1 <= len(page.pictures()) < 40

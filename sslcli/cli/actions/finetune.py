@@ -27,6 +27,7 @@ from sslcli.workflows.languages import in_language_data
 from sslcli.workflows.models import decided_source
 from sslcli.workflows.objectives import recipe_for
 from sslcli.workflows.resuming import saved_settings
+from sslcli.workflows.runfacts import title_of
 from sslcli.workflows.runfolder import new_name, refuse_occupied
 from sslcli.workflows.running import Result
 from sslcli.workflows.runs import read_facts, runs_folder
@@ -132,7 +133,9 @@ def _studied(
         if not refuse_unfinished(each.result, screen, f"go on with the same command, {how}"):
             return 0
         ended.append(each)
-    report = summary(ended, settings.task, ended[0].result.folder, settings.run.plot, list(other_languages(settings.data)))
+    title = title_of(base, settings.task, settings.data.train)
+    languages = list(other_languages(settings.data))
+    report = summary(ended, title, ended[0].result.folder, settings.run.plot, languages)
     if screen.json:
         screen.document({"event": "done", "runs": [str(each.result.folder) for each in ended], "report": asdict(report)})
     else:
