@@ -69,6 +69,7 @@ class Group:
     default: str
 
 
+MOST_METAVAR = 11  # letters beside which a terminal of 60 columns has room for the description
 CONFIG = Flag("config", ("--config", "-c"), "run file (.yaml, .toml, .json); later ones win", "Settings", "texts", "FILE")
 SET = Flag("set", ("--set", "-s"), "any setting, by its dotted key", "Settings", "texts", "KEY=VALUE")
 AUTO = "auto"
@@ -229,14 +230,25 @@ def _parameter(flag: Flag) -> dict[str, Any]:
     kind = "texts" if flag.numbers else flag.kind  # a list that is said in several parts adds up
     annotation = {"text": str | None, "texts": list[str] | None, "truth": bool | None}[kind]
     default = f" [default: {flag.default}]" if flag.default else ""
-    common = {"help": _escaped(flag.help + default), "show_default": False, "rich_help_panel": flag.panel}
+    metavar, described = _shown(flag)
+    words = _escaped(described + default)
+    common = {"help": words, "show_default": False, "rich_help_panel": flag.panel}
     if flag.kind != "truth":
         common["autocompletion"] = lambda incomplete: candidates(flag.key, flag.metavar, incomplete)
-    metavar = None if flag.kind == "truth" else flag.metavar
     if flag.names:
-        return {"annotation": annotation, "default": typer.Option(None, *flag.names, metavar=metavar or "", **common)}
+        return {"annotation": annotation, "default": typer.Option(None, *flag.names, metavar=metavar, **common)}
     common["rich_help_panel"] = None if flag.panel == "Options" else flag.panel
     return {"annotation": annotation, "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common)}
+
+
+def _shown(flag: Flag) -> tuple[str, str]:
+    """Metavar and description; many choices stand in the description, where they can wrap."""
+    if flag.kind == "truth":
+        return "", flag.help
+    if "|" not in flag.metavar or len(flag.metavar) <= MOST_METAVAR:
+        return flag.metavar, flag.help
+    *most, last = flag.metavar.split("|")
+    return "NAME", f"{', '.join(most)} or {last}: {flag.help}"
 
 
 def _flag(key: str, field: FieldInfo, names: Sequence[str], panel: str) -> Flag:

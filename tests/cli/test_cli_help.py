@@ -71,3 +71,13 @@ def test_python_dash_m_is_the_same_program():
 
 def test_square_brackets_in_descriptions_survive_the_markup(ssl):
     assert "[MASK]" in ssl("pretrain", "--objective", "mlm", "--help").out
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_many_choices_wrap_between_words(ssl, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    words = ssl("pretrain", "--help").out.replace("│", " ").split()
+    place = words.index("--scheduler")
+    assert " ".join(words[place : place + 6]) == "--scheduler NAME linear, cosine, constant or"
+    assert "wsd:" in words
+    assert "adamw|muon" in words
