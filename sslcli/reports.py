@@ -82,8 +82,11 @@ class Plot:
 
 @dataclass(frozen=True)
 class Matrix:
-    """values[row][column], each cell a colour and a number. `row_groups`, `column_groups`: the group of each, where like stands
-    beside like; `low`, `high`: the ends of the colours, those of the values where not given."""
+    """values[row][column], each cell a colour and a number.
+
+    `row_groups`, `column_groups`: the group of each, where like stands beside like; `low`, `high`: the
+    ends of the colours, those of the values where not given; `x`, `y`: what columns and rows are.
+    """
 
     title: str
     rows: Sequence[str]
@@ -93,11 +96,14 @@ class Matrix:
     column_groups: Sequence[str] = ()
     low: float | None = None
     high: float | None = None
+    x: str = ""
+    y: str = ""
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points in a plane, coloured by group. `links`: pairs of points that belong together, as translations do."""
+    """Points in a plane, coloured by group. `links`: pairs of points that belong together, as
+    translations do; `x`, `y`: what the axes are."""
 
     title: str
     xs: Sequence[float]
@@ -105,6 +111,8 @@ class Scatter:
     labels: Sequence[str]
     groups: Sequence[str]
     links: Sequence[tuple[int, int]] = ()
+    x: str = "x"
+    y: str = "y"
 
 
 @dataclass(frozen=True)

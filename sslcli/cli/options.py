@@ -236,7 +236,8 @@ def _parameter(flag: Flag) -> dict[str, Any]:
     if flag.kind != "truth":
         common["autocompletion"] = lambda incomplete: candidates(flag.key, flag.metavar, incomplete)
     if flag.names:
-        return {"annotation": annotation, "default": typer.Option(None, *flag.names, metavar=metavar, **common)}
+        option = typer.Option(None, *flag.names, metavar=metavar, **common)
+        return {"annotation": annotation, "default": option}
     common["rich_help_panel"] = None if flag.panel == "Options" else flag.panel
     return {"annotation": annotation, "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common)}
 

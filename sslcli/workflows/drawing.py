@@ -15,7 +15,6 @@ from sslcli.workflows.fonts import families, is_drawable
 from sslcli.workflows.heatmaps import heatmap, heatmaps
 from sslcli.workflows.labels import (
     LONGEST_LABEL,
-    LONGEST_TICK,
     LONGEST_TITLE,
     Written,
     as_it_is,
@@ -25,6 +24,7 @@ from sslcli.workflows.labels import (
     with_letters_at_hand,
 )
 from sslcli.workflows.palette import DASHES, GREY, MARKERS, colors
+from sslcli.workflows.pointlabels import label_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
 
 Picture = Plot | Matrix | Scatter | Sequence[Matrix] | Sequence[Plot]
-MOST_BESIDE = 3  # panels in one row
+MOST_BESIDE = 2  # panels in one row: more are too small to be read on a page
 
 
 def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
@@ -104,7 +104,8 @@ def _plots(plots: Sequence[Plot], written: Written) -> Figure:
     """One panel a plot."""
     columns = min(len(plots), MOST_BESIDE)
     rows = -(-len(plots) // columns)
-    figure = matplotlib_figure.Figure(figsize=((8 if columns == 1 else 6.5) * columns, 4.8 * rows), layout="constrained")
+    size = ((8 if columns == 1 else 6) * columns, 4.8 * rows)
+    figure = matplotlib_figure.Figure(figsize=size, layout="constrained")
     for place, plot in enumerate(plots, start=1):
         _plot(figure.add_subplot(rows, columns, place), plot, written)
     return figure
@@ -153,6 +154,10 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
     figure = matplotlib_figure.Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot()
     entitle(axes, written(scatter.title, LONGEST_TITLE, 0))
+    axes.set_xlabel(written(scatter.x, LONGEST_LABEL, 0))
+    axes.set_ylabel(written(scatter.y, LONGEST_LABEL, 0))
+    axes.margins(0.08)
+    axes.grid(alpha=0.2)
     for ends in scatter.links:
         axes.plot([scatter.xs[end] for end in ends], [scatter.ys[end] for end in ends], color=GREY, linewidth=0.5, alpha=0.5)
     names = list(dict.fromkeys(scatter.groups))
@@ -162,11 +167,7 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
         xs, ys = [scatter.xs[point] for point in points], [scatter.ys[point] for point in points]
         handles.append(axes.scatter(xs, ys, color=color, marker=marker, s=28, alpha=0.85, linewidths=0))
     if len(scatter.labels) <= MOST_LABELLED:
-        for number, (label, x, y) in enumerate(zip(scatter.labels, scatter.xs, scatter.ys, strict=True), 1):
-            name = written(label, LONGEST_TICK, number)
-            axes.annotate(name, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color="#333333")
-    axes.margins(0.08)
-    axes.grid(alpha=0.2)
+        label_points(axes, scatter, written)
     _explain(axes, handles, names, written)
     return figure
 

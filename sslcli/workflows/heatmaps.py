@@ -20,12 +20,12 @@ matplotlib_colors, matplotlib_figure = Deferred("matplotlib.colors"), Deferred("
 COLORS = "viridis"
 MOST_NAMED = 60  # rows and columns with labels
 LARGEST_INCHES = 16
-MOST_ACROSS = 3  # matrices with numbers side by side
+MOST_ACROSS = 2  # matrices with numbers side by side
 
 
 def heatmap(matrices: Sequence[Matrix], written: Written) -> Figure:
     """One matrix, or several of the same rows and columns, each with its numbers and its scale."""
-    across = min(len(matrices), MOST_ACROSS)
+    across = min(maps_across([matrix.title for matrix in matrices]), MOST_ACROSS)
     down = math.ceil(len(matrices) / across)
     width, height = _size(*_names(matrices[0], written))
     size = (width * across, height * down)
@@ -43,6 +43,7 @@ def _draw(figure: Figure, axes: Axes, matrix: Matrix, written: Written) -> None:
         return
     image = _cells(axes, matrix, _scale([matrix]))
     _name(axes, row_names, column_names)
+    axes.set(xlabel=written(matrix.x, LONGEST_LABEL, 0), ylabel=written(matrix.y, LONGEST_LABEL, 0))
     if _is_numbered(row_names, column_names):
         _number(axes, image, matrix.values)
     _part_groups(axes, matrix, written)
@@ -61,6 +62,8 @@ def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
         axes.set_title(written(matrix.title, LONGEST_TICK, 0), fontsize=7)
         axes.set_xticks([])
         axes.set_yticks([])
+    figure.supxlabel(written(matrices[0].x, LONGEST_LABEL, 0), fontsize=8)
+    figure.supylabel(written(matrices[0].y, LONGEST_LABEL, 0), fontsize=8)
     figure.colorbar(image, ax=figure.axes, fraction=0.02, pad=0.01)
     return figure
 

@@ -329,3 +329,29 @@ def test_curves_of_a_run_are_told_apart_beside_them(tmp_path, monkeypatch):
             assert len({line.get_color() for line in axes.lines}) == len(axes.lines) > 1
             assert len(axes.get_legend().get_texts()) == len(axes.lines)
     assert kept[0].axes[0].get_title() == "world: mlm on demo:world"
+
+
+def test_names_of_points_cover_neither_one_another_nor_a_point():
+    places = [(number % 5 * 1.0, number // 5 * 1.0) for number in range(20)]
+    pairs = [place for x, y in places for place in ((x, y), (x + 0.05, y + 0.02))]
+    xs, ys = zip(*pairs, strict=True)
+    names = [f"word {number}" for number in range(40)]
+    scatter = Scatter("t", xs, ys, names, ["en", "zh"] * 20, x="first component", y="second")
+    figure = figure_of(scatter, as_it_is)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("first component", "second")
+    assert sorted(text.get_text() for text in axes.texts) == sorted(names)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    covering = [one for at, one in enumerate(boxes) for other in boxes[:at] if one.overlaps(other)]
+    points = axes.transData.transform(pairs)
+    assert covering == []
+    assert not any(box.contains(*point) for box in boxes for point in points)
+
+
+def test_rows_and_columns_of_a_matrix_are_named():
+    matrix = Matrix("m", ["a", "b"], ["c"], [[1], [2]], x="looks at", y="token")
+    axes = figure_of(matrix, as_it_is).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("looks at", "token")
+    maps = figure_of([matrix] * 6, as_it_is)
+    assert (maps.get_supxlabel(), maps.get_supylabel()) == ("looks at", "token")

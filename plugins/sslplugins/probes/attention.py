@@ -161,12 +161,13 @@ def _table(layer: int, looks: Sequence[Look], even: Look) -> Table:
 
 
 def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
-    return Matrix(title, pieces.labels, pieces.labels, map_TT.tolist(), low=0.0, high=1.0)
+    axes = {"x": "looks at", "y": "token"}
+    return Matrix(title, pieces.labels, pieces.labels, map_TT.tolist(), low=0.0, high=1.0, **axes)
 
 
 def _by_head(title: str, values: list[list[float]]) -> Matrix:
     rows, columns = (list(map(str, _numbers(found))) for found in (values, values[0]))
-    return Matrix(title, rows, columns, values, low=0.0, high=1.0)
+    return Matrix(title, rows, columns, values, low=0.0, high=1.0, x="head", y="layer")
 
 
 def _numbers(found: Sequence | np.ndarray) -> range:

@@ -34,6 +34,10 @@ from sslplugins.senses.sampling import some_sentences
 from sslplugins.translations.finding import two_languages
 
 FEWEST = 4
+AXES = {
+    "pca": ("first component", "second component"),
+    "tsne": ("first axis of t-SNE", "second axis of t-SNE"),
+}
 
 
 class Projection(Probe):
@@ -66,7 +70,9 @@ class Projection(Probe):
         for how, rows_ND in drawn:
             plane_N2, note = self._plane(rows_ND, draws)
             xs, ys = plane_N2.T.tolist()
-            scatters.append(Scatter(f"{options.what}, layer {layer}{how}", xs, ys, points.labels, points.groups, points.links))
+            title = f"{options.what}, layer {layer}{how}"
+            shown = (points.labels, points.groups, points.links)
+            scatters.append(Scatter(title, xs, ys, *shown, *AXES[options.method]))
             notes.append(f"{note}{how}")
             if len(set(points.groups)) > 1:
                 scores.append(alike_score(f"nearest of the same group{how}", rows_ND, points.groups))

@@ -104,7 +104,9 @@ def _matrix(word: str, layer: int, uses: Sequence[Use], table_NN: np.ndarray) ->
     numbers = [str(number) for number in range(1, len(uses) + 1)]
     labels = [f"{number} {_shortened(use)}" for number, use in zip(numbers, uses, strict=True)]
     groups = [use.sense for use in uses] if any(use.sense for use in uses) else []
-    return Matrix(f"cosine of {word}, layer {layer}", labels, numbers, table_NN.tolist(), groups, groups, high=1.0)
+    title, values = f"cosine of {word}, layer {layer}", table_NN.tolist()
+    axes = {"x": "sentence", "y": "sentence"}
+    return Matrix(title, labels, numbers, values, groups, groups, high=1.0, **axes)
 
 
 def _shortened(use: Use) -> str:

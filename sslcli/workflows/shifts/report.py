@@ -124,7 +124,10 @@ def _matrices(found: Evaluation, settings: ShiftSettings) -> list[Matrix]:
 def _matrix(found: Evaluation, title: str, value: Callable[[tuple[int, float]], float]) -> Matrix:
     values = [[value((layer, alpha)) for alpha in found.alphas] for layer in found.layers]
     ends = {} if max(max(row) for row in values) > 1 else {"low": 0.0, "high": 1.0}
-    return Matrix(title, [f"layer {layer}" for layer in found.layers], [f"α {alpha:g}" for alpha in found.alphas], values, **ends)
+    rows = [f"layer {layer}" for layer in found.layers]
+    columns = [f"α {alpha:g}" for alpha in found.alphas]
+    axes = {"x": "times the shift", "y": "layer of the shift"}
+    return Matrix(title, rows, columns, values, **ends, **axes)
 
 
 def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
