@@ -88,7 +88,9 @@ def _sheets(report: Report) -> Iterator[Sheet]:
             yield Sheet(alike[0].title, ("", *alike[0].columns), _rows(alike[0]), alike[0])
         else:
             rows = [(matrix.title, *row) for matrix in alike for row in _rows(matrix)]
-            yield Sheet(f"{alike[0].title} to {alike[-1].title}", ("matrix", "", *alike[0].columns), rows, alike)
+            between = "and" if len(alike) == 2 else "to"
+            title = f"{alike[0].title} {between} {alike[-1].title}"
+            yield Sheet(title, ("matrix", "", *alike[0].columns), rows, alike)
     for scatter in report.scatters:
         yield Sheet(scatter.title, ("label", "group", "x", "y", "linked to rows"), _points(scatter), scatter)
 
