@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
 from sslcli.reports import Scatter
 from sslcli.workflows.labels import LONGEST_TICK, Written
 
@@ -18,6 +16,7 @@ FONT_SIZE = 7
 LETTER, HEIGHT = 4.4, 8.0  # points of a letter in that size, and of a line
 GAP = 4.0  # between a point and its name
 DOT = 3.0  # radius of a point
+WIDE = "\u2e80"  # the first of the letters that are twice as wide
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -34,7 +33,8 @@ def label_points(axes: Axes, scatter: Scatter, written: Written) -> None:
             continue
         name = written(scatter.labels[number], LONGEST_TICK, number + 1)
         others = [*taken, *dots[:number], *dots[number + 1 :]]
-        boxes = list(_around(x, y, LETTER * cell_len(name)))
+        letters = sum(2 if letter >= WIDE else 1 for letter in name)
+        boxes = list(_around(x, y, LETTER * letters))
         best = min(boxes, key=lambda box: sum(_overlap(box, other) for other in others))
         taken.append(best)
         where = {"xytext": (best[0] - x, best[1] - y), "textcoords": "offset points"}
