@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 14, 38, 46  # around the axes
 MARGIN = 12  # left of the title and of the legend
 MOST_TICKS = 6
 MOST_MARKED = 40  # points of a curve with marks
+LARGEST, SMALLEST = 14, 8  # letters of the title
 LINE_HEIGHT = 20  # of the legend
 LETTER = 7.2  # width of one letter of the legend; of a Chinese one twice that
 WIDE = "\u2e80"  # the first of the wide letters
@@ -35,7 +36,7 @@ def curves_svg(plot: Plot) -> bytes:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
         f'width="{WIDTH}" height="{height}" font-size="13" font-family="{FONTS}">',
-        _text(MARGIN, 22, plot.title, 'font-size="14" font-weight="600"'),
+        _text(MARGIN, 22, plot.title, f'font-size="{_size(plot.title):.1f}" font-weight="600"'),
         *_axes(plot, across, up),
         *(part for look in looks for part in _curve(*look, across, up)),
         *legend,
@@ -146,7 +147,7 @@ def _legend(looks: Sequence[tuple[Curve, str, str]]) -> tuple[list[str], int]:
     for curve, color, dash in looks:
         last = next((f"{value:.4g}" for value in reversed(curve.ys) if math.isfinite(value)), "")
         name = f"{printable(curve.title)} {last}".strip()
-        width = 44 + LETTER * sum(2 if letter >= WIDE else 1 for letter in name)
+        width = 44 + LETTER * _letters(name)
         if x > MARGIN and x + width > WIDTH:
             x, y = MARGIN, y + LINE_HEIGHT
         stroke = f'stroke="{color}" stroke-width="2.5" stroke-dasharray="{dash}"'
@@ -154,6 +155,16 @@ def _legend(looks: Sequence[tuple[Curve, str, str]]) -> tuple[list[str], int]:
         parts.append(_text(x + 32, y, name, ""))
         x += width
     return parts, y + 12
+
+
+def _size(title: str) -> float:
+    """Of letters, so that a title is not cut."""
+    room = (WIDTH - 2 * MARGIN) / (0.6 * max(_letters(title), 1))
+    return max(min(LARGEST, room), SMALLEST)
+
+
+def _letters(words: str) -> int:
+    return sum(2 if letter >= WIDE else 1 for letter in printable(words))
 
 
 def _text(x: float, y: float, words: str, style: str) -> str:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,26 @@ def _made(run: Run) -> Iterator[Section]:
 def _findings(run: Run) -> Iterator[Section]:
     """What the run itself has written beside its scores: what it is beside others, confusions, the table of a suite."""
     if (run.folder / STUDY / REPORT).is_file():
-        yield _section("Beside other starts", run.folder / STUDY, with_scores=False)
+        section = _section("Beside other starts", run.folder / STUDY, with_scores=False)
+        yield replace(section, report=_without(section.report, _own_findings(run)))
     if (run.folder / REPORT).is_file():
         yield _section("Findings", run.folder, with_scores=run.kind == "suite")
     elif run.kind == "suite":
         done = f"{run.facts.get('step', 0)} of {run.facts.get('total_steps', '?')} runs are done"
         yield Section("Findings", Report(notes=[f"there is no table yet: {done}"]))
+
+
+def _own_findings(run: Run) -> Report:
+    try:
+        return read_report(run.folder).report
+    except DataError:
+        return Report()
+
+
+def _without(report: Report, other: Report) -> Report:
+    """Without the tables, passages and notes that the other has too."""
+    kept = {name: [each for each in getattr(report, name) if each not in getattr(other, name)] for name in ("tables", "passages", "notes")}
+    return replace(report, **kept)
 
 
 def _probes(run: Run) -> Iterator[Section]:

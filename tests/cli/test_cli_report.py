@@ -227,6 +227,11 @@ def test_the_scores_beside_other_starts_are_the_main_ones(tmp_path):
     write_report(Report("qa", beside, notes=["+73.25 f1 beside random"]), run / "study")
     page = page_for(run)
     assert "F1 is 96.5; random reaches 23.25." in page.text
+    shared, own = Table("shared", ("a",), [("twice",)]), Table("seeds", ("a",), [("once",)])
+    write_report(Report("qa", tables=[shared], notes=["both"]), run)
+    write_report(Report("qa", beside, [own, shared], notes=["+73.25 f1 beside random", "both"]), run / "study")
+    page = page_for(run)
+    assert [page.text.count(word) for word in ("shared", "seeds", "both")] == [1, 1, 1]
     assert "score value random f1 96.5 23.25" in page.text
     assert page.text.count("+73.25 f1") == 1
     (run / "study" / "report.json").write_text("{")

@@ -71,6 +71,16 @@ def test_title_axes_and_the_last_value_of_each_curve_are_named():
     assert {"run: loss on data", "step", "loss", "training 2.5", "苹果 <&>\\x1b 1"} <= texts
 
 
+@pytest.mark.parametrize("words", [4, 12, 20])
+def test_a_long_title_has_smaller_letters(words):
+    title = " ".join(["word"] * words)
+    plot = Plot(title, "step", "loss", [Curve("a", [0, 1], [0, 1])])
+    (text,) = [each for each in ElementTree.fromstring(curves_svg(plot)).iter(f"{SVG}text") if each.text == title]
+    size = float(text.get("font-size"))
+    assert float(text.get("x")) + 0.6 * size * len(title) <= 480 or size == 8
+    assert (size == 14) == (words == 4)
+
+
 @pytest.mark.parametrize("count", [1, 5, 30])
 def test_no_curve_runs_through_the_legend_and_no_two_have_one_colour(count):
     names = [f"a curve of a long name {n}" for n in range(count)]
