@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sslcli.cli.drawing import drawn_scores
+from sslcli.cli.tables import TerminalTable, scores_table
 from sslcli.errors import UsageError
 from sslcli.reports import Report, Score, higher_is_better
 from sslcli.scoring.abstaining import squad_v2_scores
@@ -38,7 +38,7 @@ def test_a_figure_of_which_the_name_is_known_has_its_direction(name, better, tmp
 def test_thresholds_of_squad_have_no_direction_in_any_form(tmp_path):
     assert {score.name for score in SQUAD if not score.better} == THRESHOLDS
     stream = io.StringIO()
-    Console(file=stream, width=200).print(drawn_scores(SQUAD))
+    Console(file=stream, width=200).print(TerminalTable(scores_table(SQUAD)))
     rows = [line.split() for line in stream.getvalue().splitlines() if "best" in line]
     assert [row[-1] for row in rows if "threshold" in row] == ["3", "3"]  # the count is the last that is said
     assert [row[-1] for row in rows if "threshold" not in row] == ["higher", "higher"]
