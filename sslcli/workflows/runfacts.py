@@ -130,8 +130,7 @@ def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[
         count = counts.get(name, 0)
         baselines = accuracies if name == "accuracy" else {}
         counted = count if isinstance(count, int) else 0
-        words = name.replace("_", " ") + suffix
-        yield Score(words, value, "", higher_is_better(name), counted, None, baselines)
+        yield Score(name + suffix, value, "", higher_is_better(name), counted, None, baselines)
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
