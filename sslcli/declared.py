@@ -99,7 +99,12 @@ def module_file(module: str) -> Path | None:
     for depth in range(1, len(parts) + 1):
         name = ".".join(parts[:depth])
         specs = (finder.find_spec(name, locations) for finder in sys.meta_path if hasattr(finder, "find_spec"))
-        spec = next((spec for spec in specs if spec is not None), None)
+        try:
+            spec = next((spec for spec in specs if spec is not None), None)
+        except KeyError:  # a folder without __init__.py in another one, which is not imported
+            inner, spec = [Path(each, parts[depth - 1]) for each in locations or ()], None
+            locations = [str(each) for each in inner if each.is_dir()]
+            continue
         if spec is None or (depth < len(parts) and spec.submodule_search_locations is None):
             return None
         locations = list(spec.submodule_search_locations or ())

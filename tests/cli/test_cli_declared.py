@@ -1,5 +1,7 @@
 """What is read from a plugin's source is what its class says when it is imported."""
 
+import sys
+
 import pytest
 
 from sslcli import registry
@@ -65,6 +67,16 @@ def test_options_of_a_package_elsewhere_are_read_without_it(install):
     install("ssl-plain", {"sslcli.objectives": ["plain = ssl_plain:Plugin"]})
     fields = registry.declaration("objectives", "plain").model("Options").model_fields
     assert {name: field.default for name, field in fields.items()} == {"depth_of_thought": 3, "loud": False}
+
+
+def test_a_module_in_folders_without_init_is_found(install, tmp_path):
+    (tmp_path / "site" / "outer" / "inner").mkdir(parents=True)
+    entry = {"sslcli.objectives": ["deep = outer.inner.deepest:Plugin"]}
+    install("ssl-deep", entry, DYNAMIC, module="outer/inner/deepest")
+    found = registry.find("objectives", "deep")
+    assert (found.status, found.summary) == ("ok", "Options that only an import can say.")
+    assert registry.declaration("objectives", "deep").attribute("summary") == "of computed defaults"
+    assert "outer" not in sys.modules
 
 
 @pytest.mark.parametrize(
