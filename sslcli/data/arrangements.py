@@ -42,7 +42,7 @@ class Arrangement:
 
 def enclose(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
     """One text with the special tokens of the tokenizer's template around it, as [CLS] x [SEP]; int64."""
-    return tokenizer.template.single.build(tokens)[0]
+    return tokenizer.template.single.around(tokens)
 
 
 def join_pair(first: np.ndarray, second: np.ndarray, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:

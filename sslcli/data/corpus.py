@@ -75,7 +75,7 @@ class Corpus:
 
     def bytes_between(self, start: int, stop: int) -> float:
         """Bytes of source text that tokens [start, stop) cover; a sentence that is cut counts by its share of tokens."""
-        return float(np.diff([self._bytes_before(place) for place in (start, stop)])[0])
+        return float(self._bytes_before(stop) - self._bytes_before(start))
 
     def split(self, share: float, seed: int) -> tuple["Corpus", "Corpus"]:
         """(training, held-out): whole documents, each drawn by its number, and never fewer than five. Where there are too few
@@ -113,7 +113,7 @@ class Corpus:
         return np.concatenate(parts)
 
     def _bytes_before(self, token: int) -> float:
-        sentence = min(int(np.searchsorted(self.sentences, token, side="right")) - 1, len(self.sentences) - 2)
-        first, stop = (int(place) for place in self.sentences[sentence : sentence + 2])
-        before, after = (int(count) for count in self._bytes[sentence : sentence + 2])
+        sentence = min(int(self.sentences.searchsorted(token, "right")) - 1, len(self.sentences) - 2)
+        first, stop = self.sentences[sentence : sentence + 2].tolist()
+        before, after = self._bytes[sentence : sentence + 2].tolist()
         return before + (after - before) * (token - first) / max(stop - first, 1)

@@ -95,6 +95,14 @@ def count_neighbours(sequences: Iterable[np.ndarray], vocabulary: int, most_toke
     return NeighbourCounts(tokens_V, codes_P, counts_P)
 
 
+def summed(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
+    """What counting the sequences of all parts (at least one) together gives."""
+    codes_P, where = np.unique(np.concatenate([part.codes_P for part in parts]), return_inverse=True)
+    counts_P = np.zeros(len(codes_P), dtype=np.int64)
+    np.add.at(counts_P, where, np.concatenate([part.counts_P for part in parts]))
+    return NeighbourCounts(sum(part.tokens_V for part in parts), codes_P, counts_P)
+
+
 def _portions(sequences: Iterable[np.ndarray], most_tokens: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Tokens of many sequences end to end, and whether each one's right neighbour [len - 1] is of the same sequence."""
     gathered: list[np.ndarray] = []

@@ -204,6 +204,7 @@ def map_tensor(path: Path, name: str) -> np.ndarray:
             raise ValueError("its header and its size do not agree")
         if stop == 0:
             return np.zeros(shape, dtype=kind)
-        return np.memmap(path, dtype=kind, mode="r", offset=8 + size, shape=shape)
+        mapped = np.memmap(path, dtype=kind, mode="r", offset=8 + size, shape=shape)
+        return mapped.view(np.ndarray)  # whose slices cost a fifth of a memmap's: every sample takes some
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read: {plainfiles.reason(error)}", "tokenize the data again") from error

@@ -42,13 +42,13 @@ class Surroundings:
 
     def build(self, *texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and type ids, int64 [T] each."""
-        parts: list[Any] = [self.tokens[0]]
-        types: list[Any] = [self.types[0]]
-        for text, text_type, tokens, own in zip(texts, self.text_types, self.tokens[1:], self.types[1:], strict=True):
-            parts += [text, tokens]
-            types += [np.full(len(text), text_type), own]
-        whole = [np.asarray(part, dtype=np.int64) for part in parts]
-        return np.concatenate(whole), np.concatenate([np.asarray(t, dtype=np.int64) for t in types])
+        kinds = zip(texts, self.text_types, strict=True)
+        types = [np.full(len(text), kind, dtype=np.int64) for text, kind in kinds]
+        return self.around(*texts), _laid_out(self.types, types)
+
+    def around(self, *texts: np.ndarray) -> np.ndarray:
+        """The tokens alone, int64 [T]."""
+        return _laid_out(self.tokens, texts)
 
     def start_of(self, number: int, texts: Sequence[np.ndarray]) -> int:
         """Where text `number` begins in what `build` gives of these texts."""
@@ -57,6 +57,16 @@ class Surroundings:
     def without_types(self) -> "Surroundings":
         none = tuple(tuple(0 for _ in own) for own in self.types)
         return replace(self, types=none, text_types=tuple(0 for _ in self.text_types))
+
+
+def _laid_out(own: Sequence[tuple[int, ...]], texts: Sequence[np.ndarray]) -> np.ndarray:
+    """The numbers own[0], texts[0], own[1], ..., end to end; int64."""
+    parts = [own[0], *chain.from_iterable(zip(texts, own[1:], strict=True))]
+    laid, start = np.empty(sum(map(len, parts)), dtype=np.int64), 0
+    for part in parts:
+        laid[start : start + len(part)] = part
+        start += len(part)
+    return laid
 
 
 @dataclass(frozen=True, slots=True)

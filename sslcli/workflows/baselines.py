@@ -8,7 +8,7 @@ import numpy as np
 
 from sslcli.contracts import PredictsTokens, TokenTargets
 from sslcli.data.draws import Draws, name_key
-from sslcli.data.floors import count_neighbours, floors
+from sslcli.data.floors import NeighbourCounts, count_neighbours, floors, summed
 from sslcli.data.permuting import permuted
 from sslcli.engine.composite import CompositeViews, joined, with_ability
 from sslcli.engine.loading import Loader
@@ -60,25 +60,40 @@ def floors_of(prepared: Prepared) -> Floors:
         return Floors()
     name, part = found
     loaders = prepared.evaluation_loaders()
-    languages = {
-        language: _reached(prepared, _targets(part, name, loaders[language]), prepared.train.languages[language], len(loaders))
+    counted = {
+        language: _counts(prepared, prepared.train.languages[language], len(loaders))
         for language in loaders
         if len(loaders) > 1 and language in prepared.train.languages
     }
+    whole = _targets(part, name, prepared.evaluation_loader())
     return Floors(
         term=name or prepared.settings.objective,
         accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
-        whole=_reached(prepared, _targets(part, name, prepared.evaluation_loader())),
-        languages=languages,
+        whole=_reached(prepared, whole, _counts_of_all(prepared, counted, len(loaders))),
+        languages={language: _reached(prepared, _targets(part, name, loaders[language]), counts) for language, counts in counted.items()},
     )
 
 
-def _reached(prepared: Prepared, targets: Sequence[TokenTargets], among: np.ndarray | None = None, parts: int = 1) -> Reached:
-    """Counted on the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
+def _counts(prepared: Prepared, among: np.ndarray | None = None, parts: int = 1) -> NeighbourCounts:
+    """Of the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
+    tokens = _training_tokens(prepared, among)
+    return count_neighbours(tokens, prepared.tokenizer.size, MOST_TOKENS_COUNTED // parts)
+
+
+def _counts_of_all(prepared: Prepared, counted: Mapping[str, NeighbourCounts], parts: int) -> NeighbourCounts:
+    """Nothing is read again where the languages are all of the data, each read to its end."""
+    own = prepared.train.languages
+    to_the_end = all(part.tokens_V.sum() < MOST_TOKENS_COUNTED // parts for part in counted.values())
+    if counted and to_the_end and sum(len(own[language]) for language in counted) == len(prepared.train):
+        return summed(list(counted.values()))
+    return _counts(prepared)
+
+
+def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts) -> Reached:
+    """By counters of the training data, on those targets."""
     total = sum(len(t.tokens_N) for t in targets)
     every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
     tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
-    counts = count_neighbours(_training_tokens(prepared, among), prepared.tokenizer.size, MOST_TOKENS_COUNTED // parts)
     reached, left_out = floors(counts, tokens_N, left_N, right_N, ~prepared.tokenizer.specials)
     return Reached(
         losses={floor.name: floor.cross_entropy for floor in reached},

@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
+from dataclasses import astuple
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from sslcli.data import floors as module
-from sslcli.data.floors import count_neighbours, floors
+from sslcli.data.floors import count_neighbours, floors, summed
 
 VOCABULARY = 7
 
@@ -121,3 +122,13 @@ def test_an_impossible_target_is_admitted():
     counts = count_neighbours([np.asarray([0, 1, 2])], VOCABULARY, 10)
     found, _ = floors(counts, np.asarray([0]), np.asarray([-1]), np.asarray([-1]), np.zeros(VOCABULARY, dtype=bool))
     assert found[0].cross_entropy == 0.0
+
+
+@pytest.mark.parametrize("cuts", [[0, 30], [0, 11, 30], [0, 1, 2, 30]])
+def test_counts_of_parts_together_are_those_of_the_whole(cuts, data):
+    sequences = [np.asarray(s, dtype=np.int64) for s in data[0]]
+    parts = [count_neighbours(sequences[start:stop], VOCABULARY, 10**6) for start, stop in pairwise(cuts)]
+    together, whole = summed(parts), count_neighbours(sequences, VOCABULARY, 10**6)
+    for one, other in zip(astuple(together), astuple(whole), strict=True):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, takewhile
 
 import numpy as np
@@ -20,6 +21,8 @@ from sslcli.data.sampler import Sampler
 from sslcli.engine.loading import EVALUATION
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
+from sslcli.workflows import baselines
+from sslcli.workflows.arranging import Source
 from sslcli.workflows.baselines import floors_of
 from sslcli.workflows.modelcard import model_card
 from sslcli.workflows.models import load_pretrained
@@ -214,6 +217,24 @@ def test_the_floors_of_a_language_know_that_language_alone(corpora):
             targets += prepared.twin.views(collate([number], [sample]), draws).targets_N.tolist()
         losses = [math.log(sum(weights.values()) / weights[target]) for target in targets]
         assert floors.languages[language].losses["unigram"] == pytest.approx(sum(losses) / len(losses))
+
+
+@pytest.mark.parametrize(("most", "times"), [(10**6, {1}), (2_000, {0, 1, 2})])
+def test_floors_read_a_sample_once_where_all_are_counted(most, times, corpora, monkeypatch):
+    """And what is added up over the languages is what a reading of all of the data gives."""
+    prepared, asked, sample = prepare(settings_for(corpora)), Counter(), Source.sample
+
+    def counting(source, number, draws):
+        asked[number] += source is prepared.train
+        return sample(source, number, draws)
+
+    monkeypatch.setattr(baselines, "MOST_TOKENS_COUNTED", most)
+    monkeypatch.setattr(Source, "sample", counting)
+    floors = floors_of(prepared)
+    assert {asked[number] for number in range(len(prepared.train))} == times
+    nameless = replace(prepared, train=replace(prepared.train, languages={}))
+    assert floors.whole == floors_of(nameless).whole
+    assert floors.whole.losses.keys() >= {"unigram", "bigram"}
 
 
 def tokens_of(source, number, draws):

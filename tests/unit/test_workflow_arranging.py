@@ -120,7 +120,7 @@ def test_of_makers_at_once_one_makes_and_all_share(cache, objective, monkeypatch
     assert all(sentence.startswith("waiting for another process") for sentence in said)
     assert len(found) == 3
     assert all(np.array_equal(source.rows, values) for source in found)
-    assert len({source.lengths.filename for source in found}) == 1
+    assert len({source.lengths.base.filename for source in found}) == 1
     assert len(list(cache.iterdir())) == 1
 
 

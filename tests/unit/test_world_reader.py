@@ -4,11 +4,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
+from itertools import islice
 
 import pytest
 from sslplugins.readers.demo import DemoReader
 from sslplugins.tokenizers.words import WordTrainer
 from sslplugins.world.generated import World
+from sslplugins.world.replayed import Replayed
 
 from sslcli import registry
 from sslcli.core.settings import TransformerSettings
@@ -42,6 +45,46 @@ def test_documents_are_paragraphs_of_whole_sentences_and_languages_take_turns():
 def test_one_language_alone_is_the_same_text(language):
     both = [document.text for document in read(sentences=300) if document.language == language]
     assert [document.text for document in read(sentences=300, language=language)] == both
+
+
+def test_what_is_read_twice_is_told_once(monkeypatch):
+    """Also where the first reading goes no further than the first documents, and where two readings take turns."""
+    told, paragraphs = Counter(), World.paragraphs
+
+    def counting(world, language, *more):
+        for paragraph in paragraphs(world, language, *more):
+            told[language] += 1
+            yield paragraph
+
+    monkeypatch.setattr(World, "paragraphs", counting)
+    reader = DemoReader(DemoReader.Options(sentences=400, seed=7))
+    begun = list(islice(reader.documents("demo:world"), 5))
+    assert sum(told.values()) < 9
+    turns = list(zip(*[DemoReader(reader.options).documents("demo:world") for _ in range(2)], strict=True))
+    assert all(one == other for one, other in turns)
+    documents = [one for one, _ in turns]
+    assert documents[:5] == begun
+    assert told == Counter(document.language for document in documents)
+    english = reader.only("en").documents("demo:world")
+    assert [each.text for each in english] == [each.text for each in documents if each.language == "en"]
+
+
+def test_a_reading_that_was_interrupted_costs_the_next_one_nothing():
+    """An iterator that raised has ended, as if there were no more."""
+    troubles = [KeyboardInterrupt, ValueError]
+
+    def counting():
+        for number in range(6):
+            if number == 3 and troubles:
+                raise troubles.pop()
+            yield number
+
+    replayed, seen = Replayed(counting), []
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            seen.extend(replayed)
+    assert list(replayed) == list(replayed) == [0, 1, 2, 3, 4, 5]
+    assert seen == [0, 1, 2, 0, 1, 2]
 
 
 def test_any_other_demo_is_refused():

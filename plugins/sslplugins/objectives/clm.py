@@ -144,4 +144,4 @@ class CausalLanguageModel(Readout[NextTokenViews]):
         begins = template.tokens[0]
         if begins and tuple(own[: len(begins)].tolist()) == begins:
             own = own[len(begins) :]
-        return template.build(own)[0]
+        return template.around(own)

@@ -7,18 +7,23 @@ another, and only punctuation and digits are shared. Chinese words stand apart, 
 same full stop in all languages. A third language is English renamed word for word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Literal
 
 from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
-from sslplugins.world.generated import Paragraph, World
+from sslplugins.world.generated import Part, World
+from sslplugins.world.grammar import Order
 from sslplugins.world.known import KNOWN, known
 from sslplugins.world.labelled import KINDS, labelled
 from sslplugins.world.lexicon import LANGUAGES
+from sslplugins.world.replayed import Replayed
 
 REFERENCE = "demo:world"
 _SPOKEN: Mapping[str, tuple[str, ...]] = {"both": ("en", "zh"), "en+fake": ("en", "fake"), "all": LANGUAGES}
+
+_MOST_KEPT_SENTENCES = 200_000  # some 30 MB
 
 _COMMON = {
     "data.unit": "sentence",
@@ -89,11 +94,12 @@ class DemoReader(Reader):
     def documents(self, reference: str) -> Iterator[Document]:
         """A paragraph each, its sentences known; several languages take turns."""
         _refuse_other(reference)
-        options, world = self.options, self._world()
-        streams = [world.paragraphs(language, options.sentences, options.part) for language in self._languages]
-        turns = (paragraph for turn in zip_longest(*streams) for paragraph in turn if paragraph is not None)
-        for record, paragraph in enumerate(turns, start=1):
-            yield _document(paragraph, Where(reference, record))
+        options = self.options
+        what = (options.seed, options.order, options.anchors, tuple(self._languages), options.sentences, options.part)
+        small = options.sentences * len(self._languages) <= _MOST_KEPT_SENTENCES
+        for record, (language, pieces) in enumerate(_kept(*what) if small else _told(*what), start=1):
+            where = Where(reference, record)
+            yield Document(where, text="".join(pieces), sentences=pieces, language=language)
 
     def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
         """What is true by construction: labels, senses, translations. Raises DataError for a kind of record that the world has not."""
@@ -125,6 +131,19 @@ def _refuse_other(reference: str) -> None:
         raise DataError(f"there is no '{reference}'", f"the built-in corpus is {REFERENCE}")
 
 
-def _document(paragraph: Paragraph, where: Where) -> Document:
-    sentences = paragraph.pieces
-    return Document(where, text="".join(sentences), sentences=sentences, language=paragraph.language)
+_Told = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
+
+
+def _told(seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part) -> Iterator[_Told]:
+    world = World(seed, order, anchors)
+    streams = [world.paragraphs(language, sentences, part) for language in languages]
+    for turn in zip_longest(*streams):
+        for paragraph in turn:
+            if paragraph is not None:
+                yield paragraph.language, paragraph.pieces
+
+
+@lru_cache(maxsize=1)
+def _kept(*what: Any) -> Iterable[_Told]:
+    """What `_told` tells, told once however often it is heard: to learn words, and to cut into them."""
+    return Replayed(lambda: _told(*what))
