@@ -8,6 +8,7 @@ import torch
 from torch import Size, Tensor
 
 from sslcli.contracts import Group
+from sslcli.engine.muon import StackedMuon
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.engine.sharding import like, local
 from sslcli.engine.world import ALONE, World
@@ -22,7 +23,7 @@ def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
 class Optimizer:
     """Updates named parameters; the rate comes from outside at every step.
 
-    AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, torch's fused kernel. Muon: Jordan 2024, torch's own, its rate
+    AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, torch's fused kernel. Muon: Jordan 2024, torch's own in stacks, its rate
     matched to AdamW's root mean square (Liu et al. 2025, arXiv 2502.16982) so that one rate serves both. Weight decay
     acts on matrices only, not on biases and norms. Of a sharded parameter each rank updates its share.
 
@@ -60,7 +61,7 @@ class Optimizer:
         if matrices := torch_groups(muon=True):
             if self._is_sharded:
                 raise UsageError("Muon needs whole matrices, and FSDP shards them", "use --parallel ddp, or --optimizer adamw")
-            self._muon = torch.optim.Muon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
+            self._muon = StackedMuon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
 
     def drop_idle_gradients(self, step: int) -> None:
         """Groups whose turn it is not lose their gradients, so that neither the norm nor the update sees them."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sslcli.contracts import Group
+from sslcli.engine import muon
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.errors import ModelError
@@ -89,6 +90,31 @@ def test_muon_moves_hidden_matrices_and_adamw_the_rest():
     assert all(
         "momentum" not in kind for name, kind in kinds.items() if name != "backbone.blocks.0.weight" and name != "backbone.blocks.1.weight"
     )
+
+
+@pytest.mark.parametrize("most_numbers", [1, 3 * 24 * 8, 1 << 22])
+def test_stacked_muon_equals_torch_muon(most_numbers, monkeypatch):
+    """Square, tall and wide matrices, one of them idle now and then; bf16 rounds in either."""
+    monkeypatch.setattr(muon, "MOST_NUMBERS", most_numbers)
+    torch.manual_seed(0)
+    shapes = [(16, 16)] * 3 + [(24, 8)] * 4 + [(8, 24)] * 2 + [(5, 7)]
+    mine = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    theirs = [matrix.detach().clone().requires_grad_() for matrix in mine]
+    before = [matrix.detach().clone() for matrix in mine]
+    settings = {"lr": 0.05, "weight_decay": 0.1, "momentum": 0.9, "adjust_lr_fn": "match_rms_adamw"}
+    optimizer, oracle = muon.StackedMuon(mine, **settings), torch.optim.Muon(theirs, **settings)
+    for step in range(6):
+        for place, (one, other) in enumerate(zip(mine, theirs, strict=True)):
+            one.grad = None if (step + place) % 5 == 0 else torch.randn_like(one)
+            other.grad = None if one.grad is None else one.grad.clone()
+        optimizer.step()
+        oracle.step()
+    for one, other, start in zip(mine, theirs, before, strict=True):
+        moved = (other - start).norm()
+        assert moved > 0.1
+        assert (one - other).norm() < 0.01 * moved
+        momenta = optimizer.state[one]["momentum_buffer"], oracle.state[other]["momentum_buffer"]
+        torch.testing.assert_close(*momenta, rtol=1e-6, atol=1e-7)
 
 
 def test_a_group_with_rhythm_moves_only_on_its_turn():
