@@ -6,7 +6,7 @@ Letters: T rows, D width, E width of the embeddings, V vocabulary.
 from torch import Tensor, nn
 
 from sslcli.core.inputs import Inputs
-from sslcli.core.lookup import TokenEmbedding
+from sslcli.core.lookup import Embedding, TokenEmbedding
 from sslcli.core.norms import build_norm
 from sslcli.core.settings import TransformerSettings
 
@@ -22,8 +22,8 @@ class Embeddings(nn.Module):
         features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
         self.position_offset = settings.position_offset
         self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary else None
-        self.position = nn.Embedding(rows, features) if settings.positions == "learned" else None
-        self.segment = nn.Embedding(settings.segments, features) if settings.segments else None
+        self.position = Embedding(rows, features) if settings.positions == "learned" else None
+        self.segment = Embedding(settings.segments, features) if settings.segments else None
         self.norm = build_norm(settings, features) if settings.norm_embeddings else None
         self.project = nn.Linear(features, settings.width) if features != settings.width else None
 

@@ -15,7 +15,18 @@ from torch.nn.functional import embedding
 from sslcli.core.losses import LaterProduct
 
 
-class TokenEmbedding(nn.Embedding):
+class Embedding(nn.Embedding):
+    """torch's Embedding, which draws no numbers where it has no memory.
+
+    torch imports torch._dynamo for a draw on the meta device, half of all that a command imports.
+    """
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
+class TokenEmbedding(Embedding):
     """torch's Embedding, equal to it to the bit, which can share one backward pass with a tied head.
 
     torch fills a matrix [V, E] with zeros for the gradient of the rows, and adds all of it to the head's. On a CPU that

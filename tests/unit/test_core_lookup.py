@@ -1,5 +1,7 @@
 """The shared gradient of the token matrix against torch's own, to the bit."""
 
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -159,3 +161,17 @@ def test_a_pass_that_ends_before_the_matrix_leaves_nothing_to_the_next_one():
     expected = gradients_of(ENCODER, False, 1, loss_of_head)
     found = gradients_of(ENCODER, True, 1, loss_after_another)
     assert torch.equal(found["inputs.token.weight"], expected["inputs.token.weight"])
+
+
+def test_a_model_without_memory_is_built_without_the_compiler():
+    """torch brings its compiler along where a draw on the meta device is asked for."""
+    script = """
+import sys, torch
+from sslcli.core.settings import TransformerSettings
+from sslcli.core.transformer import Transformer
+with torch.device("meta"):
+    Transformer(TransformerSettings(vocabulary=9, width=8, heads=2, depth=1, feedforward_width=8, segments=2))
+assert "torch._dynamo" not in sys.modules
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
