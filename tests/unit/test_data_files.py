@@ -216,9 +216,9 @@ def test_an_empty_folder_and_a_folder_by_the_name_of_a_file(tmp_path):
         list(read_lines(str(tmp_path / "d.txt")))
 
 
-@pytest.mark.parametrize("kind", ["txt", "jsonl"])
-def test_unknown_options_are_named(kind, tmp_path):
-    (tmp_path / f"a.{kind}").write_text("{}")
+@pytest.mark.parametrize(("kind", "text"), [("txt", "One line."), ("jsonl", "{}")])
+def test_unknown_options_are_named(kind, text, tmp_path):
+    (tmp_path / f"a.{kind}").write_text(text)
     with pytest.raises(SslError, match="documents_bye"):
         texts(tmp_path / f"a.{kind}", documents_bye="line")
 
