@@ -15,9 +15,12 @@ CHUNK_BYTES = 1 << 27  # of float32 logits: how much exists at once, and is mult
 # Of float32 logits: what the five passes between the products read and write stays in a CPU's cache. A GPU is faster
 # with all of a chunk at once.
 CPU_BLOCK_BYTES = 1 << 21
-# Of a float32 weight: how much is multiplied at once on a CPU, whose library takes up to twice as long for few rows times
-# all of a weight that is far larger than its cache. A sum goes over E alone, so every bit is the same.
+# Of a float32 weight: how much is multiplied at once on a CPU, whose library takes up to twice as
+# long for few rows times all of a weight that is far larger than its cache. A sum goes over E alone,
+# and in blocks of so many rows it is added up as in the whole, to the bit; a single row, or a rest of
+# a few, is added up in another order.
 CPU_WEIGHT_BYTES = 1 << 20
+LEAST_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class LaterProduct:
         By blocks of rows, each multiplied with the factor while it is in a CPU's cache.
         """
         rows, features = self.error_CV.shape[1], self.hidden_CE.shape[1]
-        blocks = _slices(rows, CPU_WEIGHT_BYTES, features)
+        blocks = _weight_blocks(rows, features)
         if sum_VE is None:
             made_VE = self.hidden_CE.new_empty(rows, features)
             for block in blocks:
@@ -143,6 +146,13 @@ def _slices(rows: int, most_bytes: int, width: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, rows, size))
 
 
+def _weight_blocks(rows: int, features: int) -> list[slice]:
+    """Whole LEAST_ROWS rows each; a rest that is shorter goes with the last."""
+    size = max(1, CPU_WEIGHT_BYTES // (4 * features) // LEAST_ROWS) * LEAST_ROWS
+    starts = range(0, max(1, rows - LEAST_ROWS + 1), size)
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], rows], strict=True)]
+
+
 def _chunk_loss(
     hidden_CE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_C: Tensor, bias_gradient_V: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -176,7 +186,7 @@ def _logits(hidden_CE: Tensor, weight_VE: Tensor) -> Tensor:
     if weight_VE.device.type != "cpu" or weight_VE.dtype != torch.float32:
         return hidden_CE @ weight_VE.T
     logits_CV = hidden_CE.new_empty(len(hidden_CE), len(weight_VE))
-    for block in _slices(len(weight_VE), CPU_WEIGHT_BYTES, weight_VE.shape[1]):
+    for block in _weight_blocks(*weight_VE.shape):
         torch.mm(hidden_CE, weight_VE[block].T, out=logits_CV[:, block])
     return logits_CV
 

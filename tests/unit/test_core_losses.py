@@ -30,6 +30,7 @@ def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_b
     monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * chunk_rows)
     monkeypatch.setattr(losses, "CPU_BLOCK_BYTES", 4 * 11 * block_rows)
     monkeypatch.setattr(losses, "CPU_WEIGHT_BYTES", 4 * 6 * 2 * block_rows)
+    monkeypatch.setattr(losses, "LEAST_ROWS", 1)
     inputs, targets_N = drawn(rows, with_bias=with_bias)
     loss = linear_cross_entropy(*inputs, targets_N)
     logits_NV = torch.nn.functional.linear(*inputs)
@@ -159,3 +160,19 @@ def test_the_classifier_reads_the_first_row_of_each_sequence():
     hidden = backbone(packed(sequences))
     expected = torch.stack([classifier.classifier(torch.tanh(classifier.pooler(hidden.last_TD[row]))) for row in (0, 4, 5)])
     torch.testing.assert_close(classifier(hidden), expected)
+
+
+@pytest.mark.parametrize("features", [32, 768, 10_000_000])
+@pytest.mark.parametrize("rest", [-1, 0, 1, 63, 64])
+def test_no_block_of_a_weight_is_a_few_rows(features, rest):
+    whole = losses._weight_blocks(1 << 20, features)[0].stop
+    for rows in (whole + rest, 2 * whole + rest):
+        blocks = losses._weight_blocks(rows, features)
+        assert [row for block in blocks for row in range(rows)[block]] == list(range(rows))
+        sizes = [block.stop - block.start for block in blocks]
+        assert min(sizes) >= min(rows, losses.LEAST_ROWS)
+        assert not any(size % losses.LEAST_ROWS for size in sizes[:-1])
+
+
+def test_a_weight_smaller_than_a_block_is_one():
+    assert losses._weight_blocks(11, 6) == [slice(0, 11)]
