@@ -5,8 +5,9 @@
 
 OLD and NEW are checkouts of the project. Every line of ROWS runs as a process of its own in both, forth and back, and user and
 system seconds of the processor are taken, so that other work on the machine counts little; a cell is the median of the rounds.
-Lines of a kind other than `mistyped`, `completion` and `help` ask a tiny model that OLD trains first. A line that ends with
-another exit code than its row says ends the benchmark. --rehearse runs some rows once, both times in this checkout.
+Lines of `first` find an empty cache; those of a kind other than it, `mistyped`, `completion` and `help` ask a tiny model that
+OLD trains before. A line that ends with another exit code than its row says ends the benchmark. --rehearse runs some rows once,
+both times in this checkout.
 """
 
 import argparse
@@ -65,18 +66,22 @@ ROWS = (
     completed("ssl pretrain --mask", rehearsed=True),
     completed("ssl finetune qa --str"),
     Row("help", ["--help"], rehearsed=True),
+    Row("first", ["pretrain", "--objective", "mlm", "--no-plot", "--max-steps", "1"]),
+    Row("first", ["pretrain", "--objective", "mlm", "--no-plot", "--max-steps", "121"]),
     Row("probe", ["probe", "similarity", "apple"], rehearsed=True),
     Row("shift", ["translate-shift", "the cook eats a fresh apple."]),
     Row("report", ["report"]),
     Row("embryology", ["probe", "embryology", "runs/tiny", "--words", "50", "--examples", "50"]),
 )
-WITHOUT_A_MODEL = ("mistyped", "completion", "help")
+WITHOUT_A_MODEL = ("mistyped", "completion", "help", "first")
 
 
 def seconds_of(checkout: Path, row: Row, home: Path) -> float:
     """User and system seconds of one process and of what it starts. Raises SystemExit for another exit code than the row's."""
     path = os.pathsep.join(map(str, (checkout, checkout / "plugins")))
     environment = {**os.environ, **row.environment, "PYTHONPATH": path, "SSLCLI_RUNS_DIR": "runs", "OMP_WAIT_POLICY": "PASSIVE"}
+    if row.kind == "first":
+        environment["SSLCLI_CACHE_DIR"] = tempfile.mkdtemp(dir=home)
     with (home / "said.txt").open("w+") as said:
         command = [sys.executable, "-m", "sslcli", *row.words]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=home, env=environment)
