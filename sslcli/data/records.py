@@ -17,7 +17,7 @@ from sslcli.data.jsonfiles import listed_records, split_objects
 from sslcli.data.readcontext import NOT_READ, current_reading, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.tables import read_rows
-from sslcli.errors import DataError
+from sslcli.errors import DataError, PassedOver
 from sslcli.plainfiles import STANDARD_INPUT, suffix_of
 
 TABLES = ("csv", "tsv")
@@ -29,6 +29,7 @@ _TEXT_COLUMNS = {
     "text", "sentence", "review", "content", "premise", "hypothesis", "sentence1", "sentence2", "text_pair", "question",
     "question1", "question2", "context", "sequence", "tokens", "words", "title", "answer", "id", "idx", "index", "language",
 }  # fmt: skip
+_HEADER_AGAIN = "a row that names the columns again is no example"
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON spells it
 
 
@@ -56,6 +57,8 @@ class Record:
 
     def missing(self, *names: str) -> DataError:
         """An error to raise where the record has none of these columns; it names those that it has."""
+        if (null := next((name for name in names if name in self.values), None)) is not None:
+            return self.wrong(null, "this is null", "fill it in, or leave the record out")
         columns = ", ".join(f"'{column}'"[:40] for column in list(self.values)[:8]) or "none"
         hint = f"a record needs {' or '.join(repr(each) for each in names)}; this one has {columns}"
         if suffix_of(self.where.file) in TABLES:
@@ -326,6 +329,10 @@ def _table(
             continue
         if len(values) != len(columns):
             yield Record(where, Unreadable(_uneven(where, len(values), len(columns))))
+            continue
+        if len(columns) > 1 and tuple(value.strip() for value in values) == columns:
+            # Tables that were put one behind the other.
+            yield Record(where, Unreadable(PassedOver(where, _HEADER_AGAIN)))
             continue
         yield Record(where, {name: value for name, value in zip(columns, values, strict=True) if name})
 

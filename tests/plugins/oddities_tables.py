@@ -95,6 +95,12 @@ SEPARATORS = [
     tsv("one column and commas", "text\nhello, world\nno\n", "read 2", (), [(("hello, world",), None)], predicts=True, said=False),
 ]  # fmt: skip
 COLUMNS = [
+    csv("two tables, one behind the other", f"{CSV}{CSV}", "read 4",
+        ("1 record is passed over", "names the columns again", "line 4"), [GOOD, BAD, GOOD, BAD]),
+    csv("two tables of quoted values", f'"text","label"\n{ROWS}"text","label"\n{ROWS}', "read 4",
+        ("1 record is passed over",), [GOOD, BAD, GOOD, BAD]),
+    csv("a row that has the name of one column", f"{CSV}text,neg\n", "read 3", (),
+        [GOOD, BAD, (("text",), "neg")], said=False),
     csv("a column twice", f"text,text\n{ROWS}", "asked", ("line 1", "two columns", "--columns")),
     csv("pandas' index without a name", ",text,label\n0,good film,pos\n1,bad film,neg\n", examples=READ, said=False),
     csv("pandas' index as Unnamed: 0", "Unnamed: 0,text,label\n0,good film,pos\n1,bad film,neg\n", examples=READ, said=False),

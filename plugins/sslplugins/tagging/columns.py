@@ -79,11 +79,10 @@ def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int 
 
 
 def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
-    """Without the header and lines of no word; divided where the numbers of words begin anew, or where a column of
+    """Without headers and lines of no word; divided where the numbers of words begin anew, or where a column of
     sentences that the header names has another."""
-    sentences, names = list(rows.sentences), [cell.lower() for cell in layout.header]
-    if layout.header:
-        sentences = list(filter(None, [sentences[0][1:], *sentences[1:]]))
+    names = [cell.lower() for cell in layout.header]
+    sentences = list((rows.without(layout.header) if layout.header else rows).sentences)
     if (number := layout.number) is not None:
         numbered = (tuple(row for row in sentence if not is_beside_words(row, number)) for sentence in sentences)
         return [part for sentence in numbered if sentence for part in _divided(sentence, _begins_anew(sentence, number))]
@@ -201,5 +200,8 @@ def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequen
     whole = len(sentences) == 1 and len(sentences[0]) >= FEWEST_JOINED
     extras += [f"no empty line parts sentences, so all {len(sentences[0]):,} words are one"] if whole else []
     extras += [f"{counted(rows.comments, 'line')} of no words"] if rows.comments else []
-    extras += ["the first line is a header"] if layout.header else []
+    if layout.header:
+        headers = sum(row.cells == layout.header for row in rows.all)
+        is_one = headers == 1
+        extras.append("the first line is a header" if is_one else f"{headers} lines are headers")
     return "; ".join([sentence, *extras])

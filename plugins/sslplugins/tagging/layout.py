@@ -101,6 +101,8 @@ def _without_header(rows: Rows) -> tuple[Rows, tuple[str, ...]]:
     """The rows, and the cells of the first where it names the columns, or is unlike all others."""
     first, rest = rows.sentences[0][0], [rows.sentences[0][1:], *rows.sentences[1:]]
     left = replace(rows, sentences=tuple(filter(None, rest)))
+    if is_header(first.cells):
+        left = left.without(first.cells)
     if not left.even or len(first.cells) != rows.width:
         return rows, ()
     return (left, first.cells) if is_header(first.cells) or _stands_out(first.cells, rows, left) else (rows, ())

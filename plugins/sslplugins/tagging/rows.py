@@ -7,7 +7,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sslplugins.tagging.sentences import Block, Line
@@ -53,6 +53,11 @@ class Rows:
     def even(self) -> list[Row]:
         """Those of the usual width."""
         return [row for row in self.all if len(row.cells) == self.width]
+
+    def without(self, cells: tuple[str, ...]) -> "Rows":
+        """No row of just these cells, as headers are where files were put one behind the other."""
+        left = (tuple(row for row in each if row.cells != cells) for each in self.sentences)
+        return replace(self, sentences=tuple(filter(None, left)))
 
 
 def rows_of(blocks: Sequence[Block]) -> Rows:
