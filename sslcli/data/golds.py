@@ -79,6 +79,8 @@ def columns_of_truths(record: Record, names: Sequence[str], asked: bool) -> Vect
 
 def _listed(record: Record, name: str, value: list[Any], kind: str) -> Gold:
     labels = [_text_of(label) for label in value]
+    if kind == "classes" and len(labels) == 1 and labels[0] is not None:
+        return labels[0]
     places = [_TRUTHS.get(str(label).lower()) for label in value]
     if labels and None not in places and kind != "number":
         return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))  # type: ignore[arg-type]

@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -75,7 +76,8 @@ def form_of(
     if vectors:
         plain = (gold for gold in given if not isinstance(gold, Vector))
         others = [gold for gold in plain if gold != () and _unmarked(gold, marks) is not None]
-        return _of_vectors(others, vectors, kind, tuple(names), marks)
+        form = _of_vectors(others, vectors, kind, tuple(names), marks)
+        return replace(form, notes=(*form.notes, *_notes_of_lists(given, kind)))
     if names:
         raise UsageError("--label-names names the places of vectors of zeros and ones, and there are none", "leave it out")
     texts = Counter(as_text(gold) for gold in given if not isinstance(gold, tuple))
@@ -88,7 +90,8 @@ def form_of(
     if kind == "auto" and decided == "classes":
         _refuse_joined({as_text(gold) for gold in left})
         _refuse_bits({as_text(gold) for gold in left})
-    return LabelForm(decided, marks, notes=_notes(left, decided, kind == "auto"))
+    notes = (*_notes_of_lists(left, kind), *_notes(left, decided, kind == "auto"))
+    return LabelForm(decided, marks, notes=notes)
 
 
 def are_whole(golds: Iterable[Gold | None], no_label: Sequence[str]) -> bool:
@@ -285,6 +288,19 @@ def _taken_as(kind: Kind, single: bool) -> str:
     return f"{said}, but every one has exactly one: --kind classes learns them as classes" if single else said
 
 
+def _notes_of_lists(golds: Sequence[Gold], kind: str) -> tuple[str, ...]:
+    """What to say of lists that hold one label each."""
+    if kind != "auto" or not all(map(_is_list_of_one, golds)):
+        return ()
+    return (f"labels are lists; {_taken_as('labels', True)}",) if golds else ()
+
+
+def _is_list_of_one(gold: Gold) -> bool:
+    if isinstance(gold, Vector):
+        return len(gold.places) == 1 and not (gold.certain or gold.names)
+    return isinstance(gold, tuple) and len(gold) == 1
+
+
 def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, ...]:
     texts = [gold for gold in golds if not isinstance(gold, tuple)]
     notes = []
@@ -317,20 +333,26 @@ def _word_among_numbers(labels: Collection[str]) -> str:
 
 
 def _spellings(counts: Mapping[str, int]) -> list[str]:
-    """Labels that differ in nothing but case, blanks or forms of Unicode, which may be one."""
-    by_spelling: dict[str, list[str]] = {}
+    """Labels that may be one, for they differ only in the ways that the sentence names."""
+    by_spelling: dict[str | Decimal, list[str]] = {}
     for label in counts:
         by_spelling.setdefault(_plain_spelling(label), []).append(label)
     alike = [labels for labels in by_spelling.values() if len(labels) > 1]
+    ways = "case, blanks, forms of Unicode or the way a number is written"
     return [
-        "labels that differ only in case, blanks or forms of Unicode are different ones: "
+        f"labels that differ only in {ways} are different ones: "
         + " and ".join(f"{_visible(label)} ({counts[label]:,})" for label in labels)
         for labels in alike[:_SHOWN]
     ]
 
 
-def _plain_spelling(label: str) -> str:
-    """In small letters, composed, without what cannot be seen."""
+def _plain_spelling(label: str) -> str | Decimal:
+    """A whole number as its value; else in small letters, composed, without what cannot be seen.
+
+    Fractions are texts: 2.1 and 2.10 may be sections.
+    """
+    if (number := as_number(label)) is not None and number % 1 == 0:
+        return Decimal(label)  # exactly, as a float would not be
     seen = (letter for letter in unicodedata.normalize("NFKC", label) if unicodedata.category(letter) != "Cf")
     return " ".join("".join(seen).casefold().split())
 

@@ -21,7 +21,13 @@ from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, UsageError
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
-from sslcli.workflows.labelsets import absent_labels, known_labels, strange_files, with_labels
+from sslcli.workflows.labelsets import (
+    absent_labels,
+    contradictions,
+    known_labels,
+    strange_files,
+    with_labels,
+)
 from sslcli.workflows.locating import split_language
 from sslcli.workflows.settings import LabelledSettings
 from sslcli.workflows.sifting import Sifter
@@ -82,7 +88,7 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings, sif
     evaluation, test = (with_labels(task, options, labels, each, sifter) for each in (evaluation, test))
     others = {language: with_labels(task, options, labels, each, sifter) for language, each in others.items()}
     absent = list(absent_labels(task, options, labels, evaluation)) if data.evaluation else []
-    absent += strange_files(task, options, train)
+    absent += [*strange_files(task, options, train), *contradictions(task, options, train)]
     if not evaluation:
         train, evaluation = held_out(task, options, train, data.held_out)
     sets = {"held-out": evaluation, "test": test, **others}

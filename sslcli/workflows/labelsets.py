@@ -103,6 +103,22 @@ def strange_files(task: type[Task], options: Config, train: Sequence[Example]) -
         before |= labels
 
 
+def contradictions(task: type[Task], options: Config, train: Sequence[Example]) -> Iterator[str]:
+    """A sentence where training examples are the same as earlier ones but for the answer."""
+    before: dict[str, tuple[Example, frozenset[str]]] = {}
+    found = []
+    for example, own in zip(train, task.answered(options, train), strict=True):
+        earlier, answer = before.setdefault(task.key(example), (example, frozenset(own)))
+        if answer != frozenset(own):
+            found.append((example, earlier))
+    if found:
+        example, earlier = found[0]
+        count = f"{len(found):,} of the {len(train):,} training examples"
+        are = "is the same as an earlier one"
+        are = are if len(found) == 1 else "are the same as earlier ones"
+        yield f"{count} {are} but for the answer: {example.where} is {earlier.where}"
+
+
 def _listed(labels: Iterable[str]) -> str:
     named = [f"'{label}'" for label in labels]
     return ", ".join(named[:MOST_NAMED]) + (", ..." if len(named) > MOST_NAMED else "")

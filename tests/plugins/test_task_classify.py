@@ -58,7 +58,7 @@ def test_a_kind_that_is_given_decides(value, kind, expected):
 @pytest.mark.parametrize(
     ("value", "kind", "problem"),
     [
-        ({"a": 1}, "auto", "this is no label"), ([["a"]], "auto", "this is no list of labels"), (["a"], "classes", "a list of labels"),
+        ({"a": 1}, "auto", "this is no label"), ([["a"]], "auto", "this is no list of labels"), (["a", "b"], "classes", "a list of labels"),
         ("high", "number", "this is no number"), ("inf", "number", "this is no number"), ("  ", "auto", "this is no label"),
     ],
 )  # fmt: skip

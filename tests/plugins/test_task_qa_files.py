@@ -147,7 +147,7 @@ def test_a_mistake_names_its_place(case, tmp_path):
 @pytest.mark.parametrize(
     ("row", "place", "problem"),
     [
-        ({"context": None}, "record 1, field 'context'", "missing"),
+        ({"context": None}, "record 1, field 'context'", "this is null"),
         ({"question": ""}, "record 1, field 'question'", "the text is empty"),
         ({"answers": {"text": ["a"], "answer_start": []}}, "record 1, field 'answers'", "of one length"),
         ({"answers": {"text": ["Anna"], "answer_start": [1]}}, "record 1, field 'answers[0].answer_start'", "it stands at"),

@@ -52,6 +52,17 @@ def test_examples_without_a_label_are_counted_where_there_are_some(world_run, tm
     assert "ssl predict answers such examples" in note
 
 
+def test_the_same_text_with_another_label_is_counted(world_run, tmp_path):
+    rows = [{"text": f"the cat {n}", "label": "ab"[n % 2]} for n in range(30)]
+    same = [rows[4], {"text": "the cat 7", "label": "a"}, {"text": "the cat 9", "label": "a"}]
+    path = write(tmp_path / "a.jsonl", [*rows, *same])
+    notes = checked(world_run, path, "classify").notes
+    said = "2 of the 33 training examples are the same as earlier ones but for the answer"
+    assert f"{said}: {path}, record 32 is {path}, record 8" in notes
+    alone = checked(world_run, write(tmp_path / "b.jsonl", [*rows, rows[4]]), "classify").notes
+    assert not any("but for the answer" in note for note in alone)
+
+
 def test_columns_of_zeros_and_ones_are_said_to_exclude_each_other_or_not(world_run, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,good,bad\n" + "".join(f"the cat {n},{n % 2},{1 - n % 2}\n" for n in range(30)))
