@@ -9,18 +9,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from sslcli import plainfiles
 from sslcli.asides import (
+    UNFINISHED,
     aside,
     clear_away,
     holds_current_folder,
     is_mounted,
     is_stream,
+    marked,
     put_in_place,
     sync,
     sync_all,
@@ -166,21 +168,76 @@ def _is_whole(final: Path, names: set[str]) -> bool:
 
 
 @contextmanager
-def sealed(final: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
-    """As `replaced`, with a manifest of every file and of `facts`, so that `read_sealed` notices any damage."""
+def sealed(
+    final: Path,
+    facts: Mapping[str, Any],
+    beside: Callable[[], Collection[Path]] = tuple,
+) -> Iterator[Path]:
+    """As `replaced`, with a manifest of files and of `facts`, so that `read_sealed` notices damage.
+
+    What the sealed folders `beside` hold already, to the bit, lies on the disk once: as hard links,
+    where it knows them.
+    """
     with replaced(final) as aside:
         yield aside
-        _seal(aside, facts)
+        files = _files_in(aside)
+        text = _sealed_text({"format": "sslcli/1", **facts, "files": files})
+        (aside / MANIFEST).write_text(text, encoding="utf-8")
+        _share(aside, files, beside())
 
 
-def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "blake2b": hash_file(path)}
-    manifest = {"format": "sslcli/1", **facts, "files": files}
-    text = json.dumps({**manifest, _SEAL: _seal_of(manifest)}, indent=1)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+def _files_in(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "blake2b": hash_file(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _sealed_text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps({**manifest, _SEAL: _seal_of(manifest)}, indent=1)
+
+
+def _share(folder: Path, files: Mapping[str, Mapping[str, Any]], beside: Collection[Path]) -> None:
+    """Only with what still is what its manifest says: damage does not spread."""
+    known = {}
+    for other in beside:
+        with suppress(ModelError):
+            entries = read_sealed(other, hashes=False)["files"].items()
+            known |= {(entry["bytes"], entry["blake2b"]): other / name for name, entry in entries}
+    for name, entry in files.items():
+        twin = known.get((entry["bytes"], entry["blake2b"]))
+        with suppress(OSError):  # no links there, or no more of them: the copy stays
+            if twin is not None and hash_file(twin) == entry["blake2b"]:
+                _link_over(twin, folder / name)
+
+
+def _link_over(source: Path, path: Path) -> None:
+    link = marked(path, UNFINISHED)
+    try:
+        os.link(source, link)
+        link.replace(path)
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def drop_from(folder: Path, parts: Collection[str]) -> None:
+    """Take files or folders out of a sealed folder, which is whole before, after and in between.
+
+    The hashes of what stays are those that were written. Raises ModelError where it is damaged,
+    RunError where the disk refuses.
+    """
+    manifest = read_sealed(folder, hashes=False)
+    files = manifest["files"]
+    stays = {name: entry for name, entry in files.items() if name.split("/")[0] not in parts}
+    if len(stays) < len(files):
+        left = {key: value for key, value in manifest.items() if key != _SEAL}
+        write_atomically(folder / MANIFEST, _sealed_text({**left, "files": stays}))
+    for part in parts:  # also what a kill left when the manifest no longer named it
+        remove(folder / part)
 
 
 def _seal_of(manifest: Mapping[str, Any]) -> str:

@@ -2,15 +2,18 @@
 
 Nothing but safetensors and JSON. The newest whole one counts; a damaged one is passed over, aloud. The state is copied
 to the host, training goes on, and a thread writes the copy; one is in flight at a time.
+
+Older ones than the newest two, and all of a run that came to its end, hold no optimizer state:
+nothing goes on from there. Equal files of one run are hard links to one another.
 """
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,6 +21,19 @@ from torch import Tensor
 
 from sslcli import plainfiles
 from sslcli.engine.background import Background
+from sslcli.engine.checkpointfiles import (
+    BACKBONE,
+    BEST,
+    CHECKPOINTS,
+    LEARNABLE,
+    MILESTONES,
+    OPTIMIZER,
+    STATE,
+    drop_optimizer,
+    holds_optimizer,
+    step_name,
+    step_of,
+)
 from sslcli.engine.events import Saved
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
@@ -26,8 +42,8 @@ from sslcli.engine.world import ALONE, World
 from sslcli.errors import ModelError
 from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
 
-BACKBONE, LEARNABLE, OPTIMIZER, STATE = "backbone.safetensors", "learnable.safetensors", "optimizer.safetensors", "state.json"
-_NAME = re.compile(r"step-(\d{6,})")
+RESUMABLE = 2  # so many of the newest, in case that one is damaged
+_FINAL = "final"  # in the manifest of the checkpoint with which a run came to its end
 
 
 @dataclass
@@ -53,29 +69,26 @@ class Progress:
     tally: dict[str, Any] = field(default_factory=dict)
 
 
-def step_name(step: int) -> str:
-    return f"step-{step:06d}"
-
-
-def step_of(folder: Path) -> int | None:
-    """The step in the name of a checkpoint or milestone; None where it has none."""
-    match = _NAME.fullmatch(folder.name)
-    return None if match is None else int(match[1])
-
-
 class Checkpoints:
     """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
 
     def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], world: World = ALONE) -> None:
-        self.folder, self.milestone_folder = run_folder / "checkpoints", run_folder / "milestones"
-        self.best_file = run_folder / "best"
+        self.folder, self.milestone_folder = run_folder / CHECKPOINTS, run_folder / MILESTONES
+        self.best_file = run_folder / BEST
         self.keep, self.facts, self.world = keep, facts, world
         self._writer: Background[Saved] = Background()
 
-    def save(self, learner: Learner, optimizer: Optimizer, progress: Progress) -> None:
+    def save(
+        self,
+        learner: Learner,
+        optimizer: Optimizer,
+        progress: Progress,
+        final: bool = False,
+    ) -> None:
         """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed.
 
         Older checkpoints than `keep` are removed then; none where the last update was skipped, for this one may be no good.
+        `final`: the run makes no more steps.
         """
         state, best_step, step = json.dumps(asdict(progress)), progress.best_step, progress.step
         prunes = not progress.skipped_in_row
@@ -84,10 +97,11 @@ class Checkpoints:
             if best_step is not None:
                 self._name_best(best_step)
             if prunes:
-                self._prune(step, best_step)
+                self._prune(step, best_step, 0 if final else RESUMABLE)
 
-        parts = {**_weights(learner), OPTIMIZER: optimizer.state()}
-        self._submit(Saved(step, self.folder / step_name(step), "checkpoint"), parts, state, conclude)
+        parts = {**_weights(learner), **({} if final else {OPTIMIZER: optimizer.state()})}
+        saved = Saved(step, self.folder / step_name(step), "checkpoint")
+        self._submit(saved, parts, state, conclude, {_FINAL: True} if final else {})
 
     def save_milestone(self, learner: Learner, step: int) -> None:
         self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
@@ -100,8 +114,11 @@ class Checkpoints:
         """The same, after the one in flight."""
         return self._writer.wait()
 
-    def newest(self) -> tuple[Path | None, list[str]]:
-        """The newest whole checkpoint, and a sentence for each newer one that had to be passed over."""
+    def newest(self, to_go_on: bool = False) -> tuple[Path | None, list[str]]:
+        """The newest whole checkpoint, and a sentence for each newer one that is passed over.
+
+        `to_go_on`: with all that the next step needs, if there is one.
+        """
         passed = []
         for step, path in sorted(self._all(), reverse=True):
             try:
@@ -110,7 +127,10 @@ class Checkpoints:
                 passed.append(f"{path.name} is passed over: {error.message}")
                 continue
             if manifest.get("step") == step:
-                return path, passed
+                if not to_go_on or holds_optimizer(manifest) or manifest.get(_FINAL):
+                    return path, passed
+                passed.append(f"{path.name} is passed over: it holds no optimizer state")
+                continue
             passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
         return None, passed
 
@@ -125,9 +145,11 @@ class Checkpoints:
         """
         for name, tensors in _weights(learner).items():
             fill(tensors, path / name)
-        state = optimizer.empty_state(shapes_in(path / OPTIMIZER))
-        fill(state, path / OPTIMIZER)
-        optimizer.load(state)
+        manifest = read_sealed(path, hashes=False)
+        if holds_optimizer(manifest):
+            state = optimizer.empty_state(shapes_in(path / OPTIMIZER))
+            fill(state, path / OPTIMIZER)
+            optimizer.load(state)
         try:
             progress = Progress(**plainfiles.read_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
@@ -135,7 +157,8 @@ class Checkpoints:
         if self.world.leads:  # a kill may have come between a checkpoint and what follows it
             self._name_best(progress.best_step)
             if not progress.skipped_in_row:
-                self._prune(progress.step, progress.best_step, beyond=False)
+                resumable = 0 if manifest.get(_FINAL) else RESUMABLE
+                self._prune(progress.step, progress.best_step, resumable, beyond=False)
         return progress
 
     def _name_best(self, step: int | None) -> None:
@@ -145,7 +168,12 @@ class Checkpoints:
             write_atomically(self.best_file, step_name(step))
 
     def _submit(
-        self, event: Saved, parts: Mapping[str, Mapping[str, Tensor]], state: str | None = None, conclude: Callable[[], None] | None = None
+        self,
+        event: Saved,
+        parts: Mapping[str, Mapping[str, Tensor]],
+        state: str | None = None,
+        conclude: Callable[[], None] | None = None,
+        facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         sharded = any(is_sharded(tensors) for tensors in parts.values())
         if not (sharded or self.world.leads):
@@ -155,7 +183,7 @@ class Checkpoints:
 
         def write() -> Saved:
             refuse_gone(self.best_file.parent)
-            with self._folder_for(event, sharded) as folder:
+            with self._folder_for(event, sharded, facts) as folder:
                 for name, tensors in copies.items():
                     if sharded:
                         save_shards(tensors, folder / name, self.world.writing)
@@ -170,25 +198,45 @@ class Checkpoints:
         self._writer.submit(write)
 
     @contextmanager
-    def _folder_for(self, event: Saved, sharded: bool) -> Iterator[Path]:
+    def _folder_for(self, event: Saved, sharded: bool, facts: Mapping[str, Any]) -> Iterator[Path]:
         """Where to write: rank 0 makes it, tells the others, and seals it when all have written."""
         with ExitStack() as stack:
-            facts = {"step": event.step, "torch": torch.__version__, **self.facts}
-            folder = str(stack.enter_context(sealed(event.path, facts))) if self.world.leads else None
+            facts = {"step": event.step, "torch": torch.__version__, **self.facts, **facts}
+            folder = None
+            if self.world.leads:
+                folder = str(stack.enter_context(sealed(event.path, facts, self._beside)))
             yield Path(self.world.told(folder, self.world.writing) if sharded else folder or "")
+
+    def _beside(self) -> list[Path]:
+        """Whose files may be the same as those of a new one, as of a backbone that is frozen."""
+        folders = (self.folder, self.milestone_folder)
+        return [path for folder in folders for path in sorted(folder.glob("step-*"))]
 
     def _all(self) -> Iterator[tuple[int, Path]]:
         for path in self.folder.glob("step-*"):
-            if match := _NAME.fullmatch(path.name):
-                yield int(match[1]), path
+            if (step := step_of(path)) is not None:
+                yield step, path
 
-    def _prune(self, newest_step: int, best_step: int | None, beyond: bool = True) -> None:
-        """Only now that a newer one stands; never the best, never the newest. What lies beyond it was damaged, or of another try."""
+    def _prune(
+        self,
+        newest_step: int,
+        best_step: int | None,
+        resumable: int,
+        beyond: bool = True,
+    ) -> None:
+        """Only now that a newer one stands; never the best, never the newest.
+
+        What lies beyond it was damaged, or of another try.
+
+        So many of the newest as are to be `resumable` keep their optimizer state.
+        """
         found = sorted(self._all(), reverse=True)
         past = [(step, path) for step, path in found if step <= newest_step]
         for step, path in [*past[self.keep :], *(entry for entry in found if beyond and entry not in past)]:
             if step != best_step:
                 shutil.rmtree(path, ignore_errors=True)
+        for _, path in past[resumable:]:
+            drop_optimizer(path)
 
 
 def _weights(learner: Learner) -> dict[str, Mapping[str, Tensor]]:

@@ -123,8 +123,16 @@ class Trainer:
                 self._save()
             return stop.reason
 
+    def _is_final(self) -> bool:
+        """Whether no more steps come, in this start or in any other."""
+        return self.progress.step >= self.plan.total_steps or self._is_out_of_patience()
+
+    def _is_out_of_patience(self) -> bool:
+        patience = self.plan.patience
+        return patience is not None and self.progress.worse_in_row >= patience
+
     def _has_lost_patience(self) -> bool:
-        if self.plan.patience is None or self.progress.worse_in_row < self.plan.patience:
+        if not self._is_out_of_patience():
             return False
         self.observe(Noted(f"ended at step {self.progress.step}: no better evaluation {self.plan.patience} times in a row"))
         return True
@@ -269,7 +277,7 @@ class Trainer:
     def _save(self) -> None:
         self._count_seconds()
         self.progress.tally, self.progress.saved_step = self.tally.over(self.world).dump(), self.progress.step
-        self.checkpoints.save(self.learner, self.optimizer, self.progress)
+        self.checkpoints.save(self.learner, self.optimizer, self.progress, self._is_final())
 
     def _keep_milestone(self) -> None:
         if self.plan.milestones:

@@ -7,7 +7,7 @@ import yaml
 
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import AdapterSettings
-from sslcli.engine.checkpoint import step_name
+from sslcli.engine.checkpointfiles import step_name
 from sslcli.workflows.agreement import loader_of
 from sslcli.workflows.runs import by_language, metrics_of, read_metrics, read_run
 from sslcli.workflows.weights import Pretrained

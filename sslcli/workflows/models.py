@@ -26,7 +26,8 @@ from sslcli.core.adapters import merged_state
 from sslcli.core.pretrained import CONFIG, is_finite
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
-from sslcli.engine.checkpoint import BACKBONE, LEARNABLE, Checkpoints, step_name
+from sslcli.engine.checkpoint import Checkpoints
+from sslcli.engine.checkpointfiles import BACKBONE, LEARNABLE, step_name
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.sharding import load_tensors

@@ -188,10 +188,14 @@ def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
 
     Without any checkpoint the run begins anew, which it also says.
     """
-    path, passed = checkpoints.newest()
+    path, passed = checkpoints.newest(to_go_on=True)
     if path is None:
         if passed:
-            raise ModelError(f"{checkpoints.folder} has no complete checkpoint: {passed[0]}", "start a new run")
+            hint = "start a new run"
+            if checkpoints.newest()[0] is not None:
+                hint += f", with the weights that are left: --model {checkpoints.folder.parent}"
+            problem = f"{checkpoints.folder} has no complete checkpoint to go on from: {passed[0]}"
+            raise ModelError(problem, hint)
         facts = read_facts(checkpoints.folder.parent)
         step = facts.get("step")
         if step and facts.get("saved", step) is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sslcli.contracts import Learnable
 from sslcli.core.transformer import Transformer
-from sslcli.engine.checkpoint import step_of
+from sslcli.engine.checkpointfiles import step_of
 from sslcli.engine.precision import Hardware
 from sslcli.errors import UsageError
 from sslcli.subjects import Subject

@@ -12,7 +12,7 @@ from sslcli.errors import ConfigError, DataError
 from sslcli.workflows.finetuning import finetune
 from sslcli.workflows.settings import FinetuneSettings
 
-FILES = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors")
+FILES = ("backbone.safetensors", "learnable.safetensors")
 VARIANTS = {
     "sentiment": {"task": "sentiment"},
     "pos, adapters": {"task": "pos", "adapters": {"rank": 2, "targets": ["all"], "dropout": 0.1}},

@@ -13,7 +13,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from sslcli.cli.app import run
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.engine.checkpoint import BACKBONE
+from sslcli.engine.checkpointfiles import BACKBONE
 from sslcli.errors import ModelError
 from sslcli.folders import MANIFEST, sealed
 from sslcli.workflows.generating import generate
