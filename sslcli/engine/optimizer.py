@@ -20,6 +20,16 @@ def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and ".blocks." in name
 
 
+def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -> int:
+    """What the state weighs: AdamW has two moments of a parameter, Muon one."""
+    muon = settings.name == "muon"
+
+    def moments(name: str, parameter: Tensor) -> int:
+        return 1 if muon and _is_hidden_matrix(name, parameter) else 2
+
+    return sum(value.nbytes * moments(name, value) for name, value in parameters.items())
+
+
 class Optimizer:
     """Updates named parameters; the rate comes from outside at every step.
 

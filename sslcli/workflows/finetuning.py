@@ -177,7 +177,7 @@ class Finetuning:
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
             "head": self.head,
             "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
-            **how_it_is_trained(settings, plan, hardware, world),
+            **how_it_is_trained(settings, self.learner, plan, hardware, world),
         }
 
     def _how(self) -> str:

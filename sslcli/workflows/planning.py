@@ -25,6 +25,7 @@ from sslcli.engine.trainer import Plan
 from sslcli.engine.world import ALONE, World
 from sslcli.reports import Report, Table, printable
 from sslcli.workflows.arranging import NOT_SAID
+from sslcli.workflows.diskspace import disk_space
 from sslcli.workflows.preparing import Prepared
 
 TRIAL_STEPS = 3
@@ -57,7 +58,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
         **({"head": prepared.head} if settings.model.source else {}),
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
-        **how_it_is_trained(settings, plan, hardware, world),
+        **how_it_is_trained(settings, prepared.learner, plan, hardware, world),
     }
 
 
@@ -84,13 +85,21 @@ def _what_learns(prepared: Prepared) -> str:
     return f" · trains {trained:,} parameters, the head only"
 
 
-def how_it_is_trained(settings: Any, plan: Plan, hardware: Hardware, world: World) -> dict[str, str]:
-    """The lines about optimizer and device, from the groups of settings that all runs have."""
+def how_it_is_trained(
+    settings: Any,
+    learner: Learner,
+    plan: Plan,
+    hardware: Hardware,
+    world: World,
+) -> dict[str, str]:
+    """The lines about optimizer, device and disk, from the settings that all runs have."""
     optimizer, schedule = settings.optimizer, settings.schedule
+    space = disk_space(learner, optimizer, plan, settings.training.keep)
     return {
         "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
         "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
+        "disk": space.describe(),
     }
 
 
@@ -183,14 +192,11 @@ def peak_memory_bytes(hardware: Hardware) -> int:
 def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
     """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
     shape, training = course.learner.backbone.settings, course.settings.training
-    weight_bytes = sum(value.numel() * value.element_size() for value in course.learner.state_dict().values())
-    trained_bytes = sum(value.numel() * value.element_size() for value in course.learner.trained_parameters().values())
-    checkpoint_bytes = weight_bytes + 2 * trained_bytes  # AdamW has two moments
-    milestones = plan.total_steps.bit_length() + 1 if plan.milestones else 0
-    disk_bytes = (training.keep + 1) * checkpoint_bytes + milestones * weight_bytes
+    space = disk_space(course.learner, course.settings.optimizer, plan, training.keep)
     teraflops = (
         flops_per_token(shape, attended_tokens(course.lengths), trial.target_share) * trial.tokens_per_step / trial.seconds_per_step / 1e12
     )
+    folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
     rows: Mapping[str, str] = {
         "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(course.learner):,} of the head",
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
@@ -198,7 +204,7 @@ def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
         "useful arithmetic": f"{teraflops:.3f} TFLOP/s",
         "training time": f"{duration(trial.seconds_per_step * plan.total_steps)} for {plan.total_steps:,} steps, without evaluation",
         "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
-        "disk": f"{disk_bytes / 2**20:,.1f} MiB for {training.keep + 1} checkpoints and {milestones} milestones",
+        "disk": f"{space.describe()}; {folders}",
     }
     return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
 
