@@ -35,7 +35,7 @@ COMMANDS = {
     "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
     "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
-    "runs": "List, show and compare runs",
+    "runs": "List, show, compare and remove runs",
     "compare": "Compare runs (short for: ssl runs compare)",
     "plugins": "List, show, check and start plugins",
     "doctor": "Say what this machine can do, and what is missing",

@@ -185,7 +185,7 @@ def hint_for_option(option: str, known: Iterable[str]) -> str:
 def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) -> str:
     """The line that was probably meant by one that begins with no command."""
     if word in DELETES:
-        return "nothing is deleted by ssl: a run is a folder below runs/, and rm -r removes it"
+        return shlex.join(["ssl", "runs", "delete", *rest])
     if word in FETCHES:
         return "nothing is fetched from or sent to a network: download a model by hand and give its folder with --model"
     line = [FOREIGN_COMMANDS[word.lower()]] if word.lower() in FOREIGN_COMMANDS else []
@@ -237,8 +237,8 @@ def _flag_for(command: str, word: str, known: set[str]) -> str | None:
 
 def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequence[str]) -> str:
     """What may stand behind the word of a group, or the line that was probably meant."""
-    if word in DELETES:
-        return hint_for_command(word, (), ())
+    if word in DELETES and name == "runs":
+        return hint_for_command(word, rest, ())
     if name == "plugins" and (kind := nearest(word, registry.KINDS)):
         return f"ssl plugins list {kind}"
     if name == "runs" and (word.startswith("@") or os.path.exists(word) or is_run(word)):

@@ -54,14 +54,10 @@ from sslcli.workflows.runfolder import (
     refuse_occupied,
     write_facts,
 )
-from sslcli.workflows.runs import read_facts
+from sslcli.workflows.runs import OWN_FILES, read_facts
 from sslcli.workflows.savedreports import files_of
 from sslcli.workflows.starts import computing, what_differs, with_this_start
 
-OWN_FILES = (
-    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
-    "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html", "run.json", "config.yaml",
-)  # fmt: skip
 COMPUTED = "computed"
 S = TypeVar("S", bound=Config)
 

@@ -16,6 +16,11 @@ from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
 RUN_FILE = "config.yaml"
+OWN_FILES = (
+    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
+    "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
+    "run.json", "config.yaml",
+)  # fmt: skip
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 

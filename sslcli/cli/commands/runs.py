@@ -1,4 +1,4 @@
-"""`ssl runs`: list, show, compare."""
+"""`ssl runs`: list, show, compare; du, prune, delete."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,41 @@ COMPARE = Command(
     ("ssl runs compare @latest:mlm @latest:mlm+nsp", "ssl runs compare first second --json"),
 )
 
+SPACE = "sslcli.cli.actions.runspace"
+YES = Flag("yes", ("--yes", "-y"), "do not ask", kind="truth")
+
+
+def _named(required: bool, otherwise: str = "") -> Flag:
+    text = f"{RUN_HELP}{otherwise}"
+    return Flag("runs", (), text, kind="texts", metavar="RUN...", required=required)
+
+
+DU = Command(
+    "du",
+    "List what runs weigh on the disk, by kind",
+    (_named(False, "; all when not given"),),
+    f"{SPACE}:weigh_runs",
+    ("ssl runs du", "ssl runs du first --json"),
+)
+PRUNE = Command(
+    "prune",
+    "Remove optimizer state, milestones, and checkpoints but the best and the newest",
+    (
+        _named(False, "; all that are done when not given"),
+        YES,
+        Flag("dry_run", ("--dry-run",), "say what would go, and remove nothing", kind="truth"),
+    ),
+    f"{SPACE}:prune_runs",
+    ("ssl runs prune --dry-run", "ssl runs prune first --yes"),
+)
+DELETE = Command(
+    "delete",
+    "Remove whole runs",
+    (_named(True), YES),
+    f"{SPACE}:delete_runs",
+    ("ssl runs delete first", "ssl runs delete first second --yes"),
+)
+
 
 def build(words: Sequence[str]) -> Group:
     listing = Command("list", "List all runs, the newest first", (), f"{ACTIONS}:list_runs", ("ssl runs", "ssl runs list --json"))
@@ -24,4 +59,5 @@ def build(words: Sequence[str]) -> Group:
         f"{ACTIONS}:show_run",
         ("ssl runs show @latest",),
     )
-    return Group("runs", "List, show and compare runs", (listing, showing, COMPARE), default="list")
+    commands = (listing, showing, COMPARE, DU, PRUNE, DELETE)
+    return Group("runs", "List, show, compare and remove runs", commands, default="list")
