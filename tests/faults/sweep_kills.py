@@ -3,7 +3,7 @@
     python tests/faults/sweep_kills.py --kills 200
 
 Random kills fall uniformly into the time an uninterrupted run takes. The others come before each file-system call, and in the middle
-of each file, of the start of a run and of a save in its middle that prunes two older checkpoints.
+of each file, of the start of a run, of a save in its middle that prunes two older checkpoints, and of the last one.
 """
 
 import argparse
@@ -22,8 +22,13 @@ from harness import Bench, Ended, differences, step_reached, whole_checkpoints
 from hooks import FaultAt
 
 SOONER = 0.8
-# A save that prunes, in the middle of the run; and everything before the first update.
-WINDOWS = {"save": ("step-000040", "step-000045"), "start": ("", "step-000001")}
+# A save that prunes, in the middle of the run; everything before the first update; and the last
+# save, with all that drops what a run at its end needs no more.
+WINDOWS = {
+    "save": ("step-000040", "step-000045"),
+    "start": ("", "step-000001"),
+    "end": ("checkpoints/.unfinished-step-000060", "run.json"),
+}
 
 
 @dataclass(frozen=True)

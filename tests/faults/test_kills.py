@@ -13,7 +13,7 @@ def assert_recovered(tally, fewest):
     assert tally.most_lost_steps <= MOST_LOST_STEPS
 
 
-@pytest.mark.parametrize(("window", "every"), [("save", 23), ("start", 37)])
+@pytest.mark.parametrize(("window", "every"), [("save", 23), ("start", 37), ("end", 19)])
 def test_killed_at_calls_of_the_file_system(bench, whole, window, every):
     assert_recovered(sweep(kills_at_calls(bench, whole, window, every)), 2)
 
