@@ -4,6 +4,7 @@ Shards are torch.distributed.checkpoint's, in its safetensors format, in a folde
 Either is read into either, whatever the number of ranks. Its other format keeps its index as a pickle, which is not read.
 """
 
+import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -89,6 +90,21 @@ def save_shards(tensors: Mapping[str, Tensor], path: Path, group: Any) -> None:
         torch_checkpoint.save(dict(tensors), storage_writer=writer, process_group=group)
     except checkpoint_api.CheckpointException as error:
         raise OSError(f"{path.stem}: {_first_failure(error)}") from error
+    if torch.distributed.get_rank(group) == 0:
+        for shard in path.with_suffix("").glob("*.safetensors"):
+            _order_metadata(shard)
+
+
+def _order_metadata(path: Path) -> None:
+    """Equal shards are to be equal files: safetensors has its metadata in any order."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
