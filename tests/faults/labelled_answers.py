@@ -23,7 +23,7 @@ TEXTS: Mapping[str, Any] = {
 # What only looks wrong: where the answer stands is beyond doubt, and what was decided is said.
 NO_OFFSET = "no offset is given, and the answer is taken where it stands"
 READ = {
-    **dict.fromkeys(("answer_start is a fraction", "answer_start is a text"), "nothing is wrong"),
+    **dict.fromkeys(("answer_start is a fraction", "answer_start is a text"), "example 1"),
     **dict.fromkeys(("answer_start is null", "answers are a text", "answers are a list of texts"), NO_OFFSET),
     **dict.fromkeys(("answers are without an offset", "answers are only texts"), NO_OFFSET),
 }

@@ -69,8 +69,9 @@ def _reference_cases(texts: bytes) -> Iterator[Case]:
         "a scheme that is none": ("no:thing", ()), "a suite without its folder": ("glue:cola/train", ("glue:cola",)),
         "a generated corpus without such": ("demo:nothing", ("demo:nothing",)), "an empty name": ("", ()), "a folder": (".", ()),
         "a device": ("/dev/null", ()), "a name that no disk takes": ("x" * 5_000 + ".jsonl", ()),
-        "a pattern": ("*.jsonl", ("*.jsonl",)), "no suffix": ("texts", ("no kind",)), "another suffix": ("texts.docx", ("no kind",)),
-        "a suffix of packing alone": ("texts.gz", ("no kind",)),
+        "a pattern": ("*.jsonl", ("*.jsonl",)), "no suffix": ("texts", ("cannot be opened",)),
+        "another suffix": ("texts.docx", ("no kind",)),
+        "a suffix of packing alone": ("texts.gz", ("cannot be opened",)),
     }  # fmt: skip
     for name, (reference, says) in references.items():
         yield Case(f"--eval-data names {name}", "classify", "texts.jsonl", texts, says, ("--eval-data", reference), names_file=False)

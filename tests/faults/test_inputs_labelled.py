@@ -47,7 +47,7 @@ def test_all_wrong_records_are_in_the_document_too(place, tmp_path):
     assert code == 2
     assert message.splitlines() == [
         "2 records cannot be used:",
-        *(f"       {path}, record {number}, field 'text': 'text' is missing" for number in (1, 6)),
+        *(f"       {path}, record {number}, field 'text': this is null" for number in (1, 6)),
     ]
 
 
