@@ -40,7 +40,33 @@ def read_any_rows(reference: str, usual: str, width: int | None = None) -> Itera
     elif quoted is None:
         lines = _kept(reference, lines)
         quoted = _is_quoted(reference, separator, lines)
-    return read_rows(reference, separator, quoted, islice(lines(), skipped, None))
+    rows = read_rows(reference, separator, quoted, islice(lines(), skipped, None))
+    return _watched(reference, separator, rows) if quoted else rows
+
+
+def _watched(reference: str, separator: str, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The same rows. Said at their end: whole rows that seem to stand inside a value, as behind a mark that opens by mistake."""
+    width, first, swallowed = 0, 0, 0
+    for line, values in rows:
+        width = width or len(values)
+        if found := _rows_inside(values, separator, width):
+            first, swallowed = first or line, swallowed + found
+        yield line, values
+    if swallowed:
+        rows_stand = "1 line that looks like a row stands" if swallowed == 1 else f"{swallowed:,} lines that look like rows stand"
+        remark(
+            f"{reference}: {rows_stand} inside a quoted value, the first in the row of line {first};"
+            " where that is not meant, a quotation mark there opens or closes by mistake"
+        )
+
+
+def _rows_inside(values: Sequence[str], separator: str, width: int) -> int:
+    """How many whole lines of a value have as many columns as the table, where all of its lines have."""
+    for value in values if width > 1 else ():
+        inner = [line for line in value.split("\n")[1:-1] if line.strip()] if "\n" in value else []
+        if inner and all(line.count(separator) == width - 1 for line in inner):
+            return len(inner)
+    return 0
 
 
 def _reread(reference: str) -> Callable[[], Iterator[tuple[int, str]]]:

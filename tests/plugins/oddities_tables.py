@@ -66,6 +66,11 @@ QUOTES = [
     csv("comma, mark and line end inside", 'text,label\n"a, ""b""\nc",pos\nbad film,neg\n', examples=[(('a, "b"\nc',), "pos"), BAD]),
     csv("a mark amid an open value", 'text,label\nsay "a" b,pos\nbad film,neg\n', examples=[(('say "a" b',), "pos"), BAD]),
     csv("a mark that is never closed", 'text,label\ngood film,pos\n"bad film,neg\n', "asked", ("line 3", "never closed", "--quoted")),
+    csv("a mark that closes rows later", 'text,label\ngood film,pos\n"bad film,neg\n'
+        'old film,neg\nnew film,pos\n",neg\n', "read 2",
+        ("2 lines that look like rows stand inside a quoted value", "line 3"), [GOOD]),
+    csv("lines of a poem", 'text,label\n"roses, red,\nand blue\nviolets,",pos\nbad film,neg\n',
+        examples=[(("roses, red,\nand blue\nviolets,",), "pos"), BAD], said=False),
     csv("text behind a closing mark", 'text,label\n"good" film,pos\n', "asked", ("line 2", "follows the quotation mark")),
     csv("backslash before a mark", 'text,label\n"say \\"a\\" b",pos\n', "asked", ("line 2", 'write "" (not \\")')),
     csv("a blank after each comma", f"text, label\n{ROWS.replace(',', ', ')}", examples=READ, said=False),
