@@ -9,6 +9,7 @@ from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.errors import UsageError
+from sslcli.reports import Report
 from sslcli.workflows.settings import TokenizeSettings
 from sslcli.workflows.tokenizing import (
     show_pieces,
@@ -29,7 +30,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
 
 def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
     if "show" in given:
-        screen.report(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)))
+        _show(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)), screen)
         return 0
     folder = Path(given.get("out", SHARDS))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not given.get("overwrite"):
@@ -42,3 +43,12 @@ def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
     else:
         screen.report(replace(result.report, scores=()))  # the table says it too
     return 0
+
+
+def _show(report: Report, screen: Screen) -> None:
+    """On a terminal the pieces stand last, where the eye (and `tail -1`) looks for them."""
+    if not screen.json:
+        for note in report.notes:
+            screen.line(note)
+        report = replace(report, notes=())
+    screen.report(report)
