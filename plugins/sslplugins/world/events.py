@@ -50,6 +50,12 @@ def claims(event: Event, subject: Concept, facts: Facts) -> Iterator[Claim]:
                 yield Claim(known.get(owner) or facts.one(subject, owner), said.values[slot])
 
 
+def mentioned(event: Event) -> Iterator[Concept]:
+    """Every concept in a slot, some of them twice."""
+    for said in (event.subject, *event.clauses):
+        yield from said.values.values()
+
+
 class Teller:
     """Fills phrases from the facts, wrong now and then."""
 

@@ -66,6 +66,11 @@ class World:
         for subject, events in self.told(f"{language} {part}", sentences):
             yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
 
+    def events(self, language: str, sentences: int, part: Part = "train") -> Iterator[Event]:
+        """What the sentences of those paragraphs say, one after the other."""
+        for _, events in self.told(f"{language} {part}", sentences):
+            yield from events
+
     def told(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
         """What paragraphs say before they are in any language: a subject and its sentences' contents. Another purpose, other paragraphs."""
         chance = Chance(self.seed, f"paragraphs {purpose}")

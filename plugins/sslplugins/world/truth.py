@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sslplugins.world.chance import Chance
-from sslplugins.world.events import Event, Said, claims
-from sslplugins.world.generated import Part, World
+from sslplugins.world.events import Event, Said, claims, mentioned
+from sslplugins.world.generated import Part, Sentence, World
 from sslplugins.world.grammar import Kind, Phrase
 from sslplugins.world.lexicon import Concept
 from sslplugins.world.rendering import Renderer, starts, text_of
@@ -57,13 +57,17 @@ def tagged(world: World, language: str, sentences: int, part: Part = "test") -> 
 
 
 def senses(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[SenseUse]:
-    """Every use of a two-sense word in so many sentences."""
+    """Every use of a two-sense word in so many sentences; only those with such a word are put into words."""
     ambiguous = world.lexicon.two_sense_words(language)
-    for paragraph in world.paragraphs(language, sentences, part):
-        for sentence in paragraph.sentences:
-            for word, start in zip(sentence.words, starts(sentence.words), strict=True):
-                if word.concept is not None and word.text in ambiguous:
-                    yield SenseUse(language, word.text, word.concept.type, sentence.text, start)
+    concepts = {concept for pair in ambiguous.values() for concept in pair}
+    renderer = Renderer(world.lexicon, language)
+    for event in world.events(language, sentences, part):
+        if concepts.isdisjoint(mentioned(event)):
+            continue
+        sentence = Sentence(event, renderer.words(event))
+        for word, start in zip(sentence.words, starts(sentence.words), strict=True):
+            if word.concept is not None and word.text in ambiguous:
+                yield SenseUse(language, word.text, word.concept.type, sentence.text, start)
 
 
 def dictionary(world: World) -> Iterator[Translation]:
