@@ -90,17 +90,21 @@ def count_neighbours(sequences: Iterable[np.ndarray], vocabulary: int, most_toke
     for tokens, follows in _portions(sequences, most_tokens):
         tokens_V += np.bincount(tokens, minlength=vocabulary)
         new_codes, new_counts = np.unique(tokens[:-1][follows] * vocabulary + tokens[1:][follows], return_counts=True)
-        codes_P, where = np.unique(np.concatenate([codes_P, new_codes]), return_inverse=True)
-        counts_P = np.bincount(where, np.concatenate([counts_P, new_counts]), len(codes_P)).astype(np.int64)
+        codes_P, counts_P = _merged([codes_P, new_codes], [counts_P, new_counts])
     return NeighbourCounts(tokens_V, codes_P, counts_P)
 
 
 def summed(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
     """What counting the sequences of all parts (at least one) together gives."""
-    codes_P, where = np.unique(np.concatenate([part.codes_P for part in parts]), return_inverse=True)
-    counts_P = np.zeros(len(codes_P), dtype=np.int64)
-    np.add.at(counts_P, where, np.concatenate([part.counts_P for part in parts]))
-    return NeighbourCounts(sum(part.tokens_V for part in parts), codes_P, counts_P)
+    merged = _merged([part.codes_P for part in parts], [part.counts_P for part in parts])
+    return NeighbourCounts(sum(part.tokens_V for part in parts), *merged)
+
+
+def _merged(codes: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Every code once, rising, with the sum of its counts (int64)."""
+    codes_P, where = np.unique(np.concatenate(codes), return_inverse=True)
+    counts_P = np.bincount(where, np.concatenate(counts), len(codes_P)).astype(np.int64)
+    return codes_P, counts_P
 
 
 def _portions(sequences: Iterable[np.ndarray], most_tokens: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
