@@ -234,6 +234,11 @@ def finite(value: Any) -> Any:
     return [finite(inner) for inner in value] if isinstance(value, list | tuple | range) else value
 
 
+def mebibytes(count: float) -> str:
+    """So many bytes, as people read them."""
+    return f"{count / 2**20:,.1f} MiB"
+
+
 def printable(text: str) -> str:
     """One line that commands no terminal: a line end as ⏎, other control characters as \\xNN or \\uNNNN."""
     return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))

@@ -10,6 +10,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import state_bytes
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.engine.trainer import Plan
+from sslcli.reports import mebibytes
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,3 @@ def _milestones(plan: Plan) -> list[int]:
 
 def _bytes(state: dict[str, Tensor]) -> int:
     return sum(value.numel() * value.element_size() for value in state.values())
-
-
-def mebibytes(count: int) -> str:
-    return f"{count / 2**20:,.1f} MiB"

@@ -3,7 +3,7 @@
 What passes may still be refused by the plugins themselves, whose validators are not known here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -68,16 +68,18 @@ def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = ""
 
 def refuse_unknown(kind: str, name: str, word: str) -> None:
     """Raises UsageError with the nearest name, where no plugin is called so."""
-    known = registry.names(kind)
-    if name.rpartition(":")[2] not in known:
-        raise UsageError(f"there is no {word} '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
+    _refuse_other(registry.names(kind), name, word)
 
 
 def refuse_unknown_task(name: str) -> None:
     """Raises UsageError with the nearest name, suites among them, where nothing is called so."""
-    known = [*registry.names("tasks"), *registry.names("suites")]
+    _refuse_other([*registry.names("tasks"), *registry.names("suites")], name, "task")
+
+
+def _refuse_other(known: Sequence[str], name: str, word: str) -> None:
     if name.rpartition(":")[2] not in known:
-        raise UsageError(f"there is no task '{name}'", f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip())
+        hint = f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip()
+        raise UsageError(f"there is no {word} '{name}'", hint)
 
 
 def refuse_absent_model(reference: str | None) -> None:

@@ -49,7 +49,7 @@ ASKED = Use(("pretrain",), ability="Request")  # for what its objective makes
 
 def find_run(reference: str, use: Use = ANY) -> Run:
     """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
-    if (Path(reference) / "run.json").is_file():
+    if (Path(reference) / RUN_FILE).is_file():
         return read_run(Path(reference))
     if reference == LATEST or reference.startswith(f"{LATEST}:"):
         return newest(use, reference.partition(":")[2])[0]

@@ -30,7 +30,7 @@ from sslcli.engine.checkpointfiles import (
 )
 from sslcli.errors import ModelError, RunError, UsageError
 from sslcli.folders import drop_from, read_sealed, remove
-from sslcli.reports import Report, Table
+from sslcli.reports import Report, Table, mebibytes
 from sslcli.workflows.references import find_run
 from sslcli.workflows.runs import OWN_FILES, Run, read_facts
 from sslcli.workflows.savedreports import files_of
@@ -89,7 +89,7 @@ def _kind_of(path: Path) -> str:
 def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
     """One line a run, and the same as plain data."""
     found = [(run, weight_of(run.folder)) for run in runs]
-    rows = [[run.name, *map(_size, weight.figures), _size(weight.total)] for run, weight in found]
+    rows = [[run.name, *map(mebibytes, weight.figures), mebibytes(weight.total)] for run, weight in found]
     total = sum(weight.total for _, weight in found)
     columns = ("run", "weights", "optimizer state", "milestones", "rest", "together")
     documents = [
@@ -101,11 +101,7 @@ def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
         for run, weight in found
     ]
     tables = [Table("", columns, rows)] if rows else []
-    return Report(tables=tables, notes=[f"{len(rows)} runs, {_size(total)}"]), documents
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:,.1f} MiB"
+    return Report(tables=tables, notes=[f"{len(rows)} runs, {mebibytes(total)}"]), documents
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ def deletion(run: Run) -> Removal:
         names = ", ".join(others[:4])
         problem = f"{folder} holds what is not of the run: {names}"
         raise UsageError(problem, "move that elsewhere first, or remove the folder by hand")
-    return Removal(run, f"{folder}: all of it, {_size(weight_of(folder).total)}", whole=True)
+    return Removal(run, f"{folder}: all of it, {mebibytes(weight_of(folder).total)}", whole=True)
 
 
 def _parts(run: Run) -> list[Path]:

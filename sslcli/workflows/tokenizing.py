@@ -26,7 +26,7 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.unknowns import Unknowns
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
-from sslcli.reports import Passage, Report, Score, Span, Table
+from sslcli.reports import Passage, Report, Score, Span, Table, mebibytes
 from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
 from sslcli.workflows.cutting import portions, write_portion
 from sslcli.workflows.interrupting import in_thread, stopping_at_once
@@ -278,7 +278,7 @@ def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: To
     if limit is not None:
         total = min(total, limit * statistics.bytes / max(statistics.documents, 1))
     per_byte = (statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16) / max(statistics.bytes, 1)
-    return f"the shards will take about {total * per_byte / 2**20:,.1f} MiB on disk"
+    return f"the shards will take about {mebibytes(total * per_byte)} on disk"
 
 
 def _unfolded(source: Source) -> int:
@@ -295,7 +295,7 @@ def _report(facts: dict[str, Any], folder: Path) -> Report:
         ("duplicate lines", f"{facts.get('duplicate_line_share', 0):.2%}"),
         ("languages", ", ".join(f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items())),
         *([("changes to the text", "; ".join(facts["changes"]))] if facts.get("changes") else []),
-        ("on disk", f"{size / 2**20:,.1f} MiB in {folder}"),
+        ("on disk", f"{mebibytes(size)} in {folder}"),
     ]
     return Report("tokenized", scores=[Score("tokens", float(tokens))], tables=[Table("corpus", ("what", "figure"), rows)])
 

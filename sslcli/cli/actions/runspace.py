@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.errors import ModelError, UsageError
+from sslcli.reports import mebibytes
 from sslcli.workflows.references import find_run
 from sslcli.workflows.runs import Run, all_runs
 from sslcli.workflows.runspace import (
@@ -73,7 +74,7 @@ def _done(removals: Sequence[Removal], verb: str, given: Given, screen: Screen) 
         said = [{"name": removal.run.name, "removes": removal.says} for removal in removals]
         screen.document({"runs": said, "freed_bytes": freed})
     elif asked:
-        screen.say(f"{freed / 2**20:,.1f} MiB are free now")
+        screen.say(f"{mebibytes(freed)} are free now")
     return 0
 
 
