@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sslcli import registry
 from sslcli.errors import UsageError, edits, nearest
 from sslcli.workflows.locating import ADDRESSES
-from sslcli.workflows.runs import RUN_FILE, runs_folder
+from sslcli.workflows.runs import FACTS_FILE, runs_folder
 
 # What people who know other tools type first.
 FOREIGN_FLAGS = {
@@ -248,7 +248,7 @@ def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequen
 
 
 def is_run(word: str) -> bool:
-    return (runs_folder() / word / RUN_FILE).is_file()
+    return (runs_folder() / word / FACTS_FILE).is_file()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sslcli import registry
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.folders import MANIFEST
 from sslcli.runfiles import read_layer
-from sslcli.workflows.runs import PRETRAINED, RUN_FILE, Run, all_runs, failure_in, read_run, runs_folder
+from sslcli.workflows.runs import FACTS_FILE, PRETRAINED, RUN_FILE, Run, all_runs, failure_in, read_run, runs_folder
 
 LATEST, BEST = "@latest", "@best"
 # What reads the language-model head of a directory that no run of ours wrote.
@@ -49,7 +49,7 @@ ASKED = Use(("pretrain",), ability="Request")  # for what its objective makes
 
 def find_run(reference: str, use: Use = ANY) -> Run:
     """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
-    if (Path(reference) / RUN_FILE).is_file():
+    if (Path(reference) / FACTS_FILE).is_file():
         return read_run(Path(reference))
     if reference == LATEST or reference.startswith(f"{LATEST}:"):
         return newest(use, reference.partition(":")[2])[0]

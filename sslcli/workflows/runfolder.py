@@ -29,10 +29,10 @@ from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Sav
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import refused, write_atomically
 from sslcli.reports import finite, printable
-from sslcli.workflows.runs import read_metrics, runs_folder
+from sslcli.workflows.runs import FACTS_FILE, read_metrics, runs_folder
 
 LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.05
-BEGINNING = frozenset({"lock", "run.json", "tokenizer"})  # before config.yaml there is no run
+BEGINNING = frozenset({"lock", FACTS_FILE, "tokenizer"})  # before config.yaml there is no run
 
 
 def new_name(kind: str) -> str:
@@ -65,14 +65,14 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
     if path.exists() and not _holds_nothing(path):
         if not overwrite:
             raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
-        if not (path / "run.json").is_file():
+        if not (path / FACTS_FILE).is_file():
             raise UsageError(f"{path} holds something that is no run, which overwriting would delete", "choose another --out")
 
 
 def _holds_nothing(folder: Path) -> bool:
     """Whether it is empty, but for what a start that was killed before its run began has left."""
     names = {entry.name for entry in folder.iterdir() if not is_left(entry)}
-    return names <= (BEGINNING if "run.json" in names else {"lock"})
+    return names <= (BEGINNING if FACTS_FILE in names else {"lock"})
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def environment() -> dict[str, Any]:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    write_atomically(folder / "run.json", json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+    write_atomically(folder / FACTS_FILE, json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
 
 class Recorder:

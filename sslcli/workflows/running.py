@@ -54,7 +54,7 @@ from sslcli.workflows.runfolder import (
     refuse_occupied,
     write_facts,
 )
-from sslcli.workflows.runs import OWN_FILES, read_facts
+from sslcli.workflows.runs import FACTS_FILE, OWN_FILES, read_facts
 from sslcli.workflows.savedreports import files_of
 from sslcli.workflows.starts import computing, what_differs, with_this_start
 
@@ -274,7 +274,7 @@ class _Run:
         names = ("config.yaml", *files_of(self.folder), *OWN_FILES)
         write_facts(self.folder, self._first_facts())
         for name in names:
-            if name != "run.json":
+            if name != FACTS_FILE:
                 remove(self.folder / name)
         self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))

@@ -15,11 +15,12 @@ from sslcli.errors import SslError, UsageError
 from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
-RUN_FILE = "config.yaml"
+RUN_FILE = "config.yaml"  # what replays the run
+FACTS_FILE = "run.json"  # what it was and how it ended; a folder that holds one is a run, even one that never began
 OWN_FILES = (
     "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
-    "run.json", "config.yaml",
+    FACTS_FILE, RUN_FILE,
 )  # fmt: skip
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
@@ -67,7 +68,7 @@ def runs_folder() -> Path:
 def read_facts(folder: Path) -> dict[str, Any]:
     """run.json, empty where there is none that can be read."""
     try:
-        facts = plainfiles.read_json(folder / "run.json")
+        facts = plainfiles.read_json(folder / FACTS_FILE)
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
@@ -97,7 +98,7 @@ def all_runs() -> list[Run]:
 
 def runs_in(parent: Path) -> list[Run]:
     try:
-        folders = [path for path in parent.iterdir() if (path / "run.json").is_file()]
+        folders = [path for path in parent.iterdir() if (path / FACTS_FILE).is_file()]
     except OSError:
         return []
     return sorted((read_run(path) for path in folders), key=lambda run: (run.started, run.name), reverse=True)

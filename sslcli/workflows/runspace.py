@@ -32,7 +32,7 @@ from sslcli.errors import ModelError, RunError, UsageError
 from sslcli.folders import drop_from, read_sealed, remove
 from sslcli.reports import Report, Table, mebibytes
 from sslcli.workflows.references import find_run
-from sslcli.workflows.runs import OWN_FILES, Run, read_facts
+from sslcli.workflows.runs import FACTS_FILE, OWN_FILES, Run, read_facts
 from sslcli.workflows.savedreports import files_of
 
 # Beside OWN_FILES; the last three are of a suite.
@@ -138,7 +138,7 @@ def _refuse_no_run(folder: Path) -> None:
         hint = "name the run itself, and remove the link by hand"
         raise UsageError(f"{folder} is a link to {where}", hint)
     facts = read_facts(folder)
-    if facts.get("kind") not in _KINDS or (folder / "run.json").is_symlink():
+    if facts.get("kind") not in _KINDS or (folder / FACTS_FILE).is_symlink():
         problem = f"{folder} is no run: its run.json is not of one"
         raise UsageError(problem, "ssl runs lists the runs")
 
