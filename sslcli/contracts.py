@@ -38,10 +38,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Views:
-    """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward."""
+    """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward.
+
+    `progress`, which the loop fills in, is the share of the training that is done: the number of the
+    step over that of all steps, so neither ranks nor micro-batches nor a resume change it. Schedules
+    read it. Everywhere else it is 1, so every evaluation is of the objective that training ends with.
+    """
 
     inputs: Inputs
     counts: Mapping[str, int]
+    progress: float = field(default=1.0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,10 @@ class Learnable(nn.Module, ABC, Generic[V]):
 
     @abstractmethod
     def views(self, batch: Batch, draws: Draws) -> V:
-        """The random half: in the loader, on a meta-device twin; reads no parameter."""
+        """The random half: in the loader, on a meta-device twin; reads no parameter.
+
+        `draws.progress` is what `Views.progress` will be.
+        """
 
     @abstractmethod
     def forward(self, backbone: Transformer, views: V) -> Loss:

@@ -41,11 +41,16 @@ def unit(bits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The source of all randomness in views and samples. `of(plugin)` keeps two plugins' numbers apart."""
+    """The source of all randomness in views and samples. `of(plugin)` keeps two plugins' numbers apart.
+
+    `progress` is the share of the training that is done, from 0 to below 1, for whatever follows a
+    schedule; outside of training it is 1. No number depends on it.
+    """
 
     seed: int
     epoch: int
     plugin: str = ""
+    progress: float = 1.0
 
     def of(self, plugin: str) -> "Draws":
         return replace(self, plugin=plugin)

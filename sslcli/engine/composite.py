@@ -56,7 +56,8 @@ class Composite(Readout[CompositeViews]):
         return self.arranger.sample(corpus, row, draws)
 
     def views(self, batch: Batch, draws: Draws) -> CompositeViews:
-        parts = {name: part.views(batch, draws.of(name)) for name, part in self.parts.items()}
+        made = {name: part.views(batch, draws.of(name)) for name, part in self.parts.items()}
+        parts = {name: replace(views, progress=draws.progress) for name, views in made.items()}
         counts = {joined(name, term): count for name, views in parts.items() for term, count in views.counts.items()}
         return CompositeViews(parts[self.reads_from].inputs, counts, parts)
 

@@ -12,6 +12,7 @@ from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.mixing import Mixture
 from sslcli.data.sampler import Sampler, Selection
 from sslcli.engine.ahead import Ahead
+from sslcli.engine.schedule import share_done
 from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.world import ALONE, World
 
@@ -75,14 +76,14 @@ class Loader:
         sizes = [size for size in (self.micro_batch_size, micro_batch_size) if size is not None]
         self.micro_batch_size = min(sizes, default=None)
 
-    def ahead(self, position: int) -> Ahead[Work]:
+    def ahead(self, position: int, step: int, total_steps: int) -> Ahead[Work]:
         """The same as `steps`, made by a thread; close it."""
-        return Ahead(self.steps(position), AHEAD_STEPS)
+        return Ahead(self.steps(position, step, total_steps), AHEAD_STEPS)
 
-    def steps(self, position: int) -> Iterator[Work]:
-        """Without end, from `position` (samples seen since the start)."""
-        for selection in self.sampler.batches(position):
-            yield self._work(selection)
+    def steps(self, position: int, step: int = 0, total_steps: int = 1) -> Iterator[Work]:
+        """Without end, from `position` (samples seen since the start), which is that of `step`."""
+        for number, selection in enumerate(self.sampler.batches(position), start=step):
+            yield self._work(selection, share_done(number, total_steps))
 
     def one_pass(self) -> Iterator[Work]:
         """All of the data, once."""
@@ -91,8 +92,10 @@ class Loader:
             if work.position >= len(self.sampler):
                 return
 
-    def _work(self, selection: Selection) -> Work:
-        draws = Draws(self.seed, selection.epoch if self.epoch is None else self.epoch)
+    def _work(self, selection: Selection, progress: float) -> Work:
+        draws = Draws(self.seed, selection.epoch, progress=progress)
+        if self.epoch is not None:  # of evaluation, which stands at the end of all schedules
+            draws = Draws(self.seed, self.epoch)
         mine = slice(self.world.rank, None, self.world.size)
         counts_nothing = self.world.rank >= len(selection.numbers)
         numbers, keys = (each[:1] if counts_nothing else each[mine] for each in (selection.numbers, selection.keys))
@@ -100,7 +103,7 @@ class Loader:
         views, tokens, counts = [], 0, {}
         for start, stop in self._micro_batches([len(sample) for sample in samples]):
             batch = collate(keys[start:stop], samples[start:stop])
-            made = self.twin.views(batch, draws)
+            made = replace(self.twin.views(batch, draws), progress=draws.progress)
             views.append(in_pinned_memory(made) if self.pinned else made)
             tokens += int(batch.starts[-1])
             for term, count in made.counts.items():

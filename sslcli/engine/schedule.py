@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of the step, so that a resume has nothing to restore."""
+"""What changes in the course of training, as pure functions of the step: a resume has nothing to restore."""
 
 import math
 
@@ -24,3 +24,11 @@ def rate_factor(settings: ScheduleSettings, step: int, total_steps: int) -> floa
     done = min((step - decay_from) / max(total_steps - decay_from, 1), 1.0)
     shape = (1 + math.cos(math.pi * done)) / 2 if settings.name == "cosine" else 1 - done
     return settings.final + (1 - settings.final) * shape
+
+
+def share_done(step: int, total_steps: int) -> float:
+    """The share of the training that is done before update `step` (the first is 0), in [0, 1).
+
+    It stays below 1 beyond the end, where a loader may be ahead.
+    """
+    return min(step, total_steps - 1) / total_steps

@@ -92,7 +92,7 @@ class Trainer:
         self.learner.train()
         if progress.step == 0 and progress.evaluated_step < 0:
             self._keep_milestone()
-        self.work = self.loader.ahead(progress.position)
+        self.work = self.loader.ahead(progress.position, progress.step, self.plan.total_steps)
         try:
             reason = self._until_the_end()
         except Exception:
@@ -191,7 +191,7 @@ class Trainer:
         smaller = self.progress.micro_batch_size = split_finer(self.loader, work.views)
         self.observe(Noted(f"out of memory at step {self.progress.step}: micro-batches of {smaller} from now on, the batch stays as it is"))
         self.work.close()
-        self.work = self.loader.ahead(self.progress.position)
+        self.work = self.loader.ahead(self.progress.position, self.progress.step, self.plan.total_steps)
 
     def _judge(self, all_of_them: bool = False) -> None:
         """Count the updates that were skipped, as soon as it is known. Raises Diverged after too many in a row."""

@@ -50,7 +50,7 @@ def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
     """The first training samples, in words: what was corrupted, and what is to be predicted."""
     prepared = prepare(settings)
-    loader, draws = prepared.loader(None), Draws(settings.training.seed, 0)
+    loader, draws = prepared.loader(None), Draws(settings.training.seed, 0, progress=0.0)
     first = next(loader.sampler.batches(0))
     keys = first.keys[:count]
     samples = [prepared.train.sample(int(number), draws.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]

@@ -38,8 +38,8 @@ class StopAtStep(Stopper):
 
 
 def recording(path):
-    def _work(self, selection, made=Loader._work):
-        work = made(self, selection)
+    def _work(self, selection, progress, made=Loader._work):
+        work = made(self, selection, progress)
         if self.epoch is None:
             with Path(f"{path}.{RANK}").open("a") as file:
                 file.write(json.dumps([work.position, list(work.samples)]) + "\n")
