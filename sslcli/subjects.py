@@ -17,8 +17,7 @@ from torch import Tensor
 from sslcli.config import Config
 from sslcli.contracts import Learnable
 from sslcli.core.heads import LanguageModelHead
-from sslcli.core.inputs import Edit, Hidden, Inputs, to_device
-from sslcli.core.packing import Packing
+from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
@@ -118,12 +117,9 @@ class Subject:
         """
         device = self.backbone.embedding.device
         for numbers in _gathered([len(sequence) for sequence in sequences]):
-            packing = Packing.of([len(sequences[number]) for number in numbers])
-            tokens_T = np.concatenate([sequences[number] for number in numbers])
-            positions_T = np.concatenate([np.arange(length) for length in packing.lengths])
-            inputs = Inputs(packing, torch.from_numpy(positions_T), torch.from_numpy(tokens_T.astype(np.int64)))
+            inputs = Inputs.pack([sequences[number] for number in numbers], device=device)
             with torch.no_grad():
-                yield HiddenBatch(numbers, self.backbone(to_device(inputs, device), keep=layers, edit=edit))
+                yield HiddenBatch(numbers, self.backbone(inputs, keep=layers, edit=edit))
 
 
 def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Inputs
-from sslcli.core.packing import Packing
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError, RunError, UsageError
 
@@ -47,7 +46,7 @@ def generate_tokens(
     device = backbone.embedding.device
     cache = Cache(max(len(prompt) for prompt in prompts) + new_tokens)
     lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    inputs = _packed([prompt.to(device) for prompt in prompts], device)
+    inputs = Inputs.pack(prompts, device=device)
     chosen: list[Tensor] = []
     ends = torch.tensor(sorted(stops), dtype=torch.int64, device=device)
     ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
@@ -66,7 +65,7 @@ def generate_tokens(
                 ended_B |= torch.isin(tokens_B, ends)
                 if ended_B.all():
                     break
-            inputs = Inputs(_single_rows(len(prompts), device), positions_T=lengths_B + step, tokens_T=tokens_B)
+            inputs = Inputs.pack(tokens_B.split(1), positions=(lengths_B + step).split(1), device=device)
     return [_before(row, ends) for row in torch.stack(chosen, dim=1)]
 
 
@@ -130,16 +129,6 @@ def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, te
             f"prompt and new tokens are {longest} tokens, and this model has positions for {settings.longest_tokens}",
             f"ask for at most {max(0, settings.longest_tokens - longest + new_tokens)} new tokens, or shorten the prompt",
         )
-
-
-def _packed(prompts: Sequence[Tensor], device: torch.device) -> Inputs:
-    packing = Packing.of([len(prompt) for prompt in prompts])
-    positions_T = torch.cat([torch.arange(len(prompt), device=device) for prompt in prompts])
-    return Inputs(Packing(packing.starts_B1.to(device), packing.lengths), positions_T, tokens_T=torch.cat(list(prompts)))
-
-
-def _single_rows(count: int, device: torch.device) -> Packing:
-    return Packing(torch.arange(count + 1, dtype=torch.int32, device=device), (1,) * count)
 
 
 def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:

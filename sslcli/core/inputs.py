@@ -1,9 +1,9 @@
 """What the backbone reads and what it gives back.
 
-Letters: B sequences, T rows of all of them end to end, D width.
+Letters: B sequences, t rows of one of them, T rows of all of them end to end, D width, F features of a ready row.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -21,17 +21,27 @@ class Arranged(Protocol):
     segments: np.ndarray | None
     lengths: np.ndarray
     positions: np.ndarray
+    own_positions: np.ndarray | None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Token ids `tokens_T` or ready rows `rows_TD`, one of them; every tensor but rows is int64 [T]."""
+    """Token ids `tokens_T` or ready rows `rows_TD`, one of them; every tensor but rows is int64 [T].
+
+    `last_position`: the largest position where positions do not count from 0, known on the host.
+    """
 
     packing: Packing
     positions_T: Tensor
     tokens_T: Tensor | None = None
     rows_TD: Tensor | None = None
     segments_T: Tensor | None = None
+    last_position: int | None = None
+
+    @property
+    def positions_needed(self) -> int:
+        """How many positions a model must have for these inputs."""
+        return self.packing.longest if self.last_position is None else self.last_position + 1
 
     @classmethod
     def of(cls, batch: Arranged, tokens_T: np.ndarray | None = None) -> Self:
@@ -42,7 +52,46 @@ class Inputs:
             positions_T=torch.from_numpy(batch.positions),
             tokens_T=None if tokens is None else torch.from_numpy(tokens),
             segments_T=None if batch.segments is None else torch.from_numpy(batch.segments),
+            last_position=None if batch.own_positions is None else int(batch.own_positions.max()),
         )
+
+    @classmethod
+    def pack(
+        cls,
+        sequences: Sequence[np.ndarray | Tensor],
+        *,
+        positions: Sequence[np.ndarray | Tensor] | None = None,
+        segments: Sequence[np.ndarray | Tensor] | None = None,
+        device: torch.device | None = None,
+    ) -> Self:
+        """Lay sequences end to end: each token ids [t], or ready rows [t, F] (their gradients are kept).
+
+        `positions` and `segments` (type ids) are integers [t] for every sequence; positions count
+        from 0 where they are not given, segments are left out. Everything is moved to `device`
+        where one is given. Sequences have at least one row each.
+        """
+        packing = Packing.of([len(sequence) for sequence in sequences])
+        joined = _end_to_end(sequences)
+        counted = [torch.arange(length) for length in packing.lengths]
+        positions_T = _end_to_end(counted if positions is None else positions).long()
+        knows_last = positions is not None and positions_T.device.type == "cpu"
+        is_tokens = joined.ndim == 1
+        inputs = cls(
+            packing=packing,
+            positions_T=positions_T,
+            tokens_T=joined.long() if is_tokens else None,
+            rows_TD=None if is_tokens else joined,
+            segments_T=None if segments is None else _end_to_end(segments).long(),
+            last_position=int(positions_T.max()) if knows_last else None,
+        )
+        for part in (inputs.positions_T, inputs.segments_T):
+            assert part is None or len(part) == packing.total, "one position and type id for every row"
+        return inputs if device is None else to_device(inputs, device)
+
+
+def _end_to_end(parts: Sequence[np.ndarray | Tensor]) -> Tensor:
+    """Arrays or tensors of several sequences as one tensor."""
+    return torch.cat([part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts])
 
 
 Edit = Callable[[Tensor, Packing], Tensor]  # (x_TD, packing) -> x_TD

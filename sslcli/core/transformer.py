@@ -119,7 +119,7 @@ class Transformer(nn.Module):
         is applied before its layer is kept, and feeds what follows. With `cache`, the rows follow those it holds.
         Raises UsageError where a layer does not exist, DataError where a sequence has no learned position.
         """
-        self._check(inputs.packing, {*keep, *(edit or {})}, cache)
+        self._check(inputs, {*keep, *(edit or {})}, cache)
         if cache is not None:
             cache.admit(inputs.packing)
         given, kept = inputs.packing, {}
@@ -160,11 +160,11 @@ class Transformer(nn.Module):
             return {False: globally, True: globally}
         return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, settings.rotary_base_local)}
 
-    def _check(self, packing: Packing, layers: set[int], cache: Cache | None) -> None:
+    def _check(self, inputs: Inputs, layers: set[int], cache: Cache | None) -> None:
         depth, longest = self.settings.depth, self.settings.longest_tokens
         if missing := sorted(layer for layer in layers if not 0 <= layer <= depth):
             raise UsageError(f"layer {missing[0]} does not exist", f"this model has layers 0 (embeddings) to {depth}")
-        rows = packing.longest + (0 if cache is None else cache.longest)
+        rows = inputs.positions_needed if cache is None else inputs.packing.longest + cache.longest
         if self.settings.positions == "learned" and rows > longest:
             raise DataError(
                 f"a sequence has {rows} tokens, and this model has positions for {longest}",

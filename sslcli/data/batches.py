@@ -4,7 +4,7 @@ Letters: B samples in the batch, T tokens (or rows) of all samples together, F f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Batch:
     languages: np.ndarray
     fields: Mapping[str, np.ndarray]
     per_token: Mapping[str, np.ndarray] = field(default_factory=dict)
+    own_positions: np.ndarray | None = None  # int64 [T], of a subset that kept them
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -56,8 +57,27 @@ class Batch:
 
     @property
     def positions(self) -> np.ndarray:
-        """int64 [T]: the place of each token within its sample, from 0."""
+        """int64 [T]: the place of each token within its sample, from 0; in a subset, the place that it had."""
+        if self.own_positions is not None:
+            return self.own_positions
         return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], self.lengths)
+
+    def subset(self, kept_T: np.ndarray, *, renumber: bool = False) -> "Batch":
+        """The tokens (or rows) where `kept_T` is true, bool [T]; every sample keeps at least one.
+
+        They keep their positions, as for an encoder that reads what is visible; with `renumber`
+        they move together and positions count from 0, as after a deletion.
+        """
+        kept_before = np.concatenate([[0], np.cumsum(kept_T)])[self.starts]
+        assert (np.diff(kept_before) > 0).all(), "a sample without a row cannot be packed"
+        parts = {name: getattr(self, name) for name in ("tokens", "rows", "segments")}
+        return replace(
+            self,
+            starts=kept_before.astype(np.int64),
+            **{name: None if values is None else values[kept_T] for name, values in parts.items()},
+            per_token={name: values[kept_T] for name, values in self.per_token.items()},
+            own_positions=None if renumber else self.positions[kept_T],
+        )
 
 
 def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> Batch:

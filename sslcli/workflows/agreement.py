@@ -14,7 +14,6 @@ from torch import Tensor
 
 from sslcli.core.foreign import ANSWERS
 from sslcli.core.inputs import Inputs
-from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import CheckError, UsageError
 from sslcli.workflows.finite import watched
@@ -44,7 +43,7 @@ def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
     tokens_T = torch.from_numpy(random.integers(0, settings.vocabulary, sum(lengths)))
     if avoid is not None:
         tokens_T[tokens_T == avoid] = (avoid + 1) % settings.vocabulary
-    return Inputs(Packing.of(lengths), torch.cat([torch.arange(length) for length in lengths]), tokens_T=tokens_T)
+    return Inputs.pack(tokens_T.split(lengths))
 
 
 @torch.no_grad()

@@ -27,7 +27,6 @@ from sslcli.api import (
     Inputs,
     LanguageModelHead,
     Loss,
-    Packing,
     Ratio,
     Readout,
     Report,
@@ -138,12 +137,7 @@ class MaskedLanguageModel(Readout[MaskedViews]):
         tokens_T = self._with_blanks(request.text)
         blanks_N = np.flatnonzero(tokens_T == self.tokenizer.mask)
         device = backbone.embedding.device
-        packing = Packing.of([len(tokens_T)])
-        inputs = Inputs(
-            Packing(packing.starts_B1.to(device), packing.lengths),
-            torch.arange(len(tokens_T), device=device),
-            torch.from_numpy(tokens_T).to(device),
-        )
+        inputs = Inputs.pack([tokens_T], device=device)
         with torch.no_grad():
             hidden_ND = backbone(inputs).last_TD.index_select(0, torch.from_numpy(blanks_N).to(device))
             probability_NV = self.head(hidden_ND, backbone).float().softmax(dim=-1)

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from sslcli.api import (
     Config,
     Draws,
     Inputs,
     Matrix,
-    Packing,
     Probe,
     Report,
     Subject,
@@ -137,8 +135,7 @@ def _first_sentence(subject: Subject) -> str:
 
 def _maps(subject: Subject, pieces: Pieces) -> dict[int, np.ndarray]:
     """float64 [H, T, T] of every layer."""
-    length = len(pieces.tokens)
-    inputs = Inputs(Packing.of([length]), torch.arange(length), torch.from_numpy(pieces.tokens))
+    inputs = Inputs.pack([pieces.tokens])
     found = attention_maps(subject.backbone, inputs, range(1, subject.depth + 1))
     return {layer: map_HTT.double().cpu().numpy() for layer, (map_HTT,) in found.items()}
 
