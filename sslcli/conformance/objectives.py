@@ -11,6 +11,7 @@ from sslcli.config import Config
 from sslcli.conformance import learnables
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
+from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
 from sslcli.workflows.settings import PretrainSettings
 
@@ -21,7 +22,7 @@ def declarations(bench: Bench) -> None:
     """summary, needs, reads, arranges and Options are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
     demand(bool(cls.reads) and cls.reads <= {"text", "images", "sound", "table"}, f"reads is {set(cls.reads)}", "name modalities")
     demand(cls.arranges in ARRANGEMENTS, f"arranges is '{cls.arranges}'", f"choose one of {', '.join(ARRANGEMENTS)}")
     demand(issubclass(cls.Options, Config), "Options is no Config", "write class Options(Config)")

@@ -16,7 +16,7 @@ from sslcli.conformance.learnables import demand, refuse_taken_flags
 from sslcli.conformance.subjects import state_of, tiny_subject
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.conformance.trees import equal, global_generators
-from sslcli.core.settings import Architecture
+from sslcli.core.settings import ARCHITECTURES, Architecture
 from sslcli.data.draws import Draws
 from sslcli.errors import CheckError, SslError
 from sslcli.reports import Report
@@ -81,7 +81,7 @@ def probe_declarations(bench: ProbeBench) -> None:
     """summary, needs and typed are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
     known = not cls.typed or cls.typed in cls.Options.model_fields
     demand(known, f"typed is '{cls.typed}', which is no option", "name the option that a bare word on the line fills")
 

@@ -9,6 +9,7 @@ from sslcli.conformance import answers, learnables
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
 from sslcli.conformance.trees import copied, equal
+from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
 from sslcli.data.records import Record
@@ -24,7 +25,7 @@ def declarations(bench: TaskBench) -> None:
     """summary, needs, records, typed and Options are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {"encoder", "decoder"}, f"needs is {set(cls.needs)}", "name encoder, decoder or both")
+    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
     kind = getattr(cls, "records", None)
     demand(isinstance(kind, str) and bool(kind), f"records is {kind!r}", 'name the kind of record that parse takes: "texts", "pairs", ...')
     typed = cls.typed(bench.options)

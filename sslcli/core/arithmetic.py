@@ -31,7 +31,7 @@ def head_parameters(settings: TransformerSettings) -> int:
     """Exactly as many as `LanguageModelHead(settings)` has of its own; a tied matrix is the backbone's."""
     features = settings.features_of_embedding
     matrix = 0 if settings.tied else settings.vocabulary * features
-    if settings.architecture == "decoder":
+    if not settings.transforms_before_head:
         return matrix
     return matrix + _linear(settings.width, features, bias=settings.biases == "all") + _norm(settings, features) + settings.vocabulary
 
@@ -51,7 +51,7 @@ def flops_per_token(settings: TransformerSettings, attended_tokens: float, targe
     scores = sum(_visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth))
     attention = 2 * scores * settings.heads * settings.features_per_head  # query by key, then probability by value
     head = features * settings.vocabulary
-    if settings.architecture == "encoder":
+    if settings.transforms_before_head:
         head += settings.width * features
     return TRAINING * 2 * (weights + attention + target_share * head)
 
@@ -90,7 +90,7 @@ def _block_biases(settings: TransformerSettings) -> int:
 
 
 def _visible_tokens(settings: TransformerSettings, layer: int, attended_tokens: float) -> float:
-    window_tokens, causal = settings.window_of(layer), settings.architecture == "decoder"
+    window_tokens, causal = settings.window_of(layer), settings.causal
     visible = attended_tokens / 2 if causal else attended_tokens
     if window_tokens is None:
         return visible

@@ -27,7 +27,7 @@ class Attention(nn.Module):
 
     def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
-        self.features, self.causal = settings.features_per_head, settings.architecture == "decoder"
+        self.features, self.causal = settings.features_per_head, settings.causal
         width, shared = settings.heads * self.features, (settings.key_value_heads or settings.heads) * self.features
         bias = settings.biases != "none"
         self.query = nn.Linear(settings.width, width, bias=bias)

@@ -114,7 +114,7 @@ def _refuse_no_numbers(logits_BV: Tensor) -> None:
 
 def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, temperature: float, top_k: int | None, top_p: float) -> None:
     settings = backbone.settings
-    if settings.architecture != "decoder":
+    if not settings.causal:
         raise UsageError("an encoder cannot generate from left to right", "fill its blanks, or use a model trained with clm")
     if new_tokens < 0 or not 0 <= temperature < torch.inf or (top_k is not None and top_k < 1) or not 0 < top_p <= 1:
         raise UsageError(

@@ -26,7 +26,7 @@ class LanguageModelHead(nn.Module):
     def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
         self.settings = settings
-        features, transforms = settings.features_of_embedding, settings.architecture == "encoder"
+        features, transforms = settings.features_of_embedding, settings.transforms_before_head
         self.activation = ACTIVATIONS[settings.activation]
         self.dense = nn.Linear(settings.width, features, bias=settings.biases == "all") if transforms else None
         self.norm = build_norm(settings, features) if transforms else None

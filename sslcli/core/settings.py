@@ -1,12 +1,26 @@
 """The shape of a Transformer, without torch: what a run file says and what a family translates."""
 
-from typing import Literal, Self
+from collections.abc import Collection, Iterable
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from sslcli.config import Config, Count, setting
 
 Architecture = Literal["encoder", "decoder"]  # "encoder_decoder" takes its place here with its first objective
+
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+
+
+def is_causal(architecture: str) -> bool:
+    """Whether all that such a Transformer reads is read from left to right."""
+    return architecture == "decoder"
+
+
+def common_architecture(needs: Iterable[Collection[str]]) -> Architecture | None:
+    """The first of ARCHITECTURES that all can use, None where there is none."""
+    needed = list(needs)
+    return next((each for each in ARCHITECTURES if all(each in own for own in needed)), None)
 
 
 class TransformerSettings(Config):
@@ -55,11 +69,21 @@ class TransformerSettings(Config):
             raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly")
         if self.positions == "rotary" and self.features_per_head % 2:
             raise ValueError(f"rotary positions need an even number of features per head, not {self.features_per_head}")
-        if self.architecture == "decoder" and self.features_of_embedding != self.width:
+        if not self.transforms_before_head and self.features_of_embedding != self.width:
             raise ValueError("a decoder's head is its embedding matrix alone, so embedding_width must be its width")
         if self.shared_layers and self.norm_place == "pre" and not self.norm_first:
             raise ValueError("shared layers share their norms, so the first norm cannot be left out")
         return self
+
+    @property
+    def causal(self) -> bool:
+        """Whether a row sees only itself and earlier ones, so that each is made of what precedes it."""
+        return is_causal(self.architecture)
+
+    @property
+    def transforms_before_head(self) -> bool:
+        """Whether the language-model head has layers and a bias of its own before and beside its matrix (BERT)."""
+        return self.architecture == "encoder"
 
     @property
     def features_per_head(self) -> int:

@@ -83,7 +83,7 @@ def loader_of(pretrained: Pretrained) -> str:
         return f"AutoModel{ANSWERS[pretrained.answers.kind]}"
     if pretrained.head is None:
         return "AutoModel"
-    return "AutoModelForCausalLM" if pretrained.settings.architecture == "decoder" else "AutoModelForMaskedLM"
+    return "AutoModelForCausalLM" if pretrained.settings.causal else "AutoModelForMaskedLM"
 
 
 def _logits(outputs: Mapping[str, Tensor], visible_BP: Tensor) -> Tensor | None:

@@ -233,7 +233,7 @@ def _written(value: Any) -> str:
 
 def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:
     """Why a directory without a head that we read does not answer, and what to do."""
-    is_decoder, unread = pretrained.settings.architecture == "decoder", pretrained.unread_head
+    is_decoder, unread = pretrained.settings.causal, pretrained.unread_head
     hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
     if is_decoder:
         hint = "it is a decoder, and tasks need an encoder: choose another --model"

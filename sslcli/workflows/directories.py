@@ -57,7 +57,7 @@ def read_directory(folder: Path) -> Pretrained:
     head, answers = part_of(tensors, "head."), None if announced is None else announced.found(tensors)
     tokenizer = _tokenizer_in(folder)
     notes += () if tokenizer is None else tokenizer.notes
-    has_head = bool(head) or (settings.architecture == "decoder" and settings.tied and announced is None)
+    has_head = bool(head) or (not settings.transforms_before_head and settings.tied and announced is None)
     return Pretrained(
         settings=settings,
         folder=folder,
@@ -159,7 +159,7 @@ def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, 
 
     A decoder without a token of its own to begin with begins with the token that ends a text.
     """
-    decodes = settings.architecture == "decoder"
+    decodes = settings.causal
     begin = tokenizer.end if tokenizer.begin is None else tokenizer.begin
     return {
         "pad_token_id": tokenizer.pad,

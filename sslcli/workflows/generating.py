@@ -70,7 +70,7 @@ def illustrations(prepared: Prepared) -> Illustrate:
     count = min(EXAMPLES, len(prepared.evaluation))
     numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
     samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
-    blanks = shape.architecture == "encoder"
+    blanks = not shape.causal
     asked = [found for sample in samples if sample.tokens is not None and (found := _question(sample.tokens, prepared.tokenizer, blanks))]
     lengths = {"new_tokens": min(NEW_TOKENS, shape.longest_tokens - 2 * PROMPT_TOKENS)} if "new_tokens" in part.Request.model_fields else {}
     if any(length < 1 for length in lengths.values()):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.config import problems_of
 from sslcli.core.presets import preset as preset_settings
-from sslcli.core.settings import Architecture
+from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.engine.joining import Part, refuse_unjoinable
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, did_you_mean
@@ -44,9 +44,9 @@ def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) 
 
 
 def _architecture(expression: str) -> Architecture:
-    """As `architecture_for` decides of the classes."""
+    """As `architecture_for` decides of the classes, which is called later and refuses what has no kind in common."""
     needs = [registry.attribute("objectives", name, "needs") for name in objective_names(expression)]
-    return "encoder" if all("encoder" in each for each in needs) else "decoder"
+    return common_architecture(needs) or ARCHITECTURES[0]
 
 
 def _part(name: str) -> Part:

@@ -225,6 +225,6 @@ def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | Non
     names = {name.removeprefix("head."): shape for name, shape in wanted.items() if name.startswith("head.")}
     if settings.tied:
         names.pop("weight")
-    has_head = shapes_of(head) == names and (bool(head) or settings.architecture == "decoder")
+    has_head = shapes_of(head) == names and (bool(head) or not settings.transforms_before_head)
     has_pooled = shapes_of(pooled) == {name: wanted[name] for name in wanted if name.startswith(("pooler.", "classifier."))}
     return head if has_head else None, pooled if has_pooled else None

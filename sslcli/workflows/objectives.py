@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import Objective
-from sslcli.core.settings import Architecture
+from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.data.settings import DataSettings
 from sslcli.engine.joining import refuse_no_common_transformer
-from sslcli.errors import ConfigError
+from sslcli.errors import ConfigError, PluginError
 from sslcli.workflows.judging import objective_names
 from sslcli.workflows.locating import split_language
 from sslcli.workflows.sources import Source, reader_of
@@ -37,9 +37,13 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
 
 
 def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
-    """The kind of Transformer that all parts can use; an encoder where both would do."""
-    refuse_no_common_transformer({name: cls.needs for name, cls in classes.items()})
-    return "encoder" if all("encoder" in cls.needs for cls in classes.values()) else "decoder"
+    """The kind of Transformer that all parts can use; an encoder where several would do."""
+    needs = {name: cls.needs for name, cls in classes.items()}
+    refuse_no_common_transformer(needs)
+    found = common_architecture(needs.values())
+    if found is None:
+        raise PluginError(f"{' and '.join(classes)} need no kind of Transformer that there is", f"kinds: {', '.join(ARCHITECTURES)}")
+    return found
 
 
 def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], objective: str = "", task: str = "") -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from sslcli.config import problems_of
 from sslcli.contracts import Frame, Objective
 from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.presets import preset
-from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.settings import Architecture, TransformerSettings, is_causal
 from sslcli.data.corpus import Corpus
 from sslcli.data.draws import name_key
 from sslcli.data.mixing import Mixture
@@ -119,7 +119,7 @@ def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objec
     if pretrained is not None and settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
         settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
     if settings.tokenizer.kind is None:
-        settings = _with(settings, "tokenizer", kind="bpe" if architecture_for(classes) == "decoder" else "wordpiece")
+        settings = _with(settings, "tokenizer", kind="bpe" if is_causal(architecture_for(classes)) else "wordpiece")
     return settings
 
 

@@ -144,7 +144,7 @@ def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
     """The same attention to all that a query may see: all before it where causal, or what is in the layer's window."""
     behind_TT = np.arange(length)[:, None] - np.arange(length)[None, :]
     window_tokens = settings.window_of(layer - 1) or 2 * length
-    if settings.architecture == "decoder":
+    if settings.causal:
         seen_TT = (behind_TT >= 0) & (behind_TT < window_tokens)
     else:
         seen_TT = np.abs(behind_TT) <= window_tokens // 2

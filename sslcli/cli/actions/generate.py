@@ -9,6 +9,7 @@ from sslcli.cli.naming import REQUEST, flags_named, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts import Artifact
+from sslcli.core.settings import is_causal
 from sslcli.reports import Report, Table, printable
 from sslcli.runfiles import read_layer
 from sslcli.workflows.generating import generate
@@ -51,7 +52,7 @@ def adds_nothing(artifact: Artifact, prompt: str) -> bool:
 
 def _continues(place: Place) -> bool:
     """Whether a run of ours is a decoder; of a foreign directory, which was named on purpose, nobody asks."""
-    return place.run is not None and text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture") == "decoder"
+    return place.run is not None and is_causal(text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture"))
 
 
 def _table(artifacts: Sequence[Artifact]) -> Table:
