@@ -70,6 +70,7 @@ from sslcli.labelled import (
     SuitePart,
     Task,
 )
+from sslcli.linearshift import LinearShift
 from sslcli.plainfiles import suffix_of
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
@@ -96,7 +97,7 @@ from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps
 from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
 from sslcli.scoring.spanscores import span_scores, span_table
 from sslcli.sequences import SequenceTask
-from sslcli.subjects import HiddenBatch, Material, Move, Probe, Shift, Subject, mean_row
+from sslcli.subjects import HiddenBatch, Material, Probe, Shift, Subject, mean_row
 from sslcli.vectors import (
     Located,
     Pool,
@@ -150,13 +151,13 @@ __all__ = [
     "LanguageModelHead",
     "Learnable",
     "LinearProbe",
+    "LinearShift",
     "Located",
     "Loss",
     "Material",
     "Matrix",
     "Modality",
     "ModelError",
-    "Move",
     "Names",
     "Objective",
     "Packing",

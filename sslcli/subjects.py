@@ -26,6 +26,7 @@ from sslcli.data.records import Record
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.labelled import Annotated
+from sslcli.linearshift import LinearShift
 from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
@@ -153,13 +154,8 @@ class Probe(ABC):
         """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
 
 
-# (hidden states [N, D], alpha) -> [N, D]; at alpha 0 nothing is changed, at 1 the whole way is gone. Each row is moved by itself, and
-# affinely, so that the move of a mean is the mean of the moves: the retrieval of sentences moves their means.
-Move = Callable[[Tensor, float], Tensor]
-
-
 class Shift(ABC):
-    """An estimate of what makes hidden states those of one language, by which they are moved into another."""
+    """A way to estimate how the hidden states of one language become those of another."""
 
     class Options(Config): ...
 
@@ -170,8 +166,8 @@ class Shift(ABC):
         self.options = options
 
     @abstractmethod
-    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
-        """Out of hidden states at one layer, [N, D] at a time, of each language. The move is affine at every alpha."""
+    def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
+        """From the hidden states at one layer, [N, D] at a time, of each language. Raises DataError where there are too few."""
 
 
 def mean_row(rows: Iterator[Tensor]) -> Tensor:

@@ -16,8 +16,9 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.linearshift import LinearShift
 from sslcli.reports import Report, Table
-from sslcli.subjects import Move, Shift, Subject
+from sslcli.subjects import Shift, Subject
 from sslcli.workflows.pictures import file_name
 from sslcli.workflows.probing import Looked, saved
 from sslcli.workflows.shifts.estimating import estimate
@@ -103,7 +104,7 @@ def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2
     return pieces, unknown_sentences(list(strange))
 
 
-def _candidates(subject: Subject, sentence: Sentences, layer: int, move: Move, alpha: float, count: int) -> list[str]:
+def _candidates(subject: Subject, sentence: Sentences, layer: int, move: LinearShift, alpha: float, count: int) -> list[str]:
     """ "喜欢 .69  爱 .12" for each token."""
     assert subject.head is not None
     with torch.no_grad():

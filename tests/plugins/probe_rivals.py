@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sslcli.api import Config, Probe, Report, Score, Shift, setting
+from sslcli.api import Config, LinearShift, Probe, Report, Score, Shift, setting
 
 
 class Sound(Probe):
@@ -51,28 +51,34 @@ class TakesFlag(Sound):
 class Nothing(Shift):
     summary = "goes nowhere"
 
-    def estimate(self, source, target):
-        return lambda rows, alpha: rows
+    def fit(self, source, target):
+        return LinearShift(torch.zeros(next(source).shape[1]))
 
 
 class FirstPartOnly(Shift):
     summary = "believes what comes first"
 
-    def estimate(self, source, target):
-        way = next(target).mean(dim=0) - next(source).mean(dim=0)
-        return lambda rows, alpha: rows + alpha * way
+    def fit(self, source, target):
+        return LinearShift(next(target).mean(dim=0) - next(source).mean(dim=0))
 
 
-class Always(Shift):
-    summary = "moves by a fixed way"
+class Narrow(Shift):
+    summary = "leaves a feature out"
 
-    def estimate(self, source, target):
-        return lambda rows, alpha: rows + 1
+    def fit(self, source, target):
+        return LinearShift(torch.cat(list(target)).mean(dim=0)[1:])
+
+
+class Wandering(Shift):
+    summary = "goes elsewhere every time"
+
+    def fit(self, source, target):
+        return LinearShift(torch.from_numpy(np.random.default_rng().normal(size=next(source).shape[1])))
 
 
 class Bent(Shift):
     summary = "goes further where a row is long"
 
-    def estimate(self, source, target):
+    def fit(self, source, target):
         way = torch.cat(list(target)).mean(dim=0) - torch.cat(list(source)).mean(dim=0)
         return lambda rows, alpha: rows + alpha * rows.norm(dim=1, keepdim=True) * way

@@ -1,7 +1,21 @@
 """The kit over every registered probe and shift, and over ones with one defect each."""
 
 import pytest
-from probe_rivals import Always, Arrays, Bent, FirstPartOnly, Learning, Nothing, Random, Silent, Sound, Strayed, TakesFlag, WithoutCount
+from probe_rivals import (
+    Arrays,
+    Bent,
+    FirstPartOnly,
+    Learning,
+    Narrow,
+    Nothing,
+    Random,
+    Silent,
+    Sound,
+    Strayed,
+    TakesFlag,
+    Wandering,
+    WithoutCount,
+)
 
 from sslcli import registry
 from sslcli.errors import CheckError
@@ -41,9 +55,18 @@ def test_a_defect_is_found_where_it_is(cls):
     assert failed == {DEFECTS[cls]}
 
 
-@pytest.mark.parametrize(("cls", "check"), [(Nothing, "alpha"), (FirstPartOnly, "in parts"), (Always, "alpha"), (Bent, "affine")])
-def test_a_defect_of_a_shift_is_found_where_it_is(cls, check):
-    assert {finding.name for finding in check_shift(cls) if not finding.passed} == {check}
+@pytest.mark.parametrize(
+    ("cls", "checks"),
+    [
+        (Nothing, {"fitted"}),
+        (FirstPartOnly, {"in parts"}),
+        (Bent, {"fitted"}),
+        (Narrow, {"fitted", "in parts"}),
+        (Wandering, {"fitted", "in parts"}),
+    ],
+)
+def test_a_defect_of_a_shift_is_found_where_it_is(cls, checks):
+    assert {finding.name for finding in check_shift(cls) if not finding.passed} == checks
 
 
 def test_the_right_contract_is_asked_of_each():

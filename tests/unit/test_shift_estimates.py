@@ -26,7 +26,7 @@ def rows(seed, count=ROWS):
 
 
 def estimate(name, source, target, parts=1):
-    return shift(name).estimate(*(iter(torch.tensor(side).chunk(parts)) for side in (source, target)))
+    return shift(name).fit(*(iter(torch.tensor(side).chunk(parts)) for side in (source, target)))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 2.0])
@@ -57,7 +57,7 @@ def test_procrustes_finds_a_rotation_that_a_mean_does_not():
 def test_too_little_to_estimate_on_is_said(name, sizes):
     sides = [[torch.ones(size, WIDTH)] if size else [] for size in sizes]
     with pytest.raises(DataError) as caught:
-        shift(name).estimate(*map(iter, sides))
+        shift(name).fit(*map(iter, sides))
     assert caught.value.hint
 
 

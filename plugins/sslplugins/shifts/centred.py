@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sslcli.api import Move, Shift, mean_row
+from sslcli.api import LinearShift, Shift, mean_row
 
 
 class CentredShift(Shift):
@@ -15,7 +15,6 @@ class CentredShift(Shift):
 
     summary = "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"
 
-    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+    def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
         """Raises DataError where the source has no rows."""
-        mean_D = mean_row(source)
-        return lambda x_ND, alpha: x_ND - alpha * mean_D.to(x_ND)
+        return LinearShift(-mean_row(source))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sslcli.api import Move, Shift, mean_row
+from sslcli.api import LinearShift, Shift, mean_row
 
 
 class MeanShift(Shift):
@@ -16,8 +16,7 @@ class MeanShift(Shift):
 
     summary = "the difference of the languages' mean hidden states (Liu et al. 2020)"
 
-    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+    def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
         """Raises DataError where a language has no rows."""
         source_D = mean_row(source)
-        difference_D = mean_row(target) - source_D
-        return lambda x_ND, alpha: x_ND + alpha * difference_D.to(x_ND)
+        return LinearShift(mean_row(target) - source_D)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sslcli.api import DataError, Move, Shift
+from sslcli.api import DataError, LinearShift, Shift
 
 
 class ProcrustesShift(Shift):
@@ -18,7 +18,7 @@ class ProcrustesShift(Shift):
     summary = "an orthogonal map learnt from translations, after centring (Schönemann 1966, Conneau et al. 2017)"
     paired = True
 
-    def estimate(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> Move:
+    def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
         """Raises DataError where there are fewer than two pairs, or more rows of one language than of the other."""
         sides = [list(rows) for rows in (source, target)]
         counts = [sum(map(len, rows)) for rows in sides]
@@ -29,10 +29,4 @@ class ProcrustesShift(Shift):
         source_ND, target_ND = (torch.cat(rows).double() for rows in sides)
         source_D, target_D = source_ND.mean(dim=0), target_ND.mean(dim=0)
         left_DD, _, right_DD = torch.linalg.svd((source_ND - source_D).T @ (target_ND - target_D))
-        map_DD = left_DD @ right_DD
-
-        def move(x_ND: Tensor, alpha: float) -> Tensor:
-            mapped_ND = (x_ND - source_D.to(x_ND)) @ map_DD.to(x_ND) + target_D.to(x_ND)
-            return x_ND + alpha * (mapped_ND - x_ND)
-
-        return move
+        return LinearShift(target_D, matrix_DD=left_DD @ right_DD, origin_D=source_D)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sslcli.errors import DataError, UsageError
-from sslcli.subjects import Move, Shift, Subject
+from sslcli.linearshift import LinearShift
+from sslcli.subjects import Shift, Subject
 from sslcli.workflows.shifts.moves import estimate_moves, layer_rows, length_of
 from sslcli.workflows.shifts.sentences import COUNTED_SENTENCES, Sentences, TokenLanguages, encoded_pairs, read_language
 from sslcli.workflows.shifts.settings import ShiftSettings
@@ -20,7 +21,7 @@ class Estimated:
     behind the moves unless there are too few.
     """
 
-    moves: Mapping[int, Move]
+    moves: Mapping[int, LinearShift]
     lengths: Mapping[int, float]
     behind: tuple[Sentences, Sentences]
     languages: TokenLanguages
@@ -50,7 +51,7 @@ def estimate(
 
 def estimate_third(
     shift: Shift, subject: Subject, settings: ShiftSettings, source: Sentences, layers: Sequence[int]
-) -> tuple[str, Mapping[int, Move]]:
+) -> tuple[str, Mapping[int, LinearShift]]:
     """The first language that is neither of the two, and the moves into it; an empty name where there is none, or translations are
     needed for them."""
     if shift.paired or not has_texts(subject):

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from sslcli.core.heads import LanguageModelHead
 from sslcli.data.draws import Draws
+from sslcli.linearshift import LinearShift
 from sslcli.reports import Score
 from sslcli.scoring.retrieval import retrieve
-from sslcli.subjects import Move, Shift, Subject
+from sslcli.subjects import Shift, Subject
 from sslcli.workflows.shifts.estimating import Estimated, estimate, estimate_third, has_texts
 from sslcli.workflows.shifts.figures import Figures, Trial
 from sslcli.workflows.shifts.moves import moved_rows, random_move, sentence_means
@@ -77,7 +78,7 @@ def evaluate(shift: Shift, subject: Subject, settings: ShiftSettings, found: Tra
 
 
 def _retrieval(
-    subject: Subject, parallel: tuple[Sentences, Sentences], moves: Mapping[int, Move], alphas: Sequence[float]
+    subject: Subject, parallel: tuple[Sentences, Sentences], moves: Mapping[int, LinearShift], alphas: Sequence[float]
 ) -> dict[tuple[int, float], Score]:
     """How often the most similar sentence of the target language is the translation. Moves are affine: that of a mean is the mean of
     the moves."""
@@ -113,7 +114,12 @@ class _Bench:
         return cls(subject, head, trial, estimated, still_ND)
 
     def words(
-        self, layers: Sequence[int], alphas: Sequence[float], third: tuple[str, Mapping[int, Move]], settings: ShiftSettings, draws: Draws
+        self,
+        layers: Sequence[int],
+        alphas: Sequence[float],
+        third: tuple[str, Mapping[int, LinearShift]],
+        settings: ShiftSettings,
+        draws: Draws,
     ) -> Words:
         moves, figures = self.estimated.moves, self.trial.figures
         still = self._read(self.still_ND)
@@ -139,7 +145,7 @@ class _Bench:
             int(self.trial.asked.asked_N.sum()),
         )
 
-    def _moved(self, layer: int, move: Move, alpha: float) -> Reading:
+    def _moved(self, layer: int, move: LinearShift, alpha: float) -> Reading:
         if layer == self.subject.depth:
             return self._read(move(self.still_ND, alpha))
         return self._read(moved_rows(self.subject, self.trial.sentences, layer, move, alpha))

@@ -12,7 +12,8 @@ from torch import Tensor
 from sslcli.core.packing import Packing
 from sslcli.data.draws import Draws
 from sslcli.data.tokenizer import Tokenizer
-from sslcli.subjects import Move, Shift, Subject
+from sslcli.linearshift import LinearShift
+from sslcli.subjects import Shift, Subject
 from sslcli.workflows.shifts.sentences import Sentences
 
 KEPT_BYTES = 1 << 28  # of hidden states of several layers, which one pass gives; a single layer's are streamed, however many
@@ -37,26 +38,28 @@ def layer_rows(subject: Subject, sentences: Sentences, layers: Collection[int]) 
         yield {layer: batch.hidden.kept[layer][inside_T].float() for layer in layers}
 
 
-def estimate_moves(shift: Shift, subject: Subject, source: Sentences, target: Sentences, layers: Sequence[int]) -> dict[int, Move]:
+def estimate_moves(shift: Shift, subject: Subject, source: Sentences, target: Sentences, layers: Sequence[int]) -> dict[int, LinearShift]:
     """The move at each layer. Where the shift is `paired`, the sentences are translations, and its rows are their means."""
     if shift.paired:
         source_rows, target_rows = (sentence_means(subject, sentences, layers) for sentences in (source, target))
-        return {layer: shift.estimate(iter([source_rows[layer]]), iter([target_rows[layer]])) for layer in layers}
+        return {layer: shift.fit(iter([source_rows[layer]]), iter([target_rows[layer]])) for layer in layers}
     bytes_of_layer = 4 * subject.backbone.settings.width * (len(source.tokens_N) + len(target.tokens_N))
     together = max(1, KEPT_BYTES // max(1, bytes_of_layer))
-    moves: dict[int, Move] = {}
+    moves: dict[int, LinearShift] = {}
     for start in range(0, len(layers), together):
         moves |= _estimated_together(shift, subject, source, target, layers[start : start + together])
     return moves
 
 
-def _estimated_together(shift: Shift, subject: Subject, source: Sentences, target: Sentences, layers: Sequence[int]) -> dict[int, Move]:
+def _estimated_together(
+    shift: Shift, subject: Subject, source: Sentences, target: Sentences, layers: Sequence[int]
+) -> dict[int, LinearShift]:
     sides: list[Iterator[Mapping[int, Tensor]] | list[Mapping[int, Tensor]]] = [
         layer_rows(subject, sentences, layers) for sentences in (source, target)
     ]
     if len(layers) > 1:
         sides = [list(side) for side in sides]
-    return {layer: shift.estimate(*((rows[layer] for rows in side) for side in sides)) for layer in layers}
+    return {layer: shift.fit(*((rows[layer] for rows in side) for side in sides)) for layer in layers}
 
 
 def sentence_means(subject: Subject, sentences: Sentences, layers: Collection[int]) -> dict[int, Tensor]:
@@ -71,7 +74,7 @@ def sentence_means(subject: Subject, sentences: Sentences, layers: Collection[in
     return {layer: rows.to(subject.backbone.embedding.device) for layer, rows in found.items()}
 
 
-def moved_rows(subject: Subject, sentences: Sentences, layer: int, move: Move, alpha: float) -> Tensor:
+def moved_rows(subject: Subject, sentences: Sentences, layer: int, move: LinearShift, alpha: float) -> Tensor:
     """float32 [N, D] of the last layer, in the order of the sentences, their tokens moved at `layer`, the special ones not.
 
     Where the layer is not the last, what was moved runs through the remaining ones. At alpha 0 nothing is touched.
@@ -89,13 +92,12 @@ def moved_rows(subject: Subject, sentences: Sentences, layer: int, move: Move, a
     return found_ND
 
 
-def length_of(move: Move, rows_ND: Tensor) -> float:
+def length_of(move: LinearShift, rows_ND: Tensor) -> float:
     """How far alpha 1 goes, on average."""
     return float((move(rows_ND, 1.0) - rows_ND).norm(dim=1).mean())
 
 
-def random_move(length: float, width: int, draws: Draws, number: int) -> Move:
+def random_move(length: float, width: int, draws: Draws, number: int) -> LinearShift:
     """A vector in a random direction, of the given length."""
     direction_D = torch.from_numpy(draws.sample(number).generator("random vector").standard_normal(width))
-    vector_D = length * direction_D / direction_D.norm()
-    return lambda x_ND, alpha: x_ND + alpha * vector_D.to(x_ND)
+    return LinearShift(length * direction_D / direction_D.norm())
