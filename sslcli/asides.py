@@ -277,16 +277,16 @@ def is_stream(path: Path) -> bool:
     return where[:1] == ("proc",) or (where[:1] == ("dev",) and where != ("dev", "shm"))
 
 
-def output_file(path: Path) -> Path:
-    """Where a file that the command line names is written: a link is written through, a pipe or a device as it is.
+def output_file(path: Path, flag: str = "--out") -> Path:
+    """Where a file that `flag` names is written: a link is written through, a pipe or a device as it is.
 
     Raises UsageError where it is no place for a file.
     """
     if is_stream(path):
         return path
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", f"name a file: --out {path / 'FILE'}")
+        raise UsageError(f"{path} is a folder", f"name a file: {flag} {path / 'FILE'}")
     place = settled(path)
     if not place.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", "make it first, or choose another --out")
+        raise UsageError(f"there is no folder {path.parent}", f"make it first, or choose another {flag}")
     return place

@@ -5,11 +5,13 @@ Each function takes the command and what stood on its line, raises the error tha
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from pydantic import BaseModel
 
 from sslcli import registry
+from sslcli.asides import output_file
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
@@ -48,6 +50,8 @@ AGAINST = (
     ("tokenizer.source", "tokenizer.kind"),
     ("tokenizer.source", "tokenizer.vocabulary"),
     ("quiet", "verbose"),
+    ("load", "shift"),
+    ("load", "save"),
 )
 
 
@@ -133,6 +137,8 @@ def translate_shift(command: Command, given: Given) -> None:
     if not given.get("evaluate") and len(words) != 1:
         problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
         raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
+    refuse_contradictions(command, given)
+    _refuse_shift_files(given)
     flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields]
     try:
         resolve(ShiftSettings, *layers_of(given, flags))
@@ -141,6 +147,20 @@ def translate_shift(command: Command, given: Given) -> None:
     seed_of(given)
     hardware_of(given)
     refuse_absent_model(given.get("model"))
+
+
+def _refuse_shift_files(given: Given) -> None:
+    """Raises UsageError where a shift is loaded and estimated too, or where its file is not there or cannot be made."""
+    if "load" in given:
+        if options := [key.removeprefix("options.") for key in given if key.startswith("options.")]:
+            flag = f"--{options[0].replace('_', '-')}"
+            raise UsageError(f"--load and {flag} contradict each other", "the file has the options of its shift")
+        if "data" in given and not given.get("evaluate"):
+            raise UsageError("--load and --data contradict each other", "a shift that is loaded is not estimated: leave --data out")
+        if not Path(given["load"]).is_file():
+            raise UsageError(f"there is no file {given['load']}", "ssl translate-shift --save FILE writes one")
+    if "save" in given:
+        output_file(Path(given["save"]), "--save")
 
 
 def generate(command: Command, given: Given) -> None:

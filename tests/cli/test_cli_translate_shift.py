@@ -84,3 +84,53 @@ def test_every_mistake_has_a_hint(ssl, words):
     ended = ssl("translate-shift", *words)
     assert ended.code == 2
     assert "hint:" in ended.err
+
+
+def test_a_shift_that_was_saved_moves_as_it_did_and_is_not_estimated(ssl, world_run, tmp_path, monkeypatch):
+    path = str(tmp_path / "shift.safetensors")
+    line = ("translate-shift", "anna eats an apple.", "--model", str(world_run), "--json", "--out")
+    first = ssl(*line, str(tmp_path / "a"), "--sentences", "40", "--save", path)
+    monkeypatch.delattr(shifting, "estimate")
+    again = ssl(*line, str(tmp_path / "b"), "--load", path)
+    assert (first.code, again.code) == (0, 0), first.err + again.err
+    tables = [json.loads(ended.out)["report"]["tables"] for ended in (first, again)]
+    assert tables[0] == tables[1]
+    assert f"{path}: --shift mean, estimated on 40 sentences of en and 40 of zh" in json.loads(again.out)["report"]["notes"][-1]
+
+
+def test_a_saved_shift_is_tested_like_one_that_is_estimated(ssl, world_run, tmp_path):
+    path = str(tmp_path / "shift.safetensors")
+    line = ("translate-shift", "--evaluate", "--model", str(world_run), "--sentences", "40", "--limit", "10", "--layers", "2", "--json")
+    asked = (*line, "--alpha", "1", "--random-vectors", "2", "--out")
+    first = ssl(*asked, str(tmp_path / "a"), "--save", path)
+    again = ssl(*asked, str(tmp_path / "b"), "--load", path)
+    assert (first.code, again.code) == (0, 0), first.err + again.err
+    reports = [json.loads(ended.out)["report"] for ended in (first, again)]
+    assert reports[0]["scores"] == reports[1]["scores"]
+    assert reports[0]["tables"] == reports[1]["tables"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--load", "FILE", "--shift", "mean"], "--load and --shift contradict each other"),
+        (["--load", "FILE", "--data", "x.txt"], "--load and --data contradict each other"),
+        (["--load", "FILE", "--save", "x"], "--load and --save contradict each other"),
+        (["--load", "FILE", "--to", "fake"], "moves en into zh"),
+        (["--load", "missing"], "there is no file missing"),
+        (["--save", "OTHER"], "is no saved shift"),
+        (["--save", "no/folder/x"], "there is no folder no/folder"),
+        (["--load", "OTHER"], "cannot be read as a saved shift"),
+    ],
+)
+def test_files_of_shifts_that_cannot_be_used_are_refused(ssl, world_run, tmp_path, words, says):
+    saved, other = tmp_path / "shift", tmp_path / "other"
+    other.write_text("mine")
+    if "FILE" in words:
+        assert ssl("translate-shift", "anna", "--model", str(world_run), "--sentences", "9", "--save", str(saved)).code == 0
+    named = {"FILE": str(saved), "OTHER": str(other)}
+    ended = ssl("translate-shift", "anna", "--model", str(world_run), *[named.get(word, word) for word in words])
+    assert ended.code == 2
+    assert says in ended.err
+    assert "hint:" in ended.err
+    assert other.read_text() == "mine"

@@ -11,6 +11,7 @@ from sslcli.config import Config
 from sslcli.conformance.subjects import tiny_subject
 from sslcli.data.draws import Draws
 from sslcli.errors import DataError, UsageError
+from sslcli.linearshift import LinearShift
 from sslcli.workflows.shifts import moves
 from sslcli.workflows.shifts.sentences import Sentences, TokenLanguages, encoded, encoded_pairs, read_language
 
@@ -110,16 +111,16 @@ def test_a_move_at_a_middle_layer_runs_through_the_rest(subject):
 
         (batch,) = subject.hidden([sentences.enclosed[number]], [subject.depth], edit={1: edit})
         slow.append(batch.hidden.kept[subject.depth][1:-1])
-    found = moves.moved_rows(subject, sentences, 1, lambda x, alpha: x + alpha * vector, 0.5)
+    found = moves.moved_rows(subject, sentences, 1, LinearShift(vector), 0.5)
     assert torch.allclose(found, torch.cat(slow), atol=1e-5)
 
 
 def test_at_the_last_layer_moving_before_or_after_is_the_same_and_alpha_0_changes_nothing(subject):
     sentences, vector = sentences_of(subject, "aa", 12), torch.ones(32)
-    still = moves.moved_rows(subject, sentences, subject.depth, lambda x, alpha: x + alpha * vector, 0.0)
+    still = moves.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 0.0)
     assert torch.allclose(still, torch.from_numpy(np.concatenate(slow_rows(subject, sentences, subject.depth))), atol=1e-5)
-    assert torch.equal(moves.moved_rows(subject, sentences, subject.depth, lambda x, alpha: x + alpha * vector, 2.0), still + 2 * vector)
-    assert torch.equal(moves.moved_rows(subject, sentences, 0, lambda x, alpha: x + alpha * vector, 0.0), still)
+    assert torch.equal(moves.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 2.0), still + 2 * vector)
+    assert torch.equal(moves.moved_rows(subject, sentences, 0, LinearShift(vector), 0.0), still)
 
 
 def test_a_random_vector_has_the_length_and_follows_from_the_seed():

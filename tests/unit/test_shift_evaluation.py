@@ -11,8 +11,8 @@ from sslcli.config import Config
 from sslcli.conformance.subjects import tiny_subject
 from sslcli.data.draws import Draws
 from sslcli.errors import DataError, PluginError, Preempted, RunError, UsageError
+from sslcli.workflows import shifting
 from sslcli.workflows.material import References
-from sslcli.workflows.shifting import text_report
 from sslcli.workflows.shifts.estimating import has_texts
 from sslcli.workflows.shifts.evaluation import evaluate
 from sslcli.workflows.shifts.pairs import Translations, read_translations, right_answers, rights_of_tokens, set_apart
@@ -200,7 +200,10 @@ def test_the_template_asks_with_one_mask_a_word():
 
 def test_a_text_is_read_piece_by_piece():
     of, settings = subject(), SETTINGS.model_copy(update={"alpha": (0.0, 1.0), "layers": (0, DEPTH), "top": 2})
-    report = text_report(registry.load("shifts", "mean")(Config()), of, "a3 a7 .", settings)
+    estimated, learning = shifting.fit_for_text(registry.load("shifts", "mean")(Config()), of, settings)
+    tokens = shifting.tokens_of(of, "a3 a7 .")
+    report = shifting.text_report(of, "a3 a7 .", tokens, settings, estimated.moves, ["where from"])
+    assert (learning, report.notes) == ((), ["where from"])
     assert [table.title for table in report.tables] == [f"layer 0 of {DEPTH}", f"layer {DEPTH} of {DEPTH}"]
     for table in report.tables:
         assert list(table.columns) == ["aa", "alpha 0", "alpha 1"]
@@ -215,7 +218,7 @@ def test_a_text_is_read_piece_by_piece():
 @pytest.mark.parametrize(("text", "error"), [("  ", UsageError), ("a1 " * 80, DataError)])
 def test_a_text_without_a_word_or_too_long_is_refused(text, error):
     with pytest.raises(error) as caught:
-        text_report(registry.load("shifts", "mean")(Config()), subject(), text, SETTINGS)
+        shifting.tokens_of(subject(), text)
     assert caught.value.hint
 
 

@@ -13,7 +13,7 @@ from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.workflows.references import LATEST, LOOKED_INTO
-from sslcli.workflows.shifting import ARCHITECTURES, shift_evaluated, shift_text
+from sslcli.workflows.shifting import ARCHITECTURES, ShiftFiles, shift_evaluated, shift_text
 from sslcli.workflows.shifts.settings import ShiftSettings
 
 
@@ -29,10 +29,13 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
         "folder": output_folder(Path(given["out"])) if "out" in given else None,
     }  # fmt: skip
+    where["files"] = ShiftFiles(*(Path(given[key]) if key in given else None for key in ("load", "save")))
     with flags_named(sources):
         if given.get("evaluate"):
             found = shift_evaluated(name, reference, words, settings, options, **where)
         else:
             found = shift_text(name, reference, words[0], settings, options, **where)
     show(screen, found)
+    if "save" in given and not screen.json:
+        screen.say(f"saved  {given['save']}")
     return 0

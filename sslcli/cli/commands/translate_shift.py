@@ -17,6 +17,8 @@ OWN = (
     Flag("evaluate", ("--evaluate",), "test it beside controls, on the files named or on what the run's data knows", "Shift", "truth"),
     Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME",
          default=DEFAULT),
+    Flag("save", ("--save",), "keep the shift in a file", "Shift", metavar="FILE"),
+    Flag("load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"),
     Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
     Flag("data", ("--data", "-d"), "texts to estimate it on: en=FILE, demo:NAME; the run's own when not given", "Data", "texts", "FILE"),
     READER,
@@ -38,7 +40,8 @@ def build(words: Sequence[str]) -> Command:
         (
             'ssl translate-shift "the cook eats a red apple."',
             'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',
-            "ssl translate-shift --evaluate --model runs/world",
+            "ssl translate-shift --evaluate --model runs/world --save en-zh.safetensors",
+            'ssl translate-shift --load en-zh.safetensors "the cook eats."',
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
         ),
         judge="sslcli.cli.judging:translate_shift",

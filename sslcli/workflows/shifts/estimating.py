@@ -29,20 +29,23 @@ class Estimated:
 
 
 def estimate(
-    shift: Shift, subject: Subject, settings: ShiftSettings, layers: Sequence[int], learning: Sequence[tuple[str, str]] = ()
-) -> Estimated:
+    shift: Shift, subject: Subject, settings: ShiftSettings, layers: Sequence[int], learning: Sequence[tuple[str, str]] = (),
+    fitted: Mapping[int, LinearShift] | None = None,
+) -> Estimated:  # fmt: skip
     """On texts of both languages; where the shift is paired, or there are none, on the translations `learning`.
 
-    Raises DataError or UsageError where there is nothing to estimate it on.
+    With shifts that are `fitted` already, only what they are tested with is read. Raises DataError or UsageError where there is
+    nothing to estimate it on.
     """
     pairs = encoded_pairs(learning, subject.tokenizer, subject.backbone.settings.longest_tokens)
-    if shift.paired and len(pairs[0].tokens) < 2:
+    paired = shift.paired and fitted is None
+    if paired and len(pairs[0].tokens) < 2:
         raise DataError(
             "this shift is learnt from translations, and there are none to learn from", "give some to --evaluate, or use --shift mean"
         )
     texts = pairs if len(pairs[0].tokens) and not has_texts(subject) else _texts(subject, settings)
-    behind = pairs if shift.paired else (texts[0].part(0, settings.sentences), texts[1].part(0, settings.sentences))
-    moves = estimate_moves(shift, subject, *behind, layers)
+    behind = pairs if paired else (texts[0].part(0, settings.sentences), texts[1].part(0, settings.sentences))
+    moves = estimate_moves(shift, subject, *behind, layers) if fitted is None else {layer: fitted[layer] for layer in layers}
     sample = next(layer_rows(subject, behind[0].part(0, FEWEST_SENTENCES), layers))
     lengths = {layer: length_of(moves[layer], sample[layer]) for layer in layers}
     read = len(texts[0].tokens)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sslcli.core.heads import LanguageModelHead
 from sslcli.data.draws import Draws
+from sslcli.data.pairs import TextPair
 from sslcli.linearshift import LinearShift
 from sslcli.reports import Score
 from sslcli.scoring.retrieval import retrieve
@@ -45,7 +46,9 @@ class Words:
 @dataclass(frozen=True)
 class Evaluation:
     """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha; empty without parallel text.
-    `tested`: the sentences that it is tested on, source first; without parallel text the source alone."""
+    `tested`: the sentences that it is tested on, source first; without parallel text the source alone.
+    `learning`: the translations that it was estimated on, where it was.
+    """
 
     layers: Sequence[int]
     alphas: Sequence[float]
@@ -53,6 +56,7 @@ class Evaluation:
     words: Words | None
     retrieval: Mapping[tuple[int, float], Score] = field(default_factory=dict)
     tested: Sequence[Sentences] = ()
+    learning: Sequence[TextPair] = ()
 
 
 def layers_of(subject: Subject, settings: ShiftSettings) -> list[int]:
@@ -61,11 +65,19 @@ def layers_of(subject: Subject, settings: ShiftSettings) -> list[int]:
     return sorted(set(settings.layers or spread.tolist()))
 
 
-def evaluate(shift: Shift, subject: Subject, settings: ShiftSettings, found: Translations, draws: Draws) -> Evaluation:
-    """Everything that there is a test for. Raises DataError or UsageError where there is nothing to estimate the shift on."""
-    layers, alphas = layers_of(subject, settings), sorted({0.0, 1.0, *(settings.alpha or ALPHAS)})
-    apart = set_apart(found, settings.limit, settings.sentences if shift.paired or not has_texts(subject) else 0)
-    estimated = estimate(shift, subject, settings, layers, apart.learning)
+def evaluate(
+    shift: Shift, subject: Subject, settings: ShiftSettings, found: Translations, draws: Draws,
+    fitted: Mapping[int, LinearShift] | None = None,
+) -> Evaluation:  # fmt: skip
+    """Everything that there is a test for; of shifts that are `fitted` already, or else of one that is fitted first.
+
+    Raises DataError or UsageError where there is nothing to estimate the shift on.
+    """
+    layers = layers_of(subject, settings) if fitted is None else sorted(settings.layers or fitted)
+    alphas = sorted({0.0, 1.0, *(settings.alpha or ALPHAS)})
+    learns = (shift.paired and fitted is None) or not has_texts(subject)
+    apart = set_apart(found, settings.limit, settings.sentences if learns else 0)
+    estimated = estimate(shift, subject, settings, layers, apart.learning, fitted)
     parallel = encoded_pairs(apart.sentences, subject.tokenizer, subject.backbone.settings.longest_tokens)
     words = None
     if subject.head is not None:
@@ -74,7 +86,7 @@ def evaluate(shift: Shift, subject: Subject, settings: ShiftSettings, found: Tra
         words = bench.words(layers, alphas, third, settings, draws)
     retrieval = _retrieval(subject, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
     tested = parallel if parallel[0].tokens else (estimated.pool,)
-    return Evaluation(layers, alphas, estimated, words, retrieval, tested)
+    return Evaluation(layers, alphas, estimated, words, retrieval, tested, apart.learning)
 
 
 def _retrieval(
@@ -110,7 +122,7 @@ class _Bench:
         rights, target_V = rights_of_tokens(sentences, right), estimated.languages.target_V
         asked = Asked(sentences.tokens_N, rights, target_V, subject.tokenizer.known)
         trial = Trial(sentences, estimated.languages, asked, references)
-        still_ND = moved_rows(subject, sentences, subject.depth, next(iter(estimated.moves.values())), 0.0)
+        still_ND = moved_rows(subject, sentences)
         return cls(subject, head, trial, estimated, still_ND)
 
     def words(
@@ -162,7 +174,7 @@ class _Bench:
         if sentences is None or not words:
             return None, void or "no word is asked for"
         masked_N = sentences.tokens_N == tokenizer.mask
-        rows_WD = moved_rows(self.subject, sentences, self.subject.depth, lambda x_ND, _: x_ND, 0.0)[torch.from_numpy(masked_N)]
+        rows_WD = moved_rows(self.subject, sentences)[torch.from_numpy(masked_N)]
         number_of = {word: number for number, word in enumerate(words)}
         numbers = torch.tensor([number_of[tokenizer.texts[token]] for token in asked.tokens_N[asked_at]])
         spread_ND = torch.zeros_like(self.still_ND)

@@ -74,18 +74,23 @@ def sentence_means(subject: Subject, sentences: Sentences, layers: Collection[in
     return {layer: rows.to(subject.backbone.embedding.device) for layer, rows in found.items()}
 
 
-def moved_rows(subject: Subject, sentences: Sentences, layer: int, move: LinearShift, alpha: float) -> Tensor:
+def moved_rows(subject: Subject, sentences: Sentences, layer: int = 0, shift: LinearShift | None = None, alpha: float = 0.0) -> Tensor:
     """float32 [N, D] of the last layer, in the order of the sentences, their tokens moved at `layer`, the special ones not.
 
-    Where the layer is not the last, what was moved runs through the remaining ones. At alpha 0 nothing is touched.
+    Where the layer is not the last, what was moved runs through the remaining ones. Without a shift, and at alpha 0,
+    nothing is touched.
     """
 
-    def edit(x_TD: Tensor, packing: Packing) -> Tensor:
-        return torch.where(inner_T(packing, subject.tokenizer)[:, None], move(x_TD, alpha), x_TD)
+    edits = None
+    if shift is not None and alpha:
 
+        def edit(x_TD: Tensor, packing: Packing) -> Tensor:
+            return torch.where(inner_T(packing, subject.tokenizer)[:, None], shift(x_TD, alpha), x_TD)
+
+        edits = {layer: edit}
     last = subject.depth
     found_ND = torch.zeros(len(sentences.tokens_N), subject.backbone.settings.width, device=subject.backbone.embedding.device)
-    for batch in subject.hidden(sentences.enclosed, [last], edit={layer: edit} if alpha else None):
+    for batch in subject.hidden(sentences.enclosed, [last], edit=edits):
         inside_T = inner_T(batch.hidden.packing, subject.tokenizer)
         places = [sentences.starts[number] + np.arange(len(sentences.tokens[number])) for number in batch.numbers]
         found_ND[torch.from_numpy(np.concatenate(places)).to(found_ND.device)] = batch.hidden.kept[last][inside_T].float()

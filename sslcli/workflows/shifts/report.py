@@ -1,6 +1,6 @@
 """An evaluation as a report: the shift beside its controls in one table, layers by alphas as heat maps, and what to think of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sslcli.reports import Matrix, Report, Score, Table
 from sslcli.workflows.shifts.estimating import Estimated
@@ -17,12 +17,12 @@ COLUMNS = (
 NEARLY = 0.8
 
 
-def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str) -> Report:
-    """`hint`: what gives a head to a model without one."""
+def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str, origin: Sequence[str] | None = None) -> Report:
+    """`hint`: what gives a head to a model without one. `origin`: where a shift comes from that was not estimated just now."""
     top, title = found.layers[-1], f"{settings.source} moved into {settings.target}"
     languages = (settings.source, settings.target)
     tested = {f"{name}, tested": each for name, each in zip(languages, found.tested, strict=False)}
-    notes = [*behind_notes(found.estimated, settings), *cut_notes(tested)]
+    notes = [*(behind_notes(found.estimated, settings) if origin is None else origin), *cut_notes(tested)]
     matrices, scores, tables = [], [], []
     if found.words is None:
         notes.append(f"the model has no language-model head, and no word can be read: {hint}")
