@@ -83,6 +83,7 @@ class Group:
 
 
 V = TypeVar("V", bound=Views)
+O = TypeVar("O", bound=Config)  # noqa: E741 (options; the letter of the contracts)
 
 
 class Learnable(nn.Module, ABC, Generic[V]):
@@ -151,14 +152,14 @@ class Readout(Objective[V]):
         return self.read(backbone(views.inputs), views, backbone)
 
 
-class Reader(ABC):
+class Reader(ABC, Generic[O]):
     """Documents out of a reference. Its entry point is named by what it opens: a suffix ("jsonl") or a scheme ("demo")."""
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod
@@ -181,15 +182,15 @@ class HasLanguages(Protocol):
         """The same reader for these languages alone. Raises DataError for one that it has not."""
 
 
-class PieceTrainer(ABC):
+class PieceTrainer(ABC, Generic[O]):
     """Learns a vocabulary of pieces."""
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     most_bytes: ClassVar[int] = 64_000_000  # of text to learn from, spread over the corpus: as many as fit into memory
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod

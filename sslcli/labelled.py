@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, final, runtime_checkable
 
 from sslcli.config import Config, Count, setting
-from sslcli.contracts import Learnable, Loss, Views
+from sslcli.contracts import Learnable, Loss, O, Views
 from sslcli.core.inputs import Hidden
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
@@ -293,18 +293,18 @@ class SuitePart:
     tests: Sequence[str] = ()
 
 
-class Suite(ABC):
+class Suite(ABC, Generic[O]):
     """Several tasks with one table. Its data are referred to as SUITE:PART/SPLIT:FOLDER ("glue:cola/train:glue_data").
 
     `epochs`: the most that its protocol allows, None where there is none. Every part has a split "train".
     """
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     epochs: ClassVar[float | None] = None
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod

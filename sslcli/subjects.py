@@ -8,14 +8,14 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sslcli.config import Config
-from sslcli.contracts import Learnable
+from sslcli.contracts import Learnable, O
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture
@@ -137,16 +137,16 @@ def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield gathered
 
 
-class Probe(ABC):
+class Probe(ABC, Generic[O]):
     """One question to a frozen model, answered in figures beside their controls."""
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     typed: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod
@@ -154,15 +154,15 @@ class Probe(ABC):
         """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
 
 
-class Shift(ABC):
+class Shift(ABC, Generic[O]):
     """A way to estimate how the hidden states of one language become those of another."""
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     paired: ClassVar[bool] = False  # needs translations: row i of the source belongs to row i of the target
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod

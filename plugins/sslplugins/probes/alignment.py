@@ -16,7 +16,7 @@ from sslplugins.translations.report import layers_report, look, stages_report
 from sslplugins.translations.sides import Sentences, Translations, Words
 
 
-class Alignment(Probe):
+class Alignment(Probe["Alignment.Options"]):
     class Options(Config):
         pairs: tuple[str, ...] = setting((), "parallel sentences: a file of two columns, or en=FILE and zh=FILE line by line")
         dictionary: tuple[str, ...] = setting((), "words and their translations: a file of two columns")

@@ -70,7 +70,7 @@ class Look:
         return [self.entropy, self.distance, *(self.shares[name] for name in PATTERNS)]
 
 
-class AttentionMaps(Probe):
+class AttentionMaps(Probe["AttentionMaps.Options"]):
     """Of one text; where none is given, of the first sentence of the data."""
 
     summary = "attention maps by layer and head, and what each head looks at"

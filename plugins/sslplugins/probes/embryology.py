@@ -32,7 +32,7 @@ FEWEST_OF_A_KIND = 20  # words; a kind with fewer has no curve of its own
 FEWEST_STAGES = 3
 
 
-class Embryology(Probe):
+class Embryology(Probe["Embryology.Options"]):
     class Options(Config):
         task: str = setting("pos", "the task whose labels are the kinds of words")
         words: Count = setting(2_000, "words that are hidden, one at a time", gt=0)

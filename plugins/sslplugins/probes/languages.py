@@ -39,7 +39,7 @@ _FEWEST = 12  # sentences of a language
 _READ_FOR_ONE = 4  # so that not all come from the beginning of a corpus
 
 
-class Languages(Probe):
+class Languages(Probe["Languages.Options"]):
     class Options(Config):
         limit: Count = setting(
             1_500, "sentences of each language: a third for its mean, a third to learn from, a third to test with", ge=_FEWEST

@@ -32,7 +32,7 @@ from sslcli.api import (
 from sslplugins.bylayer.report import best_layer, layer_plot, layer_table
 
 
-class Layers(Probe):
+class Layers(Probe["Layers.Options"]):
     class Options(Config):
         task: str = setting("pos", "task whose labels are looked for: pos, tag, sentiment, classify")
         limit: Count = setting(4_000, "words, or whole texts, to learn from; half as many are for testing", gt=9)

@@ -35,7 +35,7 @@ MOST_CANDIDATES = 20_000
 MEETING_CHARACTERS = 48  # of a neighbour's sentence
 
 
-class Neighbors(Probe):
+class Neighbors(Probe["Neighbors.Options"]):
     """Of one sentence, or of each sense of the word. The word itself is no neighbour of its own."""
 
     summary = "nearest words of a word in a sentence, or of each of its senses, among the words of a corpus"

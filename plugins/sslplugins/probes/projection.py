@@ -40,7 +40,7 @@ AXES = {
 }
 
 
-class Projection(Probe):
+class Projection(Probe["Projection.Options"]):
     """By senses: uses of a word. By words: a vector each, the mean of its uses in the data. By sentences: those of the data."""
 
     summary = "a 2-D picture of words or sentences by sense or language, with what it leaves out"

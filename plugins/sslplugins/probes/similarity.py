@@ -37,7 +37,7 @@ from sslplugins.senses.words import comparable, senses_of_words, words_report
 LABEL_CHARACTERS = 32
 
 
-class Similarity(Probe):
+class Similarity(Probe["Similarity.Options"]):
     """Of one word, or of every two-sense word of a source that knows the senses."""
 
     summary = "contextual vectors of a word over sentences: cosines, within senses and across, by layer"

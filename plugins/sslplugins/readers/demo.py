@@ -62,7 +62,7 @@ _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class DemoReader(Reader):
+class DemoReader(Reader["DemoReader.Options"]):
     """Reads demo:world. Raises DataError for any other demo."""
 
     summary = "demo:world, a generated world in English and Chinese with known truth"
@@ -79,7 +79,7 @@ class DemoReader(Reader):
         seed: int = setting(0, "another seed is another world", ge=0)
         part: Literal["train", "test"] = setting("train", "test: other paragraphs about the same facts")
 
-    def __init__(self, options: Config) -> None:
+    def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._languages: Sequence[str] = _SPOKEN.get(options.language, (options.language,))
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sslcli.api import Config, DataError, Document, Reader, Where, read_lines, setting
 
 
-class JsonLinesReader(Reader):
+class JsonLinesReader(Reader["JsonLinesReader.Options"]):
     summary = "JSON Lines, a document in one field of every object"
 
     class Options(Config):

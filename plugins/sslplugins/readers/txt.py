@@ -11,7 +11,7 @@ _LONGEST_DOCUMENT_CHARACTERS = 1 << 24  # a document is in memory several times 
 Lines = Iterator[tuple[int, str]]
 
 
-class TextReader(Reader):
+class TextReader(Reader["TextReader.Options"]):
     summary = "plain text, a document a paragraph, a line or a file"
 
     class Options(Config):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sslcli.api import LinearShift, Shift, mean_row
+from sslcli.api import Config, LinearShift, Shift, mean_row
 
 
-class CentredShift(Shift):
+class CentredShift(Shift[Config]):
     """x - alpha mean of the source; nothing of the target is used."""
 
     summary = "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"

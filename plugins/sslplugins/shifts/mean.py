@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sslcli.api import LinearShift, Shift, mean_row
+from sslcli.api import Config, LinearShift, Shift, mean_row
 
 
-class MeanShift(Shift):
+class MeanShift(Shift[Config]):
     """x + alpha (mean of the target - mean of the source)."""
 
     summary = "the difference of the languages' mean hidden states (Liu et al. 2020)"

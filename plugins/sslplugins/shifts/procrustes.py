@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sslcli.api import DataError, LinearShift, Shift
+from sslcli.api import Config, DataError, LinearShift, Shift
 
 
-class ProcrustesShift(Shift):
+class ProcrustesShift(Shift[Config]):
     """x + alpha ((x - mean of the source) W + mean of the target - x), W the orthogonal matrix of least squared error."""
 
     summary = "an orthogonal map learnt from translations, after centring (Schönemann 1966, Conneau et al. 2017)"

@@ -14,7 +14,7 @@ HARDEST = "wnli"  # whose dev set contradicts its training set; papers since Dev
 HEADER = "index\tprediction"
 
 
-class Glue(Suite):
+class Glue(Suite["Glue.Options"]):
     """Protocol as in Geiping and Goldstein 2022 (arXiv 2212.14034, section 5): one set of hyper-parameters for all tasks,
     at most five epochs, the median of five seeds."""
 

@@ -16,7 +16,7 @@ _MASK = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=T
 _ENCODER_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
-class BytePairTrainer(PieceTrainer):
+class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
     summary = "byte-level BPE, GPT-2's pieces; lossless"
 
     class Options(Config):

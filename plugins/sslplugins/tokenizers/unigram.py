@@ -17,7 +17,7 @@ _MASK = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=T
 _SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
-class UnigramTrainer(PieceTrainer):
+class UnigramTrainer(PieceTrainer["UnigramTrainer.Options"]):
     summary = "Unigram, XLM-R's pieces of text in NFKC; for many languages, with and without spaces"
     most_bytes = 6_000_000  # the library's suffix array takes some seventy bytes of memory for each of text
 

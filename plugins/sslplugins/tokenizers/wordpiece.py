@@ -34,7 +34,7 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _Rules = tuple[normalizers.Normalizer, pre_tokenizers.PreTokenizer]
 
 
-class WordPieceTrainer(PieceTrainer):
+class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
     summary = "WordPiece, BERT's pieces; Chinese characters stand alone"
 
     class Options(Config):

@@ -15,7 +15,7 @@ from sslcli.api import Config, PieceTrainer, setting
 _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # BERT's, in BERT's order
 
 
-class WordTrainer(PieceTrainer):
+class WordTrainer(PieceTrainer["WordTrainer.Options"]):
     """The most frequent words, up to the size asked for; equally frequent ones in the order of their characters."""
 
     summary = "whole words, separated by spaces and punctuation; nothing is cut, the rest is unknown"
