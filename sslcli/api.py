@@ -59,6 +59,7 @@ from sslcli.guesses import words_told
 from sslcli.labelled import (
     Annotated,
     Annotates,
+    Computed,
     Describes,
     Encoded,
     Example,
@@ -124,6 +125,7 @@ __all__ = [
     "Architecture",
     "Artifact",
     "Batch",
+    "Computed",
     "Config",
     "ConfigError",
     "ConfigField",

@@ -278,6 +278,17 @@ class GivesRecords(Protocol):
     def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]: ...
 
 
+@runtime_checkable
+class Computed(Protocol):
+    """A reader whose documents and records follow from its options and its code: computed once a machine.
+
+    Documents have text, fields of `where` beside file and record are empty, and values of records are
+    those of JSON. `content_key`: another text wherever anything that the reader gives is another.
+    """
+
+    def content_key(self, reference: str) -> str: ...
+
+
 @dataclass(frozen=True)
 class SuitePart:
     """One task of a suite. `evaluations` and `tests`: names of the splits to score and to write answers for.

@@ -7,6 +7,7 @@ scikit-learn's LogisticRegression (C=1, for two labels C=2), which takes as long
 Letters: N vectors to learn from, M to be tested with, D width, C labels.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -72,7 +73,7 @@ def control_labels(words: Sequence[str], labels: Sequence[str], generator: np.ra
 def _fitted(rows_ND: torch.Tensor, numbers_N: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     weights_DC = torch.zeros(rows_ND.shape[1], count, dtype=torch.float64, requires_grad=True)
     bias_C = torch.zeros(count, dtype=torch.float64, requires_grad=True)
-    search = torch.optim.LBFGS(
+    search = _LBFGS(
         [weights_DC, bias_C], max_iter=_MOST_EVALUATIONS, tolerance_grad=_FLAT_GRADIENT, history_size=20, line_search_fn="strong_wolfe"
     )
 
@@ -84,6 +85,16 @@ def _fitted(rows_ND: torch.Tensor, numbers_N: torch.Tensor, count: int) -> tuple
 
     search.step(loss)
     return weights_DC.detach().numpy(), bias_C.detach().numpy()
+
+
+class _LBFGS(torch.optim.LBFGS):
+    """torch's, to the bit, which does not import torch._dynamo, half of all that torch is.
+
+    torch wraps these two so that its compiler looks away, and imports the compiler for that.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
 
 
 def _checked(rows: np.ndarray, labels: Sequence[str]) -> np.ndarray:

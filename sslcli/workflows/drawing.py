@@ -33,35 +33,50 @@ if TYPE_CHECKING:
 
 matplotlib, matplotlib_figure = Deferred("matplotlib"), Deferred("matplotlib.figure")
 matplotlib_ticker = Deferred("matplotlib.ticker")
+matplotlib_agg = Deferred("matplotlib.backends.backend_agg")
+matplotlib_svg = Deferred("matplotlib.backends.backend_svg")
 
 MOST_MARKED = 40  # points of a curve with marks
 MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
+DOTS_PER_INCH = 120  # of PNG
 
 Picture = Plot | Matrix | Scatter | Sequence[Matrix] | Sequence[Plot]
 MOST_BESIDE = 2  # panels in one row: more are too small to be read on a page
 
 
-def drawn(picture: Picture, form: str, caption: str = "") -> bytes:
-    """The file of one picture; `form` is "png" or "svg". The same picture gives the same bytes.
+def drawn(picture: Picture, caption: str = "") -> dict[str, bytes]:
+    """The files of one picture, by suffix: "png" and "svg". The same picture gives the same bytes.
 
     SVG keeps text as text, which whoever shows it has a font for. Where no font here has a letter,
-    PNG has numbers in the place of labels, and titles without the letter.
+    PNG has numbers in the place of labels, and titles without the letter; else both are the same
+    figure, laid out once.
     """
     sizes = dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8)
     # Texts stay as they are: a label may hold dollars.
     texts = {"svg.fonttype": "none", "axes.unicode_minus": False, "text.parse_math": False}
     styles = {"font.family": families(), "svg.hashsalt": "ssl", **texts, **sizes}
-    written = as_it_is if form == "svg" else with_letters_at_hand
-    stored = io.BytesIO()
+    png, svg = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(styles), warnings.catch_warnings():
         # Of every letter that no font has, once a drawing: of a sentence in Chinese that is a screenful.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = figure_of(picture, written)
-        if caption:
-            _write_below(figure, caption, written)
-        figure.savefig(stored, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {"Software": None})
-    return stored.getvalue()
+        figure = _laid_out(picture, caption, with_letters_at_hand)
+        matplotlib_agg.FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+        if not (is_all_drawable(picture) and is_drawable(caption)):
+            figure = _laid_out(picture, caption, as_it_is)
+        matplotlib_svg.FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    return {"png": png.getvalue(), "svg": svg.getvalue()}
+
+
+def _laid_out(picture: Picture, caption: str, written: Written) -> Figure:
+    """With the place of everything found: to save a figure finds it anew, drawing all of it once more."""
+    figure = figure_of(picture, written)
+    figure.dpi = DOTS_PER_INCH
+    if caption:
+        _write_below(figure, caption, written)
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    return figure
 
 
 def is_all_drawable(picture: Picture) -> bool:

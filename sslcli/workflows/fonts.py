@@ -29,7 +29,12 @@ def families() -> list[str]:
 
 def is_drawable(text: str) -> bool:
     """Whether every letter of it has a shape here."""
-    return all(letter.isspace() or ord(letter) in _letters(tuple(families())) for letter in text)
+    return set(map(ord, "".join(text.split()))) <= letters()
+
+
+def letters() -> frozenset[int]:
+    """The codes of all letters that have a shape here."""
+    return _letters(tuple(families()))
 
 
 @cache

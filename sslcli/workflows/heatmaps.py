@@ -126,10 +126,13 @@ def _name(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> None:
+    brightness = image.norm(image.get_array()).filled(1.0)  # of all at once: a number alone takes as long
     for row, line in enumerate(values):
         for column, value in enumerate(line):
-            is_bright = not math.isfinite(value) or image.norm(value) > 0.6
-            axes.text(column, row, in_cell(value), ha="center", va="center", fontsize=7, color="black" if is_bright else "white")
+            is_bright = brightness[row, column] > 0.6
+            color = "black" if is_bright else "white"
+            text = axes.text(column, row, in_cell(value), ha="center", va="center", fontsize=7, color=color)
+            text.set_in_layout(False)  # it stands inside the axes, whose place it does not change
 
 
 def _part_groups(axes: Axes, matrix: Matrix, written: Written) -> None:

@@ -21,6 +21,7 @@ from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, UsageError
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
+from sslcli.workflows.computed import records_of
 from sslcli.workflows.labelsets import (
     absent_labels,
     contradictions,
@@ -236,7 +237,7 @@ def _generated(reference: str, kind: str, split: Split, reader_options: Mapping[
     reader = _reader(reference, reader_options)
     if not isinstance(reader, GivesRecords):
         raise DataError(f"{reference} has no labelled material", "give a file to --data")
-    return reader.records(split_language(reference)[1], kind, split)
+    return records_of(reader, split_language(reference)[1], kind, split)
 
 
 def _reader(reference: str, reader_options: Mapping[str, Any]) -> Reader:

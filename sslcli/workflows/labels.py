@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sslcli.reports import printable
-from sslcli.workflows.fonts import is_drawable
+from sslcli.workflows.fonts import is_drawable, letters
 from sslcli.workflows.palette import GREY
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ def as_it_is(label: str, longest: int, number: int = 0) -> str:
 
 def with_letters_at_hand(label: str, longest: int, number: int = 0) -> str:
     """Its number where a letter of it has no shape here; of what has no number, only the rest."""
-    if number and not is_drawable(label):
+    if is_drawable(label):
+        return as_it_is(label, longest)
+    if number:
         return f"#{number}"
-    parts = groupby(label, is_drawable)
-    known = ("".join(letters) if drawable else LEFT_OUT for drawable, letters in parts)
+    shapes = letters()
+    parts = groupby(label, lambda letter: letter.isspace() or ord(letter) in shapes)
+    known = ("".join(run) if drawable else LEFT_OUT for drawable, run in parts)
     return as_it_is("".join(known), longest)
 
 

@@ -12,6 +12,7 @@ from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
+from sslcli.workflows.computed import records_of
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
 from sslcli.workflows.locating import split_language
 from sslcli.workflows.settings import LabelledSettings
@@ -49,7 +50,7 @@ class References:
             same = dict.fromkeys(each.language for each in sources if each.reference == source.reference and each.language)
             reader = reader_of(source, data, list(same))  # "en=demo:world zh=demo:world" is one source in two languages
             if isinstance(reader, GivesRecords):
-                return reader.records(source.reference, kind, "test")
+                return records_of(reader, source.reference, kind, "test")
         raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:

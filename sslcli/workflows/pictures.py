@@ -38,8 +38,8 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
             write_csv(aside / f"{name}.csv", sheet.columns, sheet.rows)
             files.append(f"{name}.csv")
             if sheet.picture is not None:
-                for form in ("png", "svg"):
-                    (aside / f"{name}.{form}").write_bytes(drawn(sheet.picture, form, caption))
+                for form, content in drawn(sheet.picture, caption).items():
+                    (aside / f"{name}.{form}").write_bytes(content)
                     files.append(f"{name}.{form}")
                 pictures.append({"title": sheet.title, "name": name})
         write_report(report, aside, {"caption": caption, "pictures": pictures}, files)

@@ -23,6 +23,7 @@ from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
 from sslcli.errors import ConfigError, DataError, RunError
 from sslcli.folders import hash_file
+from sslcli.workflows.computed import documents_of
 from sslcli.workflows.locating import files_at, is_read_once, reader_for, split_language
 
 _ENDS_BYTES = 1 << 16
@@ -103,7 +104,7 @@ def source_bytes(sources: Sequence[Source]) -> int:
 
 
 def _of(source: Source, data: DataSettings) -> Iterator[Document]:
-    for document in reader_of(source, data).documents(source.reference):
+    for document in documents_of(reader_of(source, data), source.reference):
         if source.language:
             document = Document(document.where, document.text, document.sentences, document.array, source.language, document.label)
         yield document

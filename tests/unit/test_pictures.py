@@ -61,15 +61,15 @@ PICTURES = {
 def test_any_picture_is_drawn_without_a_warning_and_twice_the_same(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        png, svg = (drawn(PICTURES[name], form, "model · seed 42 · ssl probe 苹果") for form in ("png", "svg"))
+        png, svg = drawn(PICTURES[name], "model · seed 42 · ssl probe 苹果").values()
     assert png.startswith(PNG)
     assert svg.startswith(SVG)
-    assert drawn(PICTURES[name], "svg", "model · seed 42 · ssl probe 苹果") == svg
+    assert drawn(PICTURES[name], "model · seed 42 · ssl probe 苹果") == {"png": png, "svg": svg}
     assert b"<dc:date>" not in svg
 
 
 def test_svg_writes_text_as_text_and_no_control_characters():
-    text = drawn(PICTURES["chinese"], "svg", "caption & command").decode()
+    text = drawn(PICTURES["chinese"], "caption & command")["svg"].decode()
     assert "苹果发布了新手机" in text
     assert "cost $5 and _not_" in text
     assert "a\\x1bb⏎c &lt;&amp;&gt;" in text
@@ -86,7 +86,7 @@ def test_png_shows_numbers_where_no_font_has_the_letters_and_says_so_once(monkey
     labels, groups = [*SENTENCES[:2], "#3", SENTENCES[3]], ["fruit", "company", "#3", "#3"]
     values = PICTURES["chinese"].values
     named = Matrix("Cosine of …, layer 4", labels, labels, values, groups, groups)
-    assert drawn(PICTURES["chinese"], "png") == drawn(named, "png")
+    assert drawn(PICTURES["chinese"])["png"] == drawn(named)["png"]
 
 
 def test_a_report_is_all_in_its_files(tmp_path):

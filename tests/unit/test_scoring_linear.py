@@ -1,11 +1,16 @@
 """A linear probe is scikit-learn's logistic regression, and its control can only be learnt by heart."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sslcli.api import DataError, LinearProbe, control_labels, linear_probe, majority
+from sslcli.scoring import linear
 
 
 def clouds(seed, count, labels="abcd", width=6, apart=1.0):
@@ -30,6 +35,24 @@ def test_as_logistic_regression_of_scikit_learn(labels):
     weights = ours.weights_DC.T if len(labels) > 2 else ours.weights_DC.T[1:] - ours.weights_DC.T[:1]
     assert weights == pytest.approx(peer.coef_, abs=2e-3)
     assert linear_probe(rows, known, test, truth).value == np.mean(expected == truth)
+
+
+def test_as_the_search_of_torch_to_the_bit_and_without_its_compiler(monkeypatch):
+    rows, known = clouds(5, 200)
+    ours = LinearProbe.fit(rows, known)
+    monkeypatch.setattr(linear, "_LBFGS", torch.optim.LBFGS)
+    theirs = LinearProbe.fit(rows, known)
+    assert np.array_equal(ours.weights_DC, theirs.weights_DC)
+    assert np.array_equal(ours.bias_C, theirs.bias_C)
+    script = """
+import sys
+import numpy as np
+from sslcli.scoring.linear import LinearProbe
+LinearProbe.fit(np.arange(8.0).reshape(4, 2) % 3, ["a", "b", "a", "b"])
+assert "torch._dynamo" not in sys.modules
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_accuracy_has_its_count_interval_and_majority():

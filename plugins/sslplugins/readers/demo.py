@@ -7,12 +7,15 @@ another, and only punctuation and digits are shared. Chinese words stand apart, 
 same full stop in all languages. A third language is English renamed word for word.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Literal
 
 from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
+from sslplugins.world import generated
 from sslplugins.world.generated import Part, World
 from sslplugins.world.grammar import Order
 from sslplugins.world.known import KNOWN, known
@@ -114,6 +117,10 @@ class DemoReader(Reader["DemoReader.Options"]):
     def _world(self) -> World:
         return World(self.options.seed, self.options.order, self.options.anchors)
 
+    def content_key(self, reference: str) -> str:
+        """The options, and the code and the lists of words that make a world of them."""
+        return f"{self.options.model_dump_json()} {' '.join(self._languages)} {_code()}"
+
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """What was found to work in a few minutes on two cores; for "mlm+nsp" the parts' settings together."""
         settings = dict(_COMMON)
@@ -129,6 +136,16 @@ class DemoReader(Reader["DemoReader.Options"]):
 def _refuse_other(reference: str) -> None:
     if reference != REFERENCE:
         raise DataError(f"there is no '{reference}'", f"the built-in corpus is {REFERENCE}")
+
+
+@cache
+def _code() -> str:
+    """A hash of all that the world is made with."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in (Path(__file__), *sorted(Path(generated.__file__).parent.glob("*"))):
+        if file.suffix in (".py", ".yaml"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 _Told = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
