@@ -8,11 +8,12 @@ Letters: B samples, T rows of all samples end to end, D width, N targets.
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, final, runtime_checkable
 
 import numpy as np
 import tokenizers
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from sslcli.config import Config
 from sslcli.core.inputs import Hidden, Inputs
@@ -83,20 +84,20 @@ class Group:
 
 
 V = TypeVar("V", bound=Views)
-O = TypeVar("O", bound=Config)  # noqa: E741 (options; the letter of the contracts)
+O = TypeVar("O", bound=Config, default=Any)  # noqa: E741 (options; the letter of the contracts)
 
 
-class Learnable(nn.Module, ABC, Generic[V]):
+class Learnable(nn.Module, ABC, Generic[V, O]):
     """Whatever the one loop trains. It owns its heads and borrows the backbone. All state: parameters and buffers."""
 
-    class Options(Config): ...
+    Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
     couples: ClassVar[bool] = False  # the loss ties samples together: a batch is never split
 
-    def __init__(self, options: Config, frame: Frame) -> None:
+    def __init__(self, options: O, frame: Frame) -> None:
         super().__init__()
         self.options, self.frame = options, frame
 
@@ -121,7 +122,7 @@ class Learnable(nn.Module, ABC, Generic[V]):
         """Without gradients, alike on all ranks; not after a skipped step."""
 
 
-class Objective(Learnable[V]):
+class Objective(Learnable[V, O]):
     """Labels made out of the data."""
 
     arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
@@ -139,7 +140,7 @@ class Objective(Learnable[V]):
         """What was corrupted and what is to be predicted, in words or pictures (--show-batch)."""
 
 
-class Readout(Objective[V]):
+class Readout(Objective[V, O]):
     """One pass of the backbone, then a reading. Only Readouts compose ("mlm+nsp")."""
 
     corrupts: ClassVar[bool] = False

@@ -58,7 +58,7 @@ class Continue(Config):
     count: int = setting(1, "continuations", gt=0)
 
 
-class CausalLanguageModel(Readout[NextTokenViews]):
+class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]):
     class Options(Config):
         pass
 

@@ -53,7 +53,7 @@ class FillBlanks(Config):
     top: int = setting(5, "candidates for each blank", gt=0)
 
 
-class MaskedLanguageModel(Readout[MaskedViews]):
+class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
     class Options(Config):
         mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", gt=0, le=1)
         mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)

@@ -52,7 +52,7 @@ class PairViews(Views):
     labels_B: Tensor
 
 
-class NextSentence(Readout[PairViews]):
+class NextSentence(Readout[PairViews, "NextSentence.Options"]):
     class Options(Config):
         stranger_rate: float = setting(0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1)
 

@@ -46,7 +46,7 @@ class OrderViews(Views):
     labels_B: Tensor
 
 
-class SentenceOrder(Readout[OrderViews]):
+class SentenceOrder(Readout[OrderViews, "SentenceOrder.Options"]):
     class Options(Config):
         pass
 
