@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, learnt
 from sslcli.conformance.trees import copied, equal, global_generators
+from sslcli.data.batches import Sample
 from sslcli.errors import CheckError
 from sslcli.labelled import Prediction
 from sslcli.reports import Report, Score
@@ -58,7 +60,7 @@ def unlabelled(bench: TaskBench) -> None:
     """An example without a gold answer is the same to the network, counts nothing and is answered alike."""
     bare = bench.encoded(bench.unlabelled())
     for number, (with_gold, without) in enumerate(zip(bench.encoded(bench.examples), bare, strict=True)):
-        tokens = [[sample.tokens if sample.tokens is not None else sample.rows for sample in each.samples] for each in (with_gold, without)]
+        tokens = [[_read(sample) for sample in each.samples] for each in (with_gold, without)]
         demand(equal(*tokens), f"the gold answer of example {number} is seen in its tokens", "put it into fields or per_token")
     learner, views = bench.learner(), bench.views_of([sample for encoded in bare for sample in encoded.samples])
     counted = {term: count for term, count in views.counts.items() if count}
@@ -70,6 +72,12 @@ def unlabelled(bench: TaskBench) -> None:
     demand(not ratios, f"examples without a gold answer are in the metrics {', '.join(ratios)}", "leave them out of sum and count")
     answers = [bench.predictions(learner, examples) for examples in (bench.examples, bench.unlabelled())]
     demand_alike(*answers, "the answer depends on the gold answer")
+
+
+def _read(sample: Sample) -> list[np.ndarray]:
+    """What the network reads of a sample, stream by stream."""
+    own = sample.tokens if sample.tokens is not None else sample.rows
+    return [own, *(part for stream in sample.streams.values() for part in _read(stream))]
 
 
 def merging(bench: TaskBench) -> None:

@@ -13,6 +13,7 @@ from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
+from sslcli.data.batches import Batch
 from sslcli.workflows.settings import PretrainSettings
 
 COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
@@ -47,12 +48,20 @@ def samples(bench: Bench) -> None:
     for index in EIGHT:
         one = bench.batch([index])
         for batch, place in ((forward, index), (backward, 7 - index)):
-            part = slice(*batch.starts[place : place + 2])
-            data = (batch.tokens if batch.tokens is not None else batch.rows)[part]
-            same = np.array_equal(data, one.tokens if one.tokens is not None else one.rows)
-            demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
-            for name, values in batch.fields.items():
-                demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
+            _same_sample(batch, place, one, index)
+
+
+def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
+    """The sample at `place` of a batch is the only one of `one`, in every stream."""
+    part = slice(*batch.starts[place : place + 2])
+    data = (batch.tokens if batch.tokens is not None else batch.rows)[part]
+    same = np.array_equal(data, one.tokens if one.tokens is not None else one.rows)
+    demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
+    for name, values in batch.fields.items():
+        demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
+    demand(batch.streams.keys() == one.streams.keys(), f"sample {index} has other streams than its company", "give all samples the same")
+    for name, stream in batch.streams.items():
+        _same_sample(stream, place, one[name], index)
 
 
 def words(bench: Bench) -> None:

@@ -15,6 +15,8 @@ class Sample:
 
     `fields` are numbers of this sample (a label, a count of bytes) or arrays of a fixed shape; all samples of one
     objective have the same fields. `per_token` are arrays [t] with one number for each token.
+    `streams`: further sequences of the same sample by name, each of a length of its own
+    ("target" beside a source, a second view), the same names in all samples of one objective.
     """
 
     tokens: np.ndarray | None = None
@@ -23,6 +25,16 @@ class Sample:
     language: int = 0
     fields: Mapping[str, int | float | np.ndarray] = field(default_factory=dict)
     per_token: Mapping[str, np.ndarray] = field(default_factory=dict)
+    streams: Mapping[str, "Sample"] = field(default_factory=dict)
+
+    def __getitem__(self, stream: str) -> "Sample":
+        """Another stream of this sample."""
+        return self.streams[stream]
+
+    @property
+    def size(self) -> int:
+        """Tokens (or rows) of all streams."""
+        return len(self) + sum(stream.size for stream in self.streams.values())
 
     def __len__(self) -> int:
         return len(self.tokens) if self.tokens is not None else len(self.rows)
@@ -30,7 +42,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by; `per_token` [T] each."""
+    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by; `per_token` [T] each.
+
+    `streams`: batches of the same samples' further streams, by name, in the same order.
+    """
 
     numbers: np.ndarray
     starts: np.ndarray
@@ -41,9 +56,19 @@ class Batch:
     fields: Mapping[str, np.ndarray]
     per_token: Mapping[str, np.ndarray] = field(default_factory=dict)
     own_positions: np.ndarray | None = None  # int64 [T], of a subset that kept them
+    streams: Mapping[str, "Batch"] = field(default_factory=dict)
+
+    def __getitem__(self, stream: str) -> "Batch":
+        """Another stream of these samples."""
+        return self.streams[stream]
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def size(self) -> int:
+        """Tokens (or rows) of all streams."""
+        return int(self.starts[-1]) + sum(stream.size for stream in self.streams.values())
 
     @property
     def lengths(self) -> np.ndarray:
@@ -66,7 +91,7 @@ class Batch:
         """The tokens (or rows) where `kept_T` is true, bool [T]; every sample keeps at least one.
 
         They keep their positions, as for an encoder that reads what is visible; with `renumber`
-        they move together and positions count from 0, as after a deletion.
+        they move together and positions count from 0, as after a deletion. Other streams stay whole.
         """
         kept_before = np.concatenate([[0], np.cumsum(kept_T)])[self.starts]
         assert (np.diff(kept_before) > 0).all(), "a sample without a row cannot be packed"
@@ -93,4 +118,5 @@ def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> B
         languages=np.asarray([sample.language for sample in samples], dtype=np.int64),
         fields={name: np.stack([np.asarray(sample.fields[name]) for sample in samples]) for name in first.fields},
         per_token={name: np.concatenate([sample.per_token[name] for sample in samples]) for name in first.per_token},
+        streams={name: collate(numbers, [sample.streams[name] for sample in samples]) for name in first.streams},
     )

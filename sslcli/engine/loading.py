@@ -101,11 +101,11 @@ class Loader:
         numbers, keys = (each[:1] if counts_nothing else each[mine] for each in (selection.numbers, selection.keys))
         samples = [self.sample(int(number), draws.sample(int(key))) for number, key in zip(numbers, keys, strict=True)]
         views, tokens, counts = [], 0, {}
-        for start, stop in self._micro_batches([len(sample) for sample in samples]):
+        for start, stop in self._micro_batches([sample.size for sample in samples]):
             batch = collate(keys[start:stop], samples[start:stop])
             made = replace(self.twin.views(batch, draws), progress=draws.progress)
             views.append(in_pinned_memory(made) if self.pinned else made)
-            tokens += int(batch.starts[-1])
+            tokens += batch.size
             for term, count in made.counts.items():
                 counts[term] = counts.get(term, 0) + count
         if counts_nothing:

@@ -63,6 +63,14 @@ class CountingSamples(MaskedLanguageModel):
         return replace(sample, fields={"call": next(self.calls)})
 
 
+class CountingStreams(MaskedLanguageModel):
+    calls = count()
+
+    def sample(self, corpus, row, draws):
+        sample = super().sample(corpus, row, draws)
+        return replace(sample, streams={"target": replace(sample, tokens=sample.tokens + next(self.calls))})
+
+
 class DrawsAnew(MaskedLanguageModel):
     def views(self, batch, draws):
         return super().views(batch, replace(draws, seed=int(np.random.default_rng().integers(1000))))
@@ -155,6 +163,7 @@ DEFECTS = {
     Undescribed: "options as flags",
     ShuffledRows: "rows",
     CountingSamples: "samples by number",
+    CountingStreams: "samples by number",
     DrawsAnew: "views are pure",
     DrawsGlobally: "views are pure",
     WritesIntoBatch: "views are pure",
