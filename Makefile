@@ -1,7 +1,7 @@
 # What CI runs and what a person runs are the same lines.
 PYTHON ?= python
 
-.PHONY: install test test-edges lint documents
+.PHONY: install test test-edges lint measures documents
 
 install:
 	$(PYTHON) -m pip install 'torch==2.13.0' -e '.[test]'
@@ -18,6 +18,10 @@ test-edges:
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+
+# What the house weighs: sizes, imports, names, docstrings, types.
+measures:
+	$(PYTHON) tests/house/measures.py
 
 # Help texts inside documents, and the lists of flags and names that tests pin.
 documents:
