@@ -127,7 +127,8 @@ def gradients(bench: LearnableBench) -> None:
     bench.total(learner(views), views).backward()
     without = [name for name, value in learner.learnable.named_parameters() if value.requires_grad and value.grad is None]
     demand(not without, f"no gradient reaches {', '.join(without)}", "use it in forward, or set requires_grad to False")
-    for layer, block in enumerate(learner.backbone.blocks, start=1):
+    blocks = [block for stack in learner.backbone.stacks for block in stack.blocks]
+    for layer, block in enumerate(blocks, start=1):
         reached = any(value.grad is not None and bool(value.grad.abs().max() > 0) for value in block.parameters())
         demand(reached, f"no gradient reaches layer {layer} of the backbone", "read the backbone's hidden states in the loss")
 

@@ -56,16 +56,17 @@ def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: to
     """
     if not settings.rank:
         return
-    found = [(name, module) for name, module in backbone.blocks.named_modules() if isinstance(module, nn.Linear)]
-    names = {name.rpartition(".")[2] for name, _ in found}
+    stacks = [(stack.blocks, *pair) for stack in backbone.stacks for pair in stack.blocks.named_modules()]
+    found = [(blocks, name, module) for blocks, name, module in stacks if isinstance(module, nn.Linear)]
+    names = {name.rpartition(".")[2] for _, name, _ in found}
     if missing := [target for target in settings.targets if target not in {*names, "all"}]:
         raise UsageError(f"this model has no layer '{missing[0]}' to adapt", f"it has {', '.join(sorted(names))}")
     backbone.requires_grad_(False)
-    for name, module in found:
+    for blocks, name, module in found:
         parent, _, last = name.rpartition(".")
         if last in settings.targets or "all" in settings.targets:
             adapted = AdaptedLinear.over(module, settings)
-            setattr(backbone.blocks.get_submodule(parent), last, adapted)
+            setattr(blocks.get_submodule(parent), last, adapted)
             if not adapted.lora_a.is_meta:
                 bound = 1 / sqrt(adapted.in_features)
                 drawn = torch.empty(adapted.lora_a.shape, device=generator.device).uniform_(-bound, bound, generator=generator)

@@ -13,18 +13,23 @@ BYTES_PER_TRAINED_PARAMETER = 16  # float32: the weight, its gradient and AdamW'
 def parameters(settings: TransformerSettings) -> int:
     """Exactly as many as `Transformer(settings)` has; shared layers count once."""
     features, width = settings.features_of_embedding, settings.width
-    embeddings = (settings.vocabulary + settings.segments) * features
+    embeddings = settings.segments * features  # of each stack
     if settings.positions == "learned":
         embeddings += (settings.longest_tokens + settings.position_offset) * features
     if settings.norm_embeddings:
         embeddings += _norm(settings, features)
     if features != width:
         embeddings += _linear(features, width, bias=True)
-    norms = 2 * _norm(settings, width)
-    blocks = (1 if settings.shared_layers else settings.depth) * (_block_weights(settings) + _block_biases(settings) + norms)
+    block = _block_weights(settings) + _block_biases(settings) + 2 * _norm(settings, width)
+    reading = _attention_weights(settings) + _attention_biases(settings) + _norm(settings, width)
+    stacks = [settings.depth * block]
+    if settings.has_memory:
+        stacks.append(settings.layers_of_decoder * (block + reading))
+    if settings.shared_layers:
+        stacks = [block, block + reading][: len(stacks)]
     if settings.norm_place == "pre":
-        blocks += _norm(settings, width) * (1 if settings.norm_first else 0)  # the final norm, less the first one
-    return embeddings + blocks
+        embeddings += _norm(settings, width) * (1 if settings.norm_first else 0)  # the final norm, less the first one
+    return settings.vocabulary * features + len(stacks) * embeddings + sum(stacks)
 
 
 def head_parameters(settings: TransformerSettings) -> int:
@@ -42,7 +47,8 @@ def flops_per_token(settings: TransformerSettings, attended_tokens: float, targe
     `attended_tokens` is the sum of squared lengths over the sum of lengths, what a token meets in attention when all of
     its sequence is visible; causal attention sees half of it. `target_share`: tokens with a loss, which alone pay for
     the head. Norms, activations, softmax and the reading of embeddings are left out, as is usual (Chowdhery et al.
-    2022, "PaLM", appendix B); they count the full square also for causal attention, we do not.
+    2022, "PaLM", appendix B); they count the full square also for causal attention, we do not. Of an encoder-decoder it is
+    the encoder alone: what its decoder reads is another stream, of other lengths.
     """
     features = settings.features_of_embedding
     weights = settings.depth * _block_weights(settings)
@@ -76,17 +82,26 @@ def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature
 
 def _block_weights(settings: TransformerSettings) -> int:
     """Entries of a block's matrices: D (2 H + 2 G) K + D F times two, or three where gated."""
-    heads = 2 * settings.heads + 2 * (settings.key_value_heads or settings.heads)
     matrices = 3 if settings.feedforward == "gated" else 2
-    return settings.width * (heads * settings.features_per_head + matrices * settings.feedforward_width)
+    return _attention_weights(settings) + settings.width * matrices * settings.feedforward_width
 
 
 def _block_biases(settings: TransformerSettings) -> int:
+    biases = _attention_biases(settings)
+    if settings.biases == "all":
+        biases += settings.width + (2 if settings.feedforward == "gated" else 1) * settings.feedforward_width
+    return biases
+
+
+def _attention_weights(settings: TransformerSettings) -> int:
+    heads = 2 * settings.heads + 2 * (settings.key_value_heads or settings.heads)
+    return settings.width * heads * settings.features_per_head
+
+
+def _attention_biases(settings: TransformerSettings) -> int:
     heads = settings.heads + 2 * (settings.key_value_heads or settings.heads)
     biases = heads * settings.features_per_head if settings.biases != "none" else 0
-    if settings.biases == "all":
-        biases += 2 * settings.width + (2 if settings.feedforward == "gated" else 1) * settings.feedforward_width
-    return biases
+    return biases + (settings.width if settings.biases == "all" else 0)
 
 
 def _visible_tokens(settings: TransformerSettings, layer: int, attended_tokens: float) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.cache import Cache
-from sslcli.core.groups import Group, group_sequences
+from sslcli.core.groups import Group
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
@@ -19,15 +19,17 @@ varlen = Deferred("torch.nn.attention.varlen")  # with all of torch._dynamo, hal
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (Vaswani et al. 2017, section 3.2). No dropout on its probabilities: varlen has none.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2), of rows to themselves or to a memory.
+
+    No dropout on its probabilities: varlen has none.
 
     Query, key and value are modules of their own, so that each can be adapted, loaded and read by its name. With fewer
     key_value_heads than heads, neighbouring queries share them (Ainslie et al. 2023, "GQA").
     """
 
-    def __init__(self, settings: TransformerSettings) -> None:
+    def __init__(self, settings: TransformerSettings, *, causal: bool) -> None:
         super().__init__()
-        self.features, self.causal = settings.features_per_head, settings.causal
+        self.features, self.causal = settings.features_per_head, causal
         width, shared = settings.heads * self.features, (settings.key_value_heads or settings.heads) * self.features
         bias = settings.biases != "none"
         self.query = nn.Linear(settings.width, width, bias=bias)
@@ -52,8 +54,18 @@ class Attention(nn.Module):
         rotary: Rotary | None = None,
         window_tokens: int | None = None,
         cache: Cache | None = None,
+        memory_SD: Tensor | None = None,
+        memory_packing: Packing | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D]; `layer` is the place in `cache`, which is written where it is given."""
+        """[T, D] -> [T, D]; `layer` is the place in `cache`, which is written where it is given.
+
+        With a memory, keys and values are of its rows: sequence i of `packing` reads sequence i of
+        `memory_packing`, whatever their lengths; positions play no part there.
+        """
+        if memory_SD is not None:
+            parts = ((self.query, x_TD), (self.key, memory_SD), (self.value, memory_SD))
+            q_THK, k_SGK, v_SGK = (part(rows).unflatten(-1, (-1, self.features)) for part, rows in parts)
+            return self.output(self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1))
         q_THK, k_TGK, v_TGK = self.project(x_TD, rotary)
         if cache is not None:
             cache.write(layer, k_TGK, v_TGK)
@@ -77,18 +89,16 @@ def attend(
     """softmax(q k / sqrt(K)) v within each sequence: [T, H, K].
 
     A window of w tokens is |i - j| <= w // 2 (as ModernBERT counts its local attention), and i - w < j <= i where causal
-    (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys: there is the place of
-    cross-attention. Causal and windowed attention need queries and keys of equal lengths.
+    (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys (cross-attention).
+    Causal and windowed attention need queries and keys of equal lengths.
 
     A compiled block breaks here (`Block.compile`), so that it is not compiled anew for every other set of lengths.
     """
+    assert len(query_packing) == len(key_packing), "every sequence of queries has its sequence of keys"
     assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
     if _fits_varlen(q_THK):
         return _attend_varlen(q_THK, k_SGK, v_SGK, query_packing, key_packing, causal, window_tokens)
-    if query_packing is key_packing:
-        groups = query_packing.groups
-    else:
-        groups = group_sequences(query_packing.lengths, key_packing.lengths, query_packing.starts_B1.device)
+    groups = query_packing.groups_to(key_packing)
     k_SHK, v_SHK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
     query_rows = [group.count * group.query_rows for group in groups.groups]
     key_rows = [group.count * group.key_rows for group in groups.groups]

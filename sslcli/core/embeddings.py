@@ -15,25 +15,30 @@ class Embeddings(nn.Module):
     """The sum of what is embedded, normed, then projected from E to D where embeddings are factorised (ALBERT).
 
     Parts that the settings do not ask for are None. Ready rows of width E take the token embedding's place.
+    A second stack has no token matrix of its own: `shares_tokens`, and is given the first one's.
     """
 
-    def __init__(self, settings: TransformerSettings) -> None:
+    def __init__(self, settings: TransformerSettings, *, shares_tokens: bool = False) -> None:
         super().__init__()
         features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
         self.position_offset = settings.position_offset
-        self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary else None
+        self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary and not shares_tokens else None
         self.position = Embedding(rows, features) if settings.positions == "learned" else None
         self.segment = Embedding(settings.segments, features) if settings.segments else None
         self.norm = build_norm(settings, features) if settings.norm_embeddings else None
         self.project = nn.Linear(features, settings.width) if features != settings.width else None
 
-    def forward(self, inputs: Inputs) -> Tensor:
-        """[T, D]; all rows are in segment 0 where the inputs name none, or where the model, like RoBERTa, has only one."""
+    def forward(self, inputs: Inputs, token: TokenEmbedding | None = None) -> Tensor:
+        """[T, D]; all rows are in segment 0 where the inputs name none, or where the model, like RoBERTa, has only one.
+
+        `token` takes the place of a matrix of its own.
+        """
         if inputs.rows_TD is not None:
             x_TE = inputs.rows_TD
         else:
-            assert self.token is not None, "this backbone has no vocabulary: it reads ready rows"
-            x_TE = self.token(inputs.tokens_T)
+            token = self.token if token is None else token
+            assert token is not None, "this backbone has no vocabulary: it reads ready rows"
+            x_TE = token(inputs.tokens_T)
         if self.segment is not None:
             told_apart = inputs.segments_T is not None and self.segment.num_embeddings > 1
             x_TE = x_TE + (self.segment(inputs.segments_T) if told_apart else self.segment.weight[0])

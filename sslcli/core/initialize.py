@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
-from sslcli.core.transformer import Transformer
+from sslcli.core.transformer import Stack
 
 DEVIATION = 0.02  # of layers that no settings speak for (BERT, GPT-2)
 
@@ -16,11 +16,12 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
     """Linear layers, convolutions and embeddings: normal with `deviation`, zero biases; norms: one and zero.
 
     A Transformer or a head of core brings the deviation of its own settings. In a pre-norm Transformer the layers that
-    write to the residual path are scaled by 1/sqrt(2 depth), so that its variance does not grow with depth (Radford et
+    write to the residual path are scaled by 1/sqrt(n), n being how many of them a stack has (two a block, three where it
+    reads a memory), so that its variance does not grow with depth (Radford et
     al. 2019, section 2.3). Numbers are drawn on the generator's device: the same on every accelerator. Modules of other
     kinds keep what their constructor gave them; a module of core built on the meta device needs only `to_empty` before.
     """
-    if isinstance(module, Transformer | LanguageModelHead | PooledClassifier | RowClassifier):
+    if isinstance(module, Stack | LanguageModelHead | PooledClassifier | RowClassifier):
         deviation = module.settings.initial_deviation
     for child in module.children():
         initialize(child, generator, deviation)
@@ -35,10 +36,11 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
             module.bias.zero_()
         if module.weight is not None:
             _draw(module.weight, generator, deviation)
-    elif isinstance(module, Transformer) and module.settings.norm_place == "pre":
+    elif isinstance(module, Stack) and module.settings.norm_place == "pre":
         for block in module.blocks:
-            for layer in (block.attention.output, block.feedforward.down):
-                layer.weight.mul_(1 / sqrt(2 * module.settings.depth))
+            writers = block.writers()
+            for layer in writers:
+                layer.weight.mul_(1 / sqrt(len(writers) * module.depth))
 
 
 @torch.no_grad()

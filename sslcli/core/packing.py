@@ -45,6 +45,19 @@ class Packing:
         """Sequences of like length side by side; made once, read by every layer."""
         return group_sequences(self.lengths, self.lengths, self.starts_B1.device)
 
+    def groups_to(self, keys: "Packing") -> Groups:
+        """The same for attention from these rows to the rows of another packing, of as many sequences.
+
+        Kept for the packing that was asked for last, so that all layers read one.
+        """
+        if keys is self:
+            return self.groups
+        known = self.__dict__.get("_groups_to")
+        if known is None or known[0] is not keys:
+            known = (keys, group_sequences(self.lengths, keys.lengths, self.starts_B1.device))
+            self.__dict__["_groups_to"] = known
+        return known[1]
+
     def __len__(self) -> int:
         """B, the number of sequences."""
         return len(self.lengths)

@@ -1,6 +1,7 @@
 """Shapes with a name, without torch.
 
-tiny  mini  small      either architecture: as BERT where encoder, as GPT-2 where decoder (Turc et al. 2019's sizes)
+tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART (Lewis et al. 2020) where
+                       both, each of its stacks with so many layers (Turc et al. 2019's sizes)
 bert-base  bert-large  Devlin et al. 2019
 gpt2                   Radford et al. 2019, the smallest
 modern                 Warner et al. 2024, "ModernBERT", base
@@ -36,7 +37,12 @@ MODERN = {
     "global_every": 3,
     "longest_tokens": 8_192,
 }
-FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {"encoder": BERT, "decoder": GPT2}
+BART = {
+    "architecture": "encoder_decoder",
+    "norm_epsilon": 1e-5,
+    "dropout": 0.1,
+}
+FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {"encoder": BERT, "decoder": GPT2, "encoder_decoder": BART}
 
 
 def _size(depth: int, width: int, heads: int) -> dict[str, Any]:
@@ -77,4 +83,5 @@ def preset(name: str, architecture: Architecture, vocabulary: int, **overrides: 
 
 
 def _a(architecture: str) -> str:
-    return f"{'an' if architecture == 'encoder' else 'a'} {architecture}"
+    words = architecture.replace("_", "-")
+    return f"{'an' if words[0] == 'e' else 'a'} {words}"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from sslcli.core.inputs import Inputs
+from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.packing import Packing
 
 STEPS_AN_OCTAVE_BITS = 4
@@ -29,9 +29,12 @@ def pays(device: torch.device) -> bool:
     return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
-def with_spare_sequence(inputs: Inputs) -> Inputs:
-    """One more sequence at the end, which no other one sees, so that T is a rounded number."""
-    spare = rounded(inputs.packing.total) - inputs.packing.total
+def with_spare_sequence(inputs: Inputs, least: int = 0) -> Inputs:
+    """One more sequence at the end, which no other one sees, so that T is a rounded number.
+
+    None is added where T is one already and `least`, the fewest rows of it, is 0.
+    """
+    spare = spare_rows(inputs.packing.total, least)
     if not spare:
         return inputs
     return replace(
@@ -42,6 +45,19 @@ def with_spare_sequence(inputs: Inputs) -> Inputs:
         rows_TD=None if inputs.rows_TD is None else pad(inputs.rows_TD, (0, 0, 0, spare)),
         segments_T=None if inputs.segments_T is None else pad(inputs.segments_T, (0, spare)),
     )
+
+
+def spare_rows(rows: int, least: int = 0) -> int:
+    """How many are missing to a rounded number, of `least` and more."""
+    return rounded(rows + least) - rows
+
+
+def with_spare_memory(memory: Hidden, least: int) -> Hidden:
+    """The same for hidden states that another stack reads; the spare rows are zero."""
+    spare = spare_rows(memory.packing.total, least)
+    if not spare:
+        return memory
+    return Hidden(pad(memory.last_TD, (0, 0, 0, spare)), Packing.of((*memory.packing.lengths, spare)))
 
 
 def with_spare_rows(x_ND: Tensor) -> Tensor:

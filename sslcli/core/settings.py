@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from sslcli.config import Config, Count, setting
 
-Architecture = Literal["encoder", "decoder"]  # "encoder_decoder" takes its place here with its first objective
+Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
@@ -31,10 +31,14 @@ class TransformerSettings(Config):
 
     largest = 10**9
 
-    architecture: Architecture = Field("encoder", description="encoder: every token sees all; decoder: only earlier ones")
+    architecture: Architecture = Field(
+        "encoder",
+        description="encoder: every token sees all; decoder: only earlier ones; encoder_decoder: the second reads the first",
+    )
     vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads ready rows only")
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
+    decoder_depth: int | None = Field(None, gt=0, le=10_000, description="layers of an encoder-decoder's decoder; depth when not given")
     heads: int = Field(4, gt=0, description="attention heads of the queries")
     key_value_heads: int | None = Field(None, gt=0, description="attention heads of keys and values; as many as heads when not given")
     head_width: int | None = Field(None, gt=0, description="features of one head; width / heads when not given")
@@ -71,6 +75,8 @@ class TransformerSettings(Config):
             raise ValueError(f"rotary positions need an even number of features per head, not {self.features_per_head}")
         if not self.transforms_before_head and self.features_of_embedding != self.width:
             raise ValueError("a decoder's head is its embedding matrix alone, so embedding_width must be its width")
+        if self.decoder_depth is not None and not self.has_memory:
+            raise ValueError(f"decoder_depth is for an encoder_decoder, and this is {self.architecture}: its layers are depth")
         if self.shared_layers and self.norm_place == "pre" and not self.norm_first:
             raise ValueError("shared layers share their norms, so the first norm cannot be left out")
         return self
@@ -79,6 +85,16 @@ class TransformerSettings(Config):
     def causal(self) -> bool:
         """Whether a row sees only itself and earlier ones, so that each is made of what precedes it."""
         return is_causal(self.architecture)
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether there is a second stack, which reads the hidden states of the first."""
+        return self.architecture == "encoder_decoder"
+
+    @property
+    def layers_of_decoder(self) -> int:
+        """Of the second stack; 0 where there is none."""
+        return (self.decoder_depth or self.depth) if self.has_memory else 0
 
     @property
     def transforms_before_head(self) -> bool:

@@ -1,6 +1,6 @@
-"""The one backbone: an encoder or a decoder, as its settings say.
+"""The one backbone: an encoder, a decoder, or an encoder and a decoder that reads it, as its settings say.
 
-Letters: T rows of all sequences end to end, D width, E width of the embeddings, V vocabulary.
+Letters: T rows of all sequences end to end, S rows of a memory, D width, E width of the embeddings, V vocabulary.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,7 +21,7 @@ from sslcli.core.losses import LaterProduct
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
-from sslcli.core.rounding import pays, with_spare_sequence
+from sslcli.core.rounding import pays, spare_rows, with_spare_memory, with_spare_sequence
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import DataError, UsageError
 
@@ -30,15 +30,17 @@ class Block(nn.Module):
     """One layer: attention, then the feed-forward layer, each with its residual sum and its norm.
 
     Post-norm is the original order (Vaswani et al. 2017); pre-norm keeps the residual path free of norms (Xiong et al.
-    2020), and needs a final norm after the last block.
+    2020), and needs a final norm after the last block. A block that `reads_memory` attends to it between the two.
     """
 
-    def __init__(self, settings: TransformerSettings, layer: int) -> None:
+    def __init__(self, settings: TransformerSettings, layer: int, *, causal: bool, reads_memory: bool = False) -> None:
         super().__init__()
         self.norms_before, self.dropout = settings.norm_place == "pre", settings.dropout
         skips_norm = self.norms_before and layer == 0 and not settings.norm_first
         self.attention_norm = nn.Identity() if skips_norm else build_norm(settings, settings.width)
-        self.attention = Attention(settings)
+        self.attention = Attention(settings, causal=causal)
+        self.memory_norm = build_norm(settings, settings.width) if reads_memory else None
+        self.memory_attention = Attention(settings, causal=False) if reads_memory else None
         self.feedforward_norm = build_norm(settings, settings.width)
         self.feedforward = FeedForward(settings)
 
@@ -51,36 +53,137 @@ class Block(nn.Module):
         rotary: Rotary | None = None,
         window_tokens: int | None = None,
         cache: Cache | None = None,
+        memory_SD: Tensor | None = None,
+        memory_packing: Packing | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D]. What belongs to the place, not to the weights, is given: shared layers stand in many places."""
+        """[T, D] -> [T, D]. What belongs to the place, not to the weights, is given: shared layers stand in many places.
+
+        A memory is given as a tensor: FSDP looks for those to know when its backward is done.
+        """
         a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
         a_TD = self.attention(a_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache)
         x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
         if not self.norms_before:
             x_TD = self.attention_norm(x_TD)
+        if self.memory_attention is not None:
+            m_TD = self.memory_norm(x_TD) if self.norms_before else x_TD
+            m_TD = self.memory_attention(m_TD, packing, layer=layer, memory_SD=memory_SD, memory_packing=memory_packing)
+            x_TD = x_TD + dropout(m_TD, self.dropout, self.training)
+            if not self.norms_before:
+                x_TD = self.memory_norm(x_TD)
         f_TD = self.feedforward(self.feedforward_norm(x_TD) if self.norms_before else x_TD)
         x_TD = x_TD + dropout(f_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
 
+    def sublayers(self) -> list[nn.Module]:
+        """What stands between two norms, in the order of the computation."""
+        return [part for part in (self.attention, self.memory_attention, self.feedforward) if part is not None]
+
+    def writers(self) -> list[nn.Linear]:
+        """The layers that write to the residual path."""
+        return [part.down if isinstance(part, FeedForward) else part.output for part in self.sublayers()]
+
     def compile(self, *args: Any, **options: Any) -> None:
         """In place, as of any module; `attend` says why it is left out. What leaves it out imports all of torch._dynamo."""
-        self.attention.attend = torch.compiler.disable(attend)
+        for part in self.sublayers():
+            if isinstance(part, Attention):
+                part.attend = torch.compiler.disable(attend)
         super().compile(*args, **options)
 
 
-class Transformer(nn.Module):
+class Stack(nn.Module):
+    """Embeddings, blocks and a final norm: an encoder, or a decoder. `depth`: how many layers its blocks make."""
+
+    def __init__(self, settings: TransformerSettings, depth: int, *, causal: bool, reads_memory: bool = False) -> None:
+        super().__init__()
+        self.settings, self.depth = settings, depth
+        self.inputs = Embeddings(settings, shares_tokens=reads_memory)
+        self.blocks = nn.ModuleList(
+            Block(settings, layer, causal=causal, reads_memory=reads_memory) for layer in range(1 if settings.shared_layers else depth)
+        )
+        self.norm = build_norm(settings, settings.width) if settings.norm_place == "pre" else None
+
+    def block_of(self, layer: int) -> Block:
+        """The weights that make layer `layer` of layer `layer` - 1; 1 is the first."""
+        return self.blocks[0 if self.settings.shared_layers else layer - 1]
+
+    def rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
+        """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""
+        settings = self.settings
+        if settings.positions != "rotary":
+            return {}
+        globally = Rotary.of(positions_T, settings.features_per_head, settings.rotary_base)
+        if settings.rotary_base_local in (None, settings.rotary_base):
+            return {False: globally, True: globally}
+        return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, settings.rotary_base_local)}
+
+    def run(
+        self,
+        inputs: Inputs,
+        keep: Collection[int],
+        edit: Mapping[int, Edit] | None,
+        cache: Cache | None,
+        *,
+        memory: Hidden | None = None,
+        token: TokenEmbedding | None = None,
+    ) -> Hidden:
+        """What `Transformer.forward` says, of this stack; `token` is the matrix where it has none of its own."""
+        self._check(inputs, {*keep, *(edit or {})}, cache)
+        if cache is not None:
+            cache.admit(inputs.packing)
+        given, kept = inputs.packing, {}
+        if edit is None and cache is None and pays(inputs.positions_T.device):
+            inputs, memory = _with_spares(inputs, memory)
+        rotaries = self.rotaries(inputs.positions_T)
+        read = {} if memory is None else {"memory_SD": memory.last_TD, "memory_packing": memory.packing}
+        x_TD = dropout(self.inputs(inputs, token), self.settings.dropout, self.training)
+        for layer in range(self.depth + 1):
+            if layer > 0:
+                window_tokens = self.settings.window_of(layer - 1)
+                x_TD = self.block_of(layer)(
+                    x_TD,
+                    inputs.packing,
+                    layer=layer - 1,
+                    rotary=rotaries.get(window_tokens is not None),
+                    window_tokens=window_tokens,
+                    cache=cache,
+                    **read,
+                )
+            if layer == self.depth and self.norm is not None:
+                x_TD = self.norm(x_TD)
+            if edit is not None and layer in edit:
+                x_TD = edit[layer](x_TD, inputs.packing)
+            if layer in keep:
+                kept[layer] = x_TD[: given.total]
+        return Hidden(x_TD[: given.total], given, kept)
+
+    def _check(self, inputs: Inputs, layers: set[int], cache: Cache | None) -> None:
+        longest = self.settings.longest_tokens
+        if missing := sorted(layer for layer in layers if not 0 <= layer <= self.depth):
+            raise UsageError(f"layer {missing[0]} does not exist", f"this model has layers 0 (embeddings) to {self.depth}")
+        rows = inputs.positions_needed if cache is None else inputs.packing.longest + cache.longest
+        if self.settings.positions == "learned" and rows > longest:
+            raise DataError(
+                f"a sequence has {rows} tokens, and this model has positions for {longest}",
+                "make the sequences shorter, or train a model with more longest_tokens",
+            )
+
+
+class Transformer(Stack):
     """Inputs of any modality in, hidden states out; it has no head, and never learns what it is trained for.
 
-    An encoder's hidden states for a decoder to read ("memory") will enter in `forward` beside `inputs`, and go to a
-    second Attention in each Block, which takes its keys from them: `attention.attend` has two packings for that.
+    Its own blocks are the encoder's or the decoder's. An encoder-decoder has a second stack, `decoder`, of as many layers as
+    its settings say: it shares the token matrix, and its blocks read what `encode` gives.
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        self.inputs = Embeddings(settings)
-        self.blocks = nn.ModuleList(Block(settings, layer) for layer in range(1 if settings.shared_layers else settings.depth))
-        self.norm = build_norm(settings, settings.width) if settings.norm_place == "pre" else None
+        super().__init__(settings, settings.depth, causal=settings.causal)
+        self.decoder = Stack(settings, settings.layers_of_decoder, causal=True, reads_memory=True) if settings.has_memory else None
+
+    @property
+    def stacks(self) -> list[Stack]:
+        """One, or an encoder and its decoder."""
+        return [self] if self.decoder is None else [self, self.decoder]
 
     @property
     def embedding(self) -> nn.Parameter:
@@ -113,60 +216,39 @@ class Transformer(nn.Module):
         edit: Mapping[int, Edit] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """Hidden states after the last layer, and after those in `keep`.
+        """Hidden states after the last layer, and after those in `keep`; of an encoder-decoder the encoder's.
 
         Layer 0 is what the embeddings give, layer i what block i gives; layer `depth` includes the final norm. An edit
         is applied before its layer is kept, and feeds what follows. With `cache`, the rows follow those it holds.
         Raises UsageError where a layer does not exist, DataError where a sequence has no learned position.
         """
-        self._check(inputs, {*keep, *(edit or {})}, cache)
-        if cache is not None:
-            cache.admit(inputs.packing)
-        given, kept = inputs.packing, {}
-        if edit is None and cache is None and pays(inputs.positions_T.device):
-            inputs = with_spare_sequence(inputs)
-        rotaries = self.rotaries(inputs.positions_T)
-        x_TD = dropout(self.inputs(inputs), self.settings.dropout, self.training)
-        for layer in range(self.settings.depth + 1):
-            if layer > 0:
-                window_tokens = self.settings.window_of(layer - 1)
-                x_TD = self.block_of(layer)(
-                    x_TD,
-                    inputs.packing,
-                    layer=layer - 1,
-                    rotary=rotaries.get(window_tokens is not None),
-                    window_tokens=window_tokens,
-                    cache=cache,
-                )
-            if layer == self.settings.depth and self.norm is not None:
-                x_TD = self.norm(x_TD)
-            if edit is not None and layer in edit:
-                x_TD = edit[layer](x_TD, inputs.packing)
-            if layer in keep:
-                kept[layer] = x_TD[: given.total]
-        return Hidden(x_TD[: given.total], given, kept)
+        return self.run(inputs, keep, edit, cache)
 
-    def block_of(self, layer: int) -> Block:
-        """The weights that make layer `layer` of layer `layer` - 1; 1 is the first."""
-        return self.blocks[0 if self.settings.shared_layers else layer - 1]
+    def encode(self, inputs: Inputs, keep: Collection[int] = (), edit: Mapping[int, Edit] | None = None) -> Hidden:
+        """The encoder's hidden states, as `forward` gives them: a memory for `decode`."""
+        assert not self.settings.causal, "a decoder has no encoder"
+        return self.run(inputs, keep, edit, None)
 
-    def rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
-        """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""
-        settings = self.settings
-        if settings.positions != "rotary":
-            return {}
-        globally = Rotary.of(positions_T, settings.features_per_head, settings.rotary_base)
-        if settings.rotary_base_local in (None, settings.rotary_base):
-            return {False: globally, True: globally}
-        return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, settings.rotary_base_local)}
+    def decode(
+        self,
+        inputs: Inputs,
+        memory: Hidden,
+        keep: Collection[int] = (),
+        edit: Mapping[int, Edit] | None = None,
+        cache: Cache | None = None,
+    ) -> Hidden:
+        """The decoder's hidden states: row i of a sequence sees rows 0 to i of it, and all of the same sequence's memory.
 
-    def _check(self, inputs: Inputs, layers: set[int], cache: Cache | None) -> None:
-        depth, longest = self.settings.depth, self.settings.longest_tokens
-        if missing := sorted(layer for layer in layers if not 0 <= layer <= depth):
-            raise UsageError(f"layer {missing[0]} does not exist", f"this model has layers 0 (embeddings) to {depth}")
-        rows = inputs.positions_needed if cache is None else inputs.packing.longest + cache.longest
-        if self.settings.positions == "learned" and rows > longest:
-            raise DataError(
-                f"a sequence has {rows} tokens, and this model has positions for {longest}",
-                "make the sequences shorter, or train a model with more longest_tokens",
-            )
+        `memory`: what `encode` gave, one sequence for each of `inputs`, of any length. Otherwise as `forward`, of the
+        decoder's layers.
+        """
+        assert self.decoder is not None, "only an encoder-decoder reads a memory"
+        return self.decoder.run(inputs, keep, edit, cache, memory=memory, token=self.inputs.token)
+
+
+def _with_spares(inputs: Inputs, memory: Hidden | None) -> tuple[Inputs, Hidden | None]:
+    """Rounded numbers of rows; every sequence keeps its memory, so that both have a spare one or neither has."""
+    if memory is None:
+        return with_spare_sequence(inputs), None
+    least = int(any(map(spare_rows, (inputs.packing.total, memory.packing.total))))
+    return with_spare_sequence(inputs, least), with_spare_memory(memory, least)

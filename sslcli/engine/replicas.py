@@ -81,7 +81,7 @@ class Sharded(Replica):
         # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
         policy = torch_fsdp.MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
         blocks = [module for module in learner.modules() if isinstance(module, Block)]
-        linears = [part for block in blocks for part in (block.attention, block.feedforward)]  # norms stay in float32
+        linears = [part for block in blocks for part in block.sublayers()]  # norms stay in float32
         for module in [*linears, *blocks, learner]:
             torch_fsdp.fully_shard(module, mesh=mesh, mp_policy=policy if module in linears else torch_fsdp.MixedPrecisionPolicy())
             assert isinstance(module, torch_fsdp.FSDPModule)

@@ -83,6 +83,8 @@ def loader_of(pretrained: Pretrained) -> str:
         return f"AutoModel{ANSWERS[pretrained.answers.kind]}"
     if pretrained.head is None:
         return "AutoModel"
+    if pretrained.settings.has_memory:
+        return "AutoModelForSeq2SeqLM"
     return "AutoModelForCausalLM" if pretrained.settings.causal else "AutoModelForMaskedLM"
 
 

@@ -108,7 +108,9 @@ def learner_of(pretrained: Pretrained) -> Learner:
         raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
     if trained is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
-    expression = READERS[pretrained.settings.architecture] if trained is None else trained.settings.objective
+    expression = READERS.get(pretrained.settings.architecture) if trained is None else trained.settings.objective
+    if expression is None:
+        raise ModelError(f"no objective here reads the head of the encoder-decoder in {pretrained.folder}", "train it further with one")
     classes = objective_classes(expression)
     try:
         options = objective_options(classes, {} if trained is None else trained.settings.options)

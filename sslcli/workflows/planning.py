@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.settings import TransformerSettings
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.learner import Learner
 from sslcli.engine.loading import Loader
@@ -50,7 +51,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
     tokens = int(prepared.train.lengths.sum())
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
-        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}"
+        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} M parameters · {_layers(shape)} layers x {shape.width}"
         f" · vocabulary {shape.vocabulary:,}" + (f" · from {settings.model.source}" if settings.model.source else " · new"),
         "data": f"{', '.join(settings.data.train)} · {tokens:,} tokens · {len(prepared.train):,} samples of at most"
         f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
@@ -60,6 +61,10 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
         **how_it_is_trained(settings, prepared.learner, plan, hardware, world),
     }
+
+
+def _layers(shape: TransformerSettings) -> str:
+    return f"{shape.depth} + {shape.layers_of_decoder}" if shape.has_memory else f"{shape.depth}"
 
 
 def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:

@@ -287,7 +287,7 @@ class _Run:
         if self.world.size > 1 and self.course.twin.couples:
             raise UsageError("the objective ties all samples of a batch together, so several processes cannot share it", "leave out --gpus")
         if self.hardware.compile:
-            for block in self.learner.backbone.blocks:
+            for block in (block for stack in self.learner.backbone.stacks for block in stack.blocks):
                 block.compile(dynamic=True)
         self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
         self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
