@@ -23,6 +23,8 @@ from sslcli.workflows.tokenizing import with_tokenizer_of_run
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
 # Whatever differs in these makes other data, whose fingerprint says so: runs of before they existed have none.
 IN_THE_DATA = ("data.sentence_rules",)
+# What plugins and Transformers may have more of than when a run was begun.
+GROWING = ("options.", "model.shape.")
 S = TypeVar("S", bound=Config)
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
@@ -133,10 +135,10 @@ def refuse_other_data(
             )
 
 
-def saved_options(folder: Path) -> Mapping[str, Any]:
-    """The options of the plugin as the run was begun with them."""
-    options = read_layer(folder / "config.yaml").values.get("options")
-    return options if isinstance(options, Mapping) else {}
+def begun_with(folder: Path) -> Mapping[str, Any]:
+    """The options of the plugin, and the shape of the model, as the run was begun with them: {"options.mlm.mask_rate": 0.15}."""
+    saved = flat(read_layer(folder / "config.yaml").values)
+    return {key: value for key, value in saved.items() if key.startswith(GROWING)}
 
 
 def known_tokenizer(folder: Path, tokenizer: Tokenizer) -> str:
@@ -158,15 +160,14 @@ def identity(
 ) -> dict[str, str]:
     """What a checkpoint belongs to, as hashes that are written into it.
 
-    `begun`: the options that a run was begun with, where it goes on. Those that the plugin has since
-    then are by default, and do not count: a new option makes no old run another one. `known_as`: the
-    `known_tokenizer` of such a run.
+    `begun`: the options and the shape that a run was begun with, where it goes on. Those that the plugin,
+    or a Transformer, has since then are by default, and do not count: a new one makes no old run another
+    one. `known_as`: the `known_tokenizer` of such a run.
     """
     settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
     if begun is not None:
-        known = flat({"options": begun})
-        fixed = {key: fixed[key] for key in fixed if not key.startswith("options.") or key in known}
+        fixed = {key: fixed[key] for key in fixed if not key.startswith(GROWING) or key in begun}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
     tokenizer = known_as or course.tokenizer.hash
     return {"data": course.fingerprint, "tokenizer": tokenizer, "settings": digest}

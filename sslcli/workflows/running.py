@@ -36,12 +36,12 @@ from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import (
+    begun_with,
     identity,
     known_tokenizer,
     newest_whole,
     refuse_other_data,
     refuse_strange,
-    saved_options,
 )
 from sslcli.workflows.runfolder import (
     Recorder,
@@ -194,7 +194,7 @@ class _Run:
         belongs = identity(course)
         if resuming:
             known_as = known_tokenizer(folder, course.tokenizer)
-            belongs = identity(course, saved_options(folder), known_as)
+            belongs = identity(course, begun_with(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
 
     def go(self) -> Result:
