@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from sslcli.answerkinds.kinds import ANSWER_KINDS, chosen_kind
 from sslcli.config import Config, setting
 from sslcli.data.firstrows import first_rows_apart, named_as
-from sslcli.data.golds import Kind, Vector
 from sslcli.data.labelcolumns import in_one_column, label_of
 from sslcli.data.labelforms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
 from sslcli.data.readcontext import Names, joined_names, names_of
@@ -70,8 +70,9 @@ class ReadsLabels:
         apart = [_asked_about(options, example) for example in first_rows_apart(examples)]
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
-        if options.kind == "auto" and form.kind == "labels":
-            refuse_single([example for example in examples if example.gold not in form.no_label])
+        if options.kind == "auto":
+            labelled = [example for example in examples if example.gold not in form.no_label]
+            ANSWER_KINDS[form.kind].refuse_mixed(labelled)
         found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
         if form.columns:
             found["label_field"] = joined_names(form.names)
@@ -81,10 +82,9 @@ class ReadsLabels:
 
     @classmethod
     def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
-        kind = chosen_kind(options, labels)
         no_label = MARKS if options.no_label is None else options.no_label
-        whole = not labels and kind == "classes" and are_whole((each.gold for each in examples), no_label)
-        form = LabelForm(kind, no_label, options.label_names, are_whole=whole)
+        whole = not labels and are_whole((each.gold for each in examples), no_label)
+        form = LabelForm(chosen_kind(options, labels), no_label, options.label_names, are_whole=whole)
         known = labels.known if isinstance(labels, LabelNames) else dict.fromkeys(labels)
         return [_plain(example, form, known) for example in examples]
 
@@ -106,17 +106,3 @@ def _plain(example: Example, form: LabelForm, known: Mapping[str, Any]) -> Examp
         return replace(example, gold=plain_label(example.gold, form, known))
     except ValueError as error:
         raise DataError(f"{example.where}: {error}", "write all labels in one way; --label-names names places") from error
-
-
-def refuse_single(examples: Sequence[Example]) -> None:
-    """Of a list amid texts one of the two is a mistake, and which one only a person knows. Raises DataError."""
-    single = next((example for example in examples if not isinstance(example.gold, tuple | Vector | None)), None)
-    if single is not None:
-        listed = next(example for example in examples if isinstance(example.gold, tuple | Vector))
-        problem = f"{single.where} has one label, and {listed.where} has a list of them"
-        raise DataError(problem, "write all of them in one way, or say --kind labels")
-
-
-def chosen_kind(options: LabelOptions, labels: Sequence[str]) -> Kind:
-    """Options that nothing settled are those of classes, or of a number where there are none."""
-    return ("classes" if labels else "number") if options.kind == "auto" else options.kind

@@ -187,10 +187,8 @@ def weights_of(value: Any) -> Literal["none", "balanced"] | dict[str, float]:
     return weights
 
 
-def settled_weights(asked: Literal["balanced"] | Mapping[str, float], kind: Kind, counts: Mapping[str, int]) -> dict[str, float]:
+def settled_weights(asked: Literal["balanced"] | Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
     """A weight for every class, their mean over the examples 1; balanced ones are n / (C n_c). Raises UsageError."""
-    if kind != "classes":
-        raise UsageError("class weights need one class for every example", "leave --class-weights away")
     if asked == "balanced":
         asked = {label: 1 / count for label, count in counts.items()}
     if unknown := asked.keys() - counts.keys():

@@ -155,7 +155,7 @@ class HiddenState(Classify):
 
     def answers(self, hidden, views):
         parts = super().answers(hidden, views)
-        return [type(part).of(part.values / (1 + self.steps), self.kind) for part in parts]
+        return [self.kind.part(part.values / (1 + self.steps)) for part in parts]
 
     def after_step(self, backbone, state, draws):
         self.steps += 1
@@ -184,7 +184,7 @@ class ComparesWithBatch(Classify):
     def answers(self, hidden, views):
         parts = super().answers(hidden, views)
         largest_C = np.stack([part.values for part in parts]).max(axis=0)
-        return [type(part).of(part.values / largest_C, self.kind) for part in parts]
+        return [self.kind.part(part.values / largest_C) for part in parts]
 
 
 class CountsAll(Classify):
