@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, final, runtime_checkable
 
 from sslcli.config import Config, Count, setting
-from sslcli.contracts import Learnable, Loss, O, Views
+from sslcli.contracts import Learnable, Loss, O, V
 from sslcli.core.inputs import Hidden
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
@@ -23,7 +23,6 @@ from sslcli.errors import UsageError
 from sslcli.reports import Report, Score
 
 Split = Literal["train", "test"]
-V = TypeVar("V", bound=Views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,43 @@ class Prediction:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Task(Learnable[V]):
+class Scorer(ABC, Generic[O]):
+    """Compares a task's predictions with the labels, and says in words what was predicted.
+
+    `options`: the task's. `labels`: what `Task.labels` gave; () for whoever asks of labels and predictions alone.
+    """
+
+    score_names: ClassVar[Sequence[str]] = ()  # all that `score` may give, so that one mistyped is refused at once
+
+    def __init__(self, options: O, labels: Sequence[str] = ()) -> None:
+        self.options, self.labels = options, labels
+
+    @abstractmethod
+    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
+        """Over the whole set, whose examples all have a gold answer. The first one decides which checkpoint is best."""
+
+    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+        """Predictions for the test examples without a model, by name: "majority", "chance", ..."""
+        return {}
+
+    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+        """Tables and passages beside the scores: confusions, scores by class, the worst errors as text."""
+        return Report()
+
+    def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
+        """The labels in each example's gold answer, for counting; nothing where answers are free."""
+        return [()] * len(examples)
+
+    def format_prediction(self, example: Example, prediction: Prediction) -> Report:
+        """One answer for a terminal (ssl predict)."""
+        return Report(notes=[f"{prediction.value}"])
+
+    def submission_files(self, predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
+        """File name -> content of what an official scorer or a course takes, by example id; {} where there is none."""
+        return {}
+
+
+class Task(Learnable[V, O]):
     """Labels read from a file. The head starts at random; it and the backbone are trained together.
 
     A task can be exported to model directories where its state is one head of core: a PooledClassifier or a RowClassifier
@@ -89,7 +124,7 @@ class Task(Learnable[V]):
 
     needs = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
-    score_names: ClassVar[Sequence[str]] = ()  # all that `score` may give, so that one mistyped is refused at once
+    scorer: ClassVar[type[Scorer]] = Scorer  # what compares predictions with labels; of a task without one the abstract class
     leaves_out_unlabelled: ClassVar[bool] = False  # whether training and scores pass over examples without a label, aloud
 
     @property
@@ -179,30 +214,6 @@ class Task(Learnable[V]):
         """The parts of an example's samples -> one answer."""
 
     @classmethod
-    @abstractmethod
-    def score(
-        cls, options: Config, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
-    ) -> Sequence[Score]:
-        """Over the whole set, whose examples all have a gold answer. The first one decides which checkpoint is best."""
-
-    @classmethod
-    def baselines(
-        cls, options: Config, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
-    ) -> Mapping[str, Sequence[Prediction]]:
-        """What answers without a model would be: "majority", "chance", ..."""
-        return {}
-
-    @classmethod
-    def findings(cls, options: Config, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        """Tables and passages beside the scores: confusions, scores by class, the worst errors as text."""
-        return Report()
-
-    @classmethod
-    def answered(cls, options: Config, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        """What each example's gold answer says, by name, for counting; nothing where answers are free."""
-        return [()] * len(examples)
-
-    @classmethod
     def how_read(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
         """Sentences on how these examples were read, such as which column of the file was taken for what.
 
@@ -220,18 +231,8 @@ class Task(Learnable[V]):
         """Examples of one group are never torn apart when some are held out: the same text twice, questions about one passage."""
         return cls.key(example)
 
-    @classmethod
-    def shown(cls, example: Example, prediction: Prediction) -> Report:
-        """One answer for a terminal (ssl predict)."""
-        return Report(notes=[f"{prediction.value}"])
 
-    @classmethod
-    def written(cls, options: Config, predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
-        """File name -> content of what an official scorer or a course takes, by example id; {} where there is none."""
-        return {}
-
-
-class ReadoutTask(Task[V]):
+class ReadoutTask(Task[V, O]):
     """One pass of the backbone, then a reading."""
 
     @abstractmethod

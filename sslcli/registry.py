@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from sslcli.config import Config
 from sslcli.declared import Declared, declared, module_file, parsed
+from sslcli.door import outdated, outdated_import
 from sslcli.errors import PluginError, nearest
 
 BUILT_IN = "sslcli"
@@ -123,8 +124,12 @@ def load_found(found: Found) -> type[Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may do anything when imported, SystemExit included
+        if old := outdated_import(error):
+            raise PluginError(f"{who} cannot be used: {old[0]}", old[1]) from error
         hint = f"repair or remove {found.distribution}; everything else works without it"
         raise PluginError(f"{who} cannot be loaded: {_cause(error)}", hint) from error
+    if isinstance(loaded, type) and (old := outdated(loaded, CONTRACTS)):
+        raise PluginError(f"{who} cannot be used: {old[0]}", old[1])
     wrong = _why_unfit(loaded, contract)
     if wrong:
         raise PluginError(f"{who} cannot be used: {wrong}", f"ssl plugins show {found.distribution}:{found.name} says where it stands")
@@ -290,9 +295,21 @@ def _why_unfit(loaded: Any, contract: str) -> str:
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
     if inspect.isabstract(loaded):
         return f"{loaded.__name__} has no {' and no '.join(sorted(loaded.__abstractmethods__))}"
+    if contract == "Task" and (lacking := _lacks_scorer(loaded)):
+        return lacking
     options = getattr(loaded, "Options", None)
     if not (isinstance(options, type) and issubclass(options, Config)):
         return f"{loaded.__name__}.Options is no subclass of sslcli.api.Config"
     if options.model_rebuild(raise_errors=False) is False:
         return f"{loaded.__name__}.Options has a field of a type that is not there"
     return ""
+
+
+def _lacks_scorer(task: type[Any]) -> str:
+    """Why a task's predictions cannot be scored; the empty string where they can."""
+    scorer = task.scorer
+    if not isinstance(scorer, type) or not any(base.__module__ in CONTRACTS and base.__name__ == "Scorer" for base in scorer.__mro__):
+        return f"{task.__name__}.scorer is no subclass of sslcli.api.Scorer"
+    if scorer.__module__ in CONTRACTS:
+        return f"{task.__name__} has no scorer"
+    return f"{scorer.__name__} has no {' and no '.join(sorted(scorer.__abstractmethods__))}" if inspect.isabstract(scorer) else ""

@@ -28,7 +28,7 @@ from sslcli.data.golds import weights_of
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.truncation import kept_tokens
 from sslcli.errors import DataError, UsageError, did_you_mean
-from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask
+from sslcli.labelled import Encoded, Example, Prediction, ReadoutTask, Scorer
 from sslcli.labelreading import LabelOptions, ReadsLabels
 from sslcli.reports import Passage, Report, Score, Span
 
@@ -46,6 +46,47 @@ class SequenceViews(Views):
     weights_B: Tensor
 
 
+class SequenceScorer(Scorer):
+    """Scores of a class, of labels or of a number."""
+
+    score_names = (
+        "accuracy", "macro f1", "weighted f1", "matthews", "f1", "precision", "recall",
+        "micro f1", "exact match", "pearson", "spearman", "squared error",
+    )  # fmt: skip
+
+    def __init__(self, options: Any, labels: Sequence[str] = ()) -> None:
+        super().__init__(options, labels)
+        self.kind = answer_kind(options, labels)
+
+    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
+        return self.kind.scores(self._golds(examples), [prediction.value for prediction in predictions])
+
+    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+        labelled = [example for example in train if example.gold is not None]
+        return self.kind.baselines(self._golds(labelled), len(test))
+
+    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+        """The tables of the kind, and the worst errors: the surest wrong answers, or the numbers that are furthest off."""
+        golds = self._golds(examples)
+        report = self.kind.error_report(golds, [prediction.value for prediction in predictions])
+        severities = self.kind.severities(golds, predictions)
+        order = sorted((index for index, severity in enumerate(severities) if severity >= 0), key=lambda index: -severities[index])
+        worst = [
+            _passage(f"{_worded(predictions[index])}, and right is {_named(golds[index])}", examples[index]) for index in order[:_WORST]
+        ]
+        return replace(report, passages=worst)
+
+    def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
+        kind = kind_of_labels(self.options, [example.gold for example in examples if example.gold is not None])
+        return [() if example.gold is None else kind.names_in(example.gold) for example in examples]
+
+    def format_prediction(self, example: Example, prediction: Prediction) -> Report:
+        return Report(passages=[_passage(_worded(prediction), example)])
+
+    def _golds(self, examples: Sequence[Example]) -> list[Any]:
+        return [self.kind.converted(example.gold) for example in examples]
+
+
 class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
     """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
 
@@ -55,10 +96,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         )
         first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given", trains=True)
 
-    score_names = (
-        "accuracy", "macro f1", "weighted f1", "matthews", "f1", "precision", "recall",
-        "micro f1", "exact match", "pearson", "spearman", "squared error",
-    )  # fmt: skip
+    scorer = SequenceScorer
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -162,47 +200,9 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         return self.kind.prediction(part)
 
     @classmethod
-    def score(
-        cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
-    ) -> Sequence[Score]:
-        kind = answer_kind(options, labels)
-        golds = [kind.converted(example.gold) for example in examples]
-        return kind.scores(golds, [prediction.value for prediction in predictions])
-
-    @classmethod
-    def baselines(
-        cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
-    ) -> Mapping[str, Sequence[Prediction]]:
-        kind = answer_kind(options, labels)
-        golds = [kind.converted(example.gold) for example in train if example.gold is not None]
-        return kind.baselines(golds, len(test))
-
-    @classmethod
-    def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        """The tables of the kind, and the worst errors: the surest wrong answers, or the numbers that are furthest off."""
-        kind = answer_kind(options, labels)
-        golds = [kind.converted(example.gold) for example in examples]
-        report = kind.error_report(golds, [prediction.value for prediction in predictions])
-        severities = kind.severities(golds, predictions)
-        order = sorted((index for index, severity in enumerate(severities) if severity >= 0), key=lambda index: -severities[index])
-        worst = [
-            _passage(f"{_worded(predictions[index])}, and right is {_named(golds[index])}", examples[index]) for index in order[:_WORST]
-        ]
-        return replace(report, passages=worst)
-
-    @classmethod
-    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        kind = kind_of_labels(options, [example.gold for example in examples if example.gold is not None])
-        return [() if example.gold is None else kind.names_in(example.gold) for example in examples]
-
-    @classmethod
     def key(cls, example: Example) -> str:
         """The texts, however they are spaced."""
         return "\n".join(" ".join(text.split()) for text in example.data)
-
-    @classmethod
-    def shown(cls, example: Example, prediction: Prediction) -> Report:
-        return Report(passages=[_passage(_worded(prediction), example)])
 
 
 def _passage(title: str, example: Example) -> Passage:

@@ -25,8 +25,10 @@ from sslcli.conformance.subjects import TinyMaterial, tiny_subject
 from sslcli.conformance.tasks import TASK_CHECKS
 from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
 from sslcli.contracts import Objective
+from sslcli.door import outdated
 from sslcli.errors import CheckError
 from sslcli.labelled import Example, Task
+from sslcli.registry import CONTRACTS
 from sslcli.subjects import Probe, Shift
 
 __all__ = [
@@ -72,6 +74,8 @@ def check_one(
 
     `check` is one of CHECKS for an objective, of TASK_CHECKS, PROBE_CHECKS or SHIFT_CHECKS for the others; `examples` are for a task.
     """
+    if old := outdated(cls, CONTRACTS):
+        raise CheckError(*old)
     if issubclass(cls, Shift):
         return SHIFT_CHECKS[check](ShiftBench(cls, options or cls.Options()))
     for architecture in architectures(cls):

@@ -94,7 +94,7 @@ def scores(bench: TaskBench) -> None:
     for score in found:
         plain = score.name == score.name.strip() and score.name and not set(score.name) & set("=,")
         demand(bool(plain), f"'{score.name}' cannot be a score's name", "it is typed as in --min f1=80")
-        declared = not bench.cls.score_names or score.higher_is_better is None or score.name in bench.cls.score_names
+        declared = not bench.scorer.score_names or score.higher_is_better is None or score.name in bench.scorer.score_names
         demand(declared, f"score_names lacks '{score.name}'", "name there all that score may give")
         demand(math.isfinite(score.value), f"score '{score.name}' is {score.value}")
         demand(score.count > 0, f"score '{score.name}' has a count of {score.count}", "say of how many answers it is")
@@ -123,12 +123,12 @@ def baselines(bench: TaskBench) -> None:
     """Every baseline answers each test example, and is scored as a model is."""
     half = len(bench.examples) // 2
     train, test = bench.examples[:half], bench.examples[half:]
-    for name, given in bench.cls.baselines(bench.options, bench.frame.labels, train, test).items():
+    for name, given in bench.scorer.baselines(train, test).items():
         demand(len(given) == len(test), f"baseline '{name}' has {len(given)} answers for {len(test)} examples")
         for prediction in given:
             _demand_prediction(prediction)
         try:
-            found = bench.cls.score(bench.options, bench.frame.labels, given, test)
+            found = bench.scorer.score(given, test)
         except Exception as error:  # a stranger's code: anything may come
             raise CheckError(f"baseline '{name}' cannot be scored: {type(error).__name__}: {error}") from error
         demand(all(math.isfinite(score.value) for score in found), f"baseline '{name}' has a score that is no number")
@@ -145,27 +145,27 @@ def learning(bench: TaskBench) -> None:
 
 def reports(bench: TaskBench) -> None:
     """What is shown, counted and written is text and numbers; an example is the same one with and without its gold answer."""
-    cls, given = bench.cls, bench.predictions(bench.learner(), bench.examples)
-    found = cls.findings(bench.options, bench.frame.labels, given, bench.examples)
-    demand(isinstance(found, Report), f"findings gives {type(found).__name__}", "give a Report")
-    answered = cls.answered(bench.options, bench.examples)
-    wrong = [answer for each in answered for answer in each if not isinstance(answer, str)]
-    demand(len(answered) == len(bench.examples) and not wrong, f"answered gives {wrong or len(answered)}", "give names for each example")
+    cls, scorer, given = bench.cls, bench.scorer, bench.predictions(bench.learner(), bench.examples)
+    found = scorer.error_report(given, bench.examples)
+    demand(isinstance(found, Report), f"error_report gives {type(found).__name__}", "give a Report")
+    named = scorer.label_names(bench.examples)
+    wrong = [answer for each in named for answer in each if not isinstance(answer, str)]
+    demand(len(named) == len(bench.examples) and not wrong, f"label_names gives {wrong or len(named)}", "give names for each example")
     for example, bare, prediction in zip(bench.examples, bench.unlabelled(), given, strict=True):
         demand(cls.key(example) == cls.key(bare), "key depends on the gold answer", "make it of `data` alone")
         demand(cls.group(example) == cls.group(bare), "group depends on the gold answer", "make it of `data` alone")
         for each in (example, bare):
-            shown = cls.shown(each, prediction)
+            shown = scorer.format_prediction(each, prediction)
             words = [*shown.notes, *(span.text for passage in shown.passages for span in passage.spans), *shown.tables, *shown.curves]
-            demand(any(words), "shown gives an empty report", "say what was answered")
+            demand(any(words), "format_prediction gives an empty report", "say what was answered")
     names = {example.id: prediction for example, prediction in zip(bench.examples, given, strict=True)}
-    for name, content in cls.written(bench.options, names).items():
+    for name, content in scorer.submission_files(names).items():
         fits = isinstance(content, str) and bool(name) and "/" not in name
-        demand(fits, f"written gives {type(content).__name__} for '{name}'", "give the name of a file, and its text")
+        demand(fits, f"submission_files gives {type(content).__name__} for '{name}'", "give the name of a file, and its text")
 
 
 def _scores(bench: TaskBench, given: Sequence[Prediction]) -> Sequence[Score]:
-    found = bench.cls.score(bench.options, bench.frame.labels, given, bench.examples)
+    found = bench.scorer.score(given, bench.examples)
     demand(bool(found), "there is no score", "the first one decides which checkpoint is best")
     return found
 

@@ -22,7 +22,7 @@ from sslcli.data.documents import Modality
 from sslcli.data.draws import Draws
 from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
-from sslcli.labelled import Encoded, Example, Prediction, Task
+from sslcli.labelled import Encoded, Example, Prediction, Scorer, Task
 
 FEWEST_EXAMPLES = 8
 
@@ -114,6 +114,10 @@ class TaskBench(LearnableBench):
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         numbers = [int(number) % len(self.samples) for number in numbers]
         return collate(numbers, [self.samples[number] for number in numbers])
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.cls.scorer(self.options, self.frame.labels or ())
 
     def unlabelled(self) -> Sequence[Example]:
         return [replace(example, gold=None) for example in self.examples]

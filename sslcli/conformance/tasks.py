@@ -4,6 +4,7 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import isabstract
 
 from sslcli.conformance import answers, learnables
 from sslcli.conformance.bench import TaskBench
@@ -14,7 +15,7 @@ from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
 from sslcli.data.records import Record
 from sslcli.errors import CheckError, DataError
-from sslcli.labelled import Encoded, Task
+from sslcli.labelled import Encoded, Scorer, Task
 from sslcli.workflows.settings import FinetuneSettings
 
 COMMAND_FLAGS = flags_of_command(FinetuneSettings, "--check", "--compare-scratch", "--init", "--seeds")
@@ -22,7 +23,7 @@ TYPED = "the cat sees the mouse in the garden ."  # what someone might type
 
 
 def declarations(bench: TaskBench) -> None:
-    """summary, needs, records, typed and Options are what the contract says."""
+    """summary, needs, records, typed, scorer and Options are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
@@ -31,6 +32,8 @@ def declarations(bench: TaskBench) -> None:
     typed = cls.typed(bench.options)
     named = isinstance(typed, tuple) and bool(typed) and len({*typed}) == len(typed)
     demand(named, f"typed gives {typed!r}", 'name the columns of a record that is typed on a line, as in ("text",)')
+    named = isinstance(cls.scorer, type) and issubclass(cls.scorer, Scorer) and not isabstract(cls.scorer)
+    demand(named, "scorer is no class that scores", "write class MyScorer(Scorer) with score(self, predictions, examples)")
     demand(issubclass(cls.Options, Task.Options), "Options has no --seq-len", "write class Options(Task.Options)")
 
 

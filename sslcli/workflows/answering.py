@@ -24,7 +24,7 @@ from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
 from sslcli.engine.tally import Tally
 from sslcli.errors import ConfigError, ModelError, UsageError
-from sslcli.labelled import Encoded, Example, Prediction, Task
+from sslcli.labelled import Encoded, Example, Prediction, Scorer, Task
 from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.finite import watched
 from sslcli.workflows.labelling import task_class, task_options
@@ -144,6 +144,11 @@ class Answerer:
         answerer.tokenizer = pretrained.tokenizer()
         return answerer
 
+    @property
+    def scorer(self) -> Scorer:
+        """By the options and labels of now, which `settle` may change."""
+        return self.task.scorer(self.options, self.labels)
+
     def settle(self, examples: Sequence[Example]) -> None:
         """What is left open ("auto"), and what the head's classes are called, follows these examples, whose answers are known.
 
@@ -153,7 +158,7 @@ class Answerer:
             return
         self.is_open, learnable = False, self.learner.learnable
         options = self.task.settle(self.options, examples, learnable.frame.tokenizer)
-        labels, how = named_as_in(self.labels, self.task.answered(options, examples))
+        labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
         decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
         self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
         labels = LabelNames(labels)
@@ -171,7 +176,7 @@ class Answerer:
             return self.labels
         plain = self.task.plain(self.options, self.labels, examples)
         labelled = [example for example in plain if example.gold is not None]
-        return named_as_in(self.labels, self.task.answered(self.options, labelled))[0]
+        return named_as_in(self.labels, self.scorer.label_names(labelled))[0]
 
     def remarks(self) -> list[str]:
         """Sentences about the texts that were answered since this was last asked."""

@@ -67,26 +67,26 @@ def scored(
     wanted: Collection[str] = (),
 ) -> Evaluation:
     """Predictions of all examples, and their scores; without training examples there are no baselines."""
-    task, options, labels = answerer.task, answerer.options, answerer.labels
-    guessed = task.baselines(options, labels, train, examples) if train else {}
-    baselines = {name: task.score(options, labels, guesses, examples) for name, guesses in guessed.items()}
+    scorer = answerer.scorer
+    guessed = scorer.baselines(train, examples) if train else {}
+    baselines = {name: scorer.score(guesses, examples) for name, guesses in guessed.items()}
     for without_model in list(baselines.values())[:1]:
-        refuse_missing_scores(task, wanted, without_model)
+        refuse_missing_scores(scorer, wanted, without_model)
     predictions = answerer.predictions(examples, batch_size)
-    scores = task.score(options, labels, predictions, examples)
+    scores = scorer.score(predictions, examples)
     reached: dict[str, dict[str, float]] = {score.name: {} for score in scores}
     for name, without_model in baselines.items():
         for score in without_model:
             if score.name in reached:
                 reached[score.name][name] = score.value
     beside = [replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores]
-    findings = task.findings(options, labels, predictions, examples)
+    errors = scorer.error_report(predictions, examples)
     title = f"{answerer.name} · {len(examples):,} example{'s' * (len(examples) != 1)}"
     cuts = [cut_in(prediction) for prediction in predictions]
-    official, said = official_files(task, options, examples, predictions)
-    notes = [*findings.notes, *cut_sentences(task.records, cuts), *said]
-    scores = [*beside, *findings.scores]
-    report = replace(findings, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))
+    official, said = official_files(scorer, examples, predictions)
+    notes = [*errors.notes, *cut_sentences(answerer.task.records, cuts), *said]
+    scores = [*beside, *errors.scores]
+    report = replace(errors, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))
     return Evaluation(report, examples, predictions, official)
 
 

@@ -92,6 +92,7 @@ class Finetuning:
         given = data.options or task_options(settings.task, settings.options)
         self.options = self.task.settle(given, data.train, tokenizer)
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
+        self.scorer = self.task.scorer(self.options, labels)
         shape = _shape(settings, pretrained)
         self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)
         frame = Frame(shape, tokenizer, labels)
@@ -113,7 +114,7 @@ class Finetuning:
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
         task = task_class(settings.task)
-        refuse_unknown_scores(task, settings.best_by.split("+") if settings.best_by else ())
+        refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
         pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
         if pretrained.settings.architecture not in task.needs:
             what = f"{pretrained.folder} is {pretrained.settings.architecture}"
@@ -125,10 +126,10 @@ class Finetuning:
 
     def _refuse_strange_score(self) -> None:
         """Raises UsageError where --best-by names a score that this data has not: before anything is trained."""
-        data, labels, best_by = self.data, self.settings.labels, self.settings.best_by
-        guessed = self.task.baselines(self.options, labels, data.train, data.evaluation) if best_by is not None else {}
+        data, best_by = self.data, self.settings.best_by
+        guessed = self.scorer.baselines(data.train, data.evaluation) if best_by is not None else {}
         for guesses in list(guessed.values())[:1]:
-            cost_of(self.task.score(self.options, labels, guesses, data.evaluation), best_by)
+            cost_of(self.scorer.score(guesses, data.evaluation), best_by)
 
     def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
         return training_loader(self.training.sample, self.twin, self.lengths, self.settings.training, micro_batch_size, world, pinned)
@@ -148,7 +149,7 @@ class Finetuning:
         def judge(replica: Replica, agree: Agree) -> Judgement:
             alone = {"agree": agree} if world.size == 1 else {}
             tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
-            scores = self.task.score(self.options, self.settings.labels, predictions, self.evaluation.examples)
+            scores = self.scorer.score(predictions, self.evaluation.examples)
             loss, terms, _ = tally.read()
             found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
             cut = cut_counts(self.evaluation.cuts)[CUT]

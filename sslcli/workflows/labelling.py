@@ -265,7 +265,7 @@ def held_out(task: type[Task], options: Config, examples: Sequence[Example], sha
     # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest is not.
     least, most = min(drawn, key=drawn.__getitem__), max(drawn, key=drawn.__getitem__)
     chosen = {group for group, value in drawn.items() if value < share or group == least} - {most}
-    answers = task.answered(options, examples)
+    answers = task.scorer(options).label_names(examples)
     known = {answer for each, group in zip(answers, groups, strict=True) if group not in chosen for answer in each}
     for each, group in zip(answers, groups, strict=True):
         if group in chosen and not known.issuperset(each):
@@ -305,4 +305,4 @@ def chosen_by(task: type[Task], evaluation: Sequence[Example], test: Sequence[Ex
 
 def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
     """How often each answer is given, the commonest first."""
-    return dict(Counter(chain.from_iterable(task.answered(options, examples))).most_common())
+    return dict(Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common())

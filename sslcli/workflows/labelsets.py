@@ -18,7 +18,7 @@ MOST_LEARNT = 12  # labels that a hint lists
 
 def known_labels(task: type[Task], options: Config, examples: Iterable[Example]) -> list[str]:
     """All labels of examples, in the order in which they come."""
-    return list(dict.fromkeys(chain.from_iterable(task.answered(options, list(examples)))))
+    return list(dict.fromkeys(chain.from_iterable(task.scorer(options).label_names(list(examples)))))
 
 
 def with_labels(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example], sifter: Sifter) -> list[Example]:
@@ -60,7 +60,7 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
             checked(example.gold, kind)
         except ValueError as error:
             raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
-    for example, own in zip(examples, task.answered(options, examples), strict=True):
+    for example, own in zip(examples, task.scorer(options).label_names(examples), strict=True):
         for label in own:
             if label not in known:
                 hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
@@ -95,7 +95,7 @@ def strange_files(task: type[Task], options: Config, train: Sequence[Example]) -
     """A sentence for each training file that has several labels, none of which any file before it has."""
     before: dict[str, None] = {}
     by_file: dict[str, dict[str, None]] = {}
-    for example, own in zip(train, task.answered(options, train), strict=True):
+    for example, own in zip(train, task.scorer(options).label_names(train), strict=True):
         by_file.setdefault(example.where.file, {}).update(dict.fromkeys(own))
     for file, labels in by_file.items():
         if before and len(labels) > 1 and not labels.keys() & before.keys():
@@ -107,7 +107,7 @@ def contradictions(task: type[Task], options: Config, train: Sequence[Example]) 
     """A sentence where training examples are the same as earlier ones but for the answer."""
     before: dict[str, tuple[Example, frozenset[str]]] = {}
     found = []
-    for example, own in zip(train, task.answered(options, train), strict=True):
+    for example, own in zip(train, task.scorer(options).label_names(train), strict=True):
         earlier, answer = before.setdefault(task.key(example), (example, frozenset(own)))
         if answer != frozenset(own):
             found.append((example, earlier))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sslcli.errors import UsageError
-from sslcli.labelled import Task
+from sslcli.labelled import Scorer
 from sslcli.reports import Score
 
 
@@ -15,20 +15,20 @@ def score_called(name: str, scores: Sequence[Score]) -> Score:
     return by_name[_typed(name)]
 
 
-def refuse_unknown_scores(task: type[Task], names: Iterable[str]) -> None:
+def refuse_unknown_scores(scorer: type[Scorer], names: Iterable[str]) -> None:
     """Before anything is read. Raises UsageError where a task that names its scores has none of a name."""
-    known = {_typed(name) for name in task.score_names}
+    known = {_typed(name) for name in scorer.score_names}
     for name in names:
         if known and _typed(name) not in known:
-            raise _unknown(name, task.score_names)
+            raise _unknown(name, scorer.score_names)
 
 
-def refuse_missing_scores(task: type[Task], names: Iterable[str], scores: Sequence[Score]) -> None:
+def refuse_missing_scores(scorer: Scorer, names: Iterable[str], scores: Sequence[Score]) -> None:
     """Before a model answers. Raises UsageError for a score of the task that this data does not have.
 
     `scores` are those of any answers; which there are does not depend on the answers.
     """
-    known = {_typed(name) for name in task.score_names}
+    known = {_typed(name) for name in scorer.score_names}
     for name in names:
         if _typed(name) in known:
             score_called(name, scores)

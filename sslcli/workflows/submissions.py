@@ -4,22 +4,21 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sslcli.config import Config
-from sslcli.labelled import Example, Prediction, Task
+from sslcli.labelled import Example, Prediction, Scorer
 
 
 def official_files(
-    task: type[Task], options: Config, examples: Sequence[Example], predictions: Sequence[Prediction]
+    scorer: Scorer, examples: Sequence[Example], predictions: Sequence[Prediction]
 ) -> tuple[Mapping[str, str], Sequence[str]]:
     """What official scorers take, which know examples by their ids; of data files that share ids, as translations of one
     set do, each has files of its own, and a sentence says so."""
     pairs = list(zip(examples, predictions, strict=True))
     if not share_ids(examples):
-        return task.written(options, {example.id: prediction for example, prediction in pairs}), ()
+        return scorer.submission_files({example.id: prediction for example, prediction in pairs}), ()
     files: dict[str, str] = {}
     for file, short in _short_names([example.where.file for example in examples]).items():
         own = {example.id: prediction for example, prediction in pairs if example.where.file == file}
-        for name, content in task.written(options, own).items():
+        for name, content in scorer.submission_files(own).items():
             stem, dot, suffix = name.rpartition(".")
             files[f"{stem}.{short}{dot}{suffix}"] = content
     said = f"data files have the same ids, so each has files of its own: {', '.join(files)}"

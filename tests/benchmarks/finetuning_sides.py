@@ -126,7 +126,7 @@ def theirs(material: Material, job: Job, padding: Padding, one_epoch: bool = Fal
         trainer = _Timed(model, _arguments(job, padding, folder), peer, padding, examples.train)
         trainer.train()
     predictions = [] if one_epoch else peer.predictions(model, examples.test)
-    scores = material.task.score(options, labels, predictions, examples.test) if predictions else ()
+    scores = material.task.scorer(options, labels).score(predictions, examples.test) if predictions else ()
     return Fit(trainer.clock.seconds, trainer.clock.processor_seconds, trainer.tokens, scores)
 
 

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from importlib import import_module
 
 import pytest
 
-from sslcli import registry
+from sslcli import api, registry
+from sslcli.door import GONE, MOVED, outdated
 from sslcli.errors import PluginError
 
 GROUP = "sslcli.objectives"
+ABSTRACT = "    parse = encode = loss = answers = merge = views = lambda self: None\n"
 
 
 def by_owner(name):
@@ -89,6 +92,84 @@ def test_a_broken_plugin_is_named_with_its_distribution_and_breaks_nothing_else(
     asked = ssl("pretrain", "--objective", "broken")
     assert (asked.code, "Traceback" in asked.err) == (2, False)
     assert name in asked.err
+
+
+OF_THE_FIRST_VERSION = """
+from sslcli.api import Score, SequenceTask
+
+class Task(SequenceTask):
+    summary = "a stranger's"
+    records = "texts"
+    score_names = ("luck",)
+
+    @classmethod
+    def parse(cls, options, record):
+        return cls.example(options, record, (record.text("text"),), ("label",))
+
+    @classmethod
+    def score(cls, options, labels, predictions, examples):
+        return [Score("luck", 1.0, "", True, len(examples))]
+"""
+
+
+def test_a_task_of_the_first_version_is_told_what_to_change(install, ssl):
+    install("ssl-old", {"sslcli.tasks": ["old = ssl_old:Task"]}, OF_THE_FIRST_VERSION)
+    with pytest.raises(PluginError, match=r"task .old. of ssl-old 1\.2 cannot be used") as caught:
+        registry.load("tasks", "old")
+    assert "older plugin interface than version 2" in caught.value.message
+    assert "score is now Scorer.score(predictions, examples)" in caught.value.message
+    assert "score_names is now Scorer.score_names" in caught.value.message
+    assert "scorer = MyScorer" in caught.value.hint
+    for line in (("finetune", "old", "--data", "demo:world"), ("plugins", "check", "old")):
+        asked = ssl(*line)
+        assert (asked.code, "Traceback" in asked.err) == (2, False)
+        assert "Scorer.score(predictions, examples)" in asked.err
+        assert "scorer = MyScorer" in asked.err
+    body, _, _ = OF_THE_FIRST_VERSION.partition("    @classmethod\n    def score(")
+    mended = body.replace('    score_names = ("luck",)\n', "")
+    install("ssl-mended", {"sslcli.tasks": ["mended = ssl_mended:Task"]}, mended)
+    assert registry.load("tasks", "mended").summary == "a stranger's"
+
+
+def test_members_of_the_first_version_are_found_along_the_bases_and_are_no_names_of_now():
+    for contract, members in MOVED.items():
+        known = next(vars(import_module(module)).get(contract) for module in registry.CONTRACTS if hasattr(import_module(module), contract))
+        assert not [name for name in members if hasattr(known, name)]
+        for name in members:
+            grandchild = type("Child", (type("Parent", (known,), {name: None}),), {})
+            problem, hint = outdated(grandchild, registry.CONTRACTS)
+            assert f"{name} is now " in problem
+            assert hint
+        assert outdated(known, registry.CONTRACTS) is None
+
+
+def test_a_name_that_the_api_had_is_told_too(install):
+    for name, instead in GONE.items():
+        assert not hasattr(api, name)
+        install(f"ssl-{name}", {"sslcli.shifts": [f"{name} = ssl_{name}:Shift"]}, f"from sslcli.api import Shift, {name}\n")
+        with pytest.raises(PluginError, match=f"sslcli.api has no {name} any more") as caught:
+            registry.load("shifts", name)
+        assert caught.value.hint == instead
+    install("ssl-typo", {"sslcli.shifts": ["typo = ssl_typo:Shift"]}, "from sslcli.api import Shift, Mave\n")
+    with pytest.raises(PluginError, match="cannot be loaded: ImportError"):
+        registry.load("shifts", "typo")
+
+
+WITHOUT_SCORER = {
+    "none": ("", "Task has no scorer"),
+    "abstract": ("class Halved(Scorer):\n    pass\n", "Halved has no score"),
+    "other": ("Halved = 3\n", "Task.scorer is no subclass of sslcli.api.Scorer"),
+}
+
+
+@pytest.mark.parametrize("how", WITHOUT_SCORER)
+def test_a_task_needs_a_scorer(install, how):
+    source, problem = WITHOUT_SCORER[how]
+    named = "    scorer = Halved\n" if source else "    pass\n"
+    task = "class Task(ReadoutTask):\n" + named + ABSTRACT
+    install("ssl-bare", {"sslcli.tasks": ["bare = ssl_bare:Task"]}, f"from sslcli.api import ReadoutTask, Scorer\n{source}{task}")
+    with pytest.raises(PluginError, match=problem):
+        registry.load("tasks", "bare")
 
 
 def test_what_a_plugin_prints_when_loaded_stays_off_stdout(install, ssl):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sslcli import registry
-from sslcli.api import Config, DataError, Group, Loss, Prediction, Report, setting
+from sslcli.api import Config, DataError, Group, Loss, Prediction, Report, Scorer, setting
 
 Classify = registry.load("tasks", "classify")
 
@@ -219,40 +219,50 @@ class SurerThanSure(Classify):
         return replace(super().merge(example, encoded, parts), confidence=1.5)
 
 
-class ScoresOfNobody(Classify):
+class NoScorer(Classify):
+    scorer = Scorer
+
+
+class OfTheOldDoor(Classify):
     @classmethod
     def score(cls, options, labels, predictions, examples):
-        return [replace(score, count=0) for score in super().score(options, labels, predictions, examples)]
+        return []
+
+
+class ScoresOfNobody(Classify):
+    class scorer(Classify.scorer):
+        def score(self, predictions, examples):
+            return [replace(score, count=0) for score in super().score(predictions, examples)]
 
 
 class NotANumber(Classify):
-    @classmethod
-    def score(cls, options, labels, predictions, examples):
-        return [replace(score, value=float("nan")) for score in super().score(options, labels, predictions, examples)]
+    class scorer(Classify.scorer):
+        def score(self, predictions, examples):
+            return [replace(score, value=float("nan")) for score in super().score(predictions, examples)]
 
 
 class PraisesErrors(Classify):
-    @classmethod
-    def score(cls, options, labels, predictions, examples):
-        return [replace(score, value=1 - score.value, interval=None) for score in super().score(options, labels, predictions, examples)]
+    class scorer(Classify.scorer):
+        def score(self, predictions, examples):
+            return [replace(score, value=1 - score.value, interval=None) for score in super().score(predictions, examples)]
 
 
 class ScoresHalf(Classify):
-    @classmethod
-    def score(cls, options, labels, predictions, examples):
-        return [replace(score, value=score.value / 2, interval=None) for score in super().score(options, labels, predictions, examples)]
+    class scorer(Classify.scorer):
+        def score(self, predictions, examples):
+            return [replace(score, value=score.value / 2, interval=None) for score in super().score(predictions, examples)]
 
 
 class ShortBaseline(Classify):
-    @classmethod
-    def baselines(cls, options, labels, train, test):
-        return {name: given[1:] for name, given in super().baselines(options, labels, train, test).items()}
+    class scorer(Classify.scorer):
+        def baselines(self, train, test):
+            return {name: given[1:] for name, given in super().baselines(train, test).items()}
 
 
 class StrangeBaseline(Classify):
-    @classmethod
-    def baselines(cls, options, labels, train, test):
-        return {"stranger": [Prediction("no such label")] * len(test)}
+    class scorer(Classify.scorer):
+        def baselines(self, train, test):
+            return {"stranger": [Prediction("no such label")] * len(test)}
 
 
 class KeyWithGold(Classify):
@@ -262,9 +272,9 @@ class KeyWithGold(Classify):
 
 
 class Mute(Classify):
-    @classmethod
-    def shown(cls, example, prediction):
-        return Report()
+    class scorer(Classify.scorer):
+        def format_prediction(self, example, prediction):
+            return Report()
 
 
 class NeverLearns(Classify):
@@ -294,6 +304,8 @@ RIVALS = {
     OfNoKind: ("declarations", "kind"),
     TypesNothing: ("declarations", "typed"),
     NoSequenceTokens: ("declarations", "seq-len"),
+    NoScorer: ("declarations", "no class that scores"),
+    OfTheOldDoor: ("declarations", "score is now Scorer.score(predictions, examples)"),
     TakesAnything: ("options round-trip", "unknown keys"),
     TakesFlag: ("options as flags", "--freeze"),
     SettlesAgain: ("settled options", "changes it"),

@@ -168,7 +168,8 @@ def test_scores_of_classes_are_those_of_sklearn(names):
     golds = [names[place] for place in RANDOM.integers(len(names), size=80)]
     given = predictions_of(golds, names)
     options = Classify.Options(kind="classes")
-    scores = {score.name: score for score in Classify.score(options, names, [Prediction(value) for value in given], examples_of(golds))}
+    answers = [Prediction(value) for value in given]
+    scores = {score.name: score for score in Classify.scorer(options, names).score(answers, examples_of(golds))}
     assert next(iter(scores)) == "accuracy"
     expected = {
         "accuracy": metrics.accuracy_score(golds, given),
@@ -183,14 +184,15 @@ def test_scores_of_classes_are_those_of_sklearn(names):
 def test_scores_of_labels_and_numbers_are_those_of_sklearn_and_scipy():
     golds, given = gold_sets(50), gold_sets(50)
     options = Classify.Options(kind="labels")
-    scores = {s.name: s.value for s in Classify.score(options, list("abc"), [Prediction(value) for value in given], examples_of(golds))}
+    answers = [Prediction(value) for value in given]
+    scores = {s.name: s.value for s in Classify.scorer(options, list("abc")).score(answers, examples_of(golds))}
     there, said = (np.array([[name in own for name in "abc"] for own in sets]) for sets in (golds, given))
     micro, macro = (metrics.f1_score(there, said, average=average) for average in ("micro", "macro"))
     assert scores == pytest.approx({"micro f1": micro, "macro f1": macro, "exact match": metrics.accuracy_score(there, said)})
     right = RANDOM.normal(size=50)
     numbers = right + RANDOM.normal(size=50)
     options, examples = Classify.Options(kind="number"), examples_of(right.tolist())
-    scores = {s.name: s.value for s in Classify.score(options, [], [Prediction(value) for value in numbers.tolist()], examples)}
+    scores = {s.name: s.value for s in Classify.scorer(options, []).score([Prediction(value) for value in numbers.tolist()], examples)}
     assert scores == pytest.approx(
         {
             "pearson": stats.pearsonr(right, numbers)[0],
@@ -203,13 +205,13 @@ def test_scores_of_labels_and_numbers_are_those_of_sklearn_and_scipy():
 def test_baselines_answer_without_a_model():
     train, test = examples_of(["no"] * 6 + ["yes"] * 4), examples_of(["yes"] * 400)
     options = Classify.Options(kind="classes")
-    found = Classify.baselines(options, ["no", "yes"], train, test)
+    found = Classify.scorer(options, ["no", "yes"]).baselines(train, test)
     assert {prediction.value for prediction in found["majority"]} == {"no"}
     assert np.mean([prediction.value == "yes" for prediction in found["chance"]]) == pytest.approx(0.5, abs=0.1)
-    assert found["chance"] == Classify.baselines(options, ["no", "yes"], train, test)["chance"]
-    numbers = Classify.baselines(Classify.Options(kind="number"), [], examples_of([1.5, 2.5]), test)
+    assert found["chance"] == Classify.scorer(options, ["no", "yes"]).baselines(train, test)["chance"]
+    numbers = Classify.scorer(Classify.Options(kind="number"), []).baselines(examples_of([1.5, 2.5]), test)
     assert [prediction.value for prediction in numbers["mean"]] == [2.0] * 400
-    labels = Classify.baselines(Classify.Options(kind="labels"), list("ab"), examples_of([["a"], ["a", "b"], []]), test)
+    labels = Classify.scorer(Classify.Options(kind="labels"), list("ab")).baselines(examples_of([["a"], ["a", "b"], []]), test)
     assert labels["majority"][0].value == ["a"]
 
 
@@ -217,7 +219,7 @@ def test_the_surest_errors_come_first_and_are_errors():
     golds = ["no", "yes"] * 20
     examples = examples_of(golds)
     given = [Prediction("yes" if place % 3 else gold, 0.5 + place / 100) for place, gold in enumerate(golds)]
-    report = Classify.findings(Classify.Options(kind="classes"), ["no", "yes"], given, examples)
+    report = Classify.scorer(Classify.Options(kind="classes"), ["no", "yes"]).error_report(given, examples)
     wrong = [place for place in range(40) if given[place].value != golds[place]]
     expected = sorted(wrong, key=lambda place: -given[place].confidence)[:10]
     assert [passage.spans[0].text for passage in report.passages] == [examples[place].data[0] for place in expected]
@@ -227,7 +229,8 @@ def test_the_surest_errors_come_first_and_are_errors():
 
 def test_the_table_of_labels_counts_each_for_itself():
     golds, given = [["a", "b"], ["a"], [], ["b"]], [["a"], ["a"], ["a"], []]
-    report = Classify.findings(Classify.Options(kind="labels"), ["a", "b"], [Prediction(value, 0.9) for value in given], examples_of(golds))
+    answers = [Prediction(value, 0.9) for value in given]
+    report = Classify.scorer(Classify.Options(kind="labels"), ["a", "b"]).error_report(answers, examples_of(golds))
     (table,) = report.tables
     assert table.rows == [["a", pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2], ["b", 0.0, 0.0, 0.0, 2]]
     assert len(report.passages) == 3

@@ -98,16 +98,16 @@ def test_words_marked_as_not_counted_count_nowhere(mark, tmp_path):
           if gold is not None),
         strict=True,
     )  # fmt: skip
-    (accuracy,) = Tag.score(Tag.Options(), bench.task.tags, predictions, examples)
+    (accuracy,) = Tag.scorer(Tag.Options(), bench.task.tags).score(predictions, examples)
     assert (accuracy.value, accuracy.count) == (pytest.approx(accuracy_score(golds, given)), 5)
-    report = Tag.findings(Tag.Options(), bench.task.tags, predictions, examples)
+    report = Tag.scorer(Tag.Options(), bench.task.tags).error_report(predictions, examples)
     assert sum(row[-1] for row in report.tables[0].rows) == 5
     assert "not scored: 2 words marked as not counted (-100, -1)" in report.notes
     assert json.loads(line_of(examples[0], predictions[0]))["gold"] == ["1", None, "0", None, "1"]
     annotated = Tag.annotated(Tag.Options(), examples[0])
     assert [annotated.text[start:stop] for start, stop in annotated.spans] == ["the", "sees", "dog"]
     assert list(annotated.labels) == ["1", "0", "1"]
-    baselines = Tag.baselines(Tag.Options(), bench.task.tags, examples, examples)
+    baselines = Tag.scorer(Tag.Options(), bench.task.tags).baselines(examples, examples)
     assert len(baselines["by word"][0].value) == 5
 
 
@@ -120,7 +120,7 @@ def test_spans_are_scored_without_the_words_that_do_not_count(tmp_path):
     """As users of seqeval do: positions of -100 are taken out of both lists."""
     rows = [{"tokens": ["Ann", "Bob", "saw"], "tags": [1, -100, 0]}]
     (example,) = read(tmp_path, rows, label_names="O,B-PER")
-    scores = Tag.score(Tag.Options(), ["O", "B-PER"], [Prediction(["B-PER", "B-PER", "O"])], [example])
+    scores = Tag.scorer(Tag.Options(), ["O", "B-PER"]).score([Prediction(["B-PER", "B-PER", "O"])], [example])
     assert {score.name: score.value for score in scores} == dict.fromkeys(["f1", "precision", "recall", "macro f1", "accuracy"], 1.0)
     assert np.isfinite(scores[0].interval).all()
 
@@ -129,7 +129,7 @@ def test_where_no_word_counts_nothing_is_scored(tmp_path):
     (example,) = read(tmp_path, [{"tokens": ["Ann", "Bob"], "tags": [1, 0]}])
     uncounted = type(example)(example.id, example.where, example.data, (None, None))
     with pytest.raises(DataError, match="nothing to score"):
-        Tag.score(Tag.Options(), ["0", "1"], [Prediction(["0", "0"])], [uncounted])
+        Tag.scorer(Tag.Options(), ["0", "1"]).score([Prediction(["0", "0"])], [uncounted])
 
 
 KAGGLE = 'Sentence #,Word,POS,Tag\nSentence: 1,Ann,NNP,B-PER\n,slept,VBD,O\nSentence: 2,Rome,NNP,B-LOC\n,",",",",O\n'

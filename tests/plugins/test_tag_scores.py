@@ -7,22 +7,25 @@ from task_bench import record
 from sslcli.api import Prediction
 
 
+def scorer(labels=()):
+    return Tag.scorer(Tag.Options(), labels)
+
+
 def tagged(words, tags):
     return Tag.parse(Tag.Options(), record(tokens=words, tags=tags))
 
 
 def test_spans_are_scored_as_spans_and_plain_tags_by_word():
     gold = tagged(["EU", "rejects", "German", "call"], ["B-ORG", "O", "B-MISC", "O"])
-    given = Tag.baselines(Tag.Options(), ["O"], [gold], [gold])
-    options, labels = Tag.Options(), ["O", "B-ORG", "B-MISC"]
-    scores = {score.name: score.value for score in Tag.score(options, labels, given["majority"], [gold])}
+    given = scorer(["O"]).baselines([gold], [gold])
+    labels = ["O", "B-ORG", "B-MISC"]
+    scores = {score.name: score.value for score in scorer(labels).score(given["majority"], [gold])}
     assert next(iter(scores)) == "f1"
     assert (scores["f1"], scores["recall"], scores["accuracy"]) == (0.0, 0.0, 0.5)
-    assert Tag.score(options, labels, given["by word"], [gold])[0].value == 1.0
+    assert scorer(labels).score(given["by word"], [gold])[0].value == 1.0
     plain = tagged(["a", "b"], ["O", "P"])
-    assert [score.name for score in Tag.score(options, ["O", "P"], Tag.baselines(options, [], [plain], [plain])["majority"], [plain])] == [
-        "accuracy"
-    ]
+    usual = scorer().baselines([plain], [plain])["majority"]
+    assert [score.name for score in scorer(["O", "P"]).score(usual, [plain])] == ["accuracy"]
 
 
 @pytest.mark.parametrize("letters", ["BIES", "BILU", "BMES", "BMEW"])
@@ -32,9 +35,9 @@ def test_every_scheme_has_the_scores_and_the_table_of_its_spans(letters):
     gold = tagged(words, [f"{single}-PER", "O", f"{begin}-LOC", f"{inside}-LOC", f"{end}-LOC", f"{single}-LOC"])
     given = [Prediction([f"{single}-PER", "O", f"{begin}-LOC", f"{end}-LOC", "O", f"{single}-LOC"])]
     labels = Tag.labels(Tag.Options(), [gold])
-    scores = {score.name: score.value for score in Tag.score(Tag.Options(), labels, given, [gold])}
+    scores = {score.name: score.value for score in scorer(labels).score(given, [gold])}
     assert scores["precision"] == scores["recall"] == scores["f1"] == pytest.approx(2 / 3)
-    tables = {table.title: table.rows for table in Tag.findings(Tag.Options(), labels, given, [gold]).tables}
+    tables = {table.title: table.rows for table in scorer(labels).error_report(given, [gold]).tables}
     assert [row[0] for row in tables["spans by kind"]] == ["LOC", "PER"]
     assert any("mark spans in" in sentence for sentence in Tag.how_read(Tag.Options(), [gold]))
 
@@ -42,15 +45,15 @@ def test_every_scheme_has_the_scores_and_the_table_of_its_spans(letters):
 def test_tags_of_no_scheme_are_scored_by_word_and_named():
     gold = tagged(["Ann", "saw", "Rome", "now"], ["B-PER", "O", "LOC", "I-PER"])
     labels, given = Tag.labels(Tag.Options(), [gold]), [Prediction(["O"] * 4)]
-    assert [score.name for score in Tag.score(Tag.Options(), labels, given, [gold])] == ["accuracy"]
-    assert "'LOC' fit" in Tag.findings(Tag.Options(), labels, given, [gold]).notes[0]
+    assert [score.name for score in scorer(labels).score(given, [gold])] == ["accuracy"]
+    assert "'LOC' fit" in scorer(labels).error_report(given, [gold]).notes[0]
     assert "'LOC' fit" in Tag.how_read(Tag.Options(), [gold])[0]
 
 
 def test_the_report_counts_confusions_and_shows_the_worst_sentence():
     examples = [tagged(["a", "b", "c"], ["X", "Y", "Z"]), tagged(["d"], ["X"])]
-    predictions = [Tag.baselines(Tag.Options(), [], [tagged(["q"], ["Y"])], [example])["majority"][0] for example in examples]
-    report = Tag.findings(Tag.Options(), ["X", "Y", "Z"], predictions, examples)
+    predictions = [scorer().baselines([tagged(["q"], ["Y"])], [example])["majority"][0] for example in examples]
+    report = scorer(["X", "Y", "Z"]).error_report(predictions, examples)
     by_tag, confusions = report.tables
     assert {row[0]: row[1:] for row in by_tag.rows} == {
         "X": [0.0, 0.0, 0.0, 2], "Y": [pytest.approx(1 / 4), 1.0, pytest.approx(0.4), 1], "Z": [0.0, 0.0, 0.0, 1],
@@ -61,6 +64,7 @@ def test_the_report_counts_confusions_and_shows_the_worst_sentence():
     assert [span.text for span in report.passages[0].spans if span.role == "correct"] == ["X", "Z"]
     many = [f"T{number}" for number in range(30)]
     crowd = [tagged(["w"] * 30, many)]
-    confused = Tag.findings(Tag.Options(), many, Tag.baselines(Tag.Options(), [], crowd, crowd)["majority"], crowd).tables[1]
+    usual = scorer().baselines(crowd, crowd)["majority"]
+    confused = scorer(many).error_report(usual, crowd).tables[1]
     assert confused.title == "commonest confusions"
     assert all(row[2:] == [1, 1.0] for row in confused.rows)

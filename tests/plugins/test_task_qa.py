@@ -258,7 +258,7 @@ def test_it_learns_what_it_is_shown():
     assert bench.train(examples, 1) > 1.5
     assert bench.train(examples, 80) < 0.1
     predictions = bench.predict(without_gold(examples))
-    scores = {score.name: score.value for score in bench.task.score(bench.task.options, (), predictions, examples)}
+    scores = {score.name: score.value for score in bench.task.scorer(bench.task.options, ()).score(predictions, examples)}
     assert scores == {"f1": 100.0, "exact match": 100.0, "same text": 100.0}
 
 

@@ -15,24 +15,24 @@ def test_files_for_the_official_script_and_for_the_course():
     bench = bench_of()
     predictions = dict(zip("abcd", bench.predict(EXAMPLES), strict=True))
     predictions["e"] = Prediction('one, two "three"')
-    files = bench.task.written(bench.task.options, predictions)
+    files = bench.task.scorer(bench.task.options).submission_files(predictions)
     assert set(files) == {"predictions.json", "predictions.csv"}
     assert json.loads(files["predictions.json"]) == {name: prediction.value for name, prediction in predictions.items()}
     lines = files["predictions.csv"].splitlines()
     assert (lines[0], lines[-1]) == ("ID,Answer", 'e,"one two ""three"""')
     absent = bench_of([*EXAMPLES, asked("why ?", CHINESE)])
-    files = absent.task.written(absent.task.options, {"a": absent.predict(EXAMPLES)[0]})
+    files = absent.task.scorer(absent.task.options).submission_files({"a": absent.predict(EXAMPLES)[0]})
     assert 0 < json.loads(files["na_prob.json"])["a"] < 1
 
 
 def test_scores_follow_the_language_of_the_answers():
     question, options = QuestionAnswering, QuestionAnswering.Options()
     chinese = [asked("谁?", CHINESE, "乔布斯")]
-    by_letter = {score.name: score.value for score in question.score(options, (), [Prediction("乔布")], chinese)}
+    by_letter = {score.name: score.value for score in question.scorer(options, ()).score([Prediction("乔布")], chinese)}
     assert (by_letter["f1"], by_letter["exact match"]) == (pytest.approx(80.0), 0.0)
-    as_squad = question.score(question.Options(metric_language="squad"), (), [Prediction("乔布")], chinese)
+    as_squad = question.scorer(question.Options(metric_language="squad"), ()).score([Prediction("乔布")], chinese)
     assert as_squad[0].value == 0.0
-    english = question.score(options, (), [Prediction("the  anna berg!")], EXAMPLES[:1])
+    english = question.scorer(options, ()).score([Prediction("the  anna berg!")], EXAMPLES[:1])
     assert {score.name: score.value for score in english} == {"f1": 100.0, "exact match": 100.0, "same text": 0.0}
 
 
@@ -42,13 +42,13 @@ def test_scores_of_unanswerable_questions_have_both_halves_and_the_best_threshol
         Prediction("", details={"text": "Anna Berg", "no_answer_probability": 0.6}),
         Prediction("", details={"text": "Oslo", "no_answer_probability": 0.9}),
     ]
-    scores = {score.name: score.value for score in QuestionAnswering.score(QuestionAnswering.Options(), (), given, examples)}
+    scores = {score.name: score.value for score in QuestionAnswering.scorer(QuestionAnswering.Options(), ()).score(given, examples)}
     assert (scores["f1"], scores["answerable f1"], scores["unanswerable f1"], scores["best f1"]) == (50.0, 0.0, 100.0, 100.0)
 
 
 def test_baselines_stand_in_the_passage():
     test = [*EXAMPLES, asked("why ?", CHINESE)]
-    found = QuestionAnswering.baselines(QuestionAnswering.Options(), (), EXAMPLES, test)
+    found = QuestionAnswering.scorer(QuestionAnswering.Options(), ()).baselines(EXAMPLES, test)
     assert set(found) == {"chance", "lead", "alike", "no answer"}
     for name in ("chance", "lead", "alike"):
         for prediction, example in zip(found[name], test, strict=True):
@@ -56,7 +56,7 @@ def test_baselines_stand_in_the_passage():
             assert prediction.value in example.data.passage
     assert found["lead"][2].value == CHINESE[: CHINESE.index("。") + 1]
     assert found["alike"][3].value == "Anna Berg lives in Oslo ."
-    again = QuestionAnswering.baselines(QuestionAnswering.Options(), (), EXAMPLES, test)
+    again = QuestionAnswering.scorer(QuestionAnswering.Options(), ()).baselines(EXAMPLES, test)
     assert [prediction.value for prediction in again["chance"]] == [prediction.value for prediction in found["chance"]]
 
 
@@ -68,7 +68,7 @@ def test_findings_show_a_wrong_answer_in_its_passage():
         Prediction("乔布斯", 0.5, {"start": CHINESE.index("乔布斯"), "end": CHINESE.index("乔布斯") + 3}),
         Prediction("place1", 0.7, {"start": start, "end": start + 6}),
     ]
-    report = QuestionAnswering.findings(QuestionAnswering.Options(), (), given, EXAMPLES)
+    report = QuestionAnswering.scorer(QuestionAnswering.Options(), ()).error_report(given, EXAMPLES)
     rows = {row[0]: row[1:] for row in report.tables[0].rows}
     assert rows["who"] == [50.0, 50.0, 2]
     assert rows["when"] == [100.0, 100.0, 1]
@@ -84,7 +84,7 @@ def test_findings_show_a_wrong_answer_in_its_passage():
 def test_an_answer_is_shown_in_its_passage():
     (example,) = without_gold(EXAMPLES[:1])
     (prediction,) = bench_of().predict([example])
-    (passage,) = QuestionAnswering.shown(example, prediction).passages
+    (passage,) = QuestionAnswering.scorer(QuestionAnswering.Options()).format_prediction(example, prediction).passages
     assert [span.text for span in passage.spans if span.role == "target"] == [prediction.value]
     assert "".join(span.text for span in passage.spans) == ENGLISH
 

@@ -76,8 +76,8 @@ def test_an_empty_upos_column_leaves_xpos_and_the_report_says_so(tmp_path):
     options = Tag.settle(Tag.Options(), examples, trained())
     assert options.column == "xpos"
     assert Tag.settle(options, examples, trained()) == options
-    predictions = Tag.baselines(options, ["n", "v"], examples, examples)["majority"]
-    assert any("XPOS" in note for note in Tag.findings(options, ["n", "v"], predictions, examples).notes)
+    predictions = Tag.scorer(options, ["n", "v"]).baselines(examples, examples)["majority"]
+    assert any("XPOS" in note for note in Tag.scorer(options, ["n", "v"]).error_report(predictions, examples).notes)
     with pytest.raises(DataError, match="nothing in its UPOS column") as caught:
         read(path, column="upos")
     assert "--column xpos" in caught.value.hint
@@ -308,8 +308,8 @@ def test_a_tag_unknown_to_training_is_a_mistake_and_is_told_of():
     (encoded,) = bench.encoded([stranger])
     assert sorted(tag for tag in encoded.samples[0].per_token["tag"] if tag != NO_TAG) == [bench.task.tags.index("T0")]
     (prediction,) = bench.predict([stranger])
-    assert Tag.score(bench.task.options, bench.task.tags, [prediction], [stranger])[0].value <= 0.5
-    assert "NEW" in Tag.findings(bench.task.options, bench.task.tags, [prediction], [stranger]).notes[0]
+    assert Tag.scorer(bench.task.options, bench.task.tags).score([prediction], [stranger])[0].value <= 0.5
+    assert "NEW" in Tag.scorer(bench.task.options, bench.task.tags).error_report([prediction], [stranger]).notes[0]
 
 
 def test_it_learns_what_it_is_shown():
@@ -322,7 +322,7 @@ def test_it_learns_what_it_is_shown():
     assert bench.train(examples, 1) > 0.8
     assert bench.train(examples, 60) < 0.02
     predictions = bench.predict(without_gold(examples))
-    scores = Tag.score(bench.task.options, bench.task.tags, predictions, examples)
+    scores = Tag.scorer(bench.task.options, bench.task.tags).score(predictions, examples)
     assert (scores[0].name, scores[0].value, scores[0].count) == ("accuracy", 1.0, 128)
     assert min(prediction.confidence for prediction in predictions) > 0.9
 
@@ -330,7 +330,7 @@ def test_it_learns_what_it_is_shown():
 def test_baselines_are_the_commonest_tag_and_each_words_own():
     train = [tagged(["a", "b", "a", "c"], ["X", "Y", "X", "Y"]), tagged(["a", "d"], ["Y", "Y"])]
     test = [tagged(["a", "b", "new"], ["X", "X", "Y"])]
-    given = Tag.baselines(Tag.Options(), [], train, test)
+    given = Tag.scorer(Tag.Options(), []).baselines(train, test)
     assert given["majority"][0].value == ["Y", "Y", "Y"]
     assert given["by word"][0].value == ["X", "Y", "Y"]
 
@@ -353,7 +353,8 @@ def test_words_are_annotated_where_they_stand_in_what_is_encoded(kind):
 
 
 def test_an_answer_is_shown_on_one_line():
-    (note,) = Tag.shown(EXAMPLES[0], Tag.baselines(Tag.Options(), [], EXAMPLES, EXAMPLES)["by word"][0]).notes
+    (prediction, *_) = Tag.scorer(Tag.Options()).baselines(EXAMPLES, EXAMPLES)["by word"]
+    (note,) = Tag.scorer(Tag.Options()).format_prediction(EXAMPLES[0], prediction).notes
     assert note.startswith("the/T0 cat/T0 sees/T1")
     assert len(note.split(" ")) == 5
 

@@ -199,16 +199,15 @@ def scored(*places):
     return examples, [Prediction(f"answer {n}") for n in range(len(places))]
 
 
-class Writes(CLASSIFY):
-    @classmethod
-    def written(cls, options, predictions):
+class Writes(CLASSIFY.scorer):
+    def submission_files(self, predictions):
         return {"predictions.json": json.dumps({id: each.value for id, each in predictions.items()}), "p.csv": "\n".join(predictions)}
 
 
 def test_files_that_share_ids_have_predictions_files_of_their_own():
     examples, predictions = scored(("d/x.en.json", "1"), ("d/x.en.json", "2"), ("d/x.de.json", "1"), ("d/x.de.json", "2"))
     assert share_ids(examples)
-    files, (said,) = official_files(Writes, Writes.Options(), examples, predictions)
+    files, (said,) = official_files(Writes(CLASSIFY.Options()), examples, predictions)
     assert set(files) == {"predictions.x.en.json", "p.x.en.csv", "predictions.x.de.json", "p.x.de.csv"}
     assert json.loads(files["predictions.x.en.json"]) == {"1": "answer 0", "2": "answer 1"}
     assert json.loads(files["predictions.x.de.json"]) == {"1": "answer 2", "2": "answer 3"}
@@ -217,11 +216,12 @@ def test_files_that_share_ids_have_predictions_files_of_their_own():
 
 def test_files_of_one_name_are_told_apart_by_their_folders():
     examples, predictions = scored(("data/en/dev.json.gz", "1"), ("data/de/dev.json.gz", "1"))
-    assert set(official_files(Writes, Writes.Options(), examples, predictions)[0]) >= {"predictions.en-dev.json", "predictions.de-dev.json"}
+    files, _ = official_files(Writes(CLASSIFY.Options()), examples, predictions)
+    assert set(files) >= {"predictions.en-dev.json", "predictions.de-dev.json"}
 
 
 def test_files_without_a_common_id_have_one_predictions_file():
-    files, said = official_files(Writes, Writes.Options(), *scored(("a.json", "1"), ("b.json", "2")))
+    files, said = official_files(Writes(CLASSIFY.Options()), *scored(("a.json", "1"), ("b.json", "2")))
     assert set(files) == {"predictions.json", "p.csv"}
     assert said == ()
 

@@ -71,7 +71,7 @@ def texts_of(example: Example) -> list[str]:
     return [answer.text for answer in example.gold]
 
 
-def written_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
+def submission_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
     """predictions.json for SQuAD's scripts, with na_prob.json for that of 2.0, and predictions.csv for a course.
 
     The course's graders take answers without commas, which would part its columns.

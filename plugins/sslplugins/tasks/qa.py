@@ -7,7 +7,7 @@ Letters: B windows, T tokens of all of them, N tokens that may start or end an a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -30,10 +30,8 @@ from sslcli.api import (
     Ratio,
     ReadoutTask,
     Record,
-    Report,
     RowClassifier,
     Sample,
-    Score,
     Task,
     Tokenizer,
     UsageError,
@@ -41,18 +39,10 @@ from sslcli.api import (
     join_pair,
     setting,
 )
-from sslplugins.questions.baselines import baselines_of
 from sslplugins.questions.counting import Offsets, Rule
 from sslplugins.questions.files import question_of, read_questions
-from sslplugins.questions.report import marked_passage, report_of
-from sslplugins.questions.scores import (
-    METRIC_LANGUAGES,
-    SCORE_NAMES,
-    name_of,
-    rule_of,
-    scores_of,
-    written_files,
-)
+from sslplugins.questions.scorer import QuestionScorer
+from sslplugins.questions.scores import METRIC_LANGUAGES
 from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 
 USUAL_TOKENS = 384
@@ -105,7 +95,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
-    score_names = SCORE_NAMES
+    scorer = QuestionScorer
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -264,31 +254,6 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         return Prediction(details["text"], float(shares[0]), details)
 
     @classmethod
-    def score(
-        cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
-    ) -> Sequence[Score]:
-        return scores_of(predictions, examples, options.metric_language, options.strict_official)
-
-    @classmethod
-    def baselines(
-        cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
-    ) -> Mapping[str, Sequence[Prediction]]:
-        return baselines_of(train, test)
-
-    @classmethod
-    def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        rule = rule_of(examples, options.metric_language, options.strict_official)
-        report = report_of(predictions, examples, rule)
-        return replace(report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"])
-
-    @classmethod
-    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        """Nothing unless some questions rightly have no answer."""
-        if all(example.gold != () for example in examples):
-            return [()] * len(examples)
-        return [("no answer",) if example.gold == () else ("an answer",) for example in examples]
-
-    @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
         """The question, its passage, and where each right answer stands in it."""
         places = [f"{answer.text!r} at character {answer.start:,}" for answer in dict.fromkeys(example.gold or ())]
@@ -303,16 +268,6 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
     @classmethod
     def group(cls, example: Example) -> str:
         return example.data.passage
-
-    @classmethod
-    def shown(cls, example: Example, prediction: Prediction) -> Report:
-        sure = "" if prediction.confidence is None else f" ({prediction.confidence:.0%} sure)"
-        answer = f"answer: {prediction.value}" if prediction.value else "there is no answer in the passage"
-        return Report(passages=[marked_passage(example, prediction)], notes=[f"{answer}{sure}"])
-
-    @classmethod
-    def written(cls, options: Options, predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
-        return written_files(predictions)
 
 
 def _log_sum_exp(logits_N2: Tensor, starts_B1: Tensor) -> tuple[Tensor, Tensor]:

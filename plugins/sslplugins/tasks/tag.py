@@ -8,7 +8,6 @@ Letters: B samples, T tokens of all of them, W words of all of them, M pieces th
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -31,10 +30,8 @@ from sslcli.api import (
     Ratio,
     ReadoutTask,
     Record,
-    Report,
     RowClassifier,
     Sample,
-    Score,
     Task,
     Tokenizer,
     UsageError,
@@ -44,9 +41,7 @@ from sslcli.api import (
     read_records,
     remark,
     setting,
-    span_scores,
     suffix_of,
-    tag_reading,
 )
 from sslplugins.tagging.columns import Asked, has_lines_of_words, read_columns, refuse_other_columns
 from sslplugins.tagging.conllu import conllu_column, read_conllu
@@ -57,7 +52,8 @@ from sslplugins.tagging.flat import (
     sentences_of,
 )
 from sslplugins.tagging.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
-from sslplugins.tagging.report import accuracy_score, counted, in_bioes, report_of, tag_sentences
+from sslplugins.tagging.report import tag_sentences
+from sslplugins.tagging.scorer import TagScorer, tags_in
 from sslplugins.tagging.sentences import Places
 
 NO_TAG = -1
@@ -92,7 +88,7 @@ class Tag(ReadoutTask[TagViews]):
 
     summary = "a tag for every word: parts of speech, names (BERT)"
     records = "words"
-    score_names = ("f1", "precision", "recall", "macro f1", "accuracy")
+    scorer = TagScorer
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -154,8 +150,7 @@ class Tag(ReadoutTask[TagViews]):
     @classmethod
     def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
         """The commonest tag first, so that a word of which nothing is to be seen can be given it."""
-        counts = Counter(chain.from_iterable(cls.answered(options, examples)))
-        return sorted(counts, key=lambda tag: (-counts[tag], tag))
+        return tags_in(examples)
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
         """A sentence that is too long becomes several samples, cut between words; no tag of it is lost.
@@ -239,47 +234,6 @@ class Tag(ReadoutTask[TagViews]):
         return Prediction([self.tags[tag] for tag, _ in given], sum(known) / len(known) if known else None, details)
 
     @classmethod
-    def score(
-        cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]
-    ) -> Sequence[Score]:
-        """Where the tags mark spans, F1 of whole spans comes first (CoNLL-2003), otherwise the share of words tagged rightly.
-
-        Words without a tag of their own are left out of both sides, as seqeval's users do. Raises DataError where none has one.
-        """
-        golds, given = counted(examples, [prediction.value for prediction in predictions])
-        accuracy = accuracy_score(golds, given)
-        reading = tag_reading({*labels, *chain.from_iterable(golds)})
-        return [accuracy] if reading is None else [*span_scores(in_bioes(golds, reading), in_bioes(given, reading)), accuracy]
-
-    @classmethod
-    def baselines(
-        cls, options: Options, labels: Sequence[str], train: Sequence[Example], test: Sequence[Example]
-    ) -> Mapping[str, Sequence[Prediction]]:
-        """The commonest tag, and each word's own commonest tag, which in many languages is right nine times of ten."""
-        by_word: dict[str, Counter[str]] = {}
-        for example in train:
-            for word, tag in zip(example.data.words, example.gold, strict=True):
-                if tag is not None:
-                    by_word.setdefault(word, Counter())[tag] += 1
-        commonest = next(iter(cls.labels(options, train)))
-        usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
-        return {
-            "majority": [Prediction([commonest] * len(example.data.words)) for example in test],
-            "by word": [Prediction([usual.get(word, commonest) for word in example.data.words]) for example in test],
-        }
-
-    @classmethod
-    def findings(cls, options: Options, labels: Sequence[str], predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        report = report_of(examples, [prediction.value for prediction in predictions], labels)
-        if options.column == "xpos":
-            return Report(tables=report.tables, passages=report.passages, notes=[*report.notes, "the tags are those of the XPOS column"])
-        return report
-
-    @classmethod
-    def answered(cls, options: Options, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        return [[tag for tag in example.gold or () if tag is not None] for example in examples]
-
-    @classmethod
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
         """In which scheme the tags mark spans, how many words are not counted, and whether --label-names names any tag."""
         tags, sentences = cls.labels(options, examples), []
@@ -307,7 +261,3 @@ class Tag(ReadoutTask[TagViews]):
     @classmethod
     def key(cls, example: Example) -> str:
         return "\t".join(example.data.words)
-
-    @classmethod
-    def shown(cls, example: Example, prediction: Prediction) -> Report:
-        return Report(notes=[" ".join(f"{word}/{tag}" for word, tag in zip(example.data.words, prediction.value, strict=True))])

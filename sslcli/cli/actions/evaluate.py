@@ -15,7 +15,7 @@ from sslcli.workflows.scorenames import refuse_unknown_scores
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     resolved, least = answer_settings(command, given), bounds_of(given.get("min", ()))
-    refuse_unknown_scores(task_class(given["task"]), least)
+    refuse_unknown_scores(task_class(given["task"]).scorer, least)
     reference = model_of(given, screen)
     folder = output_folder(Path(given["out"])) if given.get("out") else None
     with flags_named(resolved.sources):

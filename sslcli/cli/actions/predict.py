@@ -64,7 +64,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
 
 def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Report:
     """An answer for a terminal, and what of its text the model did not see."""
-    report = answerer.task.shown(example, prediction)
+    report = answerer.scorer.format_prediction(example, prediction)
     cut = [f"the {part} was cut at {limit:,} tokens" for part, limit in cut_in(prediction).items()]
     return replace(report, notes=[*report.notes, *cut])
 

@@ -1,0 +1,53 @@
+"""The version of the plugin interface, and what to change in a plugin that was written for an older one.
+
+A plugin states no version: its members tell. A name that a contract once had is never used again for something else.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+API_VERSION = 2
+API = "sslcli.api"
+_MISSING = re.compile(rf"cannot import name '(\w+)' from '{re.escape(API)}'")
+_TO_SCORER = "write them in a class MyScorer(Scorer), which has self.options and self.labels, and name it in the task: scorer = MyScorer"
+# Name that sslcli.api had in an older version -> what a plugin writes instead.
+GONE: Mapping[str, str] = {"Move": "Shift.fit gives a LinearShift, which holds a matrix or a vector"}
+# Contract -> member that an older version had -> what it is now, and how a plugin comes by it.
+MOVED: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Task": {
+        "score": ("Scorer.score(predictions, examples)", _TO_SCORER),
+        "baselines": ("Scorer.baselines(train, test)", _TO_SCORER),
+        "findings": ("Scorer.error_report(predictions, examples)", _TO_SCORER),
+        "answered": ("Scorer.label_names(examples)", _TO_SCORER),
+        "shown": ("Scorer.format_prediction(example, prediction)", _TO_SCORER),
+        "written": ("Scorer.submission_files(predictions)", _TO_SCORER),
+        "score_names": ("Scorer.score_names", _TO_SCORER),
+    },
+    "Shift": {
+        "estimate": (
+            "Shift.fit(source, target)",
+            "give a LinearShift, which holds a matrix or a vector, where a function was given",
+        ),
+    },
+}
+
+
+def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
+    """A sentence and a hint where a plugin has members of an older version; `contracts`: the modules of the contracts."""
+    own = [base for base in cls.__mro__ if base.__module__ not in contracts]
+    known = [MOVED[base.__name__] for base in cls.__mro__ if base.__module__ in contracts and base.__name__ in MOVED]
+    found = {name: now for members in known for name, now in members.items() if any(name in vars(base) for base in own)}
+    if not found:
+        return None
+    moved = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())
+    hints = dict.fromkeys(hint for _, hint in found.values())
+    return f"{cls.__name__} is written for an older plugin interface than version {API_VERSION}: {moved}", "; ".join(hints)
+
+
+def outdated_import(error: BaseException) -> tuple[str, str] | None:
+    """The same where a plugin imports a name that sslcli.api no longer has."""
+    found = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
+    if found is None or found[1] not in GONE:
+        return None
+    problem = f"it is written for an older plugin interface than version {API_VERSION}: {API} has no {found[1]} any more"
+    return problem, GONE[found[1]]
