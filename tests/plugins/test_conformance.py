@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from masked_rows import MaskedRows
+from reversal import Reversal
 from rivals import Rivals
 
 from sslcli import registry
@@ -25,7 +26,7 @@ def test_installed_objectives(name, check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("cls", [Rivals, MaskedRows])
+@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal])
 def test_other_shapes(cls, check):
     check_one(cls, check)
 
