@@ -27,6 +27,7 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.labelled import Annotated
 from sslcli.linearshift import LinearShift
+from sslcli.progress import working
 from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
@@ -117,7 +118,11 @@ class Subject:
         Raises DataError where one is longer than the model has positions for.
         """
         device = self.backbone.embedding.device
+        done = 0
         for numbers in _gathered([len(sequence) for sequence in sequences]):
+            if done:
+                working(f"hidden states, {done:,} of {len(sequences):,} sequences")
+            done += len(numbers)
             inputs = Inputs.pack([sequences[number] for number in numbers], device=device)
             with torch.no_grad():
                 yield HiddenBatch(numbers, self.backbone(inputs, keep=layers, edit=edit))

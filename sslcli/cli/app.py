@@ -22,6 +22,7 @@ import typer
 
 from sslcli.engine.place import end_with_launcher, known_place, others_speak
 from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError
+from sslcli.progress import heard_by
 from sslcli.reports import printable
 
 COMMANDS = {
@@ -51,6 +52,8 @@ EPILOG = """Examples:
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a check is not met,
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
 LAUNCHED = ("pretrain", "finetune")
+# Actions that load torch.
+LOADING = frozenset({*LAUNCHED, "evaluate", "predict", "probe", "translate_shift", "generate", "export", "tokenize", "checking"})
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
 ROOT_NAMES = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
@@ -225,9 +228,17 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
     try:
         if command.judge:
             _imported(command.judge)(command, given)
-        return _imported(command.action)(command, given, screen)
+        action = command.action.partition(":")[0].rpartition(".")[2]
+        if action in LOADING and "torch" not in sys.modules and known_place()[0] == 0:
+            screen.working("loading torch")  # a second or more in which nothing else can be said
+        if command.name in LAUNCHED:
+            return _imported(command.action)(command, given, screen)  # which shows its own progress
+        with heard_by(screen.working):
+            return _imported(command.action)(command, given, screen)
     except KeyboardInterrupt as error:  # which Typer would make an exit without a word
         raise Interrupted("interrupted") from error
+    finally:
+        screen.wipe()
 
 
 def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version")) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -17,14 +18,17 @@ from sslcli.cli.tables import VALUE, TerminalTable, scores_table
 from sslcli.reports import Report, finite, printable, printable_lines
 
 WIDTH_OFF_TERMINAL = 200
+SAID_SECONDS = 10.0  # between two lines of what is done, off a terminal
 
 
 class Screen:
-    """The two streams of a command."""
+    """The two streams of a command, and on the second what it is doing, which the next words wipe out."""
 
     def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True) -> None:
         self.json, self.quiet, self.verbose = json, quiet, verbose
         self.out, self.err = _console(sys.stdout, color), _console(sys.stderr, color)
+        self._said_at: float | None = None  # when `working` last wrote a line off a terminal
+        self._is_wiped = True
 
     @property
     def live(self) -> bool:
@@ -35,15 +39,42 @@ class Screen:
         """One line of JSON on stdout."""
         print(json.dumps({"schema": "sslcli/1", **finite(values)}, ensure_ascii=False, default=str), flush=True)
 
+    def working(self, text: str) -> None:
+        """What is done now: on a terminal one line that changes, off it a line now and then, the first at once."""
+        if self.quiet or self.json:
+            return
+        if self.live:
+            line = Text(f"{printable(text)} ...", style="dim")
+            line.truncate(self.err.width - 1, overflow="ellipsis")
+            self.wipe()
+            self.err.print(line, end="")
+            self.err.file.flush()
+            self._is_wiped = False
+            return
+        now = time.monotonic()
+        if self._said_at is None or now - self._said_at >= SAID_SECONDS:
+            self._said_at = now
+            self.say(f"{text} ...")
+
+    def wipe(self) -> None:
+        """Nothing of `working` stands on the terminal any more."""
+        if not self._is_wiped:
+            self.err.file.write("\r\x1b[2K")
+            self.err.file.flush()
+            self._is_wiped = True
+
     def say(self, text: str) -> None:
         """A remark, beside the result."""
+        self.wipe()
         if not self.quiet:
             self.err.print(Text(printable_lines(text)), soft_wrap=True)
 
     def line(self, text: str = "") -> None:
+        self.wipe()
         self.out.print(Text(printable_lines(text)), soft_wrap=True)
 
     def report(self, report: Report) -> None:
+        self.wipe()
         if self.json:
             self.document(asdict(report))
             return

@@ -19,12 +19,13 @@ from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.unknowns import Unknowns
 from sslcli.engine.evaluation import Agree, examine
 from sslcli.engine.learner import Learner
-from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.engine.loading import EVALUATION, Loader, Work
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
 from sslcli.engine.tally import Tally
 from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.labelled import Encoded, Example, Prediction, Scorer, Task
+from sslcli.progress import working
 from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.finite import watched
 from sslcli.workflows.labelling import task_class, task_options
@@ -88,8 +89,22 @@ def answer(
     """Held-out loss, and a prediction for each example."""
     if not len(data.samples):
         return Tally(), data.merged(loader.twin, {})
-    tally, parts = examine(replica, loader, hardware, agree)
+    tally, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
     return tally, data.merged(loader.twin, parts)
+
+
+def _counted(agree: Agree, total: int) -> Agree:
+    """Says how many of so many samples are answered."""
+    done = 0
+
+    def agreed(work: Work) -> Work:
+        nonlocal done
+        work = agree(work)
+        working(f"answering, {min(done, total):,} of {total:,} samples")
+        done += len(work.samples)
+        return work
+
+    return agreed
 
 
 class Answerer:

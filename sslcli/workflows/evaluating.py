@@ -8,6 +8,7 @@ from pathlib import Path
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import CheckError, SslError, UsageError
 from sslcli.labelled import Example, Prediction
+from sslcli.progress import working
 from sslcli.reports import Report, Score
 from sslcli.workflows.answering import Answerer
 from sslcli.workflows.labelling import Labelled, examples_of, fingerprint_of, labelled_data, overlap_of
@@ -39,6 +40,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings, wanted: Collec
     `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
     """
     answerer = Answerer.load(reference, task, choose_hardware(settings.hardware), settings.options)
+    working("reading the examples")
     if settings.data.evaluation:
         examples, sifter = _labelled_examples(answerer, settings)
         train, notes = _training_examples(answerer)
@@ -68,11 +70,13 @@ def scored(
 ) -> Evaluation:
     """Predictions of all examples, and their scores; without training examples there are no baselines."""
     scorer = answerer.scorer
+    working("answering without a model")
     guessed = scorer.baselines(train, examples) if train else {}
     baselines = {name: scorer.score(guesses, examples) for name, guesses in guessed.items()}
     for without_model in list(baselines.values())[:1]:
         refuse_missing_scores(scorer, wanted, without_model)
     predictions = answerer.predictions(examples, batch_size)
+    working("scoring")
     scores = scorer.score(predictions, examples)
     reached: dict[str, dict[str, float]] = {score.name: {} for score in scores}
     for name, without_model in baselines.items():

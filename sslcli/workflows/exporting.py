@@ -9,6 +9,7 @@ from sslcli.core.pretrained import CONFIG, SINGLE
 from sslcli.data.hf_tokenizer import ADDED
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
+from sslcli.progress import working
 from sslcli.reports import Report, Table
 from sslcli.workflows.agreement import oracle_numbers, own_numbers, refuse_difference, sample_inputs
 from sslcli.workflows.directories import read_directory, write_directory
@@ -37,6 +38,7 @@ def export(
         model = replace(model, head=None, pooled=pooler, answers=None)
     tokenizer = model.tokenizer()
     differences = {}
+    working("writing the export")
     with replaced(folder) as aside:
         notes = [*model.notes, *write_directory(model, aside, tokenizer)]
         (aside / CARD).write_text(model_card(model, shown.absolute().name, notes), encoding="utf-8")
@@ -44,8 +46,10 @@ def export(
         if check or transformers:
             expected = own_numbers(model, inputs)
         if check:
+            working("reading the export back")
             differences["read back"] = refuse_difference(expected, own_numbers(read_directory(aside), inputs), "the export, read back,")
         if transformers:
+            working("reading the export in transformers")
             found = oracle_numbers(aside, model, inputs)
             differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
         refuse_loss(folder, overwrite, OWN_FILES | {ADDED})  # of another that ended meanwhile

@@ -12,6 +12,7 @@ from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
 from sslcli.errors import UsageError
 from sslcli.labelled import Annotated, Annotates, GivesRecords
+from sslcli.progress import working
 from sslcli.workflows.computed import records_of
 from sslcli.workflows.labelling import labelled_data, task_class, task_options
 from sslcli.workflows.locating import split_language
@@ -38,12 +39,14 @@ class References:
         return sorted({*(source.language for source in sources), *seen} - {""})
 
     def documents(self, language: str = "") -> Iterator[Document]:
+        working(f"reading texts of {language}" if language else "reading texts")
         if not language:
             return self._read(self._sources())
         found = self._read([source for source in self._sources() if source.language in ("", language)])
         return (document for document in found if document.language == language)
 
     def records(self, kind: str) -> Iterator[Record]:
+        working(f"reading {kind}")
         data = DataSettings(reader_options=self._options)
         sources = expand(self._generated, None)
         for source in sources:
@@ -54,6 +57,7 @@ class References:
         raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        working(f"reading labels of {task}")
         cls = task_class(task)
         if not issubclass(cls, Annotates):
             raise UsageError(f"the answers of {task} are no labels of places in a text", f"choose one of {', '.join(_annotating())}")

@@ -33,6 +33,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.sharding import load_tensors
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.folders import read_sealed
+from sslcli.progress import working
 from sslcli.runfiles import read_layer
 from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
@@ -58,6 +59,7 @@ class Place:
 
 def load_pretrained(reference: str) -> Pretrained:
     """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere, ModelError where it is damaged."""
+    working("loading the model")
     place = locate(reference)
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 

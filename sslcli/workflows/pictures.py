@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sslcli.progress import working
 from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, sheets_of
 from sslcli.workflows.csvfiles import write_csv
 from sslcli.workflows.drawing import Picture, drawn, is_all_drawable
@@ -38,6 +39,7 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
             write_csv(aside / f"{name}.csv", sheet.columns, sheet.rows)
             files.append(f"{name}.csv")
             if sheet.picture is not None:
+                working(f"drawing {sheet.title}")
                 for form, content in drawn(sheet.picture, caption).items():
                     (aside / f"{name}.{form}").write_bytes(content)
                     files.append(f"{name}.{form}")

@@ -9,6 +9,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpointfiles import step_of
 from sslcli.engine.precision import Hardware
 from sslcli.errors import UsageError
+from sslcli.progress import begin
 from sslcli.subjects import Subject
 from sslcli.workflows.finite import watched
 from sslcli.workflows.material import References
@@ -58,5 +59,7 @@ def _stages(run: Path, material: References, hardware: Hardware) -> Iterator[Sub
         raise UsageError(f"{run} kept no milestones", "pretrain with --milestones")
     last = load_pretrained(f"{run}:last")
     by_step.setdefault(step_of(last.folder) or 0, last.folder)
-    for _, folder in sorted(by_step.items()):
+    for number, (step, folder) in enumerate(sorted(by_step.items()), 1):
+        begin(f"milestone {number} of {len(by_step)}, step {step:,}")
         yield _subject(load_pretrained(str(folder)), material, hardware, with_stages=False)
+    begin("")

@@ -52,6 +52,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             if draws:
                 screen.report(_shown(answerer, example, prediction))
             else:
+                screen.wipe()
                 print(line_of(example, prediction), file=file, flush=file is None)
     said = [] if draws else cut_sentences(answerer.task.records, cuts)
     for sentence in (*sifter.remarks, *sifter.sentences(), *said):
