@@ -14,7 +14,7 @@ from rich.text import Text
 from sslcli.cli.charts import WIDEST, drawn_matrices, drawn_plot, drawn_scatter
 from sslcli.cli.drawing import drawn_curve, drawn_passage
 from sslcli.cli.excerpts import near_marks
-from sslcli.cli.tables import VALUE, TerminalTable, scores_table
+from sslcli.cli.tables import BETTER, VALUE, TerminalTable, scores_table
 from sslcli.reports import Report, finite, printable, printable_lines
 
 WIDTH_OFF_TERMINAL = 200
@@ -81,7 +81,7 @@ class Screen:
         if report.title:
             self.out.print(Text(printable(report.title), style="bold"))
         if report.scores:
-            self.out.print(TerminalTable(scores_table(report.scores), strong=[VALUE]))
+            self.out.print(TerminalTable(scores_table(report.scores), [VALUE], [BETTER]))
         for table in report.tables:
             self.out.print(TerminalTable(table))
         width = min(self.out.width - 1, WIDEST)

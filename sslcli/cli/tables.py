@@ -18,7 +18,8 @@ from sslcli.cli.drawing import number, short
 from sslcli.reports import Score, Table, filled, printable
 
 BETWEEN, EDGES = 3, 2  # letters between two columns, and left and right of all of them
-VALUE = "value"  # heading of the column that is bold
+APART = "  "  # between what belongs together in a cell
+VALUE, BETTER = "value", "better"  # headings of the column that is bold, and of the one that can be spared
 SHORT = 20  # a text of so many letters is not wrapped
 # A number, also with its unit, and an interval.
 _FIGURE = re.compile(r"[-+]?\.?\d[\d,.]*(e[-+]?\d+)?( \S{1,6}| to .*)?|[-+]?inf|nan|–")
@@ -47,17 +48,23 @@ class Column:
 
 @dataclass(frozen=True)
 class TerminalTable:
-    """What rich prints of a table. `strong`: headings of the columns that are bold."""
+    """What rich prints of a table. `strong`: headings of the columns that are bold.
+
+    `spared`: headings of the columns that are left out where the table then has fewer blocks.
+    """
 
     table: Table
     strong: Sequence[str] = ()
+    spared: Sequence[str] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = filled(self.table)
         columns = [Column.of(table, place) for place in range(len(table.columns))]
         if table.title:
             yield Text(printable(table.title), style="bold")
-        for block in _blocks(columns, options.max_width):
+        needed = [column for column in columns if column.heading not in self.spared]
+        blocks, fewer = (list(_blocks(each, options.max_width)) for each in (columns, needed))
+        for block in fewer if len(fewer) < len(blocks) else blocks:
             yield self._grid(block, _widths(block, options.max_width))
 
     def _grid(self, columns: Sequence[Column], widths: Sequence[int]) -> RichTable:
@@ -69,7 +76,7 @@ class TerminalTable:
                 style="bold" if column.heading in self.strong else "",
             )  # fmt: skip
         for row in zip(*(column.cells for column in columns), strict=True):
-            grid.add_row(*map(Text, row))
+            grid.add_row(*(Text(_wrapped(cell, width)) for cell, width in zip(row, widths, strict=True)))
         return grid
 
 
@@ -113,6 +120,17 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
     return widths
 
 
+def _wrapped(text: str, width: int) -> str:
+    """Where two blanks part what belongs together ("accuracy 0.5  loss 2"), lines end there; others are left to rich."""
+    lines: list[str] = []
+    for part in text.split(APART):
+        if lines and cell_len(f"{lines[-1]}{APART}{part}") <= width:
+            lines[-1] += f"{APART}{part}"
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
 def are_figures(cells: Sequence[str]) -> bool:
     return all(_FIGURE.fullmatch(cell) for cell in cells if cell)
 
@@ -120,7 +138,7 @@ def are_figures(cells: Sequence[str]) -> bool:
 def scores_table(scores: Sequence[Score]) -> Table:
     """Each figure beside what it must be compared with."""
     names = list(dict.fromkeys(name for score in scores for name in score.baselines))
-    columns = ("score", VALUE, "95 % interval", *names, "n", "better")
+    columns = ("score", VALUE, "95 % interval", *names, "n", BETTER)
     return Table("", columns, [_cells(score, names) for score in scores])
 
 

@@ -22,6 +22,7 @@ OWN_FILES = (
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
     FACTS_FILE, RUN_FILE,
 )  # fmt: skip
+ABSENT, EMPTY = "–", '""'  # in a table: a setting that a run has not, and one that is an empty text
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 
@@ -208,7 +209,9 @@ def compare(runs: Sequence[Run]) -> Report:
     ]
     settings = [settings_of(run) for run in runs]
     keys = sorted(set().union(*settings))
-    different = [[key, *(each.get(key, "") for each in settings)] for key in keys if len({each.get(key) for each in settings}) > 1]
+    different = [
+        [key, *(each.get(key, ABSENT) or EMPTY for each in settings)] for key in keys if len({each.get(key) for each in settings}) > 1
+    ]
     columns = [run.name for run in runs]
     tables = [Table("last evaluation", ("what", *columns), figures)]
     if different:
