@@ -3,6 +3,8 @@
 Letters: N words, T tokens, M rows that are read, V vocabulary.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -25,19 +27,17 @@ def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
         raise UsageError(
             f"{subject.name} has no head that fills blanks", "give it one: ssl pretrain --objective mlm --model MODEL --train head"
         )
-    sequences = []
-    for number, owner in enumerate(words.owners):
-        tokens_T = words.sequences[owner].copy()
-        if hidden:
-            tokens_T[words.places[number]] = mask
-        sequences.append(tokens_T)
+    sequences, asked = _one_hidden_each(words, mask) if hidden else _as_they_are(words)
     known_V = torch.from_numpy(subject.tokenizer.known)
-    told_N = np.ones(len(sequences), dtype=bool)
+    told_N = np.ones(len(words.owners), dtype=bool)
     for batch in subject.hidden(sequences, ()):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1]))
-        rows_M = np.concatenate([start + words.places[number] for number, start in zip(batch.numbers, starts, strict=True)])
-        owners_M = np.repeat(batch.numbers, [len(words.places[number]) for number in batch.numbers])
-        truth_M = np.concatenate([words.tokens(number) for number in batch.numbers])
+        placed = [(start, word) for number, start in zip(batch.numbers, starts, strict=True) for word in asked[number]]
+        if not placed:
+            continue
+        rows_M = np.concatenate([start + words.places[word] for start, word in placed])
+        owners_M = np.repeat([word for _, word in placed], [len(words.places[word]) for _, word in placed])
+        truth_M = np.concatenate([words.tokens(word) for _, word in placed])
         for part in np.array_split(np.arange(len(rows_M)), -(-len(rows_M) // ROWS_AT_ONCE)):
             rows = torch.from_numpy(rows_M[part]).to(batch.hidden.last_TD.device)
             with torch.no_grad():
@@ -45,3 +45,23 @@ def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
             guesses = only_known(logits_PV, known_V).argmax(dim=-1).cpu().numpy()
             np.logical_and.at(told_N, owners_M[part], guesses == truth_M[part])
     return told_N
+
+
+Asked = tuple[Sequence[np.ndarray], Sequence[Sequence[int]]]  # sequences, and of each the numbers of the words that are asked of it
+
+
+def _one_hidden_each(words: Located, mask: int) -> Asked:
+    sequences = []
+    for number, owner in enumerate(words.owners):
+        tokens_T = words.sequences[owner].copy()
+        tokens_T[words.places[number]] = mask
+        sequences.append(tokens_T)
+    return sequences, [[number] for number in range(len(sequences))]
+
+
+def _as_they_are(words: Located) -> Asked:
+    """Every sequence once, however many words are asked of it."""
+    asked: list[list[int]] = [[] for _ in words.sequences]
+    for number, owner in enumerate(words.owners):
+        asked[owner].append(number)
+    return words.sequences, asked

@@ -5,6 +5,7 @@ Letters: N words or sentences, D width, E width of the embeddings, V vocabulary.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
     """Every text is one sequence, however many words are asked of it. Raises DataError for a word without a piece."""
     texts = list(dict.fromkeys(use.text for use in uses))
     number_of = {text: number for number, text in enumerate(texts)}
-    encoded = tokenizer.encode_with_places(texts)
+    encoded = _encoded(tokenizer, tuple(texts))
     before = _before(tokenizer)
     places = []
     for use in uses:
@@ -65,7 +66,7 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
 def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
     """Those that have a piece, in texts for which the model has positions: what can be looked at without an error."""
     texts = list(dict.fromkeys(use.text for use in uses))
-    places_of = {text: places for text, (_, places) in zip(texts, subject.tokenizer.encode_with_places(texts), strict=True)}
+    places_of = {text: places for text, (_, places) in zip(texts, _encoded(subject.tokenizer, tuple(texts)), strict=True)}
     most = _most_tokens(subject)
     subject.lengths.note(texts, [len(places_of[text]) for text in texts], most)
     return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
@@ -74,22 +75,27 @@ def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
 def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
     """Of each text whether it has a token, and not more than the model has positions for."""
     most = _most_tokens(subject)
-    lengths = [len(tokens_T) for tokens_T in subject.tokenizer.encode_batch(list(texts))]
+    lengths = [len(tokens_T) for tokens_T in _tokens(subject.tokenizer, tuple(texts))]
     subject.lengths.note(texts, lengths, most)
     return [0 < length <= most for length in lengths]
 
 
-def labelled_uses(subject: Subject, text: Annotated) -> list[Use]:
-    """The labelled places that are `usable`, the label where the sense of a word would stand.
+def labelled_uses(subject: Subject, texts: Sequence[Annotated]) -> list[Use]:
+    """The labelled places that are `usable`, text by text, the label where the sense of a word would stand.
 
     A piece that goes on over the end of a place, as it may where no blank is written, would be in both: there the text is taken
     with blanks between all places.
     """
-    _, places_T2 = subject.tokenizer.encode_with_places([text.text])[0]
+    encoded = _encoded(subject.tokenizer, tuple(text.text for text in texts))
+    return usable(subject, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
+
+
+def _uses(text: Annotated, places_T2: np.ndarray) -> list[Use]:
+    """`places_T2`: of the pieces of the text as it is written."""
     starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
     shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
     said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)
-    return usable(subject, [Use(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)])
+    return [Use(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)]
 
 
 def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
@@ -133,7 +139,7 @@ def word_vectors(subject: Subject, uses: Sequence[Use], layers: Collection[int],
 
 def sentence_vectors(subject: Subject, texts: Sequence[str], layers: Collection[int]) -> dict[int, np.ndarray]:
     """float32 [N, D] by layer: the mean over each text's tokens, special ones apart. Raises DataError for a text without a token."""
-    tokens = subject.tokenizer.encode_batch(list(texts))
+    tokens = _tokens(subject.tokenizer, tuple(texts))
     if (empty := next((number for number, tokens_T in enumerate(tokens) if not len(tokens_T)), None)) is not None:
         raise DataError(f"the text '{texts[empty]}' has no token", "leave it out")
     before = _before(subject.tokenizer)
@@ -147,6 +153,17 @@ def static_vectors(subject: Subject, uses: Sequence[Use], pool: Pool = "mean") -
     own = [found.tokens(number) for number in range(len(uses))]
     rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]
     return np.stack(rows)
+
+
+# A question that is asked of every milestone is asked with the same texts and, where it is equal, the same tokenizer.
+@lru_cache(maxsize=8)
+def _encoded(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    return tokenizer.encode_with_places(texts)
+
+
+@lru_cache(maxsize=8)
+def _tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[np.ndarray]:
+    return tokenizer.encode_batch(list(texts))
 
 
 def _pieces(use: Use, places_T2: np.ndarray) -> np.ndarray:

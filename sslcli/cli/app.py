@@ -7,6 +7,7 @@ Only the command that stands on the line is imported; the others are a name and 
 """
 
 import errno
+import gc
 import importlib
 import json
 import os
@@ -60,6 +61,7 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> NoReturn:
+    gc.disable()  # until all is imported: what modules hold stays, and is looked through for nothing
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if known_place()[1] > 1:
@@ -69,7 +71,9 @@ def main() -> NoReturn:
         end_with_launcher()
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, _stop_before_the_start)  # until the run listens itself: imports alone take seconds
-    sys.exit(run(words))
+    code = run(words)
+    gc.freeze()  # nothing is looked through once more at the exit
+    sys.exit(code)
 
 
 def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
@@ -231,10 +235,14 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
         action = command.action.partition(":")[0].rpartition(".")[2]
         if action in LOADING and "torch" not in sys.modules and known_place()[0] == 0:
             screen.working("loading torch")  # a second or more in which nothing else can be said
+        act = _imported(command.action)
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         if command.name in LAUNCHED:
-            return _imported(command.action)(command, given, screen)  # which shows its own progress
+            return act(command, given, screen)  # which shows its own progress
         with heard_by(screen.working):
-            return _imported(command.action)(command, given, screen)
+            return act(command, given, screen)
     except KeyboardInterrupt as error:  # which Typer would make an exit without a word
         raise Interrupted("interrupted") from error
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sslcli.contracts import Learnable
 from sslcli.core.transformer import Transformer
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpointfiles import step_of
 from sslcli.engine.precision import Hardware
 from sslcli.errors import UsageError
@@ -21,7 +22,7 @@ from sslcli.workflows.weights import Pretrained
 def load_subject(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> Subject:
     """`given` and its `reader`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
     pretrained = load_pretrained(reference)
-    return _subject(pretrained, _references(pretrained, given, reader), hardware, with_stages=True)
+    return _subject(pretrained, _references(pretrained, given, reader), hardware, pretrained.tokenizer(), with_stages=True)
 
 
 def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None) -> References:
@@ -31,13 +32,15 @@ def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None
     return References(given, settings.data, reader)
 
 
-def _subject(pretrained: Pretrained, material: References, hardware: Hardware, *, with_stages: bool) -> Subject:
+def _subject(
+    pretrained: Pretrained, material: References, hardware: Hardware, tokenizer: Tokenizer, *, with_stages: bool = False
+) -> Subject:
     backbone, learnable = _frozen(pretrained, hardware)
     run = None if pretrained.trained is None else pretrained.trained.folder
-    stages = partial(_stages, run, material, hardware) if with_stages and run is not None else lambda: iter(())
+    stages = partial(_stages, run, material, hardware, tokenizer) if with_stages and run is not None else lambda: iter(())
     step = None if run is None else step_of(pretrained.folder)
     name = str(pretrained.folder) if run is None or step is None else f"{run.name}, step {step:,}"
-    return Subject(name, step, backbone, pretrained.tokenizer(), learnable, material, stages)
+    return Subject(name, step, backbone, tokenizer, learnable, material, stages)
 
 
 def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Learnable | None]:
@@ -52,8 +55,11 @@ def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Le
     return backbone, learnable
 
 
-def _stages(run: Path, material: References, hardware: Hardware) -> Iterator[Subject]:
-    """Each milestone in turn, and what came last. Raises UsageError where the run kept none."""
+def _stages(run: Path, material: References, hardware: Hardware, tokenizer: Tokenizer) -> Iterator[Subject]:
+    """Each milestone in turn, and what came last, with `tokenizer` where theirs is equal to it.
+
+    Raises UsageError where the run kept none.
+    """
     by_step = {step: folder for folder in (run / "milestones").glob("step-*") if (step := step_of(folder)) is not None}
     if not by_step:
         raise UsageError(f"{run} kept no milestones", "pretrain with --milestones")
@@ -61,5 +67,7 @@ def _stages(run: Path, material: References, hardware: Hardware) -> Iterator[Sub
     by_step.setdefault(step_of(last.folder) or 0, last.folder)
     for number, (step, folder) in enumerate(sorted(by_step.items()), 1):
         begin(f"milestone {number} of {len(by_step)}, step {step:,}")
-        yield _subject(load_pretrained(str(folder)), material, hardware, with_stages=False)
+        pretrained = load_pretrained(str(folder))
+        own = pretrained.tokenizer()
+        yield _subject(pretrained, material, hardware, tokenizer if own.hash == tokenizer.hash else own)
     begin("")

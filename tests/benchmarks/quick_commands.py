@@ -5,9 +5,10 @@
 
 OLD and NEW are checkouts of the project. Every line of ROWS runs as a process of its own in both, forth and back, and user and
 system seconds of the processor are taken, so that other work on the machine counts little; a cell is the median of the rounds.
-Lines of `first` find an empty cache; those of a kind other than it, `mistyped`, `completion` and `help` ask a tiny model that
-OLD trains before. A line that ends with another exit code than its row says ends the benchmark. --rehearse runs some rows once,
-both times in this checkout.
+Lines of `first` find an empty cache; those of a kind other than it, `mistyped`, `completion` and `help` ask a tiny model of
+40,000 sentences that each checkout trains before, with a cache of its own, and run once before they are measured: what is
+computed once a machine is there. Seconds of that first time are printed beside. A line that ends with another exit code than
+its row says ends the benchmark. --rehearse runs some rows once, both times in this checkout.
 """
 
 import argparse
@@ -17,13 +18,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parents[2]
 TINY = (
     "pretrain --objective mlm --arch tiny --max-steps 20 --batch-size 16 --seq-len 32 --vocabulary 300 --name tiny --no-plot"
-    " --set data.reader_options.sentences=300"
+    " --set data.reader_options.sentences={sentences}"
 )
 
 
@@ -76,31 +78,38 @@ ROWS = (
 WITHOUT_A_MODEL = ("mistyped", "completion", "help", "first")
 
 
-def seconds_of(checkout: Path, row: Row, home: Path) -> float:
+@dataclass(frozen=True)
+class Side:
+    """A checkout, and a folder with its runs and its cache."""
+
+    checkout: Path
+    home: Path
+
+
+def seconds_of(side: Side, row: Row) -> float:
     """User and system seconds of one process and of what it starts. Raises SystemExit for another exit code than the row's."""
-    path = os.pathsep.join(map(str, (checkout, checkout / "plugins")))
+    path = os.pathsep.join(map(str, (side.checkout, side.checkout / "plugins")))
     environment = {**os.environ, **row.environment, "PYTHONPATH": path, "SSLCLI_RUNS_DIR": "runs", "OMP_WAIT_POLICY": "PASSIVE"}
-    if row.kind == "first":
-        environment["SSLCLI_CACHE_DIR"] = tempfile.mkdtemp(dir=home)
-    with (home / "said.txt").open("w+") as said:
+    environment["SSLCLI_CACHE_DIR"] = tempfile.mkdtemp(dir=side.home) if row.kind == "first" else str(side.home / "cache")
+    with (side.home / "said.txt").open("w+") as said:
         command = [sys.executable, "-m", "sslcli", *row.words]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=home, env=environment)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=side.home, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != row.code:
             said.seek(0)
-            sys.exit(f"{row.name} in {checkout} ended with {process.returncode}, not {row.code}: {said.read()[-2000:]}")
+            sys.exit(f"{row.name} in {side.checkout} ended with {process.returncode}, not {row.code}: {said.read()[-2000:]}")
     return usage.ru_utime + usage.ru_stime
 
 
-def measured(row: Row, old: Path, new: Path, rounds: int, home: Path) -> tuple[float, float]:
-    """Medians over rounds, each of which has both sides, forth and back in turn."""
-    seconds: dict[str, list[float]] = {"old": [], "new": []}
-    sides = [("old", old), ("new", new)]
+def measured(row: Row, sides: Sequence[Side], rounds: int) -> list[float]:
+    """The median over rounds of each side, each of which has all sides, forth and back in turn."""
+    seconds: list[list[float]] = [[] for _ in sides]
+    places = list(range(len(sides)))
     for number in range(rounds):
-        for name, checkout in sides if number % 2 == 0 else sides[::-1]:
-            seconds[name].append(seconds_of(checkout, row, home))
-    return statistics.median(seconds["old"]), statistics.median(seconds["new"])
+        for place in places if number % 2 == 0 else places[::-1]:
+            seconds[place].append(seconds_of(sides[place], row))
+    return list(map(statistics.median, seconds))
 
 
 def main() -> int:
@@ -112,17 +121,21 @@ def main() -> int:
     asked = parser.parse_args()
     if len(asked.checkouts) != (0 if asked.rehearse else 2):
         parser.error("name two checkouts, or --rehearse alone")
-    old, new = (HERE, HERE) if asked.rehearse else (path.resolve() for path in asked.checkouts)
+    checkouts = [HERE, HERE] if asked.rehearse else [path.resolve() for path in asked.checkouts]
     kinds = {kind for kind in asked.only.split(",") if kind} or {row.kind for row in ROWS}
     rows = [row for row in ROWS if row.kind in kinds and (row.rehearsed or not asked.rehearse)]
-    print("| line | old, s | new, s | new of old |\n|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
+    set_up = Row("set-up", TINY.format(sentences=300 if asked.rehearse else 40_000).split())
+    print("| line | old, s | new, s | new of old | first time: old, s | new, s |\n|---|---|---|---|---|---|")
+    with ExitStack() as stack:
+        sides = [Side(each, Path(stack.enter_context(tempfile.TemporaryDirectory()))) for each in checkouts]
         if any(row.kind not in WITHOUT_A_MODEL for row in rows):
-            seconds_of(old, Row("set-up", TINY.split()), home)
+            for side in sides:
+                seconds_of(side, set_up)
         for row in rows:
-            before, after = measured(row, old, new, 1 if asked.rehearse else asked.rounds, home)
-            print(f"| `{row.name}` | {before:.2f} | {after:.2f} | {after / before:.2f} |", flush=True)
+            first = ["", ""] if row.kind in WITHOUT_A_MODEL else [f"{seconds_of(side, row):.2f}" for side in sides]
+            before, after = measured(row, sides, 1 if asked.rehearse else asked.rounds)
+            cells = (f"`{row.name}`", f"{before:.2f}", f"{after:.2f}", f"{after / before:.2f}", *first)
+            print(f"| {' | '.join(cells)} |", flush=True)
     return 0
 
 

@@ -15,6 +15,8 @@ from sslcli.progress import begin, heard_by, working
 from sslcli.reports import Report
 from sslcli.workflows import subjects
 
+TOKENIZER = SimpleNamespace(hash="one")
+
 
 @pytest.fixture
 def clock(monkeypatch):
@@ -141,11 +143,11 @@ def test_every_milestone_is_said_before_it_is_loaded(tmp_path, monkeypatch):
     events = []
     for step in (0, 1, 2):
         (tmp_path / "milestones" / f"step-{step:06d}").mkdir(parents=True)
-    last = SimpleNamespace(folder=tmp_path / "checkpoints" / "step-000003")
+    last = SimpleNamespace(folder=tmp_path / "checkpoints" / "step-000003", tokenizer=lambda: TOKENIZER)
     monkeypatch.setattr(subjects, "load_pretrained", lambda reference: events.append("load") or last)
     monkeypatch.setattr(subjects, "_subject", lambda *given, **how: None)
     with heard_by(events.append):
-        stages = subjects._stages(tmp_path, None, None)
+        stages = subjects._stages(tmp_path, None, None, TOKENIZER)
         assert len(list(stages)) == 4
     assert events[0] == "load"  # the last, of which no more than its step is known
     assert events[1:] == [text for number in (1, 2, 3, 4) for text in (f"milestone {number} of 4, step {number - 1}", "load")]
@@ -165,3 +167,16 @@ def test_a_probe_says_what_it_does_and_only_beside_the_result(ssl, world_run, tm
     assert (quiet.out, quiet.err) == (said.out, "")
     assert "..." not in machine.err
     assert json.loads(machine.out)["report"]["title"]
+
+
+def test_memory_is_looked_through_for_garbage_again_when_all_is_imported():
+    script = """
+import gc, sys
+from sslcli.cli import app
+app._imported = lambda name: lambda *line: print(gc.isenabled(), gc.get_freeze_count() > 0)
+sys.argv = ["ssl", "runs"]
+app.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-1] == "True True"

@@ -103,13 +103,14 @@ def test_usable_is_what_can_be_looked_at(subject):
 
 def test_labelled_places_are_read_apart_where_a_piece_would_be_in_two(subject):
     as_written = Annotated("emma lives .", [(0, 4), (5, 10), (11, 12)], ["name", "verb", "mark"], "en")
-    assert labelled_uses(subject, as_written) == [
+    assert labelled_uses(subject, [as_written]) == [
         Use(as_written.text, *span, label, "en") for span, label in zip(as_written.spans, as_written.labels, strict=True)
     ]
     touching = Annotated(" emmalives.", [(1, 5), (5, 10), (10, 11)], ["name", "verb", "mark"])
-    found = labelled_uses(subject, touching)
+    found = labelled_uses(subject, [touching])
     assert [(use.word, use.sense) for use in found] == [("emma", "name"), ("lives", "verb"), (".", "mark")]
-    plain = labelled_uses(subject, as_written)
+    plain = labelled_uses(subject, [as_written])
+    assert labelled_uses(subject, [touching, as_written, touching]) == [*found, *plain, *found]
     np.testing.assert_array_equal(static_vectors(subject, found), static_vectors(subject, plain))
 
 

@@ -45,7 +45,7 @@ class Look:
 
 def labels_of_words(subject: Subject, name: str, texts: Texts, most: int, draws: Draws) -> Look:
     """How many labels of words a linear probe reads from the last layer (see the probe `layers`). `texts`: to learn from, to test with."""
-    known, asked = (draws.some(name, [use for text in part for use in labelled_uses(subject, text)], most) for part in texts)
+    known, asked = (draws.some(name, labelled_uses(subject, part), most) for part in texts)
     labels = [use.sense for use in known], [use.sense for use in asked]
 
     def measure(stage: Subject) -> float:

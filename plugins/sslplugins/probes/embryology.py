@@ -66,9 +66,8 @@ class Embryology(Probe["Embryology.Options"]):
     def _words(self, subject: Subject, texts: Sequence[Annotated], draws: Draws) -> list[Use]:
         """Words of all kinds, at most an equal share of each; the kind stands where the sense of a word would."""
         by_kind: dict[str, list[Use]] = defaultdict(list)
-        for text in texts:
-            for use in labelled_uses(subject, text):
-                by_kind[use.sense].append(use)
+        for use in labelled_uses(subject, texts):
+            by_kind[use.sense].append(use)
         kept = {kind: found for kind, found in sorted(by_kind.items()) if len(found) >= FEWEST_OF_A_KIND}
         if not kept:
             raise DataError(f"no label of {self.options.task} comes {FEWEST_OF_A_KIND} times", "give more labelled text")

@@ -61,7 +61,7 @@ class Layers(Probe["Layers.Options"]):
         """Labelled places of texts drawn one after the other."""
         uses: list[Use] = []
         for text in draws.shuffled("texts", texts):
-            uses += labelled_uses(subject, text)
+            uses += labelled_uses(subject, [text])
             if len(uses) >= limit:
                 break
         if not uses:
