@@ -4,6 +4,7 @@ from sslcli.config import Config, Count, Seconds, setting
 from sslcli.contracts import (
     Artifact,
     Family,
+    Follower,
     Frame,
     Generates,
     Group,
@@ -17,6 +18,7 @@ from sslcli.contracts import (
     Ratio,
     Reader,
     Readout,
+    SampledRows,
     TokenTargets,
     Views,
 )
@@ -54,6 +56,7 @@ from sslcli.data.reading import Parsed, Unreadable
 from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.sentences import split_sentences
 from sslcli.data.tokenizer import Tokenizer
+from sslcli.engine.gathering import gather
 from sslcli.errors import ConfigError, DataError, ModelError, PassedOver, PluginError, RunError, SslError, UsageError
 from sslcli.guesses import words_told
 from sslcli.labelled import (
@@ -142,6 +145,7 @@ __all__ = [
     "Encoded",
     "Example",
     "Family",
+    "Follower",
     "Frame",
     "Generates",
     "GivesRecords",
@@ -189,6 +193,7 @@ __all__ = [
     "RunError",
     "Sample",
     "SampleDraws",
+    "SampledRows",
     "Scatter",
     "Score",
     "Scorer",
@@ -233,6 +238,7 @@ __all__ = [
     "detect_scheme",
     "distinct_pairs",
     "enclose",
+    "gather",
     "generate_tokens",
     "has_plain_heads",
     "has_shape",

@@ -6,7 +6,7 @@ Letters: B samples, T rows of all samples end to end, D width, N targets.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, final, runtime_checkable
 
@@ -61,15 +61,31 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class SampledRows:
+    """Rows for `after_step`: of all micro-batches and ranks those `at_most` rows whose `order_N` is smallest, in that order.
+
+    `rows_ND` [N, D]; `order_N` [N], different numbers that `views` has drawn for each sample and place.
+    Then the rows are a fair sample of the whole batch, and which ones they are depends neither on
+    micro-batches nor on the number of ranks; their values do so only as far as rounding goes.
+    """
+
+    rows_ND: Tensor
+    order_N: Tensor
+    at_most: int
+
+
+@dataclass(frozen=True)
 class Loss:
     """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch).
 
-    Which names there are must not depend on the data: all ranks add up the same ones.
+    `state` is handed to `after_step`, without gradients: a tensor is summed over micro-batches and ranks,
+    SampledRows become a tensor [at most K, D]. Which names there are must not depend on the data: all ranks
+    add up the same ones.
     """
 
     sums: Mapping[str, Tensor]
     metrics: Mapping[str, Ratio] = field(default_factory=dict)
-    state: Mapping[str, Tensor] = field(default_factory=dict)  # no gradients; summed, handed to after_step
+    state: Mapping[str, Tensor | SampledRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,21 @@ class Group:
     rate: float = 1.0
     every: int = 1
     phase: int = 0
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Parameters that are a moving average of others: Follower("learnable.teacher.*", leader="backbone.*").
+
+    The one * stands for the same words in both names. Before step 0 each parameter that matches is a copy
+    of its leader; after every step that was applied it becomes momentum · itself + (1 - momentum) · leader.
+    `momentum` is a number, or (first, last): from one to the other along half a cosine over `progress`. No
+    gradient reaches a follower, no optimizer holds it, and a module of followers alone has no dropout.
+    """
+
+    match: str
+    leader: str
+    momentum: float | tuple[float, float] = (0.996, 1.0)
 
 
 V = TypeVar("V", bound=Views)
@@ -95,14 +126,18 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    couples: ClassVar[bool] = False  # the loss ties samples together: a batch is never split
+    couples: ClassVar[bool] = False  # the loss ties samples together: batches are never split, ranks use api.gather
 
     def __init__(self, options: O, frame: Frame) -> None:
         super().__init__()
         self.options, self.frame = options, frame
 
-    def begin(self, backbone: Transformer) -> None:
-        """Once, before step 0, never on resume: a teacher copies its pupil."""
+    def begin(self, backbone: Transformer, first_batch: Callable[[], V]) -> None:
+        """Initialise what depends on data: once before step 0, never on resume, without gradients or dropout.
+
+        `first_batch` gives the views of all samples of the first global batch, in one piece and the
+        same on every rank. Every rank ends with the values of rank 0. The backbone stays as it is.
+        """
 
     @abstractmethod
     def views(self, batch: Batch, draws: Draws) -> V:
@@ -118,8 +153,16 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     def groups(self) -> Sequence[Group]:
         return ()
 
+    def followers(self) -> Sequence[Follower]:
+        """What the loop lets follow after every step, also where parameters are sharded."""
+        return ()
+
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
-        """Without gradients, alike on all ranks; not after a skipped step."""
+        """Change buffers, without gradients; not after a skipped step.
+
+        `state` is the same on all ranks, and so must the buffers be. Parameters stay as they are: a rank may
+        hold a share of them alone.
+        """
 
 
 class Objective(Learnable[V, O]):
@@ -141,7 +184,7 @@ class Objective(Learnable[V, O]):
 
 
 class Readout(Objective[V, O]):
-    """One pass of the backbone, then a reading. Only Readouts compose ("mlm+nsp")."""
+    """One pass of the backbone, then a reading. Joined with "+" ("mlm+nsp"), all Readouts read the same pass."""
 
     corrupts: ClassVar[bool] = False
 

@@ -5,6 +5,7 @@ A plugin states no version: its members tell. A name that a contract once had is
 
 import re
 from collections.abc import Mapping, Sequence
+from inspect import signature
 
 API_VERSION = 2
 API = "sslcli.api"
@@ -30,18 +31,29 @@ MOVED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
     },
 }
+# Contract -> method of which an older version had fewer parameters -> how many, what it is now, and what the new one is.
+CHANGED: Mapping[str, Mapping[str, tuple[int, str, str]]] = {
+    "Learnable": {
+        "begin": (2, "begin(self, backbone, first_batch)", "first_batch() gives the views of the first batch, for whom it serves")
+    },
+}
 
 
 def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
     """A sentence and a hint where a plugin has members of an older version; `contracts`: the modules of the contracts."""
     own = [base for base in cls.__mro__ if base.__module__ not in contracts]
-    known = [MOVED[base.__name__] for base in cls.__mro__ if base.__module__ in contracts and base.__name__ in MOVED]
-    found = {name: now for members in known for name, now in members.items() if any(name in vars(base) for base in own)}
+    contract = [base.__name__ for base in cls.__mro__ if base.__module__ in contracts]
+    moved = [entry for name in contract for entry in MOVED.get(name, {}).items()]
+    found = {name: now for name, now in moved if any(name in vars(base) for base in own)}
+    changed = [entry for name in contract for entry in CHANGED.get(name, {}).items()]
+    for name, (count, *now) in changed:
+        if any(callable(method := vars(base).get(name)) and len(signature(method).parameters) == count for base in own):
+            found[name] = now
     if not found:
         return None
-    moved = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())
+    changes = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())
     hints = dict.fromkeys(hint for _, hint in found.values())
-    return f"{cls.__name__} is written for an older plugin interface than version {API_VERSION}: {moved}", "; ".join(hints)
+    return f"{cls.__name__} is written for an older plugin interface than version {API_VERSION}: {changes}", "; ".join(hints)
 
 
 def outdated_import(error: BaseException) -> tuple[str, str] | None:

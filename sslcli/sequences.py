@@ -6,7 +6,7 @@ pooler (Devlin et al. 2019, arXiv 1810.04805, section 4.1).
 Letters: B samples, C classes or labels (1 for a number), D width.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -128,7 +128,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         golds = [example.gold for example in examples if example.gold is not None]
         return kind_of_labels(options, golds).head_labels(options, golds)
 
-    def begin(self, backbone: Transformer) -> None:
+    def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceViews]) -> None:
         bias = self.classifier.classifier.bias
         is_new = not bias.any()  # a head that goes on from another run has learnt its own
         if self.kind.first_output is not None and is_new:

@@ -41,21 +41,30 @@ class LearnableBench(ABC):
 
     def learner(self, seed: int = 0) -> Learner:
         """With initial weights out of `seed`, and begun."""
+        learner = self.fresh(seed)
+        learner.begin(self.first_batch)
+        return learner
+
+    def fresh(self, seed: int = 0) -> Learner:
+        """With initial weights out of `seed`, as it is before `begin`."""
         backbone, learnable = Transformer(self.frame.architecture), self.cls(self.options, self.frame)
         generator = torch.Generator().manual_seed(seed)
         initialize(backbone, generator)
         initialize(learnable, generator)
-        with torch.no_grad():
-            learnable.begin(backbone)
         return Learner(backbone, learnable)
+
+    def first_batch(self) -> Views:
+        """What `begin` is given."""
+        return self.views(range(FEWEST_EXAMPLES), progress=0.0)
 
     def twin(self) -> Learnable:
         """The learnable as the loader has it: on the meta device, where a parameter has no value to be read."""
         with torch.device("meta"):
             return self.cls(self.options, self.frame)
 
-    def views(self, numbers: Sequence[int], epoch: int = 0) -> Views:
-        return self.twin().views(self.batch(numbers, epoch), Draws(0, epoch))
+    def views(self, numbers: Sequence[int], epoch: int = 0, progress: float = 1.0) -> Views:
+        draws = Draws(0, epoch, progress=progress)
+        return replace(self.twin().views(self.batch(numbers, epoch), draws), progress=progress)
 
     def total(self, loss: Loss, views: Views) -> torch.Tensor:
         """What the loop minimises, for a batch that is one micro-batch."""

@@ -22,7 +22,10 @@ from sslcli.contracts import Loss, Views
 from sslcli.data.draws import Draws
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.schedule import share_done
 from sslcli.engine.settings import OptimizerSettings
+from sslcli.engine.stepstate import StepState
+from sslcli.engine.world import ALONE
 from sslcli.errors import CheckError
 
 TOLERANCE = 2e-4  # relative, of sums in float32 whose order differs
@@ -185,7 +188,7 @@ def learnt(bench: LearnableBench) -> Learner:
 def train(bench: LearnableBench, learner: Learner, views: Views, steps: int, fall: float = math.inf) -> list[float]:
     """Losses before each step and after the last; ends early once the loss has fallen by the share `fall`."""
     optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=3e-3, weight_decay=0.0))
-    losses: list[float] = []
+    losses, followers = list[float](), learner.followers()
     for step in range(steps + 1):
         loss = learner(views)
         total = bench.total(loss, views)
@@ -194,9 +197,11 @@ def train(bench: LearnableBench, learner: Learner, views: Views, steps: int, fal
             break
         total.backward()
         optimizer.drop_idle_gradients(step)
-        optimizer.step(1.0, optimizer.norm())
-        with torch.no_grad():
-            learner.learnable.after_step(learner.backbone, {k: v.detach() for k, v in loss.state.items()}, Draws(0, step))
+        norm, state = optimizer.norm(), StepState()
+        optimizer.step(1.0, norm)
+        followers.update(share_done(step, steps), torch.isfinite(norm))
+        state.add(loss.state)
+        learner.after_step(state.over(ALONE), Draws(0, step))
         optimizer.zero()
     return losses
 
@@ -208,7 +213,7 @@ def _has_fallen(losses: list[float], share: float) -> bool:
 def _measured(bench: LearnableBench, parts: list[Collection[int]]) -> dict[str, Tensor]:
     """Everything that must add up, over micro-batches of these samples."""
     learner = bench.learner()
-    found: dict[str, Tensor] = {}
+    found, state = dict[str, Tensor](), StepState()
 
     def add(name: str, value: Tensor | float) -> None:
         found[name] = found.get(name, 0) + torch.as_tensor(value).detach().double()
@@ -218,12 +223,13 @@ def _measured(bench: LearnableBench, parts: list[Collection[int]]) -> dict[str, 
     for views in every:
         loss: Loss = learner(views)
         sum(value / max(counts[term], 1) for term, value in loss.sums.items()).backward()
-        for kind, values in (("sum", loss.sums), ("state", loss.state)):
-            for name, value in values.items():
-                add(f"{kind} {name}", value)
+        state.add(loss.state)
+        for name, value in loss.sums.items():
+            add(f"sum {name}", value)
         for name, ratio in loss.metrics.items():
             add(f"metric {name}", ratio.sum)
             add(f"count of metric {name}", ratio.count)
+    found.update({f"state {name}": value.double() for name, value in state.over(ALONE).items()})
     found.update({f"count {term}": torch.tensor(float(count)) for term, count in counts.items()})
     found.update({f"gradient of {name}": value.grad.double() for name, value in learner.named_parameters() if value.grad is not None})
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.conformance import learnables
+from sslcli.conformance import learnables, steps
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
 from sslcli.core.settings import ARCHITECTURES
@@ -89,6 +89,10 @@ CHECKS: Mapping[str, Check] = {
     "micro-batches": learnables.micro_batches,
     "order of samples": learnables.order,
     "state": learnables.state,
+    "begin": steps.beginning,
+    "progress": steps.progress,
+    "followers": steps.followers,
+    "after a step": steps.after_steps,
     "a batch is learnt": learnables.learning,
     "samples in words": words,
 }

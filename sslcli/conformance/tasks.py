@@ -6,7 +6,7 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isabstract
 
-from sslcli.conformance import answers, learnables
+from sslcli.conformance import answers, learnables, steps
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
 from sslcli.conformance.trees import copied, equal
@@ -159,6 +159,10 @@ TASK_CHECKS: Mapping[str, Check] = {
     "micro-batches": learnables.micro_batches,
     "order of samples": learnables.order,
     "state": state,
+    "begin": steps.beginning,
+    "progress": steps.progress,
+    "followers": steps.followers,
+    "after a step": steps.after_steps,
     "predict is deterministic": answers.predictions,
     "examine": answers.examining,
     "company": answers.company,

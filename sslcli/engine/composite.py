@@ -1,14 +1,13 @@
-"""Objectives joined with "+": one pass of the backbone, several readings ("mlm+nsp")."""
+"""Objectives joined with "+": several readings of one pass of the backbone ("mlm+nsp"), and objectives with passes of their own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from sslcli.contracts import Frame, Group, Learnable, Loss, Objective, Readout, Views
-from sslcli.core.inputs import Hidden
+from sslcli.contracts import Follower, Frame, Group, Learnable, Loss, Objective, Readout, Views
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample
@@ -28,26 +27,29 @@ def joined(name: str, term: str) -> str:
     return term if term == name else f"{name}.{term}"
 
 
-class Composite(Readout[CompositeViews]):
-    """At most one part arranges otherwise than "single", and at most one corrupts.
+class Composite(Objective[CompositeViews]):
+    """At most one part arranges otherwise than "single", and at most one Readout corrupts.
 
-    The arranger's samples are what all parts see; the corrupter's inputs are what the backbone reads.
+    The arranger's samples are what all parts see. All Readouts read one pass of the backbone, over the corrupter's
+    inputs; every other part calls the backbone with its own.
     """
 
-    summary = "several objectives on one pass of the backbone"
+    summary = "several objectives on one backbone"
 
-    def __init__(self, classes: Mapping[str, type[Readout]], options: Mapping[str, Any], frame: Frame) -> None:
+    def __init__(self, classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> None:
         super().__init__(next(iter(options.values())), frame)
         arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
-        corrupters = [name for name, cls in classes.items() if cls.corrupts]
+        self.readers = [name for name, cls in classes.items() if issubclass(cls, Readout)]
+        corrupters = [name for name in self.readers if classes[name].corrupts]
         self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
         self.couples = any(cls.couples for cls in classes.values())
         self.arranger = self.parts[(arrangers or list(classes))[0]]
-        self.reads_from = (corrupters or arrangers or list(classes))[0]
+        reading_arrangers = [name for name in arrangers if name in self.readers]
+        self.reads_from = (corrupters or reading_arrangers or self.readers or list(classes))[0]
 
-    def begin(self, backbone: Transformer) -> None:
-        for part in self.parts.values():
-            part.begin(backbone)
+    def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeViews]) -> None:
+        for name, part in self.parts.items():
+            part.begin(backbone, lambda name=name: first_batch().parts[name])
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         return self.arranger.arrange(corpus)
@@ -61,8 +63,12 @@ class Composite(Readout[CompositeViews]):
         counts = {joined(name, term): count for name, views in parts.items() for term, count in views.counts.items()}
         return CompositeViews(parts[self.reads_from].inputs, counts, parts)
 
-    def read(self, hidden: Hidden, views: CompositeViews, backbone: Transformer) -> Loss:
-        losses = {name: part.read(hidden, views.parts[name], backbone) for name, part in self.parts.items()}
+    def forward(self, backbone: Transformer, views: CompositeViews) -> Loss:
+        losses: dict[str, Loss] = {}
+        if self.readers:
+            hidden = backbone(views.inputs)
+            losses = {name: self.parts[name].read(hidden, views.parts[name], backbone) for name in self.readers}
+        losses |= {name: part(backbone, views.parts[name]) for name, part in self.parts.items() if name not in losses}
 
         def merge(kind: str) -> dict[str, Any]:
             return {joined(name, term): value for name, loss in losses.items() for term, value in getattr(loss, kind).items()}
@@ -70,15 +76,14 @@ class Composite(Readout[CompositeViews]):
         return Loss(merge("sums"), merge("metrics"), merge("state"))
 
     def groups(self) -> Sequence[Group]:
+        parts = self.parts.items()
+        return [replace(group, match=_inside(name, group.match)) for name, part in parts for group in part.groups()]
+
+    def followers(self) -> Sequence[Follower]:
         return [
-            replace(
-                group,
-                match=f"learnable.parts.{name}.{group.match.removeprefix('learnable.')}"
-                if group.match.startswith("learnable.")
-                else group.match,
-            )
+            replace(follower, match=_inside(name, follower.match), leader=_inside(name, follower.leader))
             for name, part in self.parts.items()
-            for group in part.groups()
+            for follower in part.followers()
         ]
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
@@ -96,14 +101,18 @@ class Composite(Readout[CompositeViews]):
         return Report("+".join(self.parts), passages=passages, **joined_fields)
 
 
+def _inside(name: str, match: str) -> str:
+    """What a part calls its parameters, as the whole calls them."""
+    own = match.removeprefix("learnable.")
+    return match if own == match else f"learnable.parts.{name}.{own}"
+
+
 def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> Objective:
     """One objective as it is, several as a Composite. Raises UsageError where they cannot be joined."""
     if len(classes) == 1:
         (name,) = classes
         return classes[name](options[name], frame)
-    refuse_unjoinable(
-        {name: Part(cls.needs, issubclass(cls, Readout), cls.arranges, getattr(cls, "corrupts", False)) for name, cls in classes.items()}
-    )
+    refuse_unjoinable({name: Part(cls.needs, cls.arranges, issubclass(cls, Readout) and cls.corrupts) for name, cls in classes.items()})
     return Composite(classes, options, frame)
 
 
@@ -115,7 +124,7 @@ def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | No
         yield None, learnable
 
 
-def acts_after_steps(learnable: Learnable) -> bool:
-    """Whether the learnable, or a part of it, has an `after_step` of its own, for which one must know how the step ended."""
+def overrides(learnable: Learnable, method: str) -> bool:
+    """Whether the learnable, or a part of it, has a method of its own in place of the contract's."""
     parts = learnable.parts.values() if isinstance(learnable, Composite) else [learnable]
-    return any(type(part).after_step is not Learnable.after_step for part in parts)
+    return any(getattr(type(part), method) is not getattr(Learnable, method) for part in parts)

@@ -8,6 +8,7 @@ import torch
 
 from sslcli.core.inputs import to_device
 from sslcli.engine.events import Figures
+from sslcli.engine.gathering import gathering
 from sslcli.engine.loading import Loader, Work
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.precision import Hardware
@@ -58,7 +59,9 @@ def evaluate(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree)
             work = agree(work)
             seen[:] = work.views
             for index, part in enumerate(work.views):
-                tally.add(replica.learner(to_device(part, hardware.device)), part.counts, index < work.counted)
+                with gathering(loader.world, counted := index < work.counted):
+                    loss = replica.learner(to_device(part, hardware.device))
+                tally.add(loss, part.counts, counted)
         return tally.over(loader.world)
 
     return _in_parts_that_fit(attempt, loader, hardware)

@@ -8,9 +8,11 @@ from torch import Tensor
 from sslcli.contracts import Loss, Views
 from sslcli.core.inputs import to_device
 from sslcli.data.draws import mix
+from sslcli.engine.gathering import gathering
 from sslcli.engine.loading import Work
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
+from sslcli.engine.stepstate import StepState
 from sslcli.engine.tally import Tally
 from sslcli.engine.world import World
 
@@ -31,18 +33,16 @@ def backward(
 ) -> tuple[Tally, dict[str, Tensor]]:
     """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch.
 
-    Returns what to log of this rank's part, and the learnable's state summed over all ranks. `keys` (the seed and the
+    Returns what to log of this rank's part, and the learnable's state over all ranks. `keys` (the seed and the
     step) and the number of the micro-batch are what dropout is seeded from. `poll` is called between micro-batches.
     """
-    tally, state = Tally(), {}
+    tally, state = Tally(), StepState()
     for index, views in enumerate(work.views):
         poll()
         torch.manual_seed(int(mix(*keys, index * world.size + world.rank)) >> 1)  # for dropout alone
         counted = index < work.counted
-        with replica.reducing(index == len(work.views) - 1):
+        with replica.reducing(index == len(work.views) - 1), gathering(world, counted):
             loss = accumulate_gradients(replica, views, work.counts, hardware, counted)
         tally.add(loss, views.counts, counted)
-        for name, value in loss.state.items():
-            share = value.detach() * counted
-            state[name] = state[name] + share if name in state else share
-    return tally, {name: world.sum(state[name]) for name in sorted(state)}
+        state.add(loss.state, counted)
+    return tally, state.over(world)

@@ -10,10 +10,9 @@ DIFFER = "join objectives that differ in kind, such as mlm+nsp"
 
 @dataclass(frozen=True)
 class Part:
-    """What an objective says of itself. `reads_out`: it needs one pass of the backbone and no more, as a Readout."""
+    """What an objective says of itself; `corrupts` of a Readout alone, for any other makes its own passes."""
 
     needs: Collection[str]
-    reads_out: bool
     arranges: str
     corrupts: bool
 
@@ -22,9 +21,6 @@ def refuse_unjoinable(parts: Mapping[str, Part]) -> None:
     """Raises UsageError where one backbone, one arrangement of the data or one input cannot serve all parts."""
     if len(parts) < 2:
         return
-    for name, part in parts.items():
-        if not part.reads_out:
-            raise UsageError(f"'{name}' cannot be joined with another objective", "it needs the backbone for itself; train it alone")
     arrangers = [name for name, part in parts.items() if part.arranges != "single"]
     corrupters = [name for name, part in parts.items() if part.corrupts]
     for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):

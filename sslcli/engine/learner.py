@@ -1,18 +1,29 @@
 """The one module that the loop trains: the backbone and whatever learns on top of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from sslcli.contracts import Group, Learnable, Loss, Views
 from sslcli.core.transformer import Transformer
+from sslcli.data.draws import Draws
+from sslcli.engine.composite import overrides
+from sslcli.engine.followers import Followers, leaders_of, modules_of
+from sslcli.engine.sharding import TENSOR_MODULE, local
+from sslcli.engine.world import ALONE, World
+from sslcli.errors import PluginError
+
+_KEEP_IN_BUFFERS = "keep what it changes in buffers, which are whole on every rank"
 
 
 class Learner(nn.Module):
     """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them.
 
-    `groups` are what a user asks for on top of the learnable's own, such as rates by layer.
+    `groups` are what a user asks for on top of the learnable's own, such as rates by layer. `leaders`:
+    for each parameter that follows another the name of that one, and the Follower that says so.
     """
 
     def __init__(self, backbone: Transformer, learnable: Learnable, groups: Sequence[Group] = ()) -> None:
@@ -20,17 +31,54 @@ class Learner(nn.Module):
         self.asked_groups = tuple(groups)
         self.backbone = backbone
         self.learnable = learnable
+        parameters = dict(self.named_parameters())
+        self.leaders = leaders_of(parameters, learnable.followers())
+        following = [parameters[name].requires_grad_(False) for name in self.leaders]
+        self._following = list(modules_of(learnable, following)) if following else []
 
     def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
         """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
         with self.backbone.sharing():
             return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
 
+    def begin(self, first_batch: Callable[[], Views], world: World = ALONE) -> None:
+        """What comes once before step 0, whole on every rank; all ranks end with the same values."""
+        self.followers().copy()  # for what reads a teacher in `begin`
+        self.eval()
+        with torch.no_grad():
+            self.learnable.begin(self.backbone, cache(first_batch))
+        self.train()
+        if overrides(self.learnable, "begin"):
+            for value in self.learnable.state_dict().values():
+                world.spread(value)
+        self.followers().copy()
+
+    def followers(self) -> Followers:
+        """Of the parameters as they are now; to be asked for anew after they were sharded."""
+        return Followers(dict(self.named_parameters()), self.leaders)
+
+    @torch.no_grad()
+    def after_step(self, state: Mapping[str, Tensor], draws: Draws) -> None:
+        """The learnable's own. Raises PluginError where it changes a parameter, of which a rank may hold a share alone."""
+        parameters = dict(self.named_parameters())
+        before = [local(parameter)._version for parameter in parameters.values()]
+        try:
+            self.learnable.after_step(self.backbone, state, draws)
+        except RuntimeError as error:
+            if TENSOR_MODULE.rpartition(".")[0] not in str(error) and "DTensor" not in str(error):
+                raise
+            raise PluginError("after_step computes with a parameter that is sharded", _KEEP_IN_BUFFERS) from error
+        for version, (name, parameter) in zip(before, parameters.items(), strict=True):
+            if local(parameter)._version != version:
+                raise PluginError(f"after_step changes the parameter {name}", _KEEP_IN_BUFFERS)
+
     def train(self, mode: bool = True) -> Self:
-        """A backbone of which nothing learns is read as it will be read later: without dropout."""
+        """A backbone of which nothing learns is read as it will be read later: without dropout; so is what follows."""
         super().train(mode)
         if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
             self.backbone.eval()
+        for module in self._following:
+            module.eval()
         return self
 
     def groups(self) -> list[Group]:

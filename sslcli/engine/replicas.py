@@ -13,12 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 from sslcli.contracts import Loss, Views
 from sslcli.core.transformer import Block
 from sslcli.deferred import Deferred
-from sslcli.engine.composite import acts_after_steps
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.engine.world import World
-from sslcli.errors import UsageError
 
 torch_mesh, torch_fsdp = Deferred("torch.distributed.device_mesh"), Deferred("torch.distributed.fsdp")
 
@@ -75,8 +73,6 @@ class Sharded(Replica):
 
     def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
         super().__init__(learner)
-        if acts_after_steps(learner.learnable):
-            raise UsageError("the objective changes parameters by itself, and FSDP shards them", "use --parallel ddp")
         mesh = torch_mesh.init_device_mesh(hardware.device.type, (world.size,))
         # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
         policy = torch_fsdp.MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sslcli.data.draws import Draws
 from sslcli.engine.checkpoint import Checkpoints, Progress
-from sslcli.engine.composite import acts_after_steps
+from sslcli.engine.composite import overrides
 from sslcli.engine.evaluation import Judge, Judgement
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
@@ -21,7 +21,7 @@ from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
 from sslcli.engine.replicas import Replica
-from sslcli.engine.schedule import rate_factor
+from sslcli.engine.schedule import rate_factor, share_done
 from sslcli.engine.settings import ScheduleSettings
 from sslcli.engine.skipping import Verdicts
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping
@@ -81,7 +81,8 @@ class Trainer:
         self.learner = replica.learner
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
         self.stopper, self.observe, self.illustrate, self.world = stopper, observe, illustrate, world
-        self.verdicts, self.acts_after_steps = Verdicts(hardware.device), acts_after_steps(self.learner.learnable)
+        self.verdicts, self.followers = Verdicts(hardware.device), self.learner.followers()
+        self.acts_after_steps = overrides(self.learner.learnable, "after_step")  # for which one must know how the step ended
 
     def run(self, progress: Progress) -> Outcome:
         """From `progress` to the end of the plan, or until someone asks to stop; what was done is saved either way."""
@@ -153,9 +154,10 @@ class Trainer:
         norm = self.optimizer.norm()
         finite = torch.isfinite(norm)
         self.optimizer.step(rate_factor(self.schedule, step, self.plan.total_steps), norm)
+        done = share_done(step, self.plan.total_steps)
+        self.followers.update(done, finite)
         if self.acts_after_steps and finite:
-            with torch.no_grad():
-                self.learner.learnable.after_step(self.learner.backbone, state, Draws(self.plan.seed, step, "after_step"))
+            self.learner.after_step(state, Draws(self.plan.seed, step, "after_step", done))
         self.optimizer.zero()
         self.tally.merge(tally, finite)
         self.verdicts.add(step, finite)

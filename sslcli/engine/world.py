@@ -56,6 +56,19 @@ class World:
             distributed.all_reduce(value)
         return value
 
+    def stack(self, value: Tensor) -> Tensor:
+        """[size, ...]: everyone's value, alike on all ranks; all values have one shape."""
+        if self.size == 1:
+            return value[None]
+        values = [torch.empty_like(value) for _ in range(self.size)]
+        distributed.all_gather(values, value)
+        return torch.stack(values)
+
+    def spread(self, value: Tensor) -> None:
+        """Make `value` on every rank that of rank 0."""
+        if self.size > 1:
+            distributed.broadcast(value, 0)
+
     def refuse_failures(self, failure: SslError | None) -> None:
         """Raises on every rank where one could not make ready. What rank 0 could not either, rank 0 says for all."""
         failed = self.gather([float(failure is not None)])[:, 0]

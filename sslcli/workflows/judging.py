@@ -52,7 +52,7 @@ def _architecture(expression: str) -> Architecture:
 def _part(name: str) -> Part:
     needs, arranges = (registry.attribute("objectives", name, member) for member in ("needs", "arranges"))
     reads_out = registry.descends("objectives", name, READOUT)
-    return Part(needs, reads_out, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
+    return Part(needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
 
 
 def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:

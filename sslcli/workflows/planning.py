@@ -170,12 +170,14 @@ def try_steps(course: Trainable, hardware: Hardware) -> Trial:
     settings = course.settings
     learner = course.learner.to(hardware.device)
     replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
-    seconds, tokens, targets = [], [], []
+    followers, seconds, tokens, targets = learner.followers(), [], [], []
     for step, work in enumerate(islice(course.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
             accumulate_gradients(replica, views, work.counts, hardware)
-        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), optimizer.norm())
+        norm = optimizer.norm()
+        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), norm)
+        followers.update(0.0, torch.isfinite(norm))
         optimizer.zero()
         if hardware.device.type == "cuda":
             torch.cuda.synchronize()

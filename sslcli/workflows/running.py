@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import torch
 
 from sslcli.asides import clear_away
 from sslcli.config import Config, write_yaml
-from sslcli.contracts import Learnable
+from sslcli.contracts import Learnable, Views
 from sslcli.core.arithmetic import parameters
+from sslcli.core.inputs import to_device
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.evaluation import Judge
@@ -28,7 +28,7 @@ from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
 from sslcli.engine.stopping import Stopper, Stopping, with_more_time
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
-from sslcli.engine.world import World, joined
+from sslcli.engine.world import ALONE, World, joined
 from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
 from sslcli.folders import remove, write_atomically
 from sslcli.reports import Report
@@ -282,16 +282,18 @@ class _Run:
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
         """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
         if checkpoint is None:
-            with torch.no_grad():
-                self.learner.learnable.begin(self.learner.backbone)
-        if self.world.size > 1 and self.course.twin.couples:
-            raise UsageError("the objective ties all samples of a batch together, so several processes cannot share it", "leave out --gpus")
+            self.learner.begin(self._first_batch, self.world)
         if self.hardware.compile:
             for block in (block for stack in self.learner.backbone.stacks for block in stack.blocks):
                 block.compile(dynamic=True)
         self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
         self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
         return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+
+    def _first_batch(self) -> Views:
+        """All samples of the first global batch in one piece, the same on every rank."""
+        work = next(self.course.loader(None, ALONE, False).steps(0, 0, self.plan.total_steps))
+        return to_device(work.views[0], next(self.learner.parameters()).device)
 
     def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
         """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""

@@ -172,6 +172,14 @@ def test_a_task_needs_a_scorer(install, how):
         registry.load("tasks", "bare")
 
 
+@pytest.mark.parametrize(("parameters", "words"), [("backbone", "first_batch"), ("backbone, first_batch", "has no")])
+def test_a_begin_that_takes_the_backbone_alone_is_told_what_it_takes_now(install, parameters, words):
+    source = f"from sslcli.api import Readout\nclass Plugin(Readout):\n    def begin(self, {parameters}): ...\n"
+    install("ssl-begins", {GROUP: ["begins = ssl_begins:Plugin"]}, source)
+    with pytest.raises(PluginError, match=words):
+        registry.load("objectives", "begins")
+
+
 def test_what_a_plugin_prints_when_loaded_stays_off_stdout(install, ssl):
     install("ssl-chatty", {GROUP: ["chatty = ssl_chatty:Plugin"]}, "print('hello there')\nPlugin = 3")
     ended = ssl("plugins", "show", "chatty")

@@ -1,19 +1,26 @@
 """Runs trainings one after the other as one rank of several: `several.py JOBS.json`, under torchrun.
 
-Every job is {"settings", "resume", "stop_at", "record", "own"}: `stop_at` [rank, step] asks that rank alone to stop when it
-comes to that step; `record` is a file to which each rank adds the samples that it takes, one line a step; `own` is
-{rank: other data for that rank alone}.
+Every job is {"settings", "resume", "stop_at", "record", "own", "double"}: `stop_at` [rank, step] asks that rank alone to
+stop when it comes to that step; `record` is a file to which each rank adds the samples that it takes, one line a step;
+`own` is {rank: other data for that rank alone}; `double` computes in float64 and writes the gradients of every step
+into that folder.
 """
 
 import json
 import sys
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
+import torch
+from safetensors.torch import save_file
 from torch import distributed
 
 from sslcli.engine.loading import Loader
+from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.place import place
+from sslcli.engine.sharding import is_shard
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import SslError
 from sslcli.workflows.finetuning import finetune
@@ -48,7 +55,35 @@ def recording(path):
     return _work
 
 
+@contextmanager
+def double(folder):
+    """Everything in float64, and the gradients of every step, whole, in `folder`."""
+    step, steps = Optimizer.step, count()
+
+    def keeping(self, factor, norm):
+        found = {name: parameter.grad for name, parameter in self.parameters.items() if parameter.grad is not None}
+        whole = {name: value.full_tensor() if is_shard(value) else value.clone() for name, value in found.items()}
+        number = next(steps)
+        if RANK == 0:
+            save_file(whole, Path(folder) / f"{number}.safetensors")
+        return step(self, factor, norm)
+
+    Path(folder).mkdir(exist_ok=True)
+    torch.set_default_dtype(torch.float64)
+    Optimizer.step = keeping
+    try:
+        yield
+    finally:
+        Optimizer.step = step
+        torch.set_default_dtype(torch.float32)
+
+
 def run(job):
+    with double(job["double"]) if job.get("double") else nullcontext():
+        return run_plainly(job)
+
+
+def run_plainly(job):
     stopper = StopAtStep(job["stop_at"][1]) if job.get("stop_at") and job["stop_at"][0] == RANK else None
     original = Loader._work
     if job.get("record"):

@@ -43,7 +43,7 @@ class TaskBench:
         for module in (backbone, task):
             initialize(module, torch.Generator().manual_seed(0))
         with torch.no_grad():
-            task.begin(backbone)
+            task.begin(backbone, None)
         return cls(backbone.eval(), task.eval())
 
     def encoded(self, examples, training=False):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sslcli import registry
-from sslcli.api import Config, DataError, Group, Loss, Prediction, Report, Scorer, setting
+from sslcli.api import Config, DataError, Follower, Group, Loss, Prediction, Report, Scorer, setting
 
 Classify = registry.load("tasks", "classify")
 
@@ -159,6 +159,26 @@ class HiddenState(Classify):
 
     def after_step(self, backbone, state, draws):
         self.steps += 1
+
+
+class BeginsByChance(Classify):
+    def begin(self, backbone, first_batch):
+        torch.nn.init.normal_(self.classifier.classifier.bias)
+
+
+class AsksForMore(Classify):
+    def loss(self, hidden, views):
+        return Loss({"answer": super().loss(hidden, views).sums["answer"] / torch.tensor(views.progress)})
+
+
+class FollowsWhatIsNotThere(Classify):
+    def followers(self):
+        return [Follower("learnable.classifier.*", leader="backbone.classifier.*")]
+
+
+class ChangesParameters(Classify):
+    def after_step(self, backbone, state, draws):
+        self.classifier.classifier.bias.mul_(0.9)
 
 
 class Guesses(Classify):
@@ -328,6 +348,10 @@ RIVALS = {
     Averages: ("micro-batches", "micro-batches"),
     KnowsItsPlace: ("order of samples", "order"),
     HiddenState: ("state", "answers otherwise"),
+    BeginsByChance: ("begin", "the second time"),
+    AsksForMore: ("progress", "at progress 0"),
+    FollowsWhatIsNotThere: ("followers", "no such parameter"),
+    ChangesParameters: ("after a step", "changes the parameter learnable.classifier.classifier.bias"),
     Guesses: ("predict is deterministic", "differ"),
     OnePart: ("predict is deterministic", "1 parts for 8"),
     ExaminesOtherwise: ("examine", "not that of forward"),

@@ -8,12 +8,15 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from codebook import Codebook
 from masked_rows import MaskedRows
 from reversal import Reversal
 from rivals import Rivals
+from teacher import Student
+from two_views import TwoViews
 
 from sslcli import registry
-from sslcli.api import Config, Group, Loss, Report, setting
+from sslcli.api import Config, Follower, Group, Loss, Report, setting
 from sslcli.testing import CHECKS, check_objective, check_one
 
 MaskedLanguageModel = registry.load("objectives", "mlm")
@@ -26,7 +29,7 @@ def test_installed_objectives(name, check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal])
+@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal, TwoViews, Student, Codebook])
 def test_other_shapes(cls, check):
     check_one(cls, check)
 
@@ -142,6 +145,26 @@ class HiddenState(MaskedLanguageModel):
         self.steps += 1
 
 
+class BeginsByChance(MaskedLanguageModel):
+    def begin(self, backbone, first_batch):
+        self.head.bias.copy_(torch.from_numpy(np.random.default_rng().normal(size=self.head.bias.shape)))
+
+
+class DividesByWhatIsLeft(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] / (1 - torch.tensor(views.progress))})
+
+
+class FollowsNothing(MaskedLanguageModel):
+    def followers(self):
+        return [Follower("learnable.teacher.*", leader="backbone.*")]
+
+
+class ChangesParameters(MaskedLanguageModel):
+    def after_step(self, backbone, state, draws):
+        self.head.bias.mul_(0.9)
+
+
 class NeverLearns(MaskedLanguageModel):
     def groups(self):
         return [Group("*", rate=0.0)]
@@ -177,6 +200,10 @@ DEFECTS = {
     Averages: "micro-batches",
     KnowsItsPlace: "order of samples",
     HiddenState: "state",
+    BeginsByChance: "begin",
+    DividesByWhatIsLeft: "progress",
+    FollowsNothing: "followers",
+    ChangesParameters: "after a step",
     NeverLearns: "a batch is learnt",
     Mute: "samples in words",
     Raises: "views are pure",

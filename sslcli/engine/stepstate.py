@@ -1,0 +1,55 @@
+"""What learnables say in `Loss.state` in the course of a step: sums, and samples of rows, over micro-batches and ranks.
+
+Letters: N rows of a micro-batch, K rows that are kept, D width.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sslcli.contracts import SampledRows
+from sslcli.engine.world import World
+
+
+class StepState:
+    """Adds up over the micro-batches of this rank; `over` gives what all ranks have."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._rows: dict[str, SampledRows] = {}
+
+    def add(self, state: Mapping[str, Tensor | SampledRows], counted: bool = True) -> None:
+        """What is not counted leaves its names, with sums and rows of nothing: all ranks must know the same ones."""
+        for name, value in state.items():
+            if isinstance(value, SampledRows):
+                own = [value.rows_ND.detach(), value.order_N.detach().double()]
+                if not counted:
+                    own = [each[:0] for each in own]
+                if (have := self._rows.get(name)) is not None:
+                    own = [torch.cat(pair) for pair in zip((have.rows_ND, have.order_N), own, strict=True)]
+                self._rows[name] = _first(*own, value.at_most)
+            else:
+                share = value.detach() * counted
+                self._sums[name] = self._sums[name] + share if name in self._sums else share
+
+    def over(self, world: World) -> dict[str, Tensor]:
+        """Of all ranks, the same on each: sums, and the rows [K, D] of smallest order, in that order."""
+        sums = {name: world.sum(self._sums[name]) for name in sorted(self._sums)}
+        return sums | {name: _over_ranks(self._rows[name], world) for name in sorted(self._rows)}
+
+
+def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
+    first_K = torch.argsort(order_N, stable=True)[:at_most]
+    return SampledRows(rows_ND[first_K], order_N[first_K], at_most)
+
+
+def _over_ranks(own: SampledRows, world: World) -> Tensor:
+    """Every rank sends `at_most` rows; those that it has not come last and are left out."""
+    if world.size == 1:
+        return own.rows_ND
+    missing = own.at_most - len(own.rows_ND)
+    rows_KD = torch.cat([own.rows_ND, own.rows_ND.new_zeros(missing, *own.rows_ND.shape[1:])])
+    order_K = torch.cat([own.order_N, own.order_N.new_full((missing,), torch.inf)])
+    found = _first(world.stack(rows_KD).flatten(0, 1), world.stack(order_K).flatten(), own.at_most)
+    return found.rows_ND[found.order_N < torch.inf]

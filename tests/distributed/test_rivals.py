@@ -1,0 +1,112 @@
+"""What the contract has to carry, each by a small rival of tests/plugins: two processes train what one does, and go on to the bit.
+
+two-views: a loss over the whole global batch. student: a teacher that follows it. codebook: codes that begin as k-means, move
+after every step and begin anew at rows of the batch.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from several import run
+from test_several_processes import assert_equal_tensors, logged, settings_for, tensors, together
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+RIVALS = {"two-views": "two_views:TwoViews", "student": "teacher:Student", "codebook": "codebook:Codebook"}
+KINDS = ["ddp", "fsdp"]
+STEPS = 6
+CLOSE = 1e-6  # relative: everything is computed in float64, but FSDP adds gradients up in float32
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The rivals as a distribution, for this process and those that it starts."""
+    site = tmp_path_factory.mktemp("site")
+    metadata = site / "rivals-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rivals\nVersion: 1.0\n")
+    entries = "".join(f"{name} = {value}\n" for name, value in RIVALS.items())
+    (metadata / "entry_points.txt").write_text(f"[sslcli.objectives]\n{entries}")
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in (site, PLUGINS):
+            patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(PLUGINS), os.environ.get("PYTHONPATH", "")]))
+        yield
+    for value in RIVALS.values():
+        sys.modules.pop(value.partition(":")[0], None)
+
+
+def training(objective, corpus, folder, parallel="ddp"):
+    """The last batch of an evaluation has one sample, which two processes cannot share.
+
+    A line of the log is of one step: what is summed over several, a stop in between adds up in another order.
+    """
+    settings = settings_for(objective, corpus, folder, parallel, max_steps=STEPS, eval_samples=23, log_every=1)
+    # With its own, Adam makes as much of the smallest gradients, which are rounding alone, as of the largest.
+    settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
+    return {"settings": settings, "double": f"{folder}.gradients"}
+
+
+@pytest.fixture(scope="module")
+def alone(installed, text_corpus, tmp_path_factory, module_cache):
+    folder = tmp_path_factory.mktemp("alone")
+    for name in [*RIVALS, "mlm+two-views"]:
+        assert run(training(name, text_corpus, folder / name)) == {"reason": "done", "step": STEPS}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(alone, text_corpus, tmp_path_factory):
+    """(folder, answers) of all that two processes do here, in one start of them."""
+    folder, jobs = tmp_path_factory.mktemp("two"), {}
+    for parallel in KINDS:
+        for name in RIVALS:
+            key = f"{name}-{parallel}"
+            jobs[key] = training(name, text_corpus, folder / key, parallel)
+            cut = training(name, text_corpus, folder / f"{key}-cut", parallel)
+            jobs[f"{key}-cut"] = {**cut, "stop_at": [1, 6]}
+            jobs[f"{key}-resumed"] = {**cut, "resume": str(folder / f"{key}-cut")}
+        jobs[f"mlm+two-views-{parallel}"] = training("mlm+two-views", text_corpus, folder / f"mlm+two-views-{parallel}", parallel)
+    return folder, together(2, jobs, folder)
+
+
+@pytest.mark.parametrize("parallel", KINDS)
+@pytest.mark.parametrize("name", [*RIVALS, "mlm+two-views"])
+def test_two_processes_train_what_one_does(alone, two, name, parallel):
+    """Losses, gradients of every step, and all weights and buffers at the end."""
+    folder, answers = two
+    key = f"{name}-{parallel}"
+    assert answers[key] == ({"reason": "done", "step": STEPS},) * 2
+    lines, others = ([line for line in logged(where) if line["split"] != "sample"] for where in (alone / name, folder / key))
+    assert len(lines) == len(others) > STEPS
+    for line, other in zip(lines, others, strict=True):
+        for kind in ("terms", "metrics"):
+            assert other[kind] == pytest.approx(line[kind], rel=CLOSE)
+    for step in range(STEPS):
+        expected, found = (load_file(f"{where}.gradients/{step}.safetensors") for where in (alone / name, folder / key))
+        assert_close(expected, found)
+    for expected, found in zip(tensors(alone / name, STEPS).values(), tensors(folder / key, STEPS).values(), strict=True):
+        assert_close(expected, found)
+
+
+def assert_close(expected, found):
+    """Each tensor within CLOSE of its largest number; the smallest gradients are sums of far larger ones."""
+    assert expected.keys() == found.keys()
+    largest = max(float(value.abs().max()) for value in expected.values())
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=CLOSE, atol=CLOSE * largest, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("parallel", KINDS)
+@pytest.mark.parametrize("name", RIVALS)
+def test_two_processes_go_on_to_the_bit(two, name, parallel):
+    folder, answers = two
+    key = f"{name}-{parallel}"
+    assert [answer["reason"] for answer in answers[f"{key}-cut"]] == ["preempted"] * 2
+    assert 0 < answers[f"{key}-cut"][0]["step"] < STEPS
+    assert [answer["reason"] for answer in answers[f"{key}-resumed"]] == ["done"] * 2
+    assert logged(folder / key) == logged(folder / f"{key}-cut")
+    assert_equal_tensors(tensors(folder / key, STEPS), tensors(folder / f"{key}-cut", STEPS))
