@@ -4,6 +4,7 @@ two-views: a loss over the whole global batch. student: a teacher that follows i
 after every step and begin anew at rows of the batch.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from several import run
-from test_several_processes import assert_equal_tensors, logged, settings_for, tensors, together
+from test_several_processes import PARTS, assert_equal_tensors, logged, settings_for, tensors, together
+
+from sslcli.engine.sharding import load_tensors
+from sslcli.workflows.exporting import export
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 RIVALS = {"two-views": "two_views:TwoViews", "student": "teacher:Student", "codebook": "codebook:Codebook"}
@@ -110,3 +114,27 @@ def test_two_processes_go_on_to_the_bit(two, name, parallel):
     assert [answer["reason"] for answer in answers[f"{key}-resumed"]] == ["done"] * 2
     assert logged(folder / key) == logged(folder / f"{key}-cut")
     assert_equal_tensors(tensors(folder / key, STEPS), tensors(folder / f"{key}-cut", STEPS))
+
+
+@pytest.mark.parametrize("parallel", ["alone", *KINDS])
+def test_a_teacher_follows_from_milestone_to_milestone(alone, two, parallel):
+    """It begins as its student; then half a cosine leads from 0.9 to 1, written out here."""
+    folder = alone / "student" if parallel == "alone" else two[0] / f"student-{parallel}"
+    milestones = [folder / "milestones" / f"step-{step:06d}" for step in range(3)]
+    backbones, learnables = ([load_tensors(each / part) for each in milestones] for part in PARTS)
+    for name, value in backbones[0].items():
+        assert torch.equal(learnables[0][f"teacher.{name}"], value)
+    for step in (1, 2):
+        momentum = 0.95 - 0.05 * math.cos(math.pi * (step - 1) / STEPS)
+        for name, value in backbones[step].items():
+            expected = momentum * learnables[step - 1][f"teacher.{name}"] + (1 - momentum) * value
+            torch.testing.assert_close(learnables[step][f"teacher.{name}"], expected, rtol=1e-12, atol=1e-12)
+            assert value.numel() < 2 or not torch.equal(learnables[step][f"teacher.{name}"], value)
+
+
+def test_no_export_holds_the_teacher(alone, tmp_path):
+    export(str(alone / "student"), tmp_path / "exported")
+    (exported,) = (tmp_path / "exported").glob("*.safetensors")
+    names = list(load_file(exported))
+    assert not [name for name in names if "teacher" in name]
+    assert len(names) >= len(load_tensors(alone / "student" / "checkpoints" / f"step-{STEPS:06d}" / PARTS[0]))
