@@ -121,15 +121,16 @@ def main() -> int:
     asked = parser.parse_args()
     if len(asked.checkouts) != (0 if asked.rehearse else 2):
         parser.error("name two checkouts, or --rehearse alone")
-    checkouts = [HERE, HERE] if asked.rehearse else [path.resolve() for path in asked.checkouts]
+    checkouts = [HERE] if asked.rehearse else [path.resolve() for path in asked.checkouts]
     kinds = {kind for kind in asked.only.split(",") if kind} or {row.kind for row in ROWS}
     rows = [row for row in ROWS if row.kind in kinds and (row.rehearsed or not asked.rehearse)]
     set_up = Row("set-up", TINY.format(sentences=300 if asked.rehearse else 40_000).split())
     print("| line | old, s | new, s | new of old | first time: old, s | new, s |\n|---|---|---|---|---|---|")
     with ExitStack() as stack:
         sides = [Side(each, Path(stack.enter_context(tempfile.TemporaryDirectory()))) for each in checkouts]
+        sides = sides * 2 if asked.rehearse else sides
         if any(row.kind not in WITHOUT_A_MODEL for row in rows):
-            for side in sides:
+            for side in dict.fromkeys(sides):
                 seconds_of(side, set_up)
         for row in rows:
             first = ["", ""] if row.kind in WITHOUT_A_MODEL else [f"{seconds_of(side, row):.2f}" for side in sides]
