@@ -147,7 +147,7 @@ def groups(bench: LearnableBench) -> None:
 
 def micro_batches(bench: LearnableBench) -> None:
     """One batch equals its parts: sums, counts, metrics and gradients add up, whatever stands beside a sample."""
-    if bench.cls.couples:
+    if bench.twin().couples:
         return
     whole = _measured(bench, [EIGHT])
     for parts in ([range(4), range(4, 8)], [[index] for index in EIGHT]):

@@ -5,6 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from codebook import Codebook
+from teacher import Student
+from two_views import TwoViews
 
 from sslcli import registry
 from sslcli.api import Draws, UsageError
@@ -12,12 +15,18 @@ from sslcli.engine.composite import Composite, build_objective
 from sslcli.testing import CHECKS, Bench, check_one, tiny_frame
 
 PAIRS = [("mlm", "nsp"), ("mlm", "sop"), ("nsp", "mlm")]
+RIVALS = {"two-views": TwoViews, "student": Student, "codebook": Codebook}
+WITH_PASSES_OF_THEIR_OWN = [("student", "mlm"), ("two-views", "codebook")]
+
+
+def class_of(name):
+    return RIVALS.get(name) or registry.load("objectives", name)
 
 
 @cache
 def joined(*names):
     """A class of the usual shape for a Composite of these parts with their default options."""
-    classes = {name: registry.load("objectives", name) for name in names}
+    classes = {name: class_of(name) for name in names}
 
     class Joined(Composite):
         needs = frozenset({"encoder"})
@@ -29,7 +38,7 @@ def joined(*names):
 
 
 @pytest.mark.parametrize("check", [check for check in CHECKS if check != "imports"])
-@pytest.mark.parametrize("names", PAIRS, ids="+".join)
+@pytest.mark.parametrize("names", [*PAIRS, *WITH_PASSES_OF_THEIR_OWN], ids="+".join)
 def test_joined_objectives_conform(names, check):
     check_one(joined(*names), check)
 
@@ -46,6 +55,39 @@ def test_each_term_is_that_of_its_part_alone(names):
         assert loss.sums[name].item() == own.sums[name].item()
         assert f"{name}.accuracy" in loss.metrics
         assert views.counts[name] == views.parts[name].counts[name]
+
+
+@pytest.mark.parametrize("names", WITH_PASSES_OF_THEIR_OWN, ids="+".join)
+def test_a_part_with_passes_of_its_own_has_the_loss_that_it_has_alone(names):
+    bench = Bench.of(joined(*names), None, "encoder")
+    learner, views = bench.learner(), bench.views(range(6), progress=0.5)
+    loss = learner(views)
+    for name, part in learner.learnable.parts.items():
+        own = part(learner.backbone, views.parts[name])
+        assert views.parts[name].progress == 0.5
+        for term, value in own.sums.items():
+            whole = term if term == name else f"{name}.{term}"
+            assert loss.sums[whole].item() == value.item()
+            assert views.counts[whole] == views.parts[name].counts[term]
+
+
+def test_a_part_has_the_followers_the_state_and_the_beginning_that_it_has_alone():
+    """Under the names that the whole has for them."""
+    learner = Bench.of(joined("student", "mlm"), None, "encoder").learner()
+    student = learner.learnable.parts["student"]
+    assert {leader for leader, _ in learner.leaders.values()} == {f"backbone.{name}" for name, _ in student.teacher.named_parameters()}
+    assert all(name.startswith("learnable.parts.student.teacher.") for name in learner.leaders)
+    bench = Bench.of(joined("two-views", "codebook"), None, "encoder")
+    began, batch = bench.fresh(), bench.views(range(8))
+    part, views = began.learnable.parts["codebook"], batch.parts["codebook"]
+    part.begin(began.backbone.eval(), lambda: views)
+    expected = part.sums_KD.clone()
+    part.sums_KD.zero_()
+    began.begin(lambda: batch)
+    assert torch.equal(part.sums_KD, expected)
+    assert expected.abs().sum() > 0
+    began.after_step({"codebook.rows": torch.ones(8), "codebook.sums": expected, "codebook.fresh": expected[:0]}, Draws(0, 0))
+    torch.testing.assert_close(part.sums_KD, expected)
 
 
 def test_masks_of_joined_objectives_spare_the_separators():
