@@ -20,7 +20,7 @@ def steps_logged(folder):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)])
-def test_a_signal_saves_and_exits_with_its_code(number, code, text_corpus, tmp_path, module_cache):
+def test_a_signal_saves_and_exits_with_its_code(number, code, text_corpus, tmp_path, module_cache, ssl):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "sslcli", *LINE, "--data", str(text_corpus), "--out", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -33,8 +33,8 @@ def test_a_signal_saves_and_exits_with_its_code(number, code, text_corpus, tmp_p
     assert "Traceback" not in said
     assert "--resume" in said
     assert json.loads((folder / "run.json").read_text())["status"] == "stopped"
-    ended = subprocess.run([sys.executable, "-m", "sslcli", "pretrain", "--resume", str(folder)], capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    ended = ssl("pretrain", "--resume", folder)
+    assert ended.code == 0, ended.err
     steps = steps_logged(folder)
     assert steps == sorted(set(steps))
     assert steps[-1] == 150

@@ -1,6 +1,7 @@
 """The project's own source files, for the tests that read them."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,12 @@ def module_name(path):
 
 def trees(*folders):
     """Path and syntax tree of every file."""
-    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sources(*folders)]
+    return [(path, _tree(path)) for path in sources(*folders)]
+
+
+@cache
+def _tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def name_of(path):
