@@ -4,7 +4,8 @@
     python tests/rehearsals/stage.py SOCKET --run WORD ...     run one command there, in this folder and environment
 
 A command is the path of a Python script and its words, or `ssl` and its words. Its process has standard streams, folder and
-environment of whoever asked, and its code as `__main__`, as if it had been started by itself; only the imports are shared.
+environment of whoever asked, and its code as `__main__`, as if it had been started by itself; only the imports are shared,
+also with the fork server that a script may start.
 """
 
 import json
@@ -54,14 +55,23 @@ def serve(address: str) -> None:
 
 def _import_all() -> None:
     """What most scripts and commands import; nothing of it may start a thread."""
+    import importlib
+    import pkgutil
+
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
     import matplotlib.figure  # noqa: F401
     import sklearn.linear_model  # noqa: F401
-    import torch  # noqa: F401
+    import sslplugins
+    import torch._dynamo  # noqa: F401
     import transformers  # noqa: F401
     from transformers import BertForMaskedLM, GPT2LMHeadModel, Trainer  # noqa: F401
 
-    import sslcli.cli.actions.finetune
-    import sslcli.cli.actions.pretrain  # noqa: F401
+    import sslcli.cli.actions
+
+    for package in (sslcli.cli.actions, sslplugins):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 def _serve_one(connection: socket.socket) -> None:
@@ -79,10 +89,45 @@ def _serve_one(connection: socket.socket) -> None:
         os.chdir(asked["folder"])
         os.environ.clear()
         os.environ.update(asked["environment"])
+        _share_with_fork_servers()
         os._exit(_code_of(asked["words"]))
     _, status = os.waitpid(process, 0)
     connection.send(str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
+
+
+def _share_with_fork_servers() -> None:
+    """A fork server of multiprocessing is this process forked, not a new one that imports everything again."""
+    import multiprocessing.forkserver as servers
+
+    import torch
+
+    start = servers.util.spawnv_passfds
+
+    def start_or_fork(path: str, words: Sequence[str], handles: Sequence[int]) -> int:
+        if "multiprocessing.forkserver" not in words[-1] or torch.cuda.is_initialized():
+            return start(path, words, handles)
+        process = os.fork()
+        if process == 0:
+            servers._forkserver.__init__()  # its lock is held by whoever starts this server
+            _close_all_but(handles)
+            try:
+                exec(words[-1], {})
+            finally:
+                os._exit(0)
+        return process
+
+    servers.util.spawnv_passfds = start_or_fork
+
+
+def _close_all_but(handles: Sequence[int]) -> None:
+    """Standard streams stay too."""
+    most = max(map(int, os.listdir("/proc/self/fd")))
+    for handle in sorted({*range(3, most + 1)} - {*handles}):
+        try:
+            os.close(handle)
+        except OSError:  # not open
+            continue
 
 
 def _code_of(words: list[str]) -> int:
