@@ -197,11 +197,15 @@ class Readout(Objective[V, O]):
 
 
 class Reader(ABC, Generic[O]):
-    """Documents out of a reference. Its entry point is named by what it opens: a suffix ("jsonl") or a scheme ("demo")."""
+    """Documents out of a reference. Its entry point is named by what it opens: a suffix ("jsonl") or a scheme ("demo").
+
+    `modality`: what all its documents hold; text, or arrays [t, F] of ready rows.
+    """
 
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
+    modality: ClassVar[Modality] = "text"
 
     def __init__(self, options: O) -> None:
         self.options = options

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -119,6 +120,7 @@ def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "tex
     shape = TransformerSettings(
         architecture=architecture,
         vocabulary=0 if tokenizer is None else tokenizer.size,
+        row_features=prod(tiny_array(0, modality).shape[1:]) if tokenizer is None else 0,
         width=32,
         depth=2,
         heads=2,

@@ -29,7 +29,8 @@ def parameters(settings: TransformerSettings) -> int:
         stacks = [block, block + reading][: len(stacks)]
     if settings.norm_place == "pre":
         embeddings += _norm(settings, width) * (1 if settings.norm_first else 0)  # the final norm, less the first one
-    return settings.vocabulary * features + len(stacks) * embeddings + sum(stacks)
+    rows = _linear(settings.row_features, features, bias=True) if settings.row_features else 0
+    return settings.vocabulary * features + rows + len(stacks) * embeddings + sum(stacks)
 
 
 def head_parameters(settings: TransformerSettings) -> int:
@@ -54,6 +55,7 @@ def flops_per_token(settings: TransformerSettings, attended_tokens: float, targe
     weights = settings.depth * _block_weights(settings)
     if features != settings.width:
         weights += settings.width * features
+    weights += settings.row_features * features
     scores = sum(_visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth))
     attention = 2 * scores * settings.heads * settings.features_per_head  # query by key, then probability by value
     head = features * settings.vocabulary

@@ -1,6 +1,6 @@
 """Tokens, segments and positions become rows.
 
-Letters: T rows, D width, E width of the embeddings, V vocabulary.
+Letters: T rows, D width, E width of the embeddings, F features of a ready row, V vocabulary.
 """
 
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from sslcli.core.settings import TransformerSettings
 class Embeddings(nn.Module):
     """The sum of what is embedded, normed, then projected from E to D where embeddings are factorised (ALBERT).
 
-    Parts that the settings do not ask for are None. Ready rows of width E take the token embedding's place.
+    Parts that the settings do not ask for are None. Ready rows take the token embedding's place: of E numbers
+    as they are, of F through a linear layer.
     A second stack has no token matrix of its own: `shares_tokens`, and is given the first one's.
     """
 
@@ -23,6 +24,7 @@ class Embeddings(nn.Module):
         features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
         self.position_offset = settings.position_offset
         self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary and not shares_tokens else None
+        self.row = nn.Linear(settings.row_features, features) if settings.row_features and not shares_tokens else None
         self.position = Embedding(rows, features) if settings.positions == "learned" else None
         self.segment = Embedding(settings.segments, features) if settings.segments else None
         self.norm = build_norm(settings, features) if settings.norm_embeddings else None
@@ -34,7 +36,7 @@ class Embeddings(nn.Module):
         `token` takes the place of a matrix of its own.
         """
         if inputs.rows_TD is not None:
-            x_TE = inputs.rows_TD
+            x_TE = inputs.rows_TD if self.row is None else self.row(inputs.rows_TD.to(self.row.weight.dtype))
         else:
             token = self.token if token is None else token
             assert token is not None, "this backbone has no vocabulary: it reads ready rows"

@@ -18,6 +18,7 @@ class Arranged(Protocol):
     """A packed batch of numpy arrays, as the data side makes it."""
 
     tokens: np.ndarray | None
+    rows: np.ndarray | None
     segments: np.ndarray | None
     lengths: np.ndarray
     positions: np.ndarray
@@ -28,6 +29,7 @@ class Arranged(Protocol):
 class Inputs:
     """Token ids `tokens_T` or ready rows `rows_TD`, one of them; every tensor but rows is int64 [T].
 
+    Ready rows have as many numbers as the model's `row_features`, or its width where that is 0.
     `last_position`: the largest position where positions do not count from 0, known on the host.
     """
 
@@ -45,12 +47,17 @@ class Inputs:
 
     @classmethod
     def of(cls, batch: Arranged, tokens_T: np.ndarray | None = None) -> Self:
-        """The inputs for a batch; `tokens_T` replaces the batch's tokens, where some were corrupted."""
+        """The inputs for a batch; `tokens_T` replaces the batch's tokens, where some were corrupted.
+
+        Ready rows are taken where they are [T, F]; of another shape they are the objective's to bring there.
+        """
         tokens = batch.tokens if tokens_T is None else tokens_T
+        is_flat = batch.rows is not None and batch.rows.ndim == 2
         return cls(
             packing=Packing.of(batch.lengths),
             positions_T=torch.from_numpy(batch.positions),
             tokens_T=None if tokens is None else torch.from_numpy(tokens),
+            rows_TD=torch.from_numpy(batch.rows) if is_flat else None,
             segments_T=None if batch.segments is None else torch.from_numpy(batch.segments),
             last_position=None if batch.own_positions is None else int(batch.own_positions.max()),
         )

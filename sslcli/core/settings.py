@@ -36,6 +36,9 @@ class TransformerSettings(Config):
         description="encoder: every token sees all; decoder: only earlier ones; encoder_decoder: the second reads the first",
     )
     vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads ready rows only")
+    row_features: int = Field(
+        0, ge=0, description="numbers in a ready row, which a linear layer brings to the width of the embeddings; 0 for rows of that width"
+    )
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
     decoder_depth: int | None = Field(None, gt=0, le=10_000, description="layers of an encoder-decoder's decoder; depth when not given")

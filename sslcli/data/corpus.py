@@ -68,6 +68,11 @@ class Corpus:
         """int64 [stop - start], a copy."""
         return self._numbers(start, stop).astype(np.int64)
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Of one row of an array document; of text, whose rows are tokens, ()."""
+        return self._shards[0].shape[1:]
+
     def array(self, document: int) -> np.ndarray:
         """The rows of an array document, float32 [t, ...]."""
         first, stop = self.documents[document : document + 2]

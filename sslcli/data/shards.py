@@ -54,6 +54,7 @@ class ShardWriter:
         self.languages: dict[str, int] = {}
         self.counts = {"documents": 0, "sentences": 0, "tokens": 0, "bytes": 0}
         self._type = np.uint16 if tokenizer is not None and tokenizer.size <= 1 << 16 else np.uint32
+        self._row_shape: tuple[int, ...] = ()
         self._waiting: list[np.ndarray] = []
         self._waiting_numbers = self._shards = 0
         # What the manifest says is known only at the end, so the facts are a mapping that is filled until then.
@@ -76,9 +77,10 @@ class ShardWriter:
 
     def add_array(self, rows: np.ndarray, language: str = "") -> None:
         """One document of ready rows [t, ...]. Raises DataError where documents are not alike but for t."""
-        if self._waiting and self._waiting[0].shape[1:] != rows.shape[1:]:
+        self._row_shape = self._row_shape or rows.shape[1:]
+        if self._row_shape != rows.shape[1:]:
             raise DataError(
-                f"document {self.counts['documents'] + 1} has rows of shape {rows.shape[1:]}, others {self._waiting[0].shape[1:]}",
+                f"document {self.counts['documents'] + 1} has rows of shape {rows.shape[1:]}, others {self._row_shape}",
                 "bring all documents to one shape",
             )
         self._add(np.ascontiguousarray(rows, dtype=np.float32), [len(rows)], [rows.nbytes], [1], [language])

@@ -120,7 +120,8 @@ def learner_of(pretrained: Pretrained) -> Learner:
         raise ModelError(
             f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
         ) from error
-    objective = build_objective(classes, options, Frame(pretrained.settings, pretrained.tokenizer()))
+    tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
+    objective = build_objective(classes, options, Frame(pretrained.settings, tokenizer))
     if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
         raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")
     learner = Learner(Transformer(pretrained.settings), objective)

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from sslcli.contracts import Readout
 from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.heads import LanguageModelHead
 from sslcli.core.settings import TransformerSettings
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.learner import Learner
@@ -24,6 +26,7 @@ from sslcli.engine.schedule import rate_factor, warmup_steps
 from sslcli.engine.settings import TrainingSettings
 from sslcli.engine.trainer import Plan
 from sslcli.engine.world import ALONE, World
+from sslcli.labelled import ReadoutTask
 from sslcli.reports import Report, Table, printable
 from sslcli.workflows.arranging import NOT_SAID
 from sslcli.workflows.diskspace import disk_space
@@ -48,13 +51,14 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
     """Title -> line: everything that was decided, in the order in which it is shown."""
     settings, shape = prepared.settings, prepared.learner.backbone.settings
     training = settings.training
-    tokens = int(prepared.train.lengths.sum())
+    tokens, unit = int(prepared.train.lengths.sum()), "tokens" if prepared.tokenizer is not None else "rows"
+    longest = settings.data.sequence_tokens if prepared.tokenizer is not None else int(prepared.train.lengths.max())
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
         "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} M parameters · {_layers(shape)} layers x {shape.width}"
-        f" · vocabulary {shape.vocabulary:,}" + (f" · from {settings.model.source}" if settings.model.source else " · new"),
-        "data": f"{', '.join(settings.data.train)} · {tokens:,} tokens · {len(prepared.train):,} samples of at most"
-        f" {settings.data.sequence_tokens} · {len(prepared.evaluation):,} held out",
+        f" · {_read_by(shape)} · " + (f"from {settings.model.source}" if settings.model.source else "new"),
+        "data": f"{', '.join(settings.data.train)} · {tokens:,} {unit} · {len(prepared.train):,} samples of at most"
+        f" {longest} · {len(prepared.evaluation):,} held out",
         **_how_languages_are_mixed(prepared),
         "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
         **({"head": prepared.head} if settings.model.source else {}),
@@ -65,6 +69,10 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
 
 def _layers(shape: TransformerSettings) -> str:
     return f"{shape.depth} + {shape.layers_of_decoder}" if shape.has_memory else f"{shape.depth}"
+
+
+def _read_by(shape: TransformerSettings) -> str:
+    return f"rows of {shape.row_features}" if shape.row_features else f"vocabulary {shape.vocabulary:,}"
 
 
 def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:
@@ -145,10 +153,15 @@ def described_options(prepared: Prepared) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """`target_share`: tokens with a loss of the language-model head (or of whatever has most targets), of all tokens."""
+    """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all tokens, or what is visible.
+
+    `target_share`: targets of the language-model head, of these rows; 0 where there is no such head.
+    """
 
     seconds_per_step: float
     tokens_per_step: float
+    rows_per_step: float
+    attended_rows: float
     target_share: float
     peak_bytes: int
 
@@ -170,7 +183,7 @@ def try_steps(course: Trainable, hardware: Hardware) -> Trial:
     settings = course.settings
     learner = course.learner.to(hardware.device)
     replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
-    followers, seconds, tokens, targets = learner.followers(), [], [], []
+    followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
     for step, work in enumerate(islice(course.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for views in work.views:
@@ -184,8 +197,12 @@ def try_steps(course: Trainable, hardware: Hardware) -> Trial:
         seconds.append(time.perf_counter() - start)
         tokens.append(work.tokens)
         targets.append(max(work.counts.values()))
-    mean_tokens = sum(tokens) / len(tokens)
-    return Trial(sum(seconds[1:]) / TRIAL_STEPS, mean_tokens, sum(targets) / sum(tokens), peak_memory_bytes(hardware))
+        lengths += [length for views in work.views for length in views.inputs.packing.lengths]
+    rows, steps = sum(lengths), TRIAL_STEPS + 1
+    attended = attended_tokens(np.asarray(lengths))
+    has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
+    share = min(1.0, sum(targets) / rows) if has_head else 0.0
+    return Trial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / steps, rows / steps, attended, share, peak_memory_bytes(hardware))
 
 
 def peak_memory_bytes(hardware: Hardware) -> int:
@@ -200,20 +217,25 @@ def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
     """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
     shape, training = course.learner.backbone.settings, course.settings.training
     space = disk_space(course.learner, course.settings.optimizer, plan, training.keep)
-    teraflops = (
-        flops_per_token(shape, attended_tokens(course.lengths), trial.target_share) * trial.tokens_per_step / trial.seconds_per_step / 1e12
-    )
+    flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step
     folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
     rows: Mapping[str, str] = {
         "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(course.learner):,} of the head",
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
-        "useful arithmetic": f"{teraflops:.3f} TFLOP/s",
+        "useful arithmetic": f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(course.learner)}",
         "training time": f"{duration(trial.seconds_per_step * plan.total_steps)} for {plan.total_steps:,} steps, without evaluation",
         "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
         "disk": f"{space.describe()}; {folders}",
     }
     return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
+
+
+def _counted(learner: Learner) -> str:
+    """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
+    if learner.backbone.settings.has_memory:
+        return ", of the encoder alone"
+    return "" if isinstance(learner.learnable, Readout | ReadoutTask) else ", of one pass of the backbone alone"
 
 
 def attended_tokens(lengths: np.ndarray) -> float:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from sslcli.workflows.judging import refuse_untrained_backbone
 from sslcli.workflows.models import load_pretrained
 from sslcli.workflows.objectives import architecture_for, objective_classes, objective_options
 from sslcli.workflows.references import FOUNDATION, decided
+from sslcli.workflows.rows import refuse_unread
 from sslcli.workflows.settings import PretrainSettings
 from sslcli.workflows.tokenizing import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.workflows.weights import NEW, Pretrained, from_seed
@@ -47,7 +49,7 @@ class Prepared:
     """`settings` are complete: every field that was left open is decided. `head`: whether it is kept or new, in words."""
 
     settings: PretrainSettings
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     learner: Learner
     twin: Objective
     train: Source
@@ -89,13 +91,15 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
+    refuse_unread({name: cls.reads for name, cls in classes.items()}, settings.data)
     pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
     refuse_untrained_backbone(settings)
     settings = _with_tokenizer(settings, classes, pretrained)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
-    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer)
+    corpora = _corpora(settings, shards, say)
+    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpora[0])
     _refuse_misfit(settings, classes, shape)
-    _refuse_strange_tokens(shards.tokenizer, shape)
+    _refuse_strange_data(shards.tokenizer, corpora, shape)
     _refuse_giant(shape, settings.hardware.device)
     tokenizer = _ending_as(pretrained, settings, shards.tokenizer)
     complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
@@ -105,7 +109,8 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     frame = Frame(shape, tokenizer)
     with torch.device("meta"):
         twin = build_objective(classes, options, frame)
-    train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in _corpora(settings, shards, say))
+    train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in corpora)
+    _refuse_long(train, evaluation, shape)
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner, head = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
@@ -126,11 +131,11 @@ def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objec
 def _ending_as(
     pretrained: Pretrained | None,
     settings: PretrainSettings,
-    tokenizer: Tokenizer,
-) -> Tokenizer:
+    tokenizer: Tokenizer | None,
+) -> Tokenizer | None:
     """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
     folder, source = pretrained and pretrained.tokenizer_folder, settings.tokenizer.source
-    if folder is None or source is None or Path(source).resolve() != folder.resolve():
+    if tokenizer is None or folder is None or source is None or Path(source).resolve() != folder.resolve():
         return tokenizer
     return tokenizer.ending_at(pretrained.tokenizer().ends)
 
@@ -147,12 +152,30 @@ def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Object
         )
 
 
-def _refuse_strange_tokens(tokenizer: Tokenizer, shape: TransformerSettings) -> None:
-    """Raises UsageError where the tokenizer has tokens that the model has no row for."""
+def _refuse_strange_data(tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings) -> None:
+    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have another width than it reads."""
+    if tokenizer is None:
+        if wrong := next((corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None):
+            reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
+            raise UsageError(
+                f"the rows in {wrong.folder} have {prod(wrong.row_shape)} numbers, and the model reads {reads}",
+                "choose other data, or another --model",
+            )
+        return
     if tokenizer.size > shape.vocabulary:
         raise UsageError(
             f"the tokenizer has {tokenizer.size:,} tokens, and the model knows {shape.vocabulary:,}",
             "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
+        )
+
+
+def _refuse_long(train: Source, evaluation: Source, shape: TransformerSettings) -> None:
+    """Raises UsageError where an array document has more rows than the model has positions; text is cut to fit."""
+    longest = max(int(source.lengths.max()) for source in (train, evaluation))
+    if train.corpus.modality != "text" and shape.positions == "learned" and longest > shape.longest_tokens:
+        raise UsageError(
+            f"a document has {longest} rows, and the model has positions for {shape.longest_tokens}",
+            f"use --set model.shape.longest_tokens={longest}",
         )
 
 
@@ -172,10 +195,11 @@ def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSett
     return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
 
 
-def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer) -> TransformerSettings:
-    """The preset with the differences from the run file, at least as long as the sequences."""
+def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer | None, corpus: Corpus) -> TransformerSettings:
+    """The preset with the differences from the run file, for the tokens or the rows of the data."""
     name = settings.model.preset or "mini"
-    overrides = {"vocabulary": tokenizer.size, **settings.model.shape}
+    found = {"vocabulary": 0, "row_features": prod(corpus.row_shape)} if tokenizer is None else {"vocabulary": tokenizer.size}
+    overrides = {**found, **settings.model.shape}
     try:
         return preset(name, overrides.pop("architecture", architecture), overrides.pop("vocabulary"), **overrides)
     except ValidationError as error:

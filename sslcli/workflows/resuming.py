@@ -26,6 +26,7 @@ IN_THE_DATA = ("data.sentence_rules",)
 # What plugins and Transformers may have more of than when a run was begun.
 GROWING = ("options.", "model.shape.")
 S = TypeVar("S", bound=Config)
+NO_TOKENIZER = "none"  # of a run on arrays
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
 
@@ -110,7 +111,7 @@ class Identified(Protocol):
     """Whatever is trained: what its run depends on."""
 
     settings: Any
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     fingerprint: str
 
     def files(self) -> Mapping[str, Mapping[str, Any]]: ...
@@ -169,7 +170,7 @@ def identity(
     if begun is not None:
         fixed = {key: fixed[key] for key in fixed if not key.startswith(GROWING) or key in begun}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
-    tokenizer = known_as or course.tokenizer.hash
+    tokenizer = known_as or (NO_TOKENIZER if course.tokenizer is None else course.tokenizer.hash)
     return {"data": course.fingerprint, "tokenizer": tokenizer, "settings": digest}
 
 

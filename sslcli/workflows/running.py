@@ -72,7 +72,7 @@ class Course(Protocol):
     kind: str
     name: str
     settings: Any
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     learner: Learner
     twin: Learnable
     lengths: np.ndarray
@@ -193,7 +193,7 @@ class _Run:
         self.learner = course.learner if sharded else course.learner.to(hardware.device)
         belongs = identity(course)
         if resuming:
-            known_as = known_tokenizer(folder, course.tokenizer)
+            known_as = course.tokenizer and known_tokenizer(folder, course.tokenizer)
             belongs = identity(course, begun_with(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
 
@@ -276,7 +276,8 @@ class _Run:
         for name in names:
             if name != FACTS_FILE:
                 remove(self.folder / name)
-        self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
+        if self.course.tokenizer is not None:
+            self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from sslcli import registry
@@ -89,6 +90,8 @@ def fingerprint(source: Source, data: DataSettings) -> list[Any]:
     if not path.is_file():
         for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
             digest.update(repr((document.text, document.language)).encode())
+            if document.array is not None:
+                digest.update(np.ascontiguousarray(document.array).data)
         return [source.reference, source.reader, source.language, digest.hexdigest()]
     status = path.stat()
     with path.open("rb") as file:

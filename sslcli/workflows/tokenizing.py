@@ -32,6 +32,7 @@ from sslcli.workflows.cutting import portions, write_portion
 from sslcli.workflows.interrupting import in_thread, stopping_at_once
 from sslcli.workflows.locating import is_shards
 from sslcli.workflows.references import LATEST, TRAINED, find_run
+from sslcli.workflows.rows import modality_of, write_rows
 from sslcli.workflows.sources import Source, documents, expand, fingerprint, source_bytes
 
 LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
@@ -39,14 +40,15 @@ PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
 SHOWN_UNKNOWN = 8  # words of a text that is shown
 FORMAT = 2  # of the cache; another one makes all shards anew
+ROWS_FORMAT = "rows 1"
 
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Shards on disk. `notes` are sentences that a user should read before training on them."""
+    """Shards on disk; arrays have no tokenizer. `notes` are sentences that a user should read before training on them."""
 
     folder: Path
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     fingerprint: str
     report: Report
     notes: Sequence[str]
@@ -74,15 +76,25 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
     Unigram training ends a little differently every time. Raises Stopping where a signal asks to stop.
     """
     with stopping_at_once():
+        given = opened(Path(data.train[0])) if len(data.train) == 1 and is_shards(data.train[0]) else None
+        sources = expand(data.train, data.reader) if given is None else []
+        if (given.tokenizer is None) if given is not None else modality_of(sources) != "text":
+            return given or _rows_for(sources, data, cache, say)
         reading, taken = _taken(settings, learnt)
-        if len(data.train) == 1 and is_shards(data.train[0]):
-            tokenized = opened(Path(data.train[0]))
+        if given is not None:
+            tokenized = given
             if taken not in (None, tokenized.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
             return tokenized
-        sources = expand(data.train, data.reader)
         folder = cache / "shards" / _key(sources, data, settings, taken)
         return cached(folder, lambda folder: _tokenize(sources, data, reading, folder, say), opened, say)
+
+
+def _rows_for(sources: Sequence[Source], data: DataSettings, cache: Path, say: Say) -> Tokenized:
+    """Of arrays, which no tokenizer has a part in."""
+    key = [ROWS_FORMAT, [fingerprint(source, data) for source in sources], data.reader_options, data.limit]
+    folder = cache / "shards" / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return cached(folder, lambda folder: write_rows(sources, data, modality_of(sources), folder, say), opened, say)
 
 
 def _taken(settings: TokenizerSettings, learnt: Path | None) -> tuple[TokenizerSettings, str | None]:
@@ -110,7 +122,9 @@ def opened(folder: Path) -> Tokenized:
         raise DataError(error.message, "tokenize the data again") from error
     shards = map_shards(folder)
     facts = shards.manifest.get("statistics") or {}
-    return Tokenized(folder, Tokenizer.load(folder / "tokenizer"), shards.fingerprint, _report(facts, folder), _notes(facts))
+    is_text = shards.manifest["modality"] == "text"
+    tokenizer = Tokenizer.load(folder / "tokenizer") if is_text else None
+    return Tokenized(folder, tokenizer, shards.fingerprint, _report(facts, folder, is_text), _notes(facts))
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
@@ -191,6 +205,9 @@ def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSetti
 
 
 def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> None:
+    if (modality := modality_of(sources)) != "text":
+        write_rows(sources, data, modality, folder, say)
+        return
     tokenizer = Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
     statistics, facts = Statistics(), {}
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
@@ -285,9 +302,12 @@ def _unfolded(source: Source) -> int:
     return source_bytes([source]) * (PACKED_GROWTH if source.reference.endswith((".gz", ".zst")) else 1)
 
 
-def _report(facts: dict[str, Any], folder: Path) -> Report:
+def _report(facts: dict[str, Any], folder: Path, is_text: bool) -> Report:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     tokens = facts.get("tokens", 0)
+    if not is_text:
+        counted = [("documents", f"{facts.get('documents', 0):,}"), ("rows", f"{tokens:,}"), ("on disk", f"{mebibytes(size)} in {folder}")]
+        return Report("rows", scores=[Score("rows", float(tokens))], tables=[Table("corpus", ("what", "figure"), counted)])
     rows: list[tuple[str, str]] = [(name, f"{facts.get(name, 0):,}") for name in ("documents", "sentences", "tokens")]
     rows += [
         ("bytes per token", f"{facts.get('bytes', 0) / max(tokens, 1):.2f}"),

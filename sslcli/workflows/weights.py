@@ -85,6 +85,8 @@ class Pretrained:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
+        if not self.settings.vocabulary:
+            raise ModelError(f"{self.folder} reads rows of {self.settings.row_features} numbers and no text", "name a model of text")
         if self.tokenizer_folder is None:
             hint = "save its tokenizer there: tokenizer.save_pretrained(folder)"
             older = next((name for name in OLDER_TOKENIZERS if (self.folder / name).is_file()), None)

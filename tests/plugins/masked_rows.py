@@ -1,8 +1,8 @@
 """Array documents: some rows of a table or of sound are hidden, and told from the others.
 
-The rows that the backbone reads are made in forward, by a projection that is trained.
+A row that stands for all hidden ones is trained.
 
-Letters: T rows of all samples end to end, N hidden rows, F features, D width.
+Letters: T rows of all samples end to end, N hidden rows, F features.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,6 @@ from sslcli.api import Batch, Config, Draws, Frame, Inputs, Loss, Objective, Rat
 
 @dataclass(frozen=True)
 class RowViews(Views):
-    values_TF: Tensor
     hidden_T: Tensor
     places_N: Tensor
 
@@ -24,7 +23,6 @@ class RowViews(Views):
 class MaskedRows(Objective[RowViews]):
     class Options(Config):
         hidden_rate: float = setting(0.3, "share of the rows that are hidden", gt=0, lt=1)
-        features: int = setting(8, "numbers in a row", gt=0)
 
     summary = "reconstruct hidden rows of a table or of sound"
     needs = frozenset({"encoder"})
@@ -33,10 +31,9 @@ class MaskedRows(Objective[RowViews]):
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        width = frame.architecture.width
-        self.project = nn.Linear(options.features, width)
-        self.reconstruct = nn.Linear(width, options.features)
-        self.blank_D = nn.Parameter(torch.zeros(width))
+        features = frame.architecture.row_features
+        self.reconstruct = nn.Linear(frame.architecture.width, features)
+        self.blank_F = nn.Parameter(torch.zeros(features))
 
     def views(self, batch: Batch, draws: Draws) -> RowViews:
         hidden_T = draws.uniform("hidden", batch.sample_of, batch.positions) < self.options.hidden_rate
@@ -45,18 +42,18 @@ class MaskedRows(Objective[RowViews]):
         return RowViews(
             Inputs.of(batch),
             {"reconstruction": batch.rows.shape[1] * len(places_N)},
-            torch.from_numpy(batch.rows),
             torch.from_numpy(hidden_T),
             torch.from_numpy(places_N),
         )
 
     def forward(self, backbone: Transformer, views: RowViews) -> Loss:
-        rows_TD = torch.where(views.hidden_T[:, None], self.blank_D, self.project(views.values_TF))
-        hidden = backbone(replace(views.inputs, rows_TD=rows_TD))
+        values_TF = views.inputs.rows_TD
+        seen_TF = torch.where(views.hidden_T[:, None], self.blank_F, values_TF)
+        hidden = backbone(replace(views.inputs, rows_TD=seen_TF))
         told_NF = self.reconstruct(hidden.last_TD.index_select(0, views.places_N))
-        errors = (told_NF - views.values_TF.index_select(0, views.places_N)).square().sum()
+        errors = (told_NF - values_TF.index_select(0, views.places_N)).square().sum()
         return Loss({"reconstruction": errors}, {"squared_error": Ratio(errors.detach(), views.counts["reconstruction"])})
 
     def show(self, views: RowViews) -> Report:
-        rows = [[place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"] for place, values in enumerate(views.values_TF)]
+        rows = [[place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"] for place, values in enumerate(views.inputs.rows_TD)]
         return Report("which rows are hidden", tables=[Table("rows", ["row", "hidden", "mean"], rows)])

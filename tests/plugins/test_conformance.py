@@ -14,6 +14,7 @@ from reversal import Reversal
 from rivals import Rivals
 from teacher import Student
 from two_views import TwoViews
+from visible_rows import VisibleRows
 
 from sslcli import registry
 from sslcli.api import Config, Follower, Group, Loss, Report, setting
@@ -29,7 +30,7 @@ def test_installed_objectives(name, check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal, TwoViews, Student, Codebook])
+@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal, VisibleRows, TwoViews, Student, Codebook])
 def test_other_shapes(cls, check):
     check_one(cls, check)
 
