@@ -25,7 +25,6 @@ from sslcli.api import (
     Readout,
     Report,
     Transformer,
-    UsageError,
     Views,
     passages_of,
     setting,
@@ -53,8 +52,6 @@ class ShuffledWords(Readout[ShuffledViews]):
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        if frame.tokenizer is None:
-            raise UsageError("shuffle needs a tokenizer", "give it text, with --data")
         self.tokenizer = frame.tokenizer
         self.verdict = nn.Linear(frame.architecture.width, 1)
 

@@ -30,7 +30,6 @@ from sslcli.api import (
     Report,
     TokenTargets,
     Transformer,
-    UsageError,
     Views,
     generate_tokens,
     passages_of,
@@ -69,8 +68,6 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        if frame.tokenizer is None:
-            raise UsageError("clm needs a tokenizer", "give it text, with --data")
         self.tokenizer = frame.tokenizer
         self.head = LanguageModelHead(frame.architecture)
 
