@@ -44,13 +44,14 @@ def installed(tmp_path_factory):
     groups = {"objectives": RIVALS, "readers": READERS}
     lines = [line for kind, found in groups.items() for line in (f"[sslcli.{kind}]", *(f"{k} = {v}" for k, v in found.items()))]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
+    modules = {value.partition(":")[0] for value in RIVALS.values()} - sys.modules.keys()  # those of other tests stay
     with pytest.MonkeyPatch.context() as patch:
         for folder in (site, PLUGINS):
             patch.syspath_prepend(str(folder))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(PLUGINS), os.environ.get("PYTHONPATH", "")]))
         yield
-    for value in RIVALS.values():
-        sys.modules.pop(value.partition(":")[0], None)
+    for module in modules:
+        sys.modules.pop(module, None)
 
 
 def training(objective, corpus, folder, parallel="ddp"):

@@ -42,11 +42,12 @@ def installed(tmp_path_factory):
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rows\nVersion: 1.0\n")
     groups = [f"[sslcli.{kind}]\n" + "".join(f"{k} = {v}\n" for k, v in found.items()) for kind, found in FOUND.items()]
     (metadata / "entry_points.txt").write_text("".join(groups))
+    modules = {"visible_rows", "reversal"} - sys.modules.keys()
     with pytest.MonkeyPatch.context() as patch:
         for folder in (site, PLUGINS):
             patch.syspath_prepend(str(folder))
         yield
-    for module in ("visible_rows", "reversal"):
+    for module in modules:
         sys.modules.pop(module, None)
 
 
