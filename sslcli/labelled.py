@@ -102,6 +102,10 @@ class Scorer(ABC, Generic[O]):
         """The labels in each example's gold answer, for counting; nothing where answers are free."""
         return [()] * len(examples)
 
+    def refuse_other_kinds(self, examples: Sequence[Example]) -> None:
+        """Raises DataError naming the first example whose answer is of another kind than those of training."""
+        return None
+
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:
         """One answer for a terminal (ssl predict)."""
         return Report(notes=[f"{prediction.value}"])

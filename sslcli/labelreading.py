@@ -44,6 +44,7 @@ class ReadsLabels:
 
     text_columns: ClassVar[Sequence[str | tuple[str, ...]]] = ()
     label_columns: ClassVar[Sequence[str]] = ()
+    text_flags: ClassVar[str] = "--text-field"  # what names other columns of texts
     leaves_out_unlabelled = True
 
     @classmethod
@@ -56,13 +57,16 @@ class ReadsLabels:
         return Example(record.id, record.where, texts, label, record.language)
 
     @classmethod
+    def asked_columns(cls, options: LabelOptions) -> Sequence[str]:
+        """The columns of texts that the options name; () where the usual ones are read."""
+        return ()
+
+    @classmethod
     def chosen(cls, options: LabelOptions, records: Iterator[Record], reference: str) -> Iterator[Record]:
         """All, as long as texts and labels stand in one column each. Raises DataError naming the first that does not."""
-        fields = [getattr(options, name, "") for name in ("text_field", "first_field")]
-        flag = "--first-field and --second-field" if hasattr(options, "first_field") else "--text-field"
-        texts = () if any(fields) else cls.text_columns
+        texts = () if cls.asked_columns(options) else cls.text_columns
         labels = () if options.label_field else cls.label_columns
-        wanted = {flag: texts, "--label-field": labels}
+        wanted = {cls.text_flags: texts, "--label-field": labels}
         return in_one_column(records, reference, wanted)
 
     @classmethod

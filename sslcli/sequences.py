@@ -15,7 +15,7 @@ import torch
 from pydantic import BeforeValidator
 from torch import Tensor
 
-from sslcli.answerkinds.base import Part
+from sslcli.answerkinds.base import AnswerKind, Part
 from sslcli.answerkinds.kinds import answer_kind, kind_of_labels
 from sslcli.config import Config, setting
 from sslcli.contracts import Frame, Loss, Views
@@ -79,6 +79,10 @@ class SequenceScorer(Scorer):
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         kind = kind_of_labels(self.options, [example.gold for example in examples if example.gold is not None])
         return [() if example.gold is None else kind.names_in(example.gold) for example in examples]
+
+    def refuse_other_kinds(self, examples: Sequence[Example]) -> None:
+        for example in examples if self.options.kind != "auto" else ():
+            checked_answer(self.kind, example)
 
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:
         return Report(passages=[_passage(_worded(prediction), example)])
@@ -170,10 +174,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         """What is to be learnt, and what it counts: nothing where there is no answer."""
         if example.gold is None:
             return self.kind.target(None)
-        try:
-            answer = self.kind.checked(example.gold)
-        except ValueError as error:
-            raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
+        answer = checked_answer(self.kind, example)
         unknown = next((label for label in self.kind.names_in(example.gold) if label not in self.kind.index), None)
         if unknown is not None:
             hint = did_you_mean(unknown, self.names) or f"it learnt {', '.join(self.names[:12])}"
@@ -203,6 +204,14 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
     def key(cls, example: Example) -> str:
         """The texts, however they are spaced."""
         return "\n".join(" ".join(text.split()) for text in example.data)
+
+
+def checked_answer(kind: AnswerKind, example: Example) -> Any:
+    """The gold answer as its kind has it. Raises DataError where it is of another kind than those of training."""
+    try:
+        return kind.checked(example.gold)
+    except ValueError as error:
+        raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
 
 
 def _passage(title: str, example: Example) -> Passage:

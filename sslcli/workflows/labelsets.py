@@ -6,7 +6,7 @@ from itertools import chain
 
 from sslcli.config import Config
 from sslcli.data.firstrows import IF_HEADER, is_first_row
-from sslcli.data.golds import Vector, checked
+from sslcli.data.golds import Vector
 from sslcli.errors import DataError, did_you_mean
 from sslcli.labelled import Example, Task
 from sslcli.plainfiles import suffix_of
@@ -54,13 +54,9 @@ def with_labels(task: type[Task], options: Config, labels: Sequence[str], exampl
 
 def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example]) -> None:
     """Raises DataError naming the first example whose label is of another kind, or one that no training example has."""
-    known, kind = set(labels), getattr(options, "kind", "auto")
-    for example in examples if kind != "auto" else ():
-        try:
-            checked(example.gold, kind)
-        except ValueError as error:
-            raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
-    for example, own in zip(examples, task.scorer(options).label_names(examples), strict=True):
+    known, scorer = set(labels), task.scorer(options, labels)
+    scorer.refuse_other_kinds(examples)
+    for example, own in zip(examples, scorer.label_names(examples), strict=True):
         for label in own:
             if label not in known:
                 hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
@@ -71,10 +67,10 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
 
 def _places_taken(options: Config, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
     """A sentence for each file with zeros and ones, on which of the model's labels they are."""
-    if getattr(options, "label_names", ()):
+    vectors = [example for example in examples if isinstance(example.gold, Vector)]
+    if not vectors or options.label_names:
         return
     named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")
-    vectors = [example for example in examples if isinstance(example.gold, Vector)]
     by_name = (example for example in vectors if example.gold.names and not example.gold.asked)
     for file in dict.fromkeys(example.where.file for example in by_name):
         yield f"{file}: labels are its columns of zeros and ones that have the model's names: {named}"

@@ -15,12 +15,16 @@ class Classify(SequenceTask):
     text_columns, label_columns = TEXTS, ANSWERS
 
     @classmethod
-    def typed(cls, options: Config) -> tuple[str, ...]:
+    def typed(cls, options: Options) -> tuple[str, ...]:
         return (options.text_field or TEXTS[0],)
 
     @classmethod
-    def parse(cls, options: Config, record: Record) -> Example:
-        columns = (options.text_field,) if options.text_field else TEXTS
+    def asked_columns(cls, options: Options) -> tuple[str, ...]:
+        return (options.text_field,) if options.text_field else ()
+
+    @classmethod
+    def parse(cls, options: Options, record: Record) -> Example:
+        columns = cls.asked_columns(options) or TEXTS
         columns = [name for name in columns if name in record.values][:1] or columns
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)
 

@@ -21,7 +21,7 @@ class Pairs(SequenceTask):
 
     summary = "a class or a number for two texts together: inference, paraphrases, similarity"
     records = "pairs"
-    text_columns, label_columns = TEXTS, ANSWERS
+    text_columns, label_columns, text_flags = TEXTS, ANSWERS, "--first-field and --second-field"
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -31,6 +31,10 @@ class Pairs(SequenceTask):
     @classmethod
     def typed(cls, options: Options) -> tuple[str, ...]:
         return (options.first_field, options.second_field) if options.first_field and options.second_field else TEXTS[0]
+
+    @classmethod
+    def asked_columns(cls, options: Options) -> tuple[str, ...]:
+        return (options.first_field, options.second_field) if options.first_field else ()
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:

@@ -50,6 +50,8 @@ PORTION = 256  # questions that are cut into tokens together
 MOST_CANDIDATES = 20  # spans of a window among which probability is shared, as in BERT's own code
 NO_PIECE = UNKNOWN = -1
 ABSENT = 0  # [CLS], where a window's answer stands that is not in the window
+# Of a window the answer's first and last piece, counted from its beginning; () for [CLS], None where it is not known.
+Target = tuple[int, int] | tuple[()] | None
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,9 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
             lost = f"its question is cut at {self.question_tokens:,} tokens (--longest-question)"
         return Encoded(samples, whole, lost, places, cut)
 
-    def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int] | None], str]:
-        """Of each window the answer's first and last piece, counted from its beginning: () for [CLS], None where it is not known.
-
-        And what of the answer is lost. Of several right answers the first is learnt.
-        """
-        unknown: list[tuple[int, int] | None] = [None] * len(bounds)
+    def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[Target], str]:
+        """The target of each window, and what of the answer is lost. Of several right answers the first is learnt."""
+        unknown: list[Target] = [None] * len(bounds)
         if example.gold is None:
             return unknown, ""
         if not example.gold:
@@ -175,10 +174,10 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         if found is None:
             return unknown, "the answer has no token"
         first, last = found
-        targets = [(first - start, last - start) if start <= first and last < stop else () for start, stop in bounds]
+        targets: list[Target] = [(first - start, last - start) if start <= first and last < stop else () for start, stop in bounds]
         return (targets, "") if any(targets) else (unknown, f"the answer of {last + 1 - first} tokens is in no window as a whole")
 
-    def _sample(self, question: np.ndarray, ids: np.ndarray, numbers: np.ndarray, target: tuple[int, ...] | None) -> Sample:
+    def _sample(self, question: np.ndarray, ids: np.ndarray, numbers: np.ndarray, target: Target) -> Sample:
         tokens, segments = join_pair(question, ids, self.tokenizer)
         before = self.tokenizer.template.pair.start_of(1, [question, ids])
         piece = np.full(len(tokens), NO_PIECE, dtype=np.int64)

@@ -73,8 +73,12 @@ class Remap(SequenceTask):
         return (options.text_field or SEQUENCES[0],)
 
     @classmethod
+    def asked_columns(cls, options: Options) -> tuple[str, ...]:
+        return (options.text_field,) if options.text_field else ()
+
+    @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
-        columns = (options.text_field,) if options.text_field else SEQUENCES
+        columns = cls.asked_columns(options) or SEQUENCES
         columns = [name for name in columns if name in record.values][:1] or columns
         written = "".join(record.text(*columns).split())
         symbols = written.upper()  # lower case marks repeats in genomes: the letter is the same
