@@ -169,6 +169,7 @@ class Objective(Learnable[V, O]):
     """Labels made out of the data."""
 
     arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
+    reads_head: ClassVar[bool] = False  # whether it takes the language-model head of a model directory for its own
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         """Integer rows, one a sample, without randomness; written once beside the shards."""
@@ -332,8 +333,16 @@ class Artifact:
 
 @runtime_checkable
 class Generates(Protocol):
-    """`Request` (a Config) becomes flags of `ssl generate`."""
+    """`Request` (a Config) becomes flags of `ssl generate`; the bare word on the line is its field `text`."""
 
     Request: ClassVar[type[Config]]
 
     def generate(self, backbone: Transformer, request: Any, draws: Draws) -> Iterator[Artifact]: ...
+
+
+@runtime_checkable
+class Illustrates(Generates, Protocol):
+    """A generator that makes requests of held-out samples itself: what it answers is shown while it learns."""
+
+    def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Config]]:
+        """How a request is shown, and the request; fewer than samples, or none, where one does not lend itself to it."""

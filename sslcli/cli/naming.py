@@ -13,7 +13,7 @@ from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, una
 from sslcli.config import decides_training, key_of, leaves, placed
 from sslcli.errors import ConfigError, UsageError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
-from sslcli.workflows.references import ASKED, READERS, decided, run_of
+from sslcli.workflows.references import ASKED, decided, head_readers, run_of
 from sslcli.workflows.runs import RUN_FILE
 
 REQUEST = "request"
@@ -104,7 +104,7 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     Raises UsageError where the reference leads nowhere, or to a model that makes nothing.
     """
     run = run_of(decided(reference, ASKED)[0])
-    said = "+".join(READERS.values()) if run is None else text_at(read_layer(run / RUN_FILE).values, "objective")
+    said = "+".join(head_readers()) if run is None else text_at(read_layer(run / RUN_FILE).values, "objective")
     if not said:
         hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)

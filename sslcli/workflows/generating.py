@@ -8,9 +8,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from sslcli.config import problems_of
-from sslcli.contracts import Artifact, Generates
+from sslcli.contracts import Artifact, Generates, Illustrates
 from sslcli.data.draws import Draws
-from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import with_ability
 from sslcli.engine.learner import Learner
 from sslcli.engine.trainer import Illustrate
@@ -19,20 +18,19 @@ from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.finite import watched
 from sslcli.workflows.models import learner_of, load_pretrained
 from sslcli.workflows.preparing import Prepared
+from sslcli.workflows.references import names_with
 from sslcli.workflows.unknownwords import unknown_in, unknown_sentences
 
 EXAMPLES = 3
-PROMPT_TOKENS = 6
-AROUND_TOKENS = 10
 CANDIDATES = 3
-NEW_TOKENS = 24
 
 
 def generator_of(learner: Learner, what: str) -> Generates:
     """The part of a learner that generates. Raises UsageError where none does."""
     found = next(with_ability(learner.learnable, Generates), None)
     if found is None:
-        raise UsageError(f"{what} cannot generate: its objective has no such ability", "ssl generate needs a model of mlm or clm")
+        hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
+        raise UsageError(f"{what} cannot generate: its objective has no such ability", hint)
     return found[1]
 
 
@@ -58,54 +56,21 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
 
 
 def illustrations(prepared: Prepared) -> Illustrate:
-    """A few held-out samples with one blank to fill (encoders) or to be continued (decoders), the same at every evaluation.
-
-    Nothing where the learnable does not generate from a text.
-    """
-    part = next((part for _, part in with_ability(prepared.twin, Generates)), None)
-    if part is None or "text" not in part.Request.model_fields:
+    """What a learnable makes of a few held-out samples, the same at every evaluation; nothing where it makes no requests of them."""
+    name, part = next(with_ability(prepared.twin, Illustrates), (None, None))
+    if part is None:
         return lambda learner: ()
-    shape = prepared.learner.backbone.settings
     draws = Draws(prepared.settings.training.seed, 0, "illustration")
     count = min(EXAMPLES, len(prepared.evaluation))
     numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
     samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
-    blanks = not shape.causal
-    asked = [found for sample in samples if sample.tokens is not None and (found := _question(sample.tokens, prepared.tokenizer, blanks))]
-    lengths = {"new_tokens": min(NEW_TOKENS, shape.longest_tokens - 2 * PROMPT_TOKENS)} if "new_tokens" in part.Request.model_fields else {}
-    if any(length < 1 for length in lengths.values()):
-        return lambda learner: ()
-    requests = [(f"{text} ({truth})" if truth else text, part.Request(text=text, **lengths)) for text, truth in asked]
+    requests = part.illustrations(samples)
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
-        generator = generator_of(learner, "this model")
+        generator = dict(with_ability(learner.learnable, Illustrates))[name]
         return [(shown, _in_one_line(generator.generate(learner.backbone, request, draws))) for shown, request in requests]
 
     return illustrate
-
-
-def _question(tokens_T: np.ndarray, tokenizer: Tokenizer, blanks: bool) -> tuple[str, str] | None:
-    """The middle of a sample with one word blanked, and that word; its beginning, and nothing, where there is no mask."""
-    plain_T = tokens_T[~tokenizer.specials[tokens_T]]
-    if len(plain_T) < 3:
-        return None
-    if not blanks or tokenizer.mask is None:
-        return tokenizer.decode(plain_T[:PROMPT_TOKENS]), ""
-    middle = len(plain_T) // 2
-    before_T = plain_T[max(0, middle - AROUND_TOKENS) : middle]
-    after_T = plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]
-    (mask,) = tokenizer.pieces(np.asarray([tokenizer.mask]))
-    text = tokenizer.decode([*before_T, tokenizer.mask, *after_T])
-    return _spaced(text, mask, tokenizer), tokenizer.decode(plain_T[middle : middle + 1]).strip()
-
-
-def _spaced(text: str, mask: str, tokenizer: Tokenizer) -> str:
-    """With a space before the blank, where that changes no token."""
-    if text.startswith(mask) or f" {mask}" in text:
-        return text
-    spaced = text.replace(mask, f" {mask}")
-    text_T, spaced_T = tokenizer.encode_with_blanks([text, spaced])
-    return spaced if np.array_equal(text_T, spaced_T) else text
 
 
 def _in_one_line(artifacts: Iterator[Artifact]) -> str:

@@ -38,7 +38,7 @@ from sslcli.runfiles import read_layer
 from sslcli.workflows.answers import answer_head, problem_of
 from sslcli.workflows.directories import read_directory
 from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.references import FOUNDATION, READERS, TRAINED, decided, first_usable, named_run, parts_of, run_above
+from sslcli.workflows.references import FOUNDATION, TRAINED, decided, first_usable, head_readers, named_run, parts_of, run_above
 from sslcli.workflows.runs import RUN_FILE, Run, all_runs, failure_in, read_facts, runs_folder
 from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.weights import Pretrained, State, Trained, expected_shapes, shapes_of
@@ -110,9 +110,7 @@ def learner_of(pretrained: Pretrained) -> Learner:
         raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
     if trained is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
-    expression = READERS.get(pretrained.settings.architecture) if trained is None else trained.settings.objective
-    if expression is None:
-        raise ModelError(f"no objective here reads the head of the encoder-decoder in {pretrained.folder}", "train it further with one")
+    expression = _head_reader(pretrained) if trained is None else trained.settings.objective
     classes = objective_classes(expression)
     try:
         options = objective_options(classes, {} if trained is None else trained.settings.options)
@@ -127,6 +125,17 @@ def learner_of(pretrained: Pretrained) -> Learner:
     learner = Learner(Transformer(pretrained.settings), objective)
     pretrained.load_into(learner.backbone, objective)
     return learner
+
+
+def _head_reader(pretrained: Pretrained) -> str:
+    """The objective that reads a directory's language-model head, by the Transformer that it needs. Raises ModelError."""
+    architecture = pretrained.settings.architecture
+    found = (name for name in head_readers() if architecture in registry.attribute("objectives", name, "needs"))
+    name = next(found, None)
+    if name is None:
+        problem = f"no objective here reads the head of the {architecture.replace('_', '-')} in {pretrained.folder}"
+        raise ModelError(problem, "train it further with one")
+    return name
 
 
 def locate(reference: str) -> Place:

@@ -6,7 +6,8 @@ aloud, as long as a finished one is there. Without torch: a line is judged by it
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,6 @@ from sslcli.runfiles import read_layer
 from sslcli.workflows.runs import FACTS_FILE, PRETRAINED, RUN_FILE, Run, all_runs, failure_in, read_run, runs_folder
 
 LATEST, BEST = "@latest", "@best"
-# What reads the language-model head of a directory that no run of ours wrote.
-READERS: Mapping[str, str] = {"encoder": "mlm", "decoder": "clm"}
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
 MOST_NAMED = 3  # runs that are passed over
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
@@ -182,6 +181,25 @@ def _has(objective: str, attribute: str) -> bool:
         return registry.settings_of("objectives", objective, attribute) is not None
     except (SslError, AttributeError):
         return False
+
+
+def names_with(attribute: str) -> list[str]:
+    """Objectives that have settings of this name, such as "Request"; the built-in ones first."""
+    return [name for name in _objectives() if _has(name, attribute)]
+
+
+def head_readers() -> list[str]:
+    """Objectives that read the language-model head of a directory that no run of ours wrote; the built-in ones first."""
+    found = []
+    for name in _objectives():
+        with suppress(SslError, AttributeError):
+            if registry.attribute("objectives", name, "reads_head"):
+                found.append(name)
+    return found
+
+
+def _objectives() -> list[str]:
+    return sorted(registry.names("objectives"), key=lambda name: not registry.find("objectives", name).built_in)
 
 
 def resumed_run(reference: str, kinds: Sequence[str]) -> Run:

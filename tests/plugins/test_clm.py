@@ -1,6 +1,7 @@
 """Causal language modelling: what is predicted from what, bits per byte, continuation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sslcli import registry
-from sslcli.api import Draws, generate_tokens
+from sslcli.api import Draws, Sample, generate_tokens
 from sslcli.testing import Bench, tiny_tokenizer
 
 CausalLanguageModel = registry.load("objectives", "clm")
@@ -56,6 +57,17 @@ def test_left_neighbours(bench):
     assert found.left_N.tolist() == batch.tokens[views.places_N.numpy()].tolist()
     assert found.tokens_N.tolist() == batch.tokens[views.places_N.numpy() + 1].tolist()
     assert set(found.right_N.tolist()) == {-1}
+
+
+def test_a_sample_is_illustrated_by_its_beginning_and_within_the_model(bench):
+    words = ["the", "cat", "sees", "the", "dog", "in", "the", "garden"]
+    samples = [Sample(bench.frame.tokenizer.encode(" ".join(each))) for each in (words, words[:2])]
+    ((shown, request),) = bench.twin().illustrations(samples)  # two words are too few
+    assert shown == request.text == " ".join(words[:6])
+    assert request.new_tokens == min(24, bench.frame.architecture.longest_tokens - 12)
+    short = bench.frame.architecture.model_copy(update={"longest_tokens": 12})
+    with torch.device("meta"):
+        assert CausalLanguageModel(bench.options, replace(bench.frame, architecture=short)).illustrations(samples) == []
 
 
 def continued(learner, **request):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from torch.nn.functional import cross_entropy
 
 from sslcli import registry
-from sslcli.api import DataError, Draws, UsageError
+from sslcli.api import DataError, Draws, Illustrates, UsageError
 from sslcli.data.batches import Sample, collate
 from sslcli.testing import Bench, tiny_frame, tiny_tokenizer
 
@@ -138,6 +138,18 @@ def test_generate_fills_blanks():
     assert 0 < sum(scores[:3]) <= 1
     whole = list(learner.learnable.generate(learner.backbone, request.model_copy(update={"top": TOKENIZER.size}), Draws(0, 0)))
     assert sum(artifact.score for artifact in whole[: TOKENIZER.size]) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_sample_is_illustrated_with_its_middle_word_blanked():
+    words = ["the", "cat", "sees", "the", "dog", "in", "the", "garden"]
+    bench = Bench.of(MaskedLanguageModel, None, "encoder")
+    samples = [Sample(TOKENIZER.encode(" ".join(each))) for each in (words, words[:2])]
+    ((shown, request),) = bench.twin().illustrations(samples)  # two words are too few
+    assert request.text == " ".join([*words[:4], "[MASK]", *words[5:]])
+    assert shown == f"{request.text} (dog)"
+    learner = bench.learner()
+    assert isinstance(learner.learnable, Illustrates)
+    assert len(list(learner.learnable.generate(learner.backbone, request, Draws(0, 0)))) == request.top
 
 
 def test_generate_reads_what_training_reads():

@@ -15,6 +15,7 @@ from sslcli.errors import ModelError, PluginError, SslError
 from sslcli.workflows.exporting import export
 from sslcli.workflows.models import learner_of, load_pretrained, locate
 from sslcli.workflows.pretraining import pretrain
+from sslcli.workflows.references import head_readers
 from sslcli.workflows.settings import PretrainSettings
 
 
@@ -175,6 +176,32 @@ def test_a_learner_has_every_weight_and_generates(home, name):
     head = next(module for module in learner.modules() if isinstance(module, LanguageModelHead))
     assert all(torch.equal(value, pretrained.head[key]) for key, value in head.state_dict().items())
     assert list(with_ability(learner.learnable, Generates))
+
+
+OF_A_STRANGER = """
+from sslcli.api import Readout
+
+class Reads(Readout):
+    reads_head = True
+    needs = frozenset({"encoder"})
+    summary = "a stranger's"
+    views = read = show = lambda *_: None
+"""
+
+
+def test_the_built_in_objective_reads_the_head_of_a_directory(tmp_path, monkeypatch):
+    """Whatever a stranger calls one that could; the others say that they cannot."""
+    (tmp_path / "ssl_reads.py").write_text(OF_A_STRANGER)
+    folder = tmp_path / "ssl_reads-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: ssl-reads\nVersion: 1\n")
+    (folder / "entry_points.txt").write_text("[sslcli.objectives]\naaa = ssl_reads:Reads\nbroken = ssl_gone:Reads\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = head_readers()
+    assert found[-1] == "aaa"
+    assert {*found} == {"aaa", "mlm", "clm"}
+    monkeypatch.setenv("SSLCLI_PLUGINS", "")
+    assert {*head_readers()} == {"mlm", "clm"}
 
 
 def test_an_objective_takes_the_heads_of_another(home):

@@ -7,7 +7,7 @@ Letters: T tokens of all samples end to end, N targets, D width, S steps, B prom
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from sslcli.api import (
     Ratio,
     Readout,
     Report,
+    Sample,
     TokenTargets,
     Transformer,
     Views,
@@ -36,6 +37,7 @@ from sslcli.api import (
     setting,
 )
 
+PROMPT_TOKENS, NEW_TOKENS = 6, 24  # of a sample that is continued while it learns, and what is added at most
 READ_FIRST = 12  # tokens of each sample that --show-batch gives as read, before what follows
 
 
@@ -65,6 +67,7 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
     summary = "predict the next token from those before it (GPT)"
     needs = frozenset({"decoder"})
     arranges = "blocks"
+    reads_head = True
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
@@ -106,6 +109,14 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
         roles = dict.fromkeys(np.flatnonzero(place_in_sample_T >= READ_FIRST).tolist(), "target")
         passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles)
         return Report("every token is predicted from those before it", passages=passages)
+
+    def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Continue]]:
+        """The beginning of each sample, as far as the model has positions for a continuation."""
+        most = min(NEW_TOKENS, self.frame.architecture.longest_tokens - 2 * PROMPT_TOKENS)
+        own = (sample.tokens for sample in samples if sample.tokens is not None)
+        plain = [tokens_T[~self.tokenizer.specials[tokens_T]] for tokens_T in own]
+        texts = [self.tokenizer.decode(tokens_T[:PROMPT_TOKENS]) for tokens_T in plain if len(tokens_T) >= 3]
+        return [(text, Continue(text=text, new_tokens=most)) for text in texts] if most > 0 else []
 
     def generate(self, backbone: Transformer, request: Continue, draws: Draws) -> Iterator[Artifact]:
         """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""

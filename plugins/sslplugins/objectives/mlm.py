@@ -6,7 +6,7 @@ Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1; new masks every epoc
 Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K candidates for a blank.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -30,6 +30,8 @@ from sslcli.api import (
     Ratio,
     Readout,
     Report,
+    Sample,
+    Tokenizer,
     TokenTargets,
     Transformer,
     UsageError,
@@ -46,6 +48,9 @@ class MaskedViews(Views):
 
     places_N: Tensor
     targets_N: Tensor
+
+
+AROUND_TOKENS = 10  # on each side of a blank, in what is shown while it learns
 
 
 class FillBlanks(Config):
@@ -68,6 +73,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
 
     Request = FillBlanks
     summary = "predict hidden tokens from both sides (BERT)"
+    reads_head = True
     needs = frozenset({"encoder"})
     corrupts = True
 
@@ -132,6 +138,11 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
+    def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:
+        """Each sample with one word blanked, and that word beside it."""
+        asked = (one_blank(sample.tokens, self.tokenizer) for sample in samples if sample.tokens is not None)
+        return [(f"{text} ({word})" if word else text, FillBlanks(text=text)) for text, word in filter(None, asked)]
+
     def generate(self, backbone: Transformer, request: FillBlanks, draws: Draws) -> Iterator[Artifact]:
         """The likeliest tokens for each blank, best first, all blanks in one reading; it draws nothing."""
         tokens_T = self._with_blanks(request.text)
@@ -156,3 +167,25 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         if self.tokenizer.mask not in tokens_T:
             raise DataError("the text has no blank to fill", f"write {own} where a word is missing")
         return enclose(tokens_T, self.tokenizer)
+
+
+def one_blank(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:
+    """The middle of a sample with one token blanked, and that token's text; None where there is too little of it."""
+    plain_T = tokens_T[~tokenizer.specials[tokens_T]]
+    if len(plain_T) < 3:
+        return None
+    middle = len(plain_T) // 2
+    before_T = plain_T[max(0, middle - AROUND_TOKENS) : middle]
+    after_T = plain_T[middle + 1 : middle + 1 + AROUND_TOKENS]
+    (mask,) = tokenizer.pieces(np.asarray([tokenizer.mask]))
+    text = tokenizer.decode([*before_T, tokenizer.mask, *after_T])
+    return _spaced(text, mask, tokenizer), tokenizer.decode(plain_T[middle : middle + 1]).strip()
+
+
+def _spaced(text: str, mask: str, tokenizer: Tokenizer) -> str:
+    """With a space before the blank, where that changes no token."""
+    if text.startswith(mask) or f" {mask}" in text:
+        return text
+    spaced = text.replace(mask, f" {mask}")
+    text_T, spaced_T = tokenizer.encode_with_blanks([text, spaced])
+    return spaced if np.array_equal(text_T, spaced_T) else text
