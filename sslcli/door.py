@@ -46,9 +46,9 @@ def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
     moved = [entry for name in contract for entry in MOVED.get(name, {}).items()]
     found = {name: now for name, now in moved if any(name in vars(base) for base in own)}
     changed = [entry for name in contract for entry in CHANGED.get(name, {}).items()]
-    for name, (count, *now) in changed:
+    for name, (count, now, hint) in changed:
         if any(callable(method := vars(base).get(name)) and len(signature(method).parameters) == count for base in own):
-            found[name] = now
+            found[name] = now, hint
     if not found:
         return None
     changes = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())

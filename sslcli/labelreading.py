@@ -88,7 +88,7 @@ class ReadsLabels:
     def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and are_whole((each.gold for each in examples), no_label)
-        form = LabelForm(chosen_kind(options, labels), no_label, options.label_names, are_whole=whole)
+        form = LabelForm(chosen_kind(options.kind, labels), no_label, options.label_names, are_whole=whole)
         known = labels.known if isinstance(labels, LabelNames) else dict.fromkeys(labels)
         return [_plain(example, form, known) for example in examples]
 

@@ -25,10 +25,14 @@ Baselines = Mapping[str, Sequence[Prediction]]
 class AnswerOptions(Protocol):
     """The options of a task that say what its answers are."""
 
-    kind: Any
-    label_names: Sequence[str]
-    class_weights: Any
-    first_number: float | None
+    @property
+    def kind(self) -> Any: ...
+    @property
+    def label_names(self) -> Sequence[str]: ...
+    @property
+    def class_weights(self) -> Any: ...
+    @property
+    def first_number(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class AnswerKind(ABC):
 
     def given(self, values_C: np.ndarray) -> np.ndarray:
         """The indices of the labels that are given."""
-        return values_C.argmax(keepdims=True)
+        return np.asarray([values_C.argmax()])
 
     def confidence(self, values_C: np.ndarray) -> float:
         return float(values_C.max())

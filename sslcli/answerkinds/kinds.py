@@ -6,7 +6,7 @@ Letters: B samples, C classes or labels (1 for a number).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -143,10 +143,10 @@ class Labels(AnswerKind):
         given = [label for label, probability in probabilities.items() if probability >= LIKELY]
         return Prediction(given, part.confidence, {"probabilities": probabilities})
 
-    def scores(self, golds: Sequence[Sequence[str]], given: Sequence[Sequence[str]]) -> Sequence[Score]:
+    def scores(self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]) -> Sequence[Score]:
         return multilabel_scores(golds, given, self.labels)
 
-    def baselines(self, golds: Sequence[Sequence[str]], count: int) -> Baselines:
+    def baselines(self, golds: Sequence[tuple[str, ...]], count: int) -> Baselines:
         counts = counted(golds, self.name)
         usual = [label for label in self.labels if counts[label] >= LIKELY * len(golds)]
         majority = {"majority": [Prediction(usual)] * count}
@@ -156,7 +156,7 @@ class Labels(AnswerKind):
         chance = [[label for label, given in zip(self.labels, row, strict=True) if given] for row in coins]
         return {**majority, "chance": [Prediction(labels) for labels in chance]}
 
-    def error_report(self, golds: Sequence[Sequence[str]], given: Sequence[Sequence[str]]) -> Report:
+    def error_report(self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]) -> Report:
         return Report(tables=[label_table(golds, given, self.labels)])
 
     def comparable(self, value: Sequence[str]) -> tuple[str, ...]:
@@ -211,14 +211,14 @@ class Number(AnswerKind):
 ANSWER_KINDS: Mapping[Kind, type[AnswerKind]] = {cls.name: cls for cls in (Classes, Labels, Number)}
 
 
-def chosen_kind(options: AnswerOptions, labels: Sequence[str]) -> Kind:
+def chosen_kind(asked: Kind | Literal["auto"], labels: Sequence[str]) -> Kind:
     """Options that nothing resolved are those of classes, or of a number where there are none."""
-    return ("classes" if labels else "number") if options.kind == "auto" else options.kind
+    return ("classes" if labels else "number") if asked == "auto" else asked
 
 
 def answer_kind(options: AnswerOptions, labels: Sequence[str]) -> AnswerKind:
     """The kind of a head with these labels."""
-    return ANSWER_KINDS[chosen_kind(options, labels)](options, labels)
+    return ANSWER_KINDS[chosen_kind(options.kind, labels)](options, labels)
 
 
 def kind_of_labels(options: AnswerOptions, golds: Iterable[Gold]) -> type[AnswerKind]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from sslcli.config import Config
 from sslcli.data.firstrows import IF_HEADER, is_first_row
@@ -65,7 +66,7 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
                 raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
 
 
-def _places_taken(options: Config, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
+def _places_taken(options: Any, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
     """A sentence for each file with zeros and ones, on which of the model's labels they are."""
     vectors = [example for example in examples if isinstance(example.gold, Vector)]
     if not vectors or options.label_names:
