@@ -11,9 +11,11 @@ from sslcli.config import Config
 from sslcli.conformance import learnables, steps
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
+from sslcli.contracts import Illustrates
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
 from sslcli.data.batches import Batch
+from sslcli.data.draws import Draws
 from sslcli.workflows.settings import PretrainSettings
 
 COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
@@ -73,6 +75,22 @@ def words(bench: Bench) -> None:
     demand(shown, "show gives an empty report", "say what was corrupted and what is to be predicted")
 
 
+def illustrations(bench: Bench) -> None:
+    """The requests that an objective makes of samples are of its own kind, the same every time, and are answered."""
+    learner = bench.learner().eval()
+    if not isinstance(learner.learnable, Illustrates):
+        return
+    draws = Draws(0, 0)
+    given = [bench.twin().sample(bench.corpus, bench.rows[number % len(bench.rows)], draws.sample(number)) for number in EIGHT]
+    asked, again = (bench.twin().illustrations(given) for _ in range(2))
+    demand(list(asked) == list(again), "illustrations makes other requests the second time", "draw nothing there")
+    for shown, request in asked:
+        fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, learner.learnable.Request)
+        demand(fits, f"illustrations gives ({shown!r:.40}, {type(request).__name__})", "give what is shown, and a Request")
+        found = list(learner.learnable.generate(learner.backbone, request, draws))
+        demand(bool(found), f"nothing is generated of its own request {shown!r:.40}", "give no request that has no answer")
+
+
 Check = Callable[[Bench], None]
 CHECKS: Mapping[str, Check] = {
     "declarations": declarations,
@@ -95,4 +113,5 @@ CHECKS: Mapping[str, Check] = {
     "after a step": steps.after_steps,
     "a batch is learnt": learnables.learning,
     "samples in words": words,
+    "illustrations": illustrations,
 }

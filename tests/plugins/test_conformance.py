@@ -176,6 +176,21 @@ class Mute(MaskedLanguageModel):
         return Report("nothing to see")
 
 
+class AsksByChance(MaskedLanguageModel):
+    def illustrations(self, samples):
+        return [(f"{shown} {np.random.default_rng().random()}", request) for shown, request in super().illustrations(samples)]
+
+
+class AsksForText(MaskedLanguageModel):
+    def illustrations(self, samples):
+        return [(shown, request.text) for shown, request in super().illustrations(samples)]
+
+
+class AnswersNothing(MaskedLanguageModel):
+    def generate(self, backbone, request, draws):
+        return iter(())
+
+
 class Raises(MaskedLanguageModel):
     def views(self, batch, draws):
         raise ZeroDivisionError("on purpose")
@@ -207,6 +222,9 @@ DEFECTS = {
     ChangesParameters: "after a step",
     NeverLearns: "a batch is learnt",
     Mute: "samples in words",
+    AsksByChance: "illustrations",
+    AsksForText: "illustrations",
+    AnswersNothing: "illustrations",
     Raises: "views are pure",
 }
 
