@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -51,7 +51,7 @@ def sync_all(folder: Path) -> None:
 
 
 @contextmanager
-def aside(final: Path, make: Callable[[Path], object]) -> Iterator[Path]:
+def aside(final: Path, make: Callable[[Path], object]) -> Generator[Path]:
     """A new file or folder beside `final`, made by `make`; removed at the end where it was not moved away by then.
 
     Raises OSError where the disk refuses.

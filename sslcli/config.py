@@ -40,6 +40,7 @@ class Config(BaseModel):
     def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
         """YAML reads yes and no as truth values, which pydantic would take for 1 and 0."""
         if isinstance(value, bool):
+            assert info.field_name is not None, "a validator of fields runs for one of them"
             types = _types(cls.model_fields[info.field_name].annotation)
             if types & {int, float} and bool not in types:
                 raise ValueError(f"must be a number, not {value}")
@@ -80,19 +81,21 @@ def setting(
     `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by one. `trains`: an option
     of a task that decides what is trained, so that a model that is trained already cannot be asked for another.
     """
-    extra = {"flags": list(flags), "panel": panel, "trains": trains}
-    return Field(default, description=description, json_schema_extra={**extra, "part_of": part_of} if part_of else extra, **constraints)
+    extra: dict[str, Any] = {"flags": list(flags), "panel": panel, "trains": trains}
+    if part_of is not None:
+        extra["part_of"] = part_of
+    rest: dict[str, Any] = {"json_schema_extra": extra, **constraints}
+    return Field(default, description=description, **rest)
 
 
 def decides_training(field: FieldInfo) -> bool:
     """Whether a field is an option that holds for good once a model is trained."""
-    extra = field.json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("trains"))
+    return bool(_extra(field).get("trains"))
 
 
 def with_defaults(model: type[C], **defaults: Any) -> type[C]:
     """The same settings with other defaults, for a use where others are right."""
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, default in defaults.items():
         field = copy(model.model_fields[name])
         field.default = default
@@ -147,12 +150,13 @@ def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
         problems += [placed(f"{key} must be a group of settings, not one value", key, layer.sources) for key in flat]
         tree = merged(tree, values)
         sources.update(layer.sources)
+    settings = None
     try:
         settings = model.model_validate(tree)
     except ValidationError as error:
         problems += problems_of(error, model, sources=sources)
     problems += _problems_of_parts(model, tree, sources)
-    if problems:
+    if settings is None or problems:
         raise ConfigError(problems)
     return Resolved(settings, sources)
 
@@ -160,12 +164,12 @@ def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
 def _problems_of_parts(model: type[BaseModel], tree: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "") -> Iterator[str]:
     """Mistakes in single fields of what is `part_of` a model; how they go together shows when the whole is known."""
     for name, field in model.model_fields.items():
-        value, key, extra = tree.get(name), f"{prefix}{name}", field.json_schema_extra
+        value, key = tree.get(name), f"{prefix}{name}"
         if not isinstance(value, Mapping):
             continue
-        if _is_group(field):
-            yield from _problems_of_parts(field.annotation, value, sources, f"{key}.")
-        elif isinstance(extra, dict) and (whole := extra.get("part_of")):
+        if (group := _group(field)) is not None:
+            yield from _problems_of_parts(group, value, sources, f"{key}.")
+        elif whole := _extra(field).get("part_of"):
             try:
                 whole.model_validate(value)
             except ValidationError as error:
@@ -198,7 +202,7 @@ def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
 
 def key_of(problem: str) -> str:
     """The dotted key that a sentence of `problems_of` is about."""
-    return re.match(r"(?:there is no setting ')?([^\s:']*)", problem)[1]
+    return re.split(r"[\s:']", problem.removeprefix("there is no setting '"), maxsplit=1)[0]
 
 
 def write_yaml(settings: BaseModel, only_said: bool = False) -> str:
@@ -222,20 +226,26 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every setting below `model`: dotted key and field."""
     for name, field in model.model_fields.items():
-        if _is_group(field):
-            yield from leaves(field.annotation, f"{prefix}{name}.")
+        if (group := _group(field)) is not None:
+            yield from leaves(group, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
 
 
 def flags_of(field: FieldInfo) -> tuple[str, ...]:
     """The command-line names of a field made by `setting`; none for others."""
-    extra = field.json_schema_extra
-    return tuple(extra.get("flags", ())) if isinstance(extra, dict) else ()
+    return tuple(_extra(field).get("flags", ()))
 
 
-def _is_group(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+def _extra(field: FieldInfo) -> Mapping[str, Any]:
+    """What `setting` said of a field beyond what pydantic knows."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _group(field: FieldInfo) -> type[BaseModel] | None:
+    """The settings that a field is a group of; None where it is a single value."""
+    annotation = field.annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _grouped(model: type[BaseModel], tree: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
@@ -246,10 +256,11 @@ def _grouped(model: type[BaseModel], tree: Mapping[str, Any], prefix: str = "") 
     """
     kept, flat = dict(tree), []
     for name, field in model.model_fields.items():
-        if name not in tree or not _is_group(field):
+        group = _group(field)
+        if name not in tree or group is None:
             continue
         if isinstance(tree[name], Mapping):
-            kept[name], below = _grouped(field.annotation, tree[name], f"{prefix}{name}.")
+            kept[name], below = _grouped(group, tree[name], f"{prefix}{name}.")
             flat += below
         else:
             flat += [] if tree[name] is None else [f"{prefix}{name}"]
@@ -297,7 +308,7 @@ def _nearest_key(key: str, model: type[BaseModel], prefix: str) -> str | None:
         if f"--{last.replace('_', '-')}" in flags_of(field):
             return name
     ends = {name.rpartition(".")[2]: name for name in fields}
-    groups = {f"{below}{name}": f"{below}{name}" for name, field in model.model_fields.items() if _is_group(field)}
+    groups = {f"{below}{name}": f"{below}{name}" for name, field in model.model_fields.items() if _group(field)}
     near = nearest(key, [*fields, *groups])
     return near or ends.get(nearest(last, ends) or "")
 

@@ -6,9 +6,8 @@ read either: what they refuse is refused when the plugin is imported.
 """
 
 import ast
-import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,13 +18,24 @@ from pydantic import WrapValidator, create_model
 from sslcli import config
 from sslcli.config import Config
 
-PLAIN_TYPES = {"int": int, "float": float, "str": str, "bool": bool, "None": None, "list": list, "tuple": tuple, "dict": dict}
+PLAIN_TYPES: Mapping[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "None": None,
+    "list": list,
+    "tuple": tuple,
+    "dict": dict,
+}
 CONFIG = (Config.__module__, Config.__qualname__)
 HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='after')")  # decorators inside settings
 OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy", "pydantic", "tokenizers"})
 DECIDES = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 MOST_STEPS = 50  # along imports and bases; what goes further is a circle
+FORMS: Mapping[str, Any] = {"Annotated": Annotated, "Literal": Literal, "Union": Union}  # subscripted here by values
 Place = tuple[str, ast.AST]  # a module's name, and a node of it
+ClassPlace = tuple[str, ast.ClassDef]
 
 
 class NotPlain(Exception):
@@ -42,11 +52,11 @@ class Declared:
 
     module: str
     node: ast.ClassDef
-    bases: Sequence[Place]
+    bases: Sequence[ClassPlace]
 
     @property
     def lineage(self) -> Sequence[tuple[str, str]]:
-        return [(module, node.name) for module, node in self.bases]  # type: ignore[attr-defined]
+        return [(module, node.name) for module, node in self.bases]
 
     def attribute(self, name: str) -> Any:
         """The plain value of a class attribute. Raises NotPlain."""
@@ -59,18 +69,17 @@ class Declared:
 
     def converts(self, name: str) -> bool:
         """Whether those settings have validators that may let pass what their types refuse. Raises NotPlain."""
-        chain = [node for place, node in _bases(*_class(*self._member(name))) if (place, node.name) != CONFIG]  # type: ignore[attr-defined]
+        chain = [node for place, node in _bases(*_class(*self._member(name))) if (place, node.name) != CONFIG]
         marks = [mark for node in chain for line in node.body for mark in getattr(line, "decorator_list", ())]
         return not all(ast.unparse(mark) in HARMLESS for mark in marks)
 
     def _member(self, name: str) -> Place:
         for _, node in self.bases:
-            assert isinstance(node, ast.ClassDef)
             functions = [getattr(line, "name", "") for line in node.body]
             if node.keywords or "__init_subclass__" in functions:
                 raise NotPlain(f"{name}: a class is changed as it is made")
         for module, node in self.bases:
-            body = node.body  # type: ignore[attr-defined]
+            body = node.body
             lines = _touching(body, name)
             lines = [line for line in lines if getattr(line, "value", line) is not None]
             if not lines:
@@ -78,8 +87,9 @@ class Declared:
             if len(lines) == 1 and isinstance(lines[0], ast.ClassDef):
                 return module, lines[0]
             if len(lines) == 1 and name in _targets(lines[0]):
-                _refuse_own_names(body, lines[0].value)
-                return module, lines[0].value
+                value = _assigned(lines[0])
+                _refuse_own_names(body, value)
+                return module, value
             break
         raise NotPlain(name)
 
@@ -122,7 +132,7 @@ def _parsed(path: Path, time: int, size: int) -> ast.Module:
     return ast.parse(path.read_bytes())
 
 
-def _find(module: str, name: str, steps: int = MOST_STEPS) -> Place:
+def _find(module: str, name: str, steps: int = MOST_STEPS) -> tuple[str, ast.stmt]:
     """Where a module's name is defined, along its imports. Raises NotPlain."""
     if module.partition(".")[0] in OUTSIDE:
         raise Outside(f"{module}.{name}")
@@ -182,7 +192,15 @@ def _targets(line: ast.AST) -> list[str]:
     return [line.target.id] if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) else []
 
 
-def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> tuple[str, ast.ClassDef]:
+def _assigned(line: ast.stmt) -> ast.expr:
+    """The value that an assignment gives. Raises NotPlain for any other statement, and for an annotation alone."""
+    value = line.value if isinstance(line, ast.Assign | ast.AnnAssign) else None
+    if value is None:
+        raise NotPlain(ast.dump(line)[:100])
+    return value
+
+
+def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> ClassPlace:
     """The class that an expression of a module is. Raises NotPlain."""
     if isinstance(node, ast.ClassDef):
         if node.decorator_list:
@@ -192,14 +210,14 @@ def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> tuple[str, as
         return _class(module, node.value, steps)
     if isinstance(node, ast.Name) and steps:
         found, line = _find(module, node.id)
-        return _class(found, line if isinstance(line, ast.ClassDef) else line.value, steps - 1)  # type: ignore[attr-defined]
+        return _class(found, line if isinstance(line, ast.ClassDef) else _assigned(line), steps - 1)
     if isinstance(node, ast.Attribute):
         owner, outer = _class(module, node.value, steps)
         return _class(*Declared(owner, outer, _lineage(owner, outer))._member(node.attr), steps - 1)
     raise NotPlain(ast.dump(node))
 
 
-def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator[Place]:
+def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator[ClassPlace]:
     """The class, then those that it descends from, from left to right, but none of torch's or of the standard library's."""
     yield module, node
     for base in node.bases if steps else ():
@@ -210,7 +228,7 @@ def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator
         yield from _bases(*found, steps - 1)
 
 
-def _lineage(module: str, node: ast.ClassDef) -> list[Place]:
+def _lineage(module: str, node: ast.ClassDef) -> list[ClassPlace]:
     """A class and all that it descends from, in the order in which Python looks at them."""
     found = list(_bases(module, node))
     return [place for number, place in enumerate(found) if place not in found[number + 1 :]]
@@ -261,7 +279,7 @@ def _value(module: str, node: ast.AST) -> Any:
     """A literal, a name of one, a text with such names in it, or a set of them. Raises NotPlain."""
     if isinstance(node, ast.Name):
         found, line = _find(module, node.id)
-        return _value(found, line.value)  # type: ignore[attr-defined]
+        return _value(found, _assigned(line))
     if isinstance(node, ast.JoinedStr):
         return "".join(str(_value(module, part)) for part in node.values)
     if isinstance(node, ast.FormattedValue) and node.format_spec is None and node.conversion == -1:
@@ -279,7 +297,7 @@ def _type(module: str, node: ast.AST) -> Any:
     if isinstance(node, ast.Constant) and node.value in (None, ...):
         return node.value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return Union[_type(module, node.left), _type(module, node.right)]  # noqa: UP007
+        return FORMS["Union"][_type(module, node.left), _type(module, node.right)]
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
         return _generic(module, node.value.id, node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])
     if not isinstance(node, ast.Name):
@@ -300,11 +318,11 @@ def _type(module: str, node: ast.AST) -> Any:
 def _generic(module: str, name: str, words: Sequence[ast.AST]) -> Any:
     if name == "Literal":
         values = [_value(module, word) for word in words]
-        return Literal[values[0] if len(values) == 1 else tuple(values)]  # one name may stand for them all
+        return FORMS[name][values[0] if len(values) == 1 else tuple(values)]  # one name may stand for them all
     if name == "ClassVar":
         return ClassVar[Any]
     if name == "Annotated":
-        return Annotated[_type(module, words[0]), WrapValidator(lambda value, check: value)]
+        return FORMS[name][_type(module, words[0]), WrapValidator(lambda value, check: value)]
     if name in ("list", "tuple", "dict"):
-        return operator.getitem(PLAIN_TYPES[name], tuple(_type(module, word) for word in words))
+        return PLAIN_TYPES[name][tuple(_type(module, word) for word in words)]
     raise NotPlain(name)

@@ -131,7 +131,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     most, lower = max(min(1, len(name) - 1), len(name) // 3), name.lower()
     near = [other for other in islice(names, MOST_COMPARED) if abs(len(other) - len(name)) <= most]
     distances = {other: edits(lower, other.lower()) for other in near}
-    return min((other for other in near if distances[other] <= most), key=distances.get, default=None)
+    return min((other for other in near if distances[other] <= most), key=distances.__getitem__, default=None)
 
 
 def edits(left: str, right: str) -> int:

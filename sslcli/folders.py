@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -52,7 +52,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[TextIO]:
+def written(path: Path) -> Generator[TextIO]:
     """A text file that is there when all of it is; what was read from may have the same name.
 
     Pipes and devices are written as they are. Raises RunError where the disk refuses.
@@ -69,7 +69,7 @@ def written(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _file_aside(path: Path) -> Iterator[Path]:
+def _file_aside(path: Path) -> Generator[Path]:
     with aside(path, lambda unfinished: unfinished.touch(exist_ok=False)) as unfinished:
         with suppress(OSError):
             shutil.copymode(path, unfinished)
@@ -83,7 +83,7 @@ def _put_file(unfinished: Path, path: Path) -> None:
 
 
 @contextmanager
-def _in_words(final: Path) -> Iterator[None]:
+def _in_words(final: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -113,7 +113,7 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def replaced(final: Path) -> Iterator[Path]:
+def replaced(final: Path) -> Generator[Path]:
     """Gives a folder to write into; on leaving without an error it stands at `final`.
 
     A folder that stands at `final` is replaced; a link there too, and not what it leads to (see `settled`). Raises RunError
@@ -130,7 +130,7 @@ def replaced(final: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -> Iterator[Path]:
+def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -> Generator[Path]:
     """Gives a folder to write files into that belong together; on leaving without an error they stand in the folder `final`.
 
     `own`: names of the files that are there from before and are to go. Where they, and `marks`, are all that `final` holds,
@@ -172,7 +172,7 @@ def sealed(
     final: Path,
     facts: Mapping[str, Any],
     beside: Callable[[], Collection[Path]] = tuple,
-) -> Iterator[Path]:
+) -> Generator[Path]:
     """As `replaced`, with a manifest of files and of `facts`, so that `read_sealed` notices damage.
 
     What the sealed folders `beside` hold already, to the bit, lies on the disk once: as hard links,

@@ -26,10 +26,13 @@ class LinearShift:
         width = self.vector_D.shape[0] if self.vector_D.dim() == 1 else -1
         if width < 1:
             raise ValueError(f"the vector of a shift is one row, not {list(self.vector_D.shape)}")
-        if (self.matrix_DD is None) != (self.origin_D is None):
+        matrix_DD, origin_D = self.matrix_DD, self.origin_D
+        if matrix_DD is None and origin_D is None:
+            return
+        if matrix_DD is None or origin_D is None:
             raise ValueError("the matrix of a shift and its origin come together")
-        if self.matrix_DD is not None and (self.matrix_DD.shape, self.origin_D.shape) != ((width, width), (width,)):
-            shapes = [list(each.shape) for each in (self.matrix_DD, self.origin_D)]
+        if (matrix_DD.shape, origin_D.shape) != ((width, width), (width,)):
+            shapes = [list(each.shape) for each in (matrix_DD, origin_D)]
             raise ValueError(f"a shift of width {width} has no matrix {shapes[0]} and origin {shapes[1]}")
 
     def __call__(self, x_ND: Tensor, alpha: float) -> Tensor:

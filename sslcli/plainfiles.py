@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,7 +65,7 @@ def read_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str
     return read_bytes(path, most).decode("utf-8", errors)
 
 
-def parse_json(text: str, **hooks: Callable[..., Any]) -> Any:
+def parse_json(text: str, **hooks: Any) -> Any:
     """As json.loads. Raises ValueError also for what is nested too deep."""
     try:
         return json.loads(text, **hooks)

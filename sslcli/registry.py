@@ -15,8 +15,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -147,23 +147,20 @@ def declaration(kind: str, name: str) -> Declared | None:
 
 def settings_of(kind: str, name: str, member: str = "Options") -> type[Config]:
     """The flags of a plugin: settings with its fields, which its class need not be imported for where they are plain."""
-    try:
-        return declaration(kind, name).model(member)
-    except PluginError:
-        raise
-    except Exception:
-        return getattr(load(kind, name), member)
+    found = declaration(kind, name)
+    if found is not None:
+        with suppress(Exception):  # it is not plain, or a stranger's
+            return found.model(member)
+    return getattr(load(kind, name), member)
 
 
 def checked_settings(kind: str, name: str, member: str = "Options") -> type[Config] | None:
     """Settings that refuse what the plugin's own refuse, as far as its source says; None where only an import can say."""
-    try:
-        declared_class = declaration(kind, name)
-        return None if declared_class.converts(member) else declared_class.model(member)
-    except PluginError:
-        raise
-    except Exception:
-        return None
+    found = declaration(kind, name)
+    if found is not None:
+        with suppress(Exception):
+            return None if found.converts(member) else found.model(member)
+    return None
 
 
 def descends(kind: str, name: str, base: tuple[str, str]) -> bool:
@@ -176,16 +173,15 @@ def descends(kind: str, name: str, base: tuple[str, str]) -> bool:
 
 def attribute(kind: str, name: str, member: str) -> Any:
     """A class attribute of a plugin, read where it is plain, and imported where it is not."""
-    try:
-        return declaration(kind, name).attribute(member)
-    except PluginError:
-        raise
-    except Exception:
-        return getattr(load(kind, name), member)
+    found = declaration(kind, name)
+    if found is not None:
+        with suppress(Exception):
+            return found.attribute(member)
+    return getattr(load(kind, name), member)
 
 
 @contextmanager
-def _stdout_kept() -> Iterator[None]:
+def _stdout_kept() -> Generator[None]:
     """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code and from commands."""
     try:
         kept = os.dup(1)
@@ -294,7 +290,7 @@ def _why_unfit(loaded: Any, contract: str) -> str:
     if not any(base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__):
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
     if inspect.isabstract(loaded):
-        return f"{loaded.__name__} has no {' and no '.join(sorted(loaded.__abstractmethods__))}"
+        return f"{loaded.__name__} has no {' and no '.join(sorted(getattr(loaded, '__abstractmethods__', ())))}"
     if contract == "Task" and (lacking := _lacks_scorer(loaded)):
         return lacking
     options = getattr(loaded, "Options", None)

@@ -35,6 +35,12 @@ class Score:
     baselines: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends of the interval, of a score that was made with one."""
+        assert self.interval is not None, f"{self.name} has no interval"
+        return self.interval
+
+    @property
     def better(self) -> str:
         """ "higher" or "lower"; nothing of a setting, and of a figure over nothing: a size is neither good nor bad."""
         if self.higher_is_better is None or not self.count:

@@ -29,6 +29,11 @@ class Layer:
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
+def _wrong(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    """`mark`: the place as the loader has it, of which PyYAML has two kinds."""
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 without aliases, tags, dates and depth."""
 
@@ -37,11 +42,11 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="an alias (*name) is not read here", problem_mark=event.start_mark)
+            raise _wrong("an alias (*name) is not read here", event.start_mark)
         if getattr(event, "tag", None) is not None:
-            raise yaml.MarkedYAMLError(problem="a tag (!name) is not read here", problem_mark=event.start_mark)
+            raise _wrong("a tag (!name) is not read here", event.start_mark)
         if self.depth >= DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} levels", problem_mark=event.start_mark)
+            raise _wrong(f"more than {DEEPEST} levels", event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -115,9 +120,8 @@ def dotted_layer(values: Mapping[str, Any], sources: Mapping[str, str] | str) ->
 
 def nested(key: str, value: Any) -> Tree:
     """ "a.b" and 3 -> {"a": {"b": 3}}."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return value
+    first, _, rest = key.partition(".")
+    return {first: nested(rest, value) if rest else value}
 
 
 def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Tree:
@@ -147,7 +151,7 @@ def _lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
     for key, value in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else ""
         if name in seen:
-            raise yaml.MarkedYAMLError(problem=f"'{prefix}{name}' is there twice", problem_mark=key.start_mark)
+            raise _wrong(f"'{prefix}{name}' is there twice", key.start_mark)
         seen.add(name)
         yield f"{prefix}{name}", key.start_mark.line + 1
         yield from _lines(value, f"{prefix}{name}.")
@@ -199,7 +203,7 @@ def _one_line(error: BaseException) -> str:
 def _yaml_sentence(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return f"more than {DEEPEST} levels"
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return _one_line(error)
-    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or error.context}"  # type: ignore[attr-defined]
+    mark = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or error.context}"

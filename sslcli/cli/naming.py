@@ -1,6 +1,6 @@
 """What a line says of the plugins it wants, read before it is parsed, because it decides which flags there are."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
 
 
 @contextmanager
-def flags_named(sources: Mapping[str, str]) -> Iterator[None]:
+def flags_named(sources: Mapping[str, str]) -> Generator[None]:
     """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""
     try:
         yield

@@ -220,10 +220,11 @@ def _function(command: Command, finish: Callable[[Command, Given], int], unless_
     parameters = [inspect.Parameter(f"value{number}", only, **_parameter(flag)) for number, flag in enumerate(flags)]
     if unless_subcommand:
         parameters.append(inspect.Parameter("context", only, annotation=typer.Context))
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {}
-    function.__name__ = command.name
-    return function
+    made: Any = function
+    made.__signature__ = inspect.Signature(parameters)
+    made.__annotations__ = {}
+    made.__name__ = command.name
+    return made
 
 
 def _parameter(flag: Flag) -> dict[str, Any]:
@@ -232,7 +233,7 @@ def _parameter(flag: Flag) -> dict[str, Any]:
     default = f" [default: {flag.default}]" if flag.default else ""
     metavar, described = _shown(flag)
     words = _escaped(described + default)
-    common = {"help": words, "show_default": False, "rich_help_panel": flag.panel}
+    common: dict[str, Any] = {"help": words, "show_default": False, "rich_help_panel": flag.panel}
     if flag.kind != "truth":
         common["autocompletion"] = lambda incomplete: candidates(flag.key, flag.metavar, incomplete)
     if flag.names:

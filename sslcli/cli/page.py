@@ -46,8 +46,8 @@ def _rendered(page: Page, shown: Mapping[Picture, str], most_rows: int) -> str:
     environment = Environment(
         loader=PackageLoader("sslcli.cli", "templates"), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True
     )
-    environment.globals.update(number=number, filled=filled, SHORT=SHORT)
-    environment.globals.update(classes=_classes, scores_table=scores_table)
+    helpers: dict[str, Any] = {"number": number, "filled": filled, "SHORT": SHORT, "classes": _classes, "scores_table": scores_table}
+    environment.globals.update(helpers)
     return environment.get_template("report.html").render(page=page, shown=shown, most_rows=most_rows)
 
 

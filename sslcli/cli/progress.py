@@ -1,6 +1,6 @@
 """A run as it goes: a header, a table that grows and a live line on a terminal; plain lines off it; JSON lines with --json."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
 
 
 @contextmanager
-def watching(screen: Screen, title: str) -> Iterator[Observer]:
+def watching(screen: Screen, title: str) -> Generator[Observer]:
     """The observer that suits the streams."""
     if screen.json:
         yield lambda event: screen.document(event_document(event))

@@ -40,10 +40,10 @@ class AdaptedLinear(nn.Linear):
             setattr(adapted, name, nn.Parameter(torch.zeros_like(getattr(adapted, name), device=plain.weight.device)))
         return adapted.train(plain.training)
 
-    def forward(self, x_NI: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """[N, I] -> [N, O]"""
-        low_NR = linear(dropout(x_NI, self.dropout, self.training), self.lora_a) * self.factor
-        return super().forward(x_NI) + linear(low_NR, self.lora_b)
+        low_NR = linear(dropout(input, self.dropout, self.training), self.lora_a) * self.factor
+        return super().forward(input) + linear(low_NR, self.lora_b)
 
 
 @torch.no_grad()

@@ -3,16 +3,15 @@
 Letters: T rows that are looked up, U different ones among them, V rows of the matrix, E width.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding
 
-from sslcli.core.losses import LaterProduct
+from sslcli.core.losses import LaterProduct, differentiable_once
 
 
 class Embedding(nn.Embedding):
@@ -39,7 +38,7 @@ class TokenEmbedding(Embedding):
     later: list[LaterProduct] | None = None  # of the last lookup within `sharing`
 
     @contextmanager
-    def sharing(self) -> Iterator[None]:
+    def sharing(self) -> Generator[None]:
         """Around one forward pass of backbone and head, whose backward pass cannot be differentiated again.
 
         Nothing is shared on a GPU, whose host would have to wait for the unique rows.
@@ -56,12 +55,12 @@ class TokenEmbedding(Embedding):
         """[V, E], what a tied head reads: the weight, or what stands for it since the last lookup."""
         return self.weight if self._shared_VE is None else self._shared_VE
 
-    def forward(self, tokens_T: Tensor) -> Tensor:
-        """[T] -> [T, E]"""
+    def forward(self, input: Tensor) -> Tensor:
+        """Rows of tokens, [T] -> [T, E]."""
         if not (self._shares and self.weight.requires_grad and torch.is_grad_enabled()):
-            return super().forward(tokens_T)
+            return super().forward(input)
         self.later = []
-        rows_TE, self._shared_VE = _RowsAndMatrix.apply(self.weight, tokens_T, self.later)
+        rows_TE, self._shared_VE = _RowsAndMatrix.apply(self.weight, input, self.later)
         return rows_TE
 
 
@@ -81,19 +80,16 @@ class _RowsAndMatrix(torch.autograd.Function):
         return embedding(tokens_T, weight_VE), weight_VE.detach()
 
     @staticmethod
-    @once_differentiable
-    def backward(
-        context: Any,
-        gradient_TE: Tensor | None,
-        gradient_VE: Tensor | None,
-    ) -> tuple[Tensor | None, None, None]:
-        (tokens_T,) = context.saved_tensors
-        while context.later:
-            gradient_VE = context.later.pop(0).added_to(gradient_VE)
+    @differentiable_once
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None, None]:
+        gradient_TE, gradient_VE = gradients
+        (tokens_T,) = ctx.saved_tensors
+        while ctx.later:
+            gradient_VE = ctx.later.pop(0).added_to(gradient_VE)
         if gradient_TE is None:
             return gradient_VE, None, None
         if gradient_VE is None:
-            return _summed(gradient_TE, tokens_T, context.rows), None, None
+            return _summed(gradient_TE, tokens_T, ctx.rows), None, None
         unique_U, places_T = tokens_T.unique(return_inverse=True)
         # Summed by themselves first, as torch does, so that every bit is the same. In place, because a product with the
         # matrix, which is all that a head does with it, makes a gradient that nobody else holds.

@@ -3,9 +3,9 @@
 Letters: N targets, C of them in a chunk, R of those in a block, E width of the embeddings, V vocabulary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +21,14 @@ CPU_BLOCK_BYTES = 1 << 21
 # a few, is added up in another order.
 CPU_WEIGHT_BYTES = 1 << 20
 LEAST_ROWS = 64
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def differentiable_once(backward: F) -> F:
+    """torch's decorator of a backward pass, typed as what it is put on: torch's own loses the name of the first parameter."""
+    return cast(F, once_differentiable(backward))
 
 
 @dataclass(frozen=True)
@@ -93,9 +101,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         device, context.later = hidden_NE.device, None
         inputs = (hidden_NE, weight_VE, bias_V)
         needed = [with_gradients and each for each in context.needs_input_grad[:3]]
-        hidden_gradient_NE, bias_gradient_V = (
-            torch.zeros_like(x, dtype=torch.float32) if need else None for x, need in ((hidden_NE, needed[0]), (bias_V, needed[2]))
-        )
+        hidden_gradient_NE, bias_gradient_V = _gradient_sum(hidden_NE, needed[0]), _gradient_sum(bias_V, needed[2])
         # The largest by far: the first chunk's product makes it, so that nothing is filled with zeros before.
         weight_gradient_VE: Tensor | None = None
         nll_sum = torch.zeros((), dtype=torch.float32, device=device)
@@ -117,21 +123,27 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if needed[1] and weight_gradient_VE is None:
                 weight_gradient_VE = torch.zeros_like(weight_VE, dtype=torch.float32)
         gradients = (hidden_gradient_NE, weight_gradient_VE, bias_gradient_V)
-        context.gradients = [None if g is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)]
+        context.gradients = [None if g is None or x is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)]
         context.mark_non_differentiable(correct)
         return nll_sum, correct
 
     @staticmethod
-    @once_differentiable
-    def backward(context: Any, nll_gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    @differentiable_once
+    def backward(ctx: Any, *output_gradients: Tensor) -> tuple[Tensor | None, ...]:
+        nll_gradient, _ = output_gradients
         # In place, and given away: a copy of the largest gradient there is would cost more than the multiplication.
-        gradients, context.gradients = context.gradients, None
-        if context.later is not None:
-            (later, *factors), context.later = context.later, None
-            later.append(LaterProduct(*factors, nll_gradient))
+        gradients, ctx.gradients = ctx.gradients, None
+        if ctx.later is not None:
+            (later, error_CV, hidden_CE), ctx.later = ctx.later, None
+            later.append(LaterProduct(error_CV, hidden_CE, nll_gradient))
             # Of a pass that does not reach the weight, nothing may be left to the next one.
             torch.autograd.Variable._execution_engine.queue_callback(later.clear)
         return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None, None
+
+
+def _gradient_sum(of: Tensor | None, is_needed: bool) -> Tensor | None:
+    """Zeros in float32, to which the gradient of an input is added."""
+    return torch.zeros_like(of, dtype=torch.float32) if of is not None and is_needed else None
 
 
 def _may_wait(error_CV: Tensor, hidden_NE: Tensor, weight_VE: Tensor) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.errors import UsageError, did_you_mean
 
-BERT = {"architecture": "encoder", "segments": 2, "dropout": 0.1}
-GPT2 = {
+BERT: Mapping[str, Any] = {"architecture": "encoder", "segments": 2, "dropout": 0.1}
+GPT2: Mapping[str, Any] = {
     "architecture": "decoder",
     "norm_place": "pre",
     "norm_epsilon": 1e-5,
@@ -22,7 +22,7 @@ GPT2 = {
     "activation": "gelu_tanh",
     "dropout": 0.1,
 }
-MODERN = {
+MODERN: Mapping[str, Any] = {
     "architecture": "encoder",
     "norm_place": "pre",
     "norm_first": False,
@@ -71,7 +71,7 @@ def preset(name: str, architecture: Architecture, vocabulary: int, **overrides: 
     ValidationError where the overrides do not fit.
     """
     if name in SIZES:
-        shape = {**FAMILIES[architecture], **SIZES[name]}
+        shape: dict[str, Any] = {**FAMILIES[architecture], **SIZES[name]}
     elif name in MODELS:
         shape = {**MODELS[name]}
     else:
@@ -79,7 +79,7 @@ def preset(name: str, architecture: Architecture, vocabulary: int, **overrides: 
     if shape["architecture"] != architecture:
         fitting = [other for other in NAMES if MODELS.get(other, {}).get("architecture", architecture) == architecture]
         raise UsageError(f"this needs {_a(architecture)}, and preset '{name}' is {_a(shape['architecture'])}", f"use {', '.join(fitting)}")
-    return TransformerSettings(**{**shape, "vocabulary": vocabulary, **overrides})
+    return TransformerSettings(**(shape | {"vocabulary": vocabulary} | overrides))
 
 
 def _a(architecture: str) -> str:

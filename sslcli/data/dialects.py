@@ -77,12 +77,12 @@ def _reread(reference: str) -> Callable[[], Iterator[tuple[int, str]]]:
     return lambda: iter(kept)
 
 
-def _kept(reference: str, lines: Callable[[], Lines]) -> Callable[[], Lines]:
+def _kept(reference: str, lines: Callable[[], Iterator[tuple[int, str]]]) -> Callable[[], Iterator[tuple[int, str]]]:
     """The same from memory, where the file is not large: it is read once."""
     if not _is_regular(reference) or Path(reference).stat().st_size > MOST_KEPT_BYTES:
         return lines
     kept = list(lines())
-    return lambda: kept
+    return lambda: iter(kept)
 
 
 def _is_regular(reference: str) -> bool:

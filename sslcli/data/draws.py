@@ -8,7 +8,7 @@ Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def mix(keys: np.ndarray | int, *more: np.ndarray | int) -> np.ndarray:
     """Hash integers (broadcast together) into uniform uint64; order matters."""
     with np.errstate(over="ignore"):
-        state = np.uint64(0)
+        state: Any = np.uint64(0)
         for key in (keys, *more):
             state = np.asarray(key).astype(np.uint64) + (state + np.uint64(1)) * _GOLDEN
             state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -55,7 +55,7 @@ class Draws:
     def of(self, plugin: str) -> "Draws":
         return replace(self, plugin=plugin)
 
-    def sample(self, number: int) -> "SampleDraws":
+    def sample(self, number: int | np.integer) -> "SampleDraws":
         return SampleDraws(self, int(number))
 
     def bits(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:

@@ -30,6 +30,7 @@ LONGEST_LINE_BYTES = 1 << 24
 LARGEST_WHOLE_BYTES = 1 << 31
 PATIENCE_SECONDS = 8.0
 _BLOCK_BYTES = 1 << 20
+ByteStream = BinaryIO | io.BufferedIOBase
 _ENCODINGS = {  # by byte order mark; the longer ones first, because one begins like another
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -39,7 +40,7 @@ _ENCODINGS = {  # by byte order mark; the longer ones first, because one begins 
 }
 
 
-def open_bytes(reference: str) -> BinaryIO:
+def open_bytes(reference: str) -> ByteStream:
     """The unpacked bytes of a file, or of standard input for "-".
 
     Raises DataError where it cannot be opened, and for a pipe into which nobody writes within PATIENCE_SECONDS.
@@ -54,10 +55,10 @@ def open_bytes(reference: str) -> BinaryIO:
             raise DataError(f"{path} is a folder, not a file", "give a file in it")
         file = _opened_pipe(path) if stat.S_ISFIFO(path.stat().st_mode) else path
         if path.suffix.lower() == ".gz":
-            return gzip.open(file, "rb")  # type: ignore[return-value]
+            return gzip.open(file, "rb")
         if path.suffix.lower() == ".zst":
             return zstd.open(file, "rb")
-        return path.open("rb") if file is path else file
+        return file.open("rb") if isinstance(file, Path) else file
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
@@ -85,7 +86,7 @@ class _Begun(io.RawIOBase):
         super().close()
 
 
-def _opened_pipe(path: Path) -> BinaryIO:
+def _opened_pipe(path: Path) -> io.BufferedReader:
     """To open a pipe as a file would wait for ever for somebody at its other end."""
     pipe = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -155,7 +156,7 @@ def _byte_lines(reference: str) -> Iterator[bytes]:
         yield rest.removesuffix(b"\r")
 
 
-def _utf8_blocks(file: BinaryIO, reference: str) -> Iterator[bytes]:
+def _utf8_blocks(file: ByteStream, reference: str) -> Iterator[bytes]:
     """The content without its byte order mark, in UTF-8 whatever the mark says. Raises DataError where it is no such text."""
     block = _next_block(file, reference)
     refuse_no_text(block, reference)
@@ -178,7 +179,7 @@ def _utf8_blocks(file: BinaryIO, reference: str) -> Iterator[bytes]:
         raise DataError(f"{reference} begins as {name} and is not {name} to its end", hint) from error
 
 
-def _next_block(file: BinaryIO, reference: str) -> bytes:
+def _next_block(file: ByteStream, reference: str) -> bytes:
     try:
         return file.read(_BLOCK_BYTES)
     except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:

@@ -97,7 +97,7 @@ def count_neighbours(sequences: Iterable[np.ndarray], vocabulary: int, most_toke
 def summed(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
     """What counting the sequences of all parts (at least one) together gives."""
     merged = _merged([part.codes_P for part in parts], [part.counts_P for part in parts])
-    return NeighbourCounts(sum(part.tokens_V for part in parts), *merged)
+    return NeighbourCounts(np.sum([part.tokens_V for part in parts], axis=0), *merged)
 
 
 def _merged(codes: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from sslcli.data.records import Record
 from sslcli.errors import UsageError, did_you_mean
 
 Kind = Literal["classes", "labels", "number"]
+AskedKind = Literal["auto", "classes", "labels", "number"]  # auto: as the training examples have it
 LARGEST_NUMBER = 1e18
 MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
 _HINT = "an answer is a text, a number or a list of texts"
@@ -41,7 +42,7 @@ class Vector:
 Gold = str | float | tuple[str, ...] | Vector
 
 
-def gold_of(record: Record, kind: Kind | Literal["auto"], *names: str) -> Gold | None:
+def gold_of(record: Record, kind: AskedKind, *names: str) -> Gold | None:
     """What the first of these columns says, of its own type; None where it is not there or empty.
 
     It is the same whatever `kind` is known by now; what no answer of that kind can be is refused. Raises DataError naming
@@ -77,23 +78,25 @@ def columns_of_truths(record: Record, names: Sequence[str], asked: bool) -> Vect
     return Vector(tuple(found.values()), certain=True, names=tuple(found), asked=asked) if found else None
 
 
-def _listed(record: Record, name: str, value: list[Any], kind: str) -> Gold:
-    labels = [_text_of(label) for label in value]
-    if kind == "classes" and len(labels) == 1 and labels[0] is not None:
+def _listed(record: Record, name: str, value: list[Any], kind: AskedKind) -> Gold:
+    found = [_text_of(label) for label in value]
+    labels = [label for label in found if label is not None]
+    all_named = len(labels) == len(found)
+    if kind == "classes" and len(found) == len(labels) == 1:
         return labels[0]
-    places = [_TRUTHS.get(str(label).lower()) for label in value]
-    if labels and None not in places and kind != "number":
-        return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))  # type: ignore[arg-type]
+    places = [_TRUTHS[text] for label in value if (text := str(label).lower()) in _TRUTHS]
+    if found and len(places) == len(found) and kind != "number":
+        return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))
     if any(isinstance(label, bool) or (isinstance(label, float) and label != int(label)) for label in value):
         raise record.wrong(name, "the list has numbers or truths that are no labels", _LIST_HINT)
-    if None in labels or kind in ("classes", "number"):
-        raise record.wrong(name, "a list of labels" if None not in labels else "this is no list of labels", _HINT)
+    if not all_named or kind in ("classes", "number"):
+        raise record.wrong(name, "a list of labels" if all_named else "this is no list of labels", _HINT)
     numbers = Counter(label for label in labels if as_number(label) is not None)
     if len(numbers) > 1 and numbers.total() == len(labels) > len(numbers):
         twice = numbers.most_common(1)[0][0]
         problem = f"the list has {twice} more than once, and a label is given once"
         raise record.wrong(name, problem, _LIST_HINT)
-    return converted(tuple(labels), "labels")  # type: ignore[arg-type]
+    return converted(tuple(labels), "labels")
 
 
 def _list_in(text: str, kind: str) -> list[Any] | None:
@@ -124,22 +127,32 @@ def kind_of(golds: Iterable[Gold], most_classes: int = MOST_CLASSES_AS_FLOATS) -
     `most_classes` different ones.
     """
     golds = list(golds)
-    if any(isinstance(gold, tuple | Vector) for gold in golds):
+    single = [gold for gold in golds if not isinstance(gold, tuple | Vector)]
+    if len(single) < len(golds):
         return "labels"
-    if not any(isinstance(gold, float) or "." in gold or _EXPONENT.fullmatch(gold) for gold in golds):
+    if not any(isinstance(gold, float) or "." in gold or _EXPONENT.fullmatch(gold) for gold in single):
         return "classes"
-    numbers = {as_number(gold) for gold in golds}
+    numbers = {as_number(gold) for gold in single}
     if None in numbers:
         return "classes"
     fraction = any(number % 1 for number in numbers if number is not None)
     return "number" if fraction or len(numbers) > most_classes else "classes"
 
 
-def converted(gold: Gold, kind: Kind) -> Gold:
+@overload
+def converted(gold: Gold, kind: Literal["number"]) -> float: ...
+@overload
+def converted(gold: Gold, kind: Literal["classes"]) -> str: ...
+@overload
+def converted(gold: Gold, kind: Literal["labels"]) -> tuple[str, ...]: ...
+@overload
+def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]: ...
+def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
     """The answer as its kind has it: a text, a sorted tuple of different texts (of one text, cut at commas), or a float."""
     if isinstance(gold, Vector):
         gold = tuple(map(str, gold.places))
     if kind == "number":
+        assert not isinstance(gold, tuple), "a list is no number, which whoever read it has refused"
         return float(gold)
     if kind == "classes":
         return str(_text_of(gold))
@@ -147,14 +160,16 @@ def converted(gold: Gold, kind: Kind) -> Gold:
     return tuple(sorted({label.strip() for label in labels} - {""}))
 
 
-def checked(gold: Gold, kind: Kind) -> Gold:
+def checked(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
     """`converted`, of an answer that came from elsewhere than those that decided the kind. Raises ValueError saying what it is not."""
-    if kind == "number" and not _is_number(gold):
+    number = as_number(gold) if kind == "number" else 0.0
+    if number is None:
         raise ValueError(f"the answer {gold!r:.40} is no number, as those of the training examples are")
-    if kind == "number" and abs(float(gold)) > LARGEST_NUMBER:
-        raise ValueError(f"the answer {gold:g} is beyond {LARGEST_NUMBER:g}, and its square would be beyond what a loss can be")
+    if abs(number) > LARGEST_NUMBER:
+        raise ValueError(f"the answer {number:g} is beyond {LARGEST_NUMBER:g}, and its square would be beyond what a loss can be")
     if kind == "classes" and isinstance(gold, tuple | Vector):
-        raise ValueError(f"the answer {list(gold)!r:.40} is a list, and the training examples have one class each")
+        listed = list(gold.places if isinstance(gold, Vector) else gold)
+        raise ValueError(f"the answer {listed!r:.40} is a list, and the training examples have one class each")
     return converted(gold, kind)
 
 
@@ -162,8 +177,7 @@ def counted(golds: Iterable[Gold], kind: Kind) -> Counter[str]:
     """How often each label is given; empty for numbers."""
     if kind == "number":
         return Counter()
-    found = (converted(gold, kind) for gold in golds)
-    return Counter(label for gold in found for label in (gold if isinstance(gold, tuple) else (gold,)))
+    return Counter(label for gold in golds for label in (converted(gold, "labels") if kind == "labels" else (converted(gold, "classes"),)))
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -201,7 +215,7 @@ def settled_weights(asked: Literal["balanced"] | Mapping[str, float], counts: Ma
 
 
 def mean_of(golds: Sequence[Gold]) -> float:
-    return math.fsum(float(gold) for gold in golds) / len(golds)
+    return math.fsum(converted(gold, "number") for gold in golds) / len(golds)
 
 
 def _text_of(value: Any) -> str | None:

@@ -69,8 +69,8 @@ class HfFiles:
         names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG)
         found = [_read(folder / name, plainfiles.read_json, {}) for name in names]
         chat = _read(folder / CHAT, plainfiles.read_text, "")
-        kept = (each if isinstance(each, dict) else {} for each in found)
-        return cls(*kept, chat, _generation(folder / GENERATION))
+        config, tokens_map, added, model = (each if isinstance(each, dict) else {} for each in found)
+        return cls(config, tokens_map, added, model, chat, _generation(folder / GENERATION))
 
     @property
     def ends(self) -> frozenset[int]:
@@ -131,7 +131,7 @@ class HfTokenizer:
         known = {role: token for role, token in roles.items() if token not in beyond}
         known = {role: token for role, token in known.items() if vocabulary.id_of(token) is not None}
         literals = _literals(vocabulary.listed(), known, bool(options.get(SPLITS)))
-        parts = {} if rule is None else rule.build(description, options, roles)
+        parts: Json = {} if rule is None else rule.build(description, options, roles)
         listed = [{**token, "special": token["special"] and token["content"] not in literals} for token in vocabulary.listed()]
         if listed != description.get("added_tokens"):
             parts["added_tokens"] = listed

@@ -4,7 +4,7 @@ https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.to_json.html lists
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from sslcli.errors import DataError
 
@@ -62,7 +62,7 @@ def _are(kind: type, values: Any) -> bool:
     return isinstance(values, list) and bool(values) and all(isinstance(value, kind) for value in values)
 
 
-def _are_names(columns: Any) -> bool:
+def _are_names(columns: Any) -> TypeGuard[list[str]]:
     return _are(str, columns)
 
 

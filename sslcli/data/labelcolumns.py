@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sslcli.data.golds import Gold, as_number, columns_of_truths, gold_of
+from sslcli.data.golds import AskedKind, Gold, as_number, columns_of_truths, gold_of
 from sslcli.data.readcontext import NOT_READ, current_reading, names_of, remark
 from sslcli.data.reading import Unreadable
 from sslcli.data.records import LABEL_COLUMNS, TABLES, Record
@@ -14,7 +14,7 @@ Columns = Sequence[str | tuple[str, ...]]
 _NO_LABELS = ("id", "idx", "index", "language")
 
 
-def label_of(record: Record, kind: str, asked: str, usual: Sequence[str], texts: Sequence[str]) -> Gold | None:
+def label_of(record: Record, kind: AskedKind, asked: str, usual: Sequence[str], texts: Sequence[str]) -> Gold | None:
     """The label as it is written, of the column that is `asked` for, or of the first of the `usual` ones that is there.
 
     Several columns ("a,b") say of one label each whether it is given, a name with a comma being in quotation marks; where

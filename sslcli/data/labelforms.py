@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sslcli.data.golds import Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
+from sslcli.data.golds import AskedKind, Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
 from sslcli.data.readcontext import joined_names
 from sslcli.errors import DataError, UsageError
 
@@ -62,7 +62,7 @@ class LabelForm:
 
 def form_of(
     golds: Sequence[Gold | None],
-    kind: Kind | str,
+    kind: AskedKind,
     no_label: Sequence[str] | None = None,
     names: Sequence[str] = (),
 ) -> LabelForm:
@@ -86,7 +86,7 @@ def form_of(
     if no_label is None:
         marks, found = _without_classes(marks, found, texts + in_lists, kind)
     left = [gold for gold in (_unmarked(gold, found) for gold in given) if gold is not None]
-    decided: Kind = kind_of(left) if kind == "auto" else kind  # type: ignore[assignment]
+    decided: Kind = kind_of(left) if kind == "auto" else kind
     if kind == "auto" and decided == "classes":
         _refuse_joined({as_text(gold) for gold in left})
         _refuse_bits({as_text(gold) for gold in left})
@@ -225,7 +225,7 @@ def _refuse_joined(labels: Collection[str]) -> None:
 def _of_vectors(
     others: Sequence[Gold],
     vectors: Sequence[Vector],
-    kind: str,
+    kind: AskedKind,
     names: tuple[str, ...],
     marks: tuple[str, ...],
 ) -> LabelForm:
@@ -241,7 +241,7 @@ def _of_vectors(
         other = f"'{plain}'" if plain is not None else f"vectors of {' and '.join(map(str, sorted(sizes)))} places"
         raise DataError(f"some labels are vectors of zeros and ones, and others are {other}", "write all of them in one way (--kind)")
     if kind == "number" or plain is not None or len(sizes) > 1 or (size == 1 and not certain and not names):
-        return LabelForm("labels" if kind == "auto" else kind, marks)  # type: ignore[arg-type]
+        return LabelForm("labels" if kind == "auto" else kind, marks)
     if not (certain or repeated or names):
         raise DataError(
             f"labels such as {list(vectors[0].places)} may be vectors, one place for each label, or lists of the labels 0 and 1",
@@ -260,7 +260,7 @@ def _of_vectors(
     return LabelForm(decided, marks, names or tuple(map(str, range(size))), notes=(note,))
 
 
-def _of_columns(vectors: Sequence[Vector], kind: str) -> LabelForm:
+def _of_columns(vectors: Sequence[Vector], kind: AskedKind) -> LabelForm:
     """Several columns of zeros and ones: asked for, or all that there is beside the text."""
     shared = set(vectors[0].names).intersection(*(vector.names for vector in vectors))
     common = [name for name in vectors[0].names if name in shared]
@@ -288,7 +288,7 @@ def _taken_as(kind: Kind, single: bool) -> str:
     return f"{said}, but every one has exactly one: --kind classes learns them as classes" if single else said
 
 
-def _notes_of_lists(golds: Sequence[Gold], kind: str) -> tuple[str, ...]:
+def _notes_of_lists(golds: Sequence[Gold], kind: AskedKind) -> tuple[str, ...]:
     """What to say of lists that hold one label each."""
     if kind != "auto" or not all(map(_is_list_of_one, golds)):
         return ()
@@ -302,7 +302,7 @@ def _is_list_of_one(gold: Gold) -> bool:
 
 
 def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, ...]:
-    texts = [gold for gold in golds if not isinstance(gold, tuple)]
+    texts = [gold for gold in golds if not isinstance(gold, tuple | Vector)]
     notes = []
     if decided_here and texts and kind == "number":
         notes.append("labels are numbers, and a number is learnt (--kind classes makes each of them a class)")

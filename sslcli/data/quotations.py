@@ -6,9 +6,9 @@ quotations in quotations).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-_PAIRS = dict(zip("”’」』》〉）】〕﹂﹄", "“‘「『《〈（【〔﹁﹃", strict=True))
+_PAIRS: Mapping[str, str] = dict(zip("”’」』》〉）】〕﹂﹄", "“‘「『《〈（【〔﹁﹃", strict=True))
 _OPENERS = frozenset(_PAIRS.values())
 _STRAIGHT = '"'  # opens and closes
 _DEEPEST = 8  # quotations in quotations, or in a row, that are looked at

@@ -159,11 +159,14 @@ class Tokenizer:
         found: list[bytes | None] = self._words.encode(texts) if self._words is not None else [None] * len(texts)
         if self._literal is not None:
             found = [None if self._literal.search(text) else own for text, own in zip(texts, found, strict=True)]
-        left = [place for place, pieces in enumerate(found) if pieces is None]
-        for place, ids in zip(left, self._library_ids([texts[place] for place in left]), strict=True):
-            found[place] = as_bytes(ids if self._spelled.isdisjoint(ids) else self._taken_apart(texts[place]))
-        sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found)) // PIECE.itemsize
-        return np.frombuffer(b"".join(found), dtype=PIECE), sizes
+        left = [text for text, own in zip(texts, found, strict=True) if own is None]
+        cut = (
+            as_bytes(ids if self._spelled.isdisjoint(ids) else self._taken_apart(text))
+            for text, ids in zip(left, self._library_ids(left), strict=True)
+        )
+        whole = [next(cut) if own is None else own for own in found]
+        sizes = np.fromiter(map(len, whole), dtype=np.int64, count=len(whole)) // PIECE.itemsize
+        return np.frombuffer(b"".join(whole), dtype=PIECE), sizes
 
     @cached_property
     def _words(self) -> KnownWords | None:

@@ -92,18 +92,23 @@ def _with_parts(text: str, parts: Mapping[str, Any]) -> str:
     """A tokenizer.json with other parts; every other character of it stays, scores above all."""
     decoder, place, pieces = json.JSONDecoder(), text.index("{") + 1, {}
     while True:
-        place = _SPACE.match(text, place).end()
+        place = _past_space(text, place)
         if text[place] == "}":
             break
         key, place = decoder.raw_decode(text, place)
-        start = _SPACE.match(text, _SPACE.match(text, place).end() + 1).end()
+        start = _past_space(text, _past_space(text, place) + 1)
         _, place = decoder.raw_decode(text, start)
         pieces[key] = text[start:place]
-        place = _SPACE.match(text, place).end()
+        place = _past_space(text, place)
         if text[place] == ",":
             place += 1
     pieces |= {key: json.dumps(value, ensure_ascii=False) for key, value in parts.items()}
     return "{" + ",".join(f"{json.dumps(key)}:{value}" for key, value in pieces.items()) + "}"
+
+
+def _past_space(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return place if match is None else match.end()
 
 
 def _unsound(description: Any) -> str:
@@ -118,13 +123,14 @@ def _unsound(description: Any) -> str:
     if not isinstance(added, list) or not all(isinstance(token, dict) and isinstance(token.get("id"), int) for token in added):
         return "its added tokens have no ids"
     vocabulary = model.get("vocab")
+    pieces = vocabulary if isinstance(vocabulary, dict) else {}
     if kind == "Unigram":
         sound = isinstance(vocabulary, list) and all(isinstance(entry, list) and len(entry) == 2 for entry in vocabulary)
         ids = set(range(len(vocabulary))) if sound else set()
     else:
-        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in vocabulary.values())
-        ids = set(vocabulary.values()) if sound else set()
-        if sound and len(ids) != len(vocabulary):
+        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in pieces.values())
+        ids = set(pieces.values()) if sound else set()
+        if sound and len(ids) != len(pieces):
             return "two pieces have one id"
     if not sound:
         return "its vocabulary is not a table of pieces"
@@ -132,12 +138,12 @@ def _unsound(description: Any) -> str:
         return f"its unknown token is no text but {model['unk_token']!r:.40}"
     if kind == "Unigram" and model.get("unk_id") is None:
         return "it has no piece for what it does not know"
-    if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in vocabulary:
+    if kind in ("WordPiece", "WordLevel") and model.get("unk_token", "[UNK]") not in pieces:
         return f"its unknown token {model.get('unk_token', '[UNK]')!r:.40} is not in the vocabulary"
     ids |= {token["id"] for token in added}
     if not ids or max(ids) >= MOST_PIECES or min(ids) < 0:
         return f"its ids are not between 0 and {MOST_PIECES:,}"
-    return _unsound_merges(model, vocabulary) if kind == "BPE" else ""
+    return _unsound_merges(model, pieces) if kind == "BPE" else ""
 
 
 def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> str:

@@ -41,7 +41,8 @@ class Confusions:
     def of_present(self) -> tuple[Self, np.ndarray]:
         """The same cells with classes counted among those that are there or given, and the places of these."""
         present_P, places = np.unique(np.concatenate([self.right_C, self.given_C]), return_inverse=True)
-        return type(self)(*places.reshape(2, -1), self.counts_C), present_P
+        right_C, given_C = places.reshape(2, -1)
+        return type(self)(right_C, given_C, self.counts_C), present_P
 
     def margins(self, counts_RC: np.ndarray, classes: int) -> "Margins":
         """Of so many counts of the cells, of all classes."""

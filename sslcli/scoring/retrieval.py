@@ -77,7 +77,7 @@ class Retrieval:
         ]
 
     def _mean(self, forward: Score, backward: Score) -> Score:
-        low, high = (float(np.mean(ends)) for ends in zip(forward.interval, backward.interval, strict=True))
+        low, high = (float(np.mean(ends)) for ends in zip(forward.ends, backward.ends, strict=True))
         chance = (forward.baselines["chance"] + backward.baselines["chance"]) / 2
         value = (forward.value + backward.value) / 2
         return Score(forward.name, value, count=self.pairs, interval=(low, high), baselines={"chance": chance})

@@ -5,7 +5,7 @@ Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning"
 Other letters and spellings: sslcli.scoring.schemes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
@@ -16,7 +16,9 @@ from sslcli.scoring.schemes import LETTERS, MEANING, tag_reading
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"]
 _LETTERS = {**LETTERS, "IOB1": "BI", "IOB2": "BI", None: "".join(MEANING)}
 _WITH_ENDS = ("BIOES", "BILOU", "BMES", "BMEWO")
-_ALIASES = {"BIO": "IOB2", "IOBES": "BIOES", "BILUO": "BILOU", "BMESO": "BMES"}
+_SCHEMES: Mapping[str, Scheme] = {name: name for name in get_args(Scheme)}
+_ALIASES: Mapping[str, Scheme] = {"BIO": "IOB2", "IOBES": "BIOES", "BILUO": "BILOU", "BMESO": "BMES"}
+_NAMES = {**_SCHEMES, **_ALIASES}
 
 
 class TaggedSpan(NamedTuple):
@@ -59,10 +61,11 @@ def spans_of_tags(tags: Sequence[str], scheme: str | None = None) -> list[Tagged
 
 def checked_scheme(scheme: str | None) -> Scheme | None:
     """The scheme by its first name. Raises DataError where there is none of that name."""
-    name = _ALIASES.get(scheme, scheme) if scheme else None
-    if name is not None and name not in get_args(Scheme):
-        raise DataError(f"there is no tagging scheme '{scheme}'", f"schemes: {', '.join([*get_args(Scheme), *_ALIASES])}")
-    return name
+    if not scheme:
+        return None
+    if scheme not in _NAMES:
+        raise DataError(f"there is no tagging scheme '{scheme}'", f"schemes: {', '.join(_NAMES)}")
+    return _NAMES[scheme]
 
 
 def has_spans(tags: Iterable[str]) -> bool:
@@ -79,7 +82,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     written = [list(sentence) for sentence in sentences]
     reading = tag_reading(tag for sentence in written for tag in sentence)
     if reading is not None and reading.scheme != "BIO":
-        return reading.scheme if reading.scheme in get_args(Scheme) else None
+        return _SCHEMES.get(reading.scheme)
     known = {} if reading is None else reading.tags
     read = [[_OUTSIDE, *(_tag(known.get(tag, tag), None) for tag in sentence)] for sentence in written]
     pairs = [pair for sentence in read for pair in pairwise(sentence)]

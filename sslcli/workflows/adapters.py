@@ -22,7 +22,7 @@ from sslcli.engine.sharding import save_tensors
 from sslcli.errors import CheckError, ModelError, UsageError
 from sslcli.folders import replaced
 from sslcli.reports import Report, Table
-from sslcli.workflows.answers import Kind
+from sslcli.workflows.answers import AnswerHead, Kind
 from sslcli.workflows.directories import read_directory, writer_of
 from sslcli.workflows.exporting import CARD, refuse_loss
 from sslcli.workflows.modelcard import adapter_card
@@ -83,8 +83,9 @@ def write_adapter(
     family, _ = writer_of(model.settings, model.heads)
     keys = family.keys(model.settings)
     modules = list(_modules(keys, model.settings, adapted))
-    head = _head(keys, model)
-    config = _config(keys, modules, sorted(head), model, adapters, base)
+    head = _head(keys, model.answers)
+    names = _short_names(keys, modules, model.settings.depth)
+    config = _config(names, modules, sorted(head), model.answers.kind, adapters, base)
     tensors = {f"{INSIDE}.{name}": value for part in head.values() for name, value in part.items()}
     for module in modules:
         tensors |= {f"{INSIDE}.{module.theirs}.{name}{WEIGHT}": value for name, value in _stacked(module, adapted).items()}
@@ -128,7 +129,7 @@ def _stacked(module: _Module, adapted: State) -> dict[str, Tensor]:
     return {"lora_A": torch.cat(a), "lora_B": torch.block_diag(*b)}
 
 
-def _head(keys: Sequence[Key], model: Pretrained) -> dict[str, dict[str, Tensor]]:
+def _head(keys: Sequence[Key], answers: AnswerHead) -> dict[str, dict[str, Tensor]]:
     """Tensors of the head under their names, by the module that PEFT is to save.
 
     A part of the head that lies within the base model (BERT's pooler) is a module by itself, all else by its first word.
@@ -137,21 +138,21 @@ def _head(keys: Sequence[Key], model: Pretrained) -> dict[str, dict[str, Tensor]
     saved: dict[str, dict[str, Tensor]] = {}
     for key in keys:
         kind, _, name = key.ours[0].partition(".")
-        if kind == model.answers.kind and name in model.answers.state:
+        if kind == answers.kind and name in answers.state:
             first, _, rest = key.theirs.partition(".")
             module = key.theirs.rpartition(".")[0] if first == inside and rest else first
-            saved.setdefault(module, {})[key.theirs] = model.answers.state[name]
+            saved.setdefault(module, {})[key.theirs] = answers.state[name]
     return saved
 
 
 def _config(
-    keys: Sequence[Key], modules: Sequence[_Module], saved: Sequence[str], model: Pretrained, adapters: AdapterSettings, base: str
+    names: Mapping[str, str], modules: Sequence[_Module], saved: Sequence[str], kind: Kind, adapters: AdapterSettings, base: str
 ) -> dict[str, Any]:
-    names = _short_names(keys, modules, model.settings.depth)
+    """`names`: those of the modules in every layer. `kind`: what the head answers."""
     several = {names[module.theirs]: module.adapted for module in modules if module.adapted > 1}
     return {
         "peft_type": "LORA",
-        "task_type": TASKS[model.answers.kind],
+        "task_type": TASKS[kind],
         "base_model_name_or_path": base,
         "r": adapters.rank,
         "lora_alpha": adapters.alpha,

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -92,13 +92,12 @@ def _recorded(record: Path) -> Any:
 
 
 @contextmanager
-def _only_maker(folder: Path, say: Say) -> Iterator[None]:
+def _only_maker(folder: Path, say: Say) -> Generator[None]:
     """Waits for another maker of the same folder. On a disk that knows no locks there may be several: each makes its own, and the
     last one stays."""
     with ExitStack() as stack:
         lock = _lock_file(folder.parent, folder.name)
-        taken = None if lock is None else take_lock(stack.enter_context(lock).fileno())
-        if taken is False:
+        if lock is not None and take_lock(stack.enter_context(lock).fileno()) is False:
             say(f"waiting for another process, which is making {folder}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -50,7 +50,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     tables = [Table("examples", ("", *sets), rows)]
     balances = [balance_of(cls, options, each.examples) for each in sets.values()]
     if names := list(dict.fromkeys(name for counts in balances for name in counts)):
-        answers: list[list[object]] = []
+        answers: list[list[str | int]] = []
         for name in names[:MOST_ANSWERS]:
             answers.append([name, *(counts.get(name, 0) for counts in balances)])
         if more := names[MOST_ANSWERS:]:
@@ -112,7 +112,7 @@ def _wrong_in(task: type[Task], examples: Iterator[Example], limit: int | None) 
                 yield unlabelled(example)
 
 
-def _rows(sets: Sequence[EncodedSet]) -> list[list[object]]:
+def _rows(sets: Sequence[EncodedSet]) -> list[list[str | int]]:
     whole = [np.asarray([each.whole_tokens for each in s.encoded]) for s in sets]
     return [
         ["examples", *(len(s.examples) for s in sets)],

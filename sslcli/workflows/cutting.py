@@ -48,7 +48,7 @@ def write_portion(
     document_S = np.repeat(np.arange(len(split)), [len(pieces) for pieces in split])[kept_S]
     bytes_S = np.fromiter(map(_utf8_bytes, sentences), dtype=np.int64, count=len(sentences))[kept_S]
     sentences_D = np.bincount(document_S, minlength=len(split))
-    kept = np.flatnonzero(sentences_D)
+    kept = np.flatnonzero(sentences_D).tolist()
     texts = Texts(tokens_T, tokens_S[kept_S], bytes_S, sentences_D[kept], [portion[place].language for place in kept])
     writer.add_texts(texts)
     languages = [portion[place].language or f"not said, split as {guessed[place]}" for place in kept]

@@ -74,7 +74,9 @@ def _laid_out(picture: Picture, caption: str, written: Written) -> Figure:
     figure.dpi = DOTS_PER_INCH
     if caption:
         _write_below(figure, caption, written)
-    figure.get_layout_engine().execute(figure)
+    engine = figure.get_layout_engine()
+    assert engine is not None, "every figure here is made with one"
+    engine.execute(figure)
     figure.set_layout_engine("none")
     return figure
 
@@ -92,8 +94,10 @@ def _labels(picture: Picture) -> list[str]:
             return [picture.title, *picture.labels, *picture.groups]
         case Matrix():
             return [picture.title, *picture.rows, *picture.columns, *picture.row_groups, *picture.column_groups]
-    bare = isinstance(picture[0], Matrix) and is_series(picture)
-    return [label for each in picture for label in ([each.title] if bare else _labels(each))]
+    plots, matrices = _parted(picture)
+    if is_series(matrices):
+        return [matrix.title for matrix in matrices]
+    return [label for each in (*plots, *matrices) for label in _labels(each)]
 
 
 def figure_of(picture: Picture, written: Written) -> Figure:
@@ -104,9 +108,15 @@ def figure_of(picture: Picture, written: Written) -> Figure:
             return _scatter(picture, written)
         case Matrix():
             return heatmap([picture], written)
-        case [Plot(), *_]:
-            return _plots(picture, written)
-    return heatmaps(picture, written) if is_series(picture) else heatmap(picture, written)
+    plots, matrices = _parted(picture)
+    if plots:
+        return _plots(plots, written)
+    return heatmaps(matrices, written) if is_series(matrices) else heatmap(matrices, written)
+
+
+def _parted(pictures: Sequence[Plot] | Sequence[Matrix]) -> tuple[list[Plot], list[Matrix]]:
+    plots = [each for each in pictures if isinstance(each, Plot)]
+    return plots, [each for each in pictures if isinstance(each, Matrix)]
 
 
 def _write_below(figure: Figure, caption: str, written: Written) -> None:
@@ -193,5 +203,4 @@ def _explain(axes: Axes, handles: Sequence[Any], names: Sequence[str], written: 
         say_empty(axes)
         return
     words = [written(name, LONGEST_LABEL, place) for place, name in enumerate(names, 1)]
-    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-    axes.legend(handles, words, frameon=False, fontsize=8, handlelength=3, **beside)
+    axes.legend(handles, words, frameon=False, fontsize=8, handlelength=3, loc="upper left", bbox_to_anchor=(1, 1))

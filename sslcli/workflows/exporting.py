@@ -45,13 +45,14 @@ def export(
         inputs = sample_inputs(model.settings, tokenizer.pad)
         if check or transformers:
             expected = own_numbers(model, inputs)
-        if check:
-            working("reading the export back")
-            differences["read back"] = refuse_difference(expected, own_numbers(read_directory(aside), inputs), "the export, read back,")
-        if transformers:
-            working("reading the export in transformers")
-            found = oracle_numbers(aside, model, inputs)
-            differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
+            if check:
+                working("reading the export back")
+                found = own_numbers(read_directory(aside), inputs)
+                differences["read back"] = refuse_difference(expected, found, "the export, read back,")
+            if transformers:
+                working("reading the export in transformers")
+                found = oracle_numbers(aside, model, inputs)
+                differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
         refuse_loss(folder, overwrite, OWN_FILES | {ADDED})  # of another that ended meanwhile
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
     rows += [(f"largest difference {who}", f"{difference:.1e}") for who, difference in differences.items()]

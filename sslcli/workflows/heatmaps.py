@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sslcli.deferred import Deferred
 from sslcli.reports import MOST_NUMBERED, Matrix, has_rows_as_columns, in_cell, stretches
@@ -55,16 +55,16 @@ def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
     across = maps_across([matrix.title for matrix in matrices])
     down = math.ceil(len(matrices) / across)
     figure = matplotlib_figure.Figure(figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)), layout="constrained")
-    scale = _scale(matrices)
+    scale, images = _scale(matrices), []
     for place, matrix in enumerate(matrices, 1):
         axes = figure.add_subplot(down, across, place)
-        image = _cells(axes, matrix, scale)
+        images.append(_cells(axes, matrix, scale))
         axes.set_title(written(matrix.title, LONGEST_TICK, 0), fontsize=7)
         axes.set_xticks([])
         axes.set_yticks([])
     figure.supxlabel(written(matrices[0].x, LONGEST_LABEL, 0), fontsize=8)
     figure.supylabel(written(matrices[0].y, LONGEST_LABEL, 0), fontsize=8)
-    figure.colorbar(image, ax=figure.axes, fraction=0.02, pad=0.01)
+    figure.colorbar(images[-1], ax=figure.axes, fraction=0.02, pad=0.01)
     return figure
 
 
@@ -126,7 +126,10 @@ def _name(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> None:
-    brightness = image.norm(image.get_array()).filled(1.0)  # of all at once: a number alone takes as long
+    array = image.get_array()
+    assert array is not None, "it was made of values"
+    scaled: Any = image.norm(array)  # of all at once: a number alone takes as long
+    brightness = scaled.filled(1.0)
     for row, line in enumerate(values):
         for column, value in enumerate(line):
             is_bright = brightness[row, column] > 0.6

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -15,12 +15,12 @@ Made = TypeVar("Made")
 
 
 @contextmanager
-def stopping_at_once() -> Iterator[None]:
+def stopping_at_once() -> Generator[None]:
     """Inside it a signal raises Stopping or KeyboardInterrupt, after whoever listened before has heard it too.
 
     Only for work that leaves nothing behind wherever it ends. Outside the main thread, which alone hears signals, it does nothing.
     """
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {int(number): signal.getsignal(number) for number in SIGNALS}
 
     def stop(number: int, frame: FrameType | None) -> None:
         if callable(listener := before[number]):

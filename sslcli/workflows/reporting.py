@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sslcli import plainfiles
 from sslcli.errors import DataError
@@ -21,6 +21,7 @@ from sslcli.workflows.runs import Run, facts_of, read_metrics, runs_in, unreadab
 from sslcli.workflows.savedreports import REPORT, STUDY, SavedReport, read_report
 
 PROBES = "probes"
+T = TypeVar("T")
 FIRST_OF_CJK = "\u2e80"
 ENVIRONMENT = ("python", "platform", "host", "packages", "device")
 
@@ -120,8 +121,16 @@ def _own_findings(run: Run) -> Report:
 
 def _without(report: Report, other: Report) -> Report:
     """Without the tables, passages and notes that the other has too."""
-    kept = {name: [each for each in getattr(report, name) if each not in getattr(other, name)] for name in ("tables", "passages", "notes")}
-    return replace(report, **kept)
+    return replace(
+        report,
+        tables=_beyond(report.tables, other.tables),
+        passages=_beyond(report.passages, other.passages),
+        notes=_beyond(report.notes, other.notes),
+    )
+
+
+def _beyond(own: Sequence[T], others: Sequence[T]) -> list[T]:
+    return [each for each in own if each not in others]
 
 
 def _probes(run: Run) -> Iterator[Section]:

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -76,7 +76,7 @@ def _holds_nothing(folder: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """One writer a folder. Raises UsageError naming the holder; the lock of a dead process is free by itself."""
     _refuse_other_kinds(folder / "lock")
     try:

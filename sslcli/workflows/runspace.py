@@ -5,7 +5,7 @@ Nothing goes from a run that a living process writes, through a link, or from wh
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -253,7 +253,7 @@ def _carry_out(removal: Removal) -> None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path) -> Generator[None]:
     """Nobody begins to write in the run meanwhile. Raises UsageError where somebody does."""
     try:
         handle = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -8,7 +8,7 @@ where it lies, all of them lie, and a file with another hash is of something els
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class _Shown:
 
 
 @contextmanager
-def saved_together(folder: Path, marks: Sequence[str] = (REPORT,)) -> Iterator[Path]:
+def saved_together(folder: Path, marks: Sequence[str] = (REPORT,)) -> Generator[Path]:
     """Gives a folder to write a report and its files into, which then stand in `folder` in the place of those of an earlier one.
 
     What else `folder` holds stays. `marks` as for `put_together`. Raises RunError where the disk refuses.

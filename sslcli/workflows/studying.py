@@ -2,7 +2,7 @@
 how sure that is."""
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,7 +70,7 @@ def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterat
 
 
 @contextmanager
-def named_failures(folder: Path) -> Iterator[None]:
+def named_failures(folder: Path) -> Generator[None]:
     """Of several runs a failure names the one it is of."""
     try:
         yield

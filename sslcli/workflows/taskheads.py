@@ -50,8 +50,8 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
     if clear and all(_plain(name) in plain for name in wanted):
         rows = [plain[_plain(name)] for name in wanted]
         return Match(rows, f"by name, though written otherwise: {_pairs(trained, rows, wanted)}")
-    numbers = [_number(name) for name in wanted]
-    if None in numbers or 0 not in numbers or max(numbers) >= len(trained) or len({*numbers}) < len(numbers):
+    numbers = [number for name in wanted if (number := _number(name)) is not None]
+    if len(numbers) < len(wanted) or 0 not in numbers or max(numbers) >= len(trained) or len({*numbers}) < len(numbers):
         return None  # numbers that begin with 1 may count stars, or classes: nobody knows
     row_of_number = {_number(name): row for row, name in enumerate(trained)}
     if row_of_number.keys() >= {*numbers}:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +183,7 @@ def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = qu
 
 
 @contextmanager
-def _stopping_in_words() -> Iterator[None]:
+def _stopping_in_words() -> Generator[None]:
     try:
         with stopping_at_once():
             yield
@@ -196,7 +196,7 @@ def _stopping_in_words() -> Iterator[None]:
 def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, taken: str | None) -> str:
     """The name of shards in the cache: another one where the data, its reading or the tokenizer are others."""
     found = [fingerprint(source, data) for source in sources]
-    key = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
+    key: list[Any] = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
     if taken is None and len({source.language for source in sources}) > 1:
         key.append(data.language_exponent)
     if data.sentence_rules > 1:  # shards of version 1 keep the name that they have

@@ -36,12 +36,12 @@ def test_where_a_word_is_concept_plus_language_the_shift_translates_all_at_every
     assert found.layers == list(range(DEPTH + 1))
     for layer in found.layers:
         whole, still = found.words.by_cell[layer, 1.0], found.words.by_cell[layer, 0.0]
-        assert [share.value for share in whole.accuracy] == [1, 1, 1]
-        assert (whole.changed.value, whole.mean_rank, whole.reciprocal, whole.bleu.value) == (1, 1, 1, 1)
-        assert (still.changed.value, still.accuracy[0].value) == (0, 0)
+        assert [share.value for share in whole.ranks.accuracy] == [1, 1, 1]
+        assert (whole.changed.value, whole.ranks.mean_rank, whole.ranks.reciprocal, whole.bleu.value) == (1, 1, 1, 1)
+        assert (still.changed.value, still.ranks.accuracy[0].value) == (0, 0)
         assert still.bleu.value == pytest.approx(1 / 6)  # the full stop
-        assert found.words.random[layer].accuracy[0].value < 0.1
-        assert found.words.within[layer, 0.0].accuracy[0].value == 1
+        assert found.words.random[layer].ranks.accuracy[0].value < 0.1
+        assert found.words.within[layer, 0.0].ranks.accuracy[0].value == 1
         assert found.retrieval[layer, 1.0].value == 1
     assert (found.words.asked, found.words.tokens) == (100, 120)
     assert found.words.third == {}
@@ -65,7 +65,7 @@ def test_the_report_says_that_the_words_lay_close_already():
 def test_a_third_language_leads_elsewhere():
     found = evaluated(subject(Material(spoken=("aa", "bb", "cc"))))
     assert found.words.third_language == "cc"
-    assert found.words.third[DEPTH].accuracy[0].value == 0
+    assert found.words.third[DEPTH].ranks.accuracy[0].value == 0
     assert found.words.third[DEPTH].changed.value == 0
     assert "the shift into cc" in [row[0] for row in evaluation_report(found, SETTINGS, "").tables[0].rows]
 
@@ -85,7 +85,7 @@ def test_procrustes_learns_from_pairs_that_are_not_tested():
     found = evaluated(name="procrustes")
     assert len(found.estimated.behind[0].tokens) == 20
     assert found.retrieval[DEPTH, 1.0].value == 1
-    assert found.words.by_cell[DEPTH, 1.0].accuracy[0].value > 0.9
+    assert found.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value > 0.9
 
 
 def test_without_a_head_sentences_are_retrieved_all_the_same():
@@ -106,7 +106,7 @@ def test_a_dictionary_alone_is_tested_in_texts_of_the_language(tmp_path):
     words = tmp_path / "words.tsv"
     words.write_text("".join(f"a{n}\tb{n}\n" for n in range(CONCEPTS)))
     found = evaluated(subject(Material(known=False)), references=[str(words)])
-    assert found.words.by_cell[DEPTH, 1.0].accuracy[0].value == 1
+    assert found.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value == 1
     assert found.words.by_cell[DEPTH, 1.0].bleu is None
     assert not found.retrieval
 

@@ -49,7 +49,7 @@ def test_what_is_read_again_moves_to_the_bit_as_before(tmp_path, name):
         assert torch.equal(moved(x_ND, 0.5), first.estimated.moves[layer](x_ND, 0.5))
     assert loaded.about.lengths == dict(first.estimated.lengths)
     again = evaluated(of, name, loaded.shifts)
-    assert again.words.by_cell[DEPTH, 1.0].accuracy[0].value == first.words.by_cell[DEPTH, 1.0].accuracy[0].value
+    assert again.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value == first.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value
     assert {cell: score.value for cell, score in again.retrieval.items()} == {cell: score.value for cell, score in first.retrieval.items()}
 
 

@@ -99,12 +99,12 @@ def test_figures_are_counted_over_words_sentences_and_draws():
     first, second = made("b0 a1 . b0 b2 .", [1, 6, 99, 1, 99, 99]), made("b0 b1 . a0 a2 .", [1, 1, 99, 11, 99, 99])
     found = trial.figures([first, second])
     assert found.changed.value == pytest.approx((3 / 4 + 2 / 4) / 2)
-    assert [share.value for share in found.accuracy] == pytest.approx([4 / 6, 4 / 6, 5 / 6])
-    assert found.without_own.value == 0
-    assert found.mean_rank == pytest.approx((1 + 6 + 1 + 1 + 1 + 11) / 6)
-    assert found.reciprocal == pytest.approx((1 + 1 / 6 + 1 + 1 + 1 + 1 / 11) / 6)
-    assert found.accuracy[0].count == 3
-    assert trial.figures([first], within=True).accuracy[1].value == pytest.approx(2 / 3)
+    assert [share.value for share in found.ranks.accuracy] == pytest.approx([4 / 6, 4 / 6, 5 / 6])
+    assert found.ranks.without_own.value == 0
+    assert found.ranks.mean_rank == pytest.approx((1 + 6 + 1 + 1 + 1 + 11) / 6)
+    assert found.ranks.reciprocal == pytest.approx((1 + 1 / 6 + 1 + 1 + 1 + 1 / 11) / 6)
+    assert found.ranks.accuracy[0].count == 3
+    assert trial.figures([first], within=True).ranks.accuracy[1].value == pytest.approx(2 / 3)
     alone = trial.figures([first])
     assert alone.bleu.value == pytest.approx((2 + 3) / 6 * np.exp(1 - 7 / 6))
     assert alone.bleu.interval[0] <= alone.bleu.value <= alone.bleu.interval[1]

@@ -21,7 +21,7 @@ from sslcli.api import (
 )
 
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
     "norm": "layer",

@@ -20,7 +20,7 @@ from sslcli.api import (
 )
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
     "norm": "layer",

@@ -17,7 +17,7 @@ from sslcli.api import (
 )
 
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "decoder",
     "feedforward": "plain",
     "norm": "layer",

@@ -24,7 +24,7 @@ from sslcli.api import (
 ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu"}
 CLASSES = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2"}
 MISTRAL_WINDOW = 4096  # where its config is silent; null means that there is none
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "decoder",
     "feedforward": "gated",
     "norm": "rms",

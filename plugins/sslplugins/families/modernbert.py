@@ -26,7 +26,7 @@ from sslcli.api import (
 
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu"}
 FULL, WINDOWED = "full_attention", "sliding_attention"
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "gated",
     "norm": "layer",

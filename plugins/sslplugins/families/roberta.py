@@ -18,7 +18,7 @@ from sslcli.api import (
 )
 
 TYPES = ("roberta", "xlm-roberta", "camembert")
-SHAPE = {
+SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
     "activation": "gelu",  # their head has it whatever the config says

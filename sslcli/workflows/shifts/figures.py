@@ -37,14 +37,24 @@ class Share:
 
 
 @dataclass(frozen=True)
+class WordRanks:
+    """Of the words that a dictionary translates. `accuracy`: at 1, 5 and 10.
+
+    `without_own`: at 1, the source word no candidate; None where it cannot be one.
+    """
+
+    accuracy: Sequence[Share]
+    without_own: Share | None
+    mean_rank: float
+    reciprocal: float
+
+
+@dataclass(frozen=True)
 class Figures:
-    """None is what there was nothing to count in. `accuracy`: at 1, 5 and 10; `without_own`: at 1, the source word no candidate."""
+    """None is what there was nothing to count in: no token of the source language, no dictionary, no translations."""
 
     changed: Share | None
-    accuracy: Sequence[Share] | None
-    without_own: Share | None
-    mean_rank: float | None
-    reciprocal: float | None
+    ranks: WordRanks | None
     bleu: Score | None
 
 
@@ -64,7 +74,7 @@ class Trial:
         without_own_KN = None if within else np.stack([reading.ranks_without_own_N for reading in readings])
         return Figures(
             None if asked_alone else self._changed(best_KN),
-            *self._ranked(ranks_KN, without_own_KN),
+            self._ranked(ranks_KN, without_own_KN),
             None if asked_alone else self._bleu(best_KN),
         )
 
@@ -74,16 +84,14 @@ class Trial:
             return None
         return Share.of(self.languages.target_V[best_KN[:, own_N]].mean(axis=0), self.sentences.owners_N[own_N])
 
-    def _ranked(
-        self, ranks_KN: np.ndarray, without_own_KN: np.ndarray | None
-    ) -> tuple[Sequence[Share] | None, Share | None, float | None, float | None]:
+    def _ranked(self, ranks_KN: np.ndarray, without_own_KN: np.ndarray | None) -> WordRanks | None:
         asked_N = self.asked.asked_N
         if not asked_N.any():
-            return None, None, None, None
+            return None
         words_Q, ranks_KQ = self.sentences.tokens_N[asked_N], ranks_KN[:, asked_N]
         accuracy = [Share.of((ranks_KQ <= first).mean(axis=0), words_Q) for first in FIRSTS]
         without_own = None if without_own_KN is None else Share.of((without_own_KN[:, asked_N] == 1).mean(axis=0), words_Q)
-        return accuracy, without_own, float(ranks_KQ.mean()), float((1 / ranks_KQ).mean())
+        return WordRanks(accuracy, without_own, float(ranks_KQ.mean()), float((1 / ranks_KQ).mean()))
 
     def _bleu(self, best_KN: np.ndarray) -> Score | None:
         """Words are compared as texts: a piece may be another token at the beginning of a text than within."""

@@ -108,7 +108,7 @@ def _grouped(references: Sequence[str]) -> list[list[str]]:
 def _is_dictionary(pairs: Sequence[TextPair], tokenizer: Tokenizer) -> bool:
     looked_at = pairs[:_LOOKED_AT_PAIRS]
     sizes = [np.median([len(tokens) for tokens in tokenizer.encode_batch(side)]) for side in zip(*looked_at, strict=True)]
-    return max(sizes) <= LONGEST_WORD_PIECES
+    return bool(max(sizes) <= LONGEST_WORD_PIECES)
 
 
 def _known(material: Material, kind: str, languages: TextPair) -> list[TextPair]:

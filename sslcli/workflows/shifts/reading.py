@@ -72,10 +72,10 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
                 )
             logits_PV = only_known(logits_PV, known_V)
             parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
-    return Reading(*(torch.cat([getattr(part, field.name) for part in parts]).cpu().numpy() for field in fields(Reading)))
+    return Reading(**{field.name: torch.cat([part[field.name] for part in parts]).cpu().numpy() for field in fields(Reading)})
 
 
-def _read(logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tensor) -> Reading:
+def _read(logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tensor) -> dict[str, Tensor]:
     """The fields of a Reading, as tensors."""
     right_PR = logits_PV.gather(1, rights_PR.clamp(min=0)).masked_fill(rights_PR == NONE, -torch.inf)
     best_P1 = right_PR.max(dim=1, keepdim=True).values
@@ -86,10 +86,10 @@ def _read(logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tens
     within_PV = before_PV & target_V
     rights_within_P = (within_PV.gather(1, rights_PR.clamp(min=0)) & (rights_PR != NONE)).sum(dim=1)
     own_within_P = within_PV.gather(1, tokens_P[:, None])[:, 0]
-    return Reading(
-        best_N=logits_PV.argmax(dim=1),
-        ranks_N=ranks_P,
-        ranks_without_own_N=ranks_P - own_before_P.long(),
-        best_within_N=logits_PV.masked_fill(~target_V, -torch.inf).argmax(dim=1),
-        ranks_within_N=within_PV.sum(dim=1) - rights_within_P - own_within_P.long() + 1,
-    )
+    return {
+        "best_N": logits_PV.argmax(dim=1),
+        "ranks_N": ranks_P,
+        "ranks_without_own_N": ranks_P - own_before_P.long(),
+        "best_within_N": logits_PV.masked_fill(~target_V, -torch.inf).argmax(dim=1),
+        "ranks_within_N": within_PV.sum(dim=1) - rights_within_P - own_within_P.long() + 1,
+    }

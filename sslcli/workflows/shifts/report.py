@@ -1,6 +1,7 @@
 """An evaluation as a report: the shift beside its controls in one table, layers by alphas as heat maps, and what to think of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from sslcli.reports import Matrix, Report, Score, Table
 from sslcli.workflows.shifts.estimating import Estimated
@@ -15,6 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 # Restricting the candidates is nearly as good as the shift where it gives so much of the shift's accuracy.
 NEARLY = 0.8
+T = TypeVar("T")
 
 
 def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str, origin: Sequence[str] | None = None) -> Report:
@@ -29,7 +31,7 @@ def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str, ori
     else:
         scores += _word_scores(found.words, top)
         tables += [_controls(found, found.words, top, settings), _by_layer(found, found.words)]
-        matrices += _matrices(found, settings)
+        matrices += _matrices(found, found.words)
         notes += _word_notes(found.words, top, settings)
     if found.retrieval:
         scores.append(_best_retrieval(found))
@@ -49,19 +51,28 @@ def behind_notes(estimated: Estimated, settings: ShiftSettings) -> list[str]:
     return [f"estimated on {counts}; |shift| {lengths}", *cut]
 
 
+def _counted(figure: T | None) -> T:
+    """A figure of one cell where another cell has it: all of an evaluation are asked of the same tokens."""
+    assert figure is not None, "one cell of an evaluation has what another has not"
+    return figure
+
+
+def _at_1(figures: Figures) -> Share:
+    return _counted(figures.ranks).accuracy[0]
+
+
 def _word_scores(words: Words, top: int) -> list[Score]:
     whole, still, random = words.by_cell[top, 1.0], words.by_cell[top, 0.0], words.random[top]
     scores = []
-    if whole.accuracy is not None:
-        within = words.within[top, 0.0]
-        baselines = {"alpha 0": still.accuracy[0].value, "random vector": random.accuracy[0].value}
-        baselines["alpha 0, target tokens only"] = within.accuracy[0].value
-        scores.append(_score("translation accuracy at 1", whole.accuracy[0], baselines))
+    if whole.ranks is not None:
+        baselines = {"alpha 0": _at_1(still).value, "random vector": _at_1(random).value}
+        baselines["alpha 0, target tokens only"] = _at_1(words.within[top, 0.0]).value
+        scores.append(_score("translation accuracy at 1", whole.ranks.accuracy[0], baselines))
     if whole.changed is not None:
-        baselines = {"alpha 0": still.changed.value, "random vector": random.changed.value}
+        baselines = {"alpha 0": _counted(still.changed).value, "random vector": _counted(random.changed).value}
         scores.append(_score("tokens that changed language", whole.changed, baselines))
     if whole.bleu is not None:
-        baselines = {"alpha 0": still.bleu.value, "random vector": random.bleu.value}
+        baselines = {"alpha 0": _counted(still.bleu).value, "random vector": _counted(random.bleu).value}
         scores.append(Score("BLEU-1", whole.bleu.value, count=whole.bleu.count, interval=whole.bleu.interval, baselines=baselines))
     return scores
 
@@ -84,11 +95,14 @@ def _controls(found: Evaluation, words: Words, top: int, settings: ShiftSettings
 
 
 def _row(name: str, figures: Figures) -> list[str | float | None]:
-    accuracy = figures.accuracy
-    values = [None] * len(FIRSTS) if accuracy is None else [share.value for share in accuracy]
-    interval = "" if accuracy is None else "{:.3f} to {:.3f}".format(*accuracy[0].interval)
-    changed, own, bleu = (None if figure is None else figure.value for figure in (figures.changed, figures.without_own, figures.bleu))
-    return [name, changed, values[0], interval, *values[1:], own, figures.mean_rank, figures.reciprocal, bleu]
+    ranks = figures.ranks
+    changed, bleu = (None if figure is None else figure.value for figure in (figures.changed, figures.bleu))
+    if ranks is None:
+        return [name, changed, None, "", *[None] * len(FIRSTS[1:]), None, None, None, bleu]
+    own = None if ranks.without_own is None else ranks.without_own.value
+    interval = "{:.3f} to {:.3f}".format(*ranks.accuracy[0].interval)
+    first, *others = (share.value for share in ranks.accuracy)
+    return [name, changed, first, interval, *others, own, ranks.mean_rank, ranks.reciprocal, bleu]
 
 
 def _by_layer(found: Evaluation, words: Words) -> Table:
@@ -98,36 +112,35 @@ def _by_layer(found: Evaluation, words: Words) -> Table:
         for alpha in (alpha for alpha in found.alphas if alpha):
             figures = words.by_cell[layer, alpha]
             row = _row("", figures)
-            controls = [None, None]
-            if figures.accuracy is not None and alpha == 1.0:
-                controls = [words.random[layer].accuracy[0].value, words.within[layer, 0.0].accuracy[0].value]
+            controls: list[float | None] = [None, None]
+            if figures.ranks is not None and alpha == 1.0:
+                controls = [_at_1(words.random[layer]).value, _at_1(words.within[layer, 0.0]).value]
             rows.append([layer, alpha, row[1], row[2], row[3], *controls, row[-1]])
     return Table("every layer", columns, rows)
 
 
-def _matrices(found: Evaluation, settings: ShiftSettings) -> list[Matrix]:
-    words = found.words.by_cell
-    some = words[found.layers[-1], 1.0]
+def _matrices(found: Evaluation, words: Words) -> list[Matrix]:
+    some = words.by_cell[found.layers[-1], 1.0]
     kinds: list[tuple[str, Callable[[Figures], float], bool]] = [
-        ("tokens that changed language", lambda figures: figures.changed.value, some.changed is not None),
-        *(
-            (f"translation accuracy at {first}", lambda figures, at=at: figures.accuracy[at].value, some.accuracy is not None)
-            for at, first in enumerate(FIRSTS)
-        ),
-        ("mean rank of the translation", lambda figures: figures.mean_rank, some.accuracy is not None),
-        ("mean reciprocal rank", lambda figures: figures.reciprocal, some.accuracy is not None),
-        ("BLEU-1", lambda figures: figures.bleu.value, some.bleu is not None),
+        ("tokens that changed language", lambda figures: _counted(figures.changed).value, some.changed is not None),
+        *((f"translation accuracy at {first}", _accuracy(at), some.ranks is not None) for at, first in enumerate(FIRSTS)),
+        ("mean rank of the translation", lambda figures: _counted(figures.ranks).mean_rank, some.ranks is not None),
+        ("mean reciprocal rank", lambda figures: _counted(figures.ranks).reciprocal, some.ranks is not None),
+        ("BLEU-1", lambda figures: _counted(figures.bleu).value, some.bleu is not None),
     ]
-    return [_matrix(found, title, lambda cell, figure=figure: figure(words[cell])) for title, figure, there in kinds if there]
+    return [_matrix(found, title, lambda cell, figure=figure: figure(words.by_cell[cell])) for title, figure, there in kinds if there]
+
+
+def _accuracy(at: int) -> Callable[[Figures], float]:
+    return lambda figures: _counted(figures.ranks).accuracy[at].value
 
 
 def _matrix(found: Evaluation, title: str, value: Callable[[tuple[int, float]], float]) -> Matrix:
     values = [[value((layer, alpha)) for alpha in found.alphas] for layer in found.layers]
-    ends = {} if max(max(row) for row in values) > 1 else {"low": 0.0, "high": 1.0}
+    low, high = (None, None) if max(max(row) for row in values) > 1 else (0.0, 1.0)
     rows = [f"layer {layer}" for layer in found.layers]
     columns = [f"α {alpha:g}" for alpha in found.alphas]
-    axes = {"x": "times the shift", "y": "layer of the shift"}
-    return Matrix(title, rows, columns, values, **ends, **axes)
+    return Matrix(title, rows, columns, values, low=low, high=high, x="times the shift", y="layer of the shift")
 
 
 def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
@@ -135,7 +148,7 @@ def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
     if not words.third:
         notes.append(f"no third language: the shift is estimated on {settings.source} and {settings.target} alone")
     whole, still, random = words.by_cell[top, 1.0], words.by_cell[top, 0.0], words.random[top]
-    if whole.accuracy is None:
+    if whole.ranks is None:
         notes.append("no dictionary was given or known, or none of its words is a single piece: accuracy and ranks are left out")
         return notes
     notes.append(
@@ -146,7 +159,7 @@ def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
 
 
 def _verdict(whole: Figures, still: Figures, random: Figures, within: Figures, settings: ShiftSettings) -> list[str]:
-    shift, nothing, chance, restricted = (figures.accuracy[0] for figures in (whole, still, random, within))
+    shift, nothing, chance, restricted = map(_at_1, (whole, still, random, within))
     figures = f"accuracy {shift.value:.2f} at alpha 1, {nothing.value:.2f} at alpha 0, {chance.value:.2f} with a random vector"
     if shift.interval[0] <= max(nothing.interval[1], chance.interval[1]):
         return [f"not emerged: {figures}"]
@@ -164,7 +177,7 @@ def _retrieval_table(found: Evaluation) -> Table:
     rows = []
     for layer in found.layers:
         before, after = found.retrieval[layer, 0.0], found.retrieval[layer, 1.0]
-        intervals = ["{:.3f} to {:.3f}".format(*score.interval) for score in (before, after)]
+        intervals = ["{:.3f} to {:.3f}".format(*score.ends) for score in (before, after)]
         rows.append([layer, before.value, intervals[0], after.value, intervals[1], before.baselines["chance"], before.count])
     return Table("sentence retrieval at 1: is the translation the most similar sentence?", columns, rows)
 

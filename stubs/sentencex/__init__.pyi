@@ -1,0 +1,3 @@
+"""The part of sentencex, a compiled module without types, that is used here."""
+
+def segment(language: str, text: str) -> list[str]: ...
