@@ -216,13 +216,15 @@ def refuse_strange_name(name: str | None) -> None:
 
 def starts_of(given: Given) -> Sequence[Start]:
     """What --init and --compare-scratch say. Raises UsageError for what is no start."""
-    names = [name.strip() for name in given.get("init", "pretrained").split(",")]
-    for name in names:
-        if name not in STARTS:
+    known: Mapping[str, Start] = {start: start for start in STARTS}
+    starts: list[Start] = []
+    for name in (name.strip() for name in given.get("init", "pretrained").split(",")):
+        if name not in known:
             raise UsageError(f"--init knows no '{name}'", did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}")
+        starts.append(known[name])
     if given.get("compare_scratch"):
-        names.append("random")
-    return list(dict.fromkeys(names))  # type: ignore[arg-type]
+        starts.append("random")
+    return list(dict.fromkeys(starts))
 
 
 def seed_count(given: Given) -> int:

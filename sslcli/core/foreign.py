@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import ModelError
@@ -10,7 +10,12 @@ from sslcli.errors import ModelError
 LARGEST = 10**8  # no vocabulary, width or length of a model is beyond it, and products of two stay countable
 LARGEST_NUMBER = 10**12  # no rate, base or deviation is; JSON's whole numbers may be too large for a float
 # The heads that answer a task, and how transformers' classes that have them end.
-ANSWERS = {"sequence": "ForSequenceClassification", "tokens": "ForTokenClassification", "spans": "ForQuestionAnswering"}
+AnswerKind = Literal["sequence", "tokens", "spans"]
+ANSWERS: Mapping[AnswerKind, str] = {
+    "sequence": "ForSequenceClassification",
+    "tokens": "ForTokenClassification",
+    "spans": "ForQuestionAnswering",
+}
 T = TypeVar("T")
 
 
@@ -107,7 +112,7 @@ def write_fields(settings: TransformerSettings, fields: Sequence[ConfigField]) -
     return {field.theirs: field.write(settings) for field in fields}
 
 
-def class_name(stem: str, heads: Collection[str], language_model: str, answers: Collection[str] = tuple(ANSWERS)) -> str:
+def class_name(stem: str, heads: Collection[str], language_model: str, answers: Collection[AnswerKind] = tuple(ANSWERS)) -> str:
     """What `architectures` says: the class for the head that answers a task, for the language-model head, or for neither.
 
     `answers`: the kinds that this family's classes compute with equal numbers.

@@ -15,6 +15,7 @@ from torch import Tensor
 from sslcli.asides import settled
 from sslcli.contracts import Key
 from sslcli.core.adapters import adapted_layers, without_adapters
+from sslcli.core.foreign import AnswerKind
 from sslcli.core.pretrained import CONFIG as MODEL_CONFIG
 from sslcli.core.pretrained import expanded
 from sslcli.core.settings import AdapterSettings, TransformerSettings
@@ -22,7 +23,7 @@ from sslcli.engine.sharding import save_tensors
 from sslcli.errors import CheckError, ModelError, UsageError
 from sslcli.folders import replaced
 from sslcli.reports import Report, Table
-from sslcli.workflows.answers import AnswerHead, Kind
+from sslcli.workflows.answers import AnswerHead
 from sslcli.workflows.directories import read_directory, writer_of
 from sslcli.workflows.exporting import CARD, refuse_loss
 from sslcli.workflows.modelcard import adapter_card
@@ -33,7 +34,7 @@ from sslcli.workflows.weights import Pretrained, State, shapes_of
 TRAINS = "ssl finetune TASK --lora-rank 8 trains adapters"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 OWN_FILES = frozenset({CONFIG, WEIGHTS, CARD})
-TASKS: Mapping[Kind, str] = {"sequence": "SEQ_CLS", "tokens": "TOKEN_CLS", "spans": "QUESTION_ANS"}
+TASKS: Mapping[AnswerKind, str] = {"sequence": "SEQ_CLS", "tokens": "TOKEN_CLS", "spans": "QUESTION_ANS"}
 INSIDE = "base_model.model"  # where PEFT has the model that it wraps
 WEIGHT = ".weight"
 
@@ -146,7 +147,7 @@ def _head(keys: Sequence[Key], answers: AnswerHead) -> dict[str, dict[str, Tenso
 
 
 def _config(
-    names: Mapping[str, str], modules: Sequence[_Module], saved: Sequence[str], kind: Kind, adapters: AdapterSettings, base: str
+    names: Mapping[str, str], modules: Sequence[_Module], saved: Sequence[str], kind: AnswerKind, adapters: AdapterSettings, base: str
 ) -> dict[str, Any]:
     """`names`: those of the modules in every layer. `kind`: what the head answers."""
     several = {names[module.theirs]: module.adapted for module in modules if module.adapted > 1}

@@ -8,17 +8,16 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from sslcli.core.foreign import ANSWERS, ConfigReader
+from sslcli.core.foreign import ANSWERS, AnswerKind, ConfigReader
 from sslcli.core.heads import PooledClassifier, RowClassifier
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import ModelError, UsageError
 
-Kind = Literal["sequence", "tokens", "spans"]
 Problem = Literal["classes", "labels", "number"]
 State = Mapping[str, Tensor]
 
 # Where a task has the head of a kind, and of which class it is.
-PLACES: Mapping[Kind, tuple[str, type[nn.Module]]] = {
+PLACES: Mapping[AnswerKind, tuple[str, type[nn.Module]]] = {
     "sequence": ("classifier", PooledClassifier),
     "tokens": ("classifier", RowClassifier),
     "spans": ("spans", RowClassifier),
@@ -41,7 +40,7 @@ class AnswerHead:
     sequences: one class of several, any number of labels, or a number.
     """
 
-    kind: Kind
+    kind: AnswerKind
     state: State
     labels: Sequence[str] = ()
     problem: Problem | None = None
@@ -102,7 +101,7 @@ def answer_head(learnable: State, labels: Sequence[str], problem: Problem | None
 class Announced:
     """A head as a config.json announces it, of which the weights are to be found."""
 
-    kind: Kind
+    kind: AnswerKind
     names: Sequence[str]
     problem: Problem | None
 
@@ -140,8 +139,9 @@ def _names(reader: ConfigReader) -> list[str]:
         if count > MOST_CLASSES:
             raise ModelError(f"config.json: num_labels must not be beyond {MOST_CLASSES:,}, as {count:,} is", "the file is damaged")
         return [f"LABEL_{number}" for number in range(count)]
-    names = [given.get(str(number)) for number in range(len(given))]
-    if not all(isinstance(name, str) for name in names):
+    found = [given.get(str(number)) for number in range(len(given))]
+    names = [name for name in found if isinstance(name, str)]
+    if len(names) < len(found):
         raise ModelError("config.json: id2label must give a name to every number from 0", "the file is damaged")
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:

@@ -106,8 +106,9 @@ def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: Neighb
 
 
 def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
+    """`name`: of the part, where the objective has several."""
     passes = (views for work in loader.one_pass() for views in work.views)
-    return [part.targets(views.parts[name] if isinstance(views, CompositeViews) else views) for views in passes]
+    return [part.targets(views.parts[name] if name is not None and isinstance(views, CompositeViews) else views) for views in passes]
 
 
 def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
@@ -116,4 +117,6 @@ def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[n
     for start in range(0, size, PORTION_SAMPLES):
         places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
         for number in (places if among is None else among[places]).tolist():
-            yield prepared.train.sample(number, draws.sample(number)).tokens
+            tokens_T = prepared.train.sample(number, draws.sample(number)).tokens
+            assert tokens_T is not None, "floors are of objectives that predict tokens"
+            yield tokens_T

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
 from sslcli.data.records import Record
 from sslcli.data.tokenizer import Tokenizer
@@ -108,12 +107,12 @@ def _samples(encoded: Encoded, tokenizer: Tokenizer | None) -> list[tuple[str, s
     unknown = 0 if tokenizer.unknown is None else int(np.count_nonzero(first.tokens == tokenizer.unknown))
     strange = f", {unknown:,} of them unknown to the tokenizer" if unknown else ""
     counts = f"{len(first):,} of {encoded.whole_tokens:,} tokens{strange}{windows}"
-    return [("tokens", f"{_pieces(first, tokenizer)} ({counts})")]
+    return [("tokens", f"{_pieces(first.tokens, tokenizer)} ({counts})")]
 
 
-def _pieces(sample: Sample, tokenizer: Tokenizer) -> str:
+def _pieces(tokens_T: np.ndarray, tokenizer: Tokenizer) -> str:
     """As the vocabulary spells them, special tokens too; without the middle where they are many."""
-    pieces = tokenizer.pieces(sample.tokens)
+    pieces = tokenizer.pieces(tokens_T)
     if len(pieces) > FIRST_TOKENS + LAST_TOKENS:
         pieces = [*pieces[:FIRST_TOKENS], "…", *pieces[-LAST_TOKENS:]]
     return " ".join(pieces)

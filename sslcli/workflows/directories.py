@@ -263,7 +263,7 @@ def writer_of(settings: TransformerSettings, heads: frozenset[str]) -> tuple[Fam
 
 def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:
     """A model without the head that it was fine-tuned for would be another model."""
-    for kind in heads & ANSWERS.keys():
+    for kind in (kind for kind in ANSWERS if kind in heads):
         if not config["architectures"][0].endswith(ANSWERS[kind]):
             raise UsageError(
                 f"a {config['model_type']} directory has no place for a head that answers about {kind} as ours does",
@@ -273,7 +273,7 @@ def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:
 
 def _fit_tokenizer_config(path: Path, settings: TransformerSettings) -> None:
     """AutoTokenizer would take 1e30 tokens for the longest otherwise, and tell segments apart that the model does not have."""
-    config = {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": settings.longest_tokens}
+    config: dict[str, Any] = {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": settings.longest_tokens}
     if settings.segments < 2:
         config["model_input_names"] = [name for name in config["model_input_names"] if name != "token_type_ids"]
     path.write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -58,9 +58,10 @@ def _part(name: str) -> Part:
 def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Mistakes in a plugin's options, as far as its source says; as the plugin itself would tell them."""
     model = registry.checked_settings(kind, name)
+    if model is None:
+        return []
     try:
-        if model is not None:
-            model(**given)
+        model(**given)
     except ValidationError as error:
         return problems_of(error, model, prefix=prefix)
     return []

@@ -190,7 +190,7 @@ def _examples(task: type[Task], options: Config, reference: str, split: Split, d
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):
-        suite, *place = _suite_reference(path, data.suite_options)
+        suite, place = _suite_reference(path, data.suite_options)
         return _parsed(task, options, suite.records(*place), path)
     if is_generated([reference]):
         return _parsed(task, options, _generated(reference, task.records, split, data.reader_options), path)
@@ -214,14 +214,14 @@ def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
     return f"{suite}:{part}/{split}:{folder}"
 
 
-def _suite_reference(reference: str, options: Mapping[str, Any]) -> tuple[Suite, Path, str, str]:
-    """ "glue:cola/train:glue_data" -> the suite, glue_data, "cola", "train"."""
+def _suite_reference(reference: str, options: Mapping[str, Any]) -> tuple[Suite, tuple[Path, str, str]]:
+    """ "glue:cola/train:glue_data" -> the suite, and its place: glue_data, "cola", "train"."""
     scheme, _, rest = reference.partition(":")
     place, colon, folder = rest.partition(":")
     part, slash, split = place.partition("/")
     if not (colon and slash and part and split and folder):
         raise DataError(f"'{reference}' does not say a part, a split and a folder", "write it as in glue:cola/train:glue_data")
-    return suite_of(scheme, options), Path(folder), part, split
+    return suite_of(scheme, options), (Path(folder), part, split)
 
 
 def _passed_over(references: Iterable[str], options: Mapping[str, Any]) -> Iterator[str]:
@@ -229,7 +229,7 @@ def _passed_over(references: Iterable[str], options: Mapping[str, Any]) -> Itera
     suites = registry.names("suites")
     for reference in dict.fromkeys(references):
         if reference.partition(":")[0] in suites and ":" in reference:
-            suite, *place = _suite_reference(reference, options)
+            suite, place = _suite_reference(reference, options)
             yield from suite.passed_over(*place)
 
 

@@ -22,7 +22,9 @@ def known_labels(task: type[Task], options: Config, examples: Iterable[Example])
     return list(dict.fromkeys(chain.from_iterable(task.scorer(options).label_names(list(examples)))))
 
 
-def with_labels(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example], sifter: Sifter) -> list[Example]:
+def with_labels(
+    task: type[Task], options: Config, labels: Sequence[str] | None, examples: Sequence[Example], sifter: Sifter
+) -> list[Example]:
     """The examples that have a label, as the task takes it; those that have none are counted by `sifter`.
 
     `labels` are those of the model, None while they are being found. Raises DataError naming the first example without a label

@@ -19,7 +19,7 @@ _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 def split_language(reference: str) -> tuple[str, str]:
     """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said, or a file has just this name ("year=1/a.txt")."""
     match = _LANGUAGE.fullmatch(reference)
-    return ("", reference) if match is None or os.path.exists(reference) else match.groups()  # type: ignore[return-value]
+    return ("", reference) if match is None or os.path.exists(reference) else (match[1], match[2])
 
 
 def is_read_once(path: str) -> bool:

@@ -68,7 +68,7 @@ def find_run(reference: str, use: Use = ANY) -> Run:
 def parts_of(reference: str) -> tuple[str, str | None, str | None]:
     """ "first:step-20" -> "first", "step-20", "20"; what is there under the whole name is not cut."""
     match = None if Path(reference).exists() else _SELECTED.fullmatch(reference)
-    return (reference, None, None) if match is None else match.groups()  # type: ignore[return-value]
+    return (reference, None, None) if match is None else (match[1], match[2], match[3])
 
 
 def run_above(path: Path) -> Path | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sslcli.config import Config, resolve
+from sslcli.config import resolve
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
@@ -16,7 +16,7 @@ from sslcli.workflows.datafiles import what_changed
 from sslcli.workflows.models import locate
 from sslcli.workflows.objectives import objective_classes, objective_options
 from sslcli.workflows.runs import read_facts, settings_file
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.tokenizing import with_tokenizer_of_run
 
 # What neither the weights nor the order of the data depend on may differ from one start to the next.
@@ -25,7 +25,7 @@ MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training
 IN_THE_DATA = ("data.sentence_rules",)
 # What plugins and Transformers may have more of than when a run was begun.
 GROWING = ("options.", "model.shape.")
-S = TypeVar("S", bound=Config)
+S = TypeVar("S", PretrainSettings, FinetuneSettings)
 NO_TOKENIZER = "none"  # of a run on arrays
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 

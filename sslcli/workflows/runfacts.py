@@ -120,8 +120,7 @@ def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
 
 def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
     losses, accuracies = _floors(run, "losses", language), _floors(run, "accuracies", language)
-    counts = figures.get("counts") if isinstance(figures.get("counts"), dict) else {}
-    terms = figures.get("terms") if isinstance(figures.get("terms"), dict) else {}
+    counts, terms = (figures[key] if isinstance(figures.get(key), dict) else {} for key in ("counts", "terms"))
     suffix = f" {language}" if language else ""
     if isinstance(figures.get("loss"), int | float):
         count = next((counts[term] for term in terms if isinstance(counts.get(term), int)), 0)

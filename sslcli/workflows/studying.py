@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sslcli.errors import RunError
 from sslcli.reports import Report, Score, Table
@@ -97,7 +98,7 @@ def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, langua
     tables = [_spread({**by_start, **in_languages})] if several else []
     if plot and len(by_start) > 1:
         same_seed = [each for each in ended if each.variant.seed == first.variant.seed and not each.variant.language]
-        curves = {each.variant.start: read_metrics(each.result.folder) for each in same_seed}
+        curves: dict[str, Any] = {each.variant.start: read_metrics(each.result.folder) for each in same_seed}
         score_curves(curves, title, folder / "plots" / "comparison.png")
     own = first.result.report
     seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []

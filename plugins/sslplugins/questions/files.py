@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from sslcli.api import (
     DataError,
@@ -241,13 +241,13 @@ def _truth(value: Any, where: Where) -> bool | None:
     return _TRUTHS[key]
 
 
-def _is_nested(listed: Any) -> bool:
+def _is_nested(listed: Any) -> TypeGuard[list[Any]]:
     return isinstance(listed, list) and any(isinstance(each, dict) and ("paragraphs" in each or "qas" in each) for each in listed)
 
 
 def _objects(parent: Mapping[str, Any], name: str, where: Where) -> Iterator[tuple[Mapping[str, Any], Where]]:
     at = below(where, f".{name}" if where.field else name)
-    listed: Sequence[Any] = parent.get(name)
+    listed = parent.get(name)
     if not isinstance(listed, list):
         raise wrong(at, "it is missing" if listed is None else f"this is no list but {type(listed).__name__}", "give a list of objects")
     yield from _each_object(listed, at)

@@ -57,10 +57,13 @@ def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], la
     rule = rule_of(examples, language, strict)
     given, golds = [prediction.value for prediction in predictions], [texts_of(example) for example in examples]
     if rule is SQUAD_V2:
-        absent = [prediction.details.get("no_answer_probability") for prediction in predictions]
+        found = [prediction.details.get("no_answer_probability") for prediction in predictions]
+        absent = [share for share in found if share is not None]
         # The answer that would have been given: a threshold is looked for between it and none.
-        taken = given if None in absent else [prediction.details["text"] for prediction in predictions]
-        scores = squad_v2_scores(given, golds) if None in absent else _with_thresholds(given, taken, golds, absent)
+        if len(absent) < len(found):
+            scores = squad_v2_scores(given, golds)
+        else:
+            scores = _with_thresholds(given, [prediction.details["text"] for prediction in predictions], golds, absent)
     else:
         scores = answer_scores(rule, given, golds)
     same = [string_exact(text, rights) for text, rights in zip(given, golds, strict=True)]

@@ -53,7 +53,7 @@ class Glue(Suite["Glue.Options"]):
         tasks: dict[str, float] = {}
         for part, evaluations in scores.items():
             own = [row for split, seeds in evaluations.items() for row in _rows(TASKS[part], split, seeds)]
-            tasks[part] = statistics.fmean(row[COLUMNS.index("median")] for row in own)
+            tasks[part] = statistics.fmean(map(_median, own))
             rows += own
         rows += _averages(tasks)
         return Report("GLUE", tables=[Table("points of a hundred", COLUMNS, rows)], notes=_remarks(scores))
@@ -72,6 +72,12 @@ class Glue(Suite["Glue.Options"]):
             *([f"there is no {', '.join(missing)}"] if missing else []),
             *(sentence for name, sentence in zip(files, wrong, strict=True) if rows[name] != SHEETS[name].rows),
         ]
+
+
+def _median(row: Sequence[str | int | float | None]) -> float:
+    value = row[COLUMNS.index("median")]
+    assert isinstance(value, int | float), f"a row of scores has no median: {row}"
+    return value
 
 
 def _task(part: str, split: str) -> GlueTask:

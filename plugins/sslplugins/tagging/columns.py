@@ -69,12 +69,12 @@ def has_lines_of_words(reference: str) -> bool:
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:
     """Raises DataError where tags come from another column than those of the training data, in a file that has as many."""
     for example in examples:
-        places = example.data.places
-        if trained is None or places is None or places.tag is None or (places.word, places.width) != (trained["word"], trained["width"]):
+        places, tag = example.data.places, None if trained is None else trained["tag"]
+        if trained is None or tag is None or places is None or places.tag in (None, tag):
             continue
-        if places.tag != trained["tag"]:
-            found = f"the tags seem to be column {places.tag + 1}, and in the training data they are column {trained['tag'] + 1}"
-            hint = columns_hint(places.width, trained["word"], trained["tag"])
+        if (places.word, places.width) == (trained["word"], trained["width"]):
+            found = f"the tags seem to be column {places.tag + 1}, and in the training data they are column {tag + 1}"
+            hint = columns_hint(places.width, trained["word"], tag)
             raise DataError(f"{example.where.file}: {found}", f"{hint} says that they are the same in all files")
 
 

@@ -32,10 +32,12 @@ class _Words:
 
 def conllu_column(asked: str | None) -> Column | None:
     """Raises UsageError for a column that CoNLL-U has no tags in."""
-    column = None if asked is None else asked.lower()
-    if column not in (None, *PLACES):
+    if asked is None:
+        return None
+    column = next((column for column in PLACES if column == asked.lower()), None)
+    if column is None:
         raise UsageError(f"CoNLL-U has its tags in upos and xpos, not in '{asked}'", "use --column upos or --column xpos")
-    return column  # type: ignore[return-value]
+    return column
 
 
 def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:

@@ -55,11 +55,11 @@ class Column:
     @cached_property
     def names_words(self) -> bool:
         """Whether numbers that count the words end all cells, beside hardly a letter: t1, s2-1."""
-        numbers = {kind: _NAME.search(kind) for kind in self.kinds}
+        numbers = {kind: found[0] for kind in self.kinds if (found := _NAME.search(kind))}
         letters = (len(each) for kind in self.kinds for each in _LETTERS.findall(kind))
-        if self.is_numeric or not all(numbers.values()) or max(letters, default=0) > 2:
+        if self.is_numeric or numbers.keys() != {*self.kinds} or max(letters, default=0) > 2:
             return False
-        runs = [[int(numbers[cell][0]) for cell in run] for run in self.runs if run]
+        runs = [[int(numbers[cell]) for cell in run] for run in self.runs if run]
         return any(len(run) > 1 for run in runs) and _count(runs)
 
     @cached_property

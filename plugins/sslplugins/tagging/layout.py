@@ -243,8 +243,9 @@ def _is_layer(outer: Column, inner: Column) -> bool:
     """Whether two columns have spans of the same kinds, of which the first has more: names in names."""
     if outer.reading is None or inner.reading is None:
         return False
-    kinds = [{tag[2:] for tag in column.reading.tags.values() if tag != "O"} for column in (outer, inner)]
-    counts = [sum(column.reading.tags[cell] != "O" for cell in column.cells) for column in (outer, inner)]
+    both = ((outer, outer.reading.tags), (inner, inner.reading.tags))
+    kinds = [{tag[2:] for tag in tags.values() if tag != "O"} for _, tags in both]
+    counts = [sum(tags[cell] != "O" for cell in column.cells) for column, tags in both]
     return bool(kinds[0] & kinds[1]) and kinds[1] <= kinds[0] and counts[0] >= counts[1]
 
 

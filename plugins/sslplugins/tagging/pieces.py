@@ -26,7 +26,9 @@ def words_of(text: str) -> list[str]:
     """
     words = []
     for part in _UNSPACED.sub(r" \g<0> ", text).split():
-        before, word, after = _MARKED.fullmatch(part).groups()
+        parted = _MARKED.fullmatch(part)
+        assert parted is not None, "its parts may be empty: it matches every text"
+        before, word, after = parted.groups()
         words += [*before, *([word] if word else []), *after]
     return words
 

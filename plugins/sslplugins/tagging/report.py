@@ -74,6 +74,13 @@ def accuracy_score(golds: Tags, given: Tags) -> Score:
     return Score(score.name, score.value, count=sum(words for _, words in rows), interval=score.interval)
 
 
+def _words(row: Sequence[str | int | float | None]) -> int:
+    """How many words have the tag of a row, its last column."""
+    count = row[-1]
+    assert isinstance(count, int), f"a row of tags ends with their number, not {count!r}"
+    return count
+
+
 def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -> Report:
     """`labels`: the tags that the model can give; a note names those that it cannot."""
     golds, counted_given = counted(examples, given)
@@ -81,7 +88,7 @@ def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -
     known, reading = set(labels), tag_reading({*labels, *flat_golds})
     strange = Counter(tag for tag in flat_golds if tag not in known)
     by_tag, confusions = class_tables(flat_golds, flat_given, [*labels, *sorted(strange)])
-    rows = sorted((row for row in by_tag.rows if row[-1]), key=lambda row: -row[-1])
+    rows = sorted((row for row in by_tag.rows if _words(row)), key=_words, reverse=True)
     tables = [Table("scores by tag", ["tag", "precision", "recall", "f1", "words"], rows)]
     tables += [span_table(in_bioes(golds, reading), in_bioes(counted_given, reading))] if reading else []
     tables.append(confusions if len(labels) + len(strange) <= MOST_TAGS else _commonest_confusions(flat_golds, flat_given))

@@ -43,7 +43,7 @@ class Control:
         if untrained is None:
             return cls(chance, f"held against chance alone, {chance:.3f}: the model is not known as it was before its first step")
         before = untrained.accuracy("")
-        return cls(max(chance, before.interval[1]), f"held against chance, {chance:.3f}, and step 0, {before.value:.3f}")
+        return cls(max(chance, before.ends[1]), f"held against chance, {chance:.3f}, and step 0, {before.value:.3f}")
 
     def surpassed_by(self, found: Retrieval, layers: int) -> bool:
         """By an interval that allows for the choice of the best of so many layers."""
@@ -58,13 +58,13 @@ def layers_report(found: Found, name: str, languages: Sequence[str], untrained: 
     own = [
         replace(score, baselines={**score.baselines, "raw": other.value})
         for score, other in zip(
-            _beside(found.centred, untrained and untrained.centred, best, f"{name} at layer {best}, centred", languages),
+            _beside(found.centred, None if untrained is None else untrained.centred, best, f"{name} at layer {best}, centred", languages),
             found.raw[best].scores("", languages),
             strict=True,
         )
     ]
-    plain = _beside(found.raw, untrained and untrained.raw, best_raw, f"{name} at layer {best_raw}, raw", languages)[0]
-    control = Control.of(found.centred[best], untrained and untrained.centred[best])
+    plain = _beside(found.raw, None if untrained is None else untrained.raw, best_raw, f"{name} at layer {best_raw}, raw", languages)[0]
+    control = Control.of(found.centred[best], None if untrained is None else untrained.centred[best])
     reading = f"{name}: {centred[best].value:.3f} find their translation first at the best layer, {best}, centred;"
     reading += f" {raw[best_raw].value:.3f} raw, at layer {best_raw}; {control.said}"
     return Report(
@@ -84,7 +84,7 @@ def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer
     lines.append(Curve("chance", [float(steps[0]), float(steps[-1])], [chance, chance]))
     plot = Plot(f"{name} by step, layer {layer}", "step", "retrieval at 1", lines, logarithmic=True)
     both = zip(steps, curves["raw"], curves["centred"], strict=True)
-    rows = [[step, raw.value, centred.value, *centred.interval] for step, raw, centred in both]
+    rows = [[step, raw.value, centred.value, *centred.ends] for step, raw, centred in both]
     table = Table(plot.title, ["step", "raw", "centred", "from", "to"], rows)
     control = Control.of(found[-1].centred[0], None if steps[0] else found[0].centred[0])
     if not control.surpassed_by(found[-1].centred[0], layers):
@@ -116,7 +116,7 @@ def _table(found: Found, title: str) -> Table:
         first = centred.accuracy("")
         rows.append(
             [
-                layer, raw.accuracy("").value, first.value, *first.interval, centred.accuracy("", 5).value,
+                layer, raw.accuracy("").value, first.value, *first.ends, centred.accuracy("", 5).value,
                 centred.accuracy("", 10).value, raw.reciprocal("").value, centred.reciprocal("").value,
             ]
         )  # fmt: skip
