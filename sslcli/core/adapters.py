@@ -56,8 +56,12 @@ def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: to
     """
     if not settings.rank:
         return
-    stacks = [(stack.blocks, *pair) for stack in backbone.stacks for pair in stack.blocks.named_modules()]
-    found = [(blocks, name, module) for blocks, name, module in stacks if isinstance(module, nn.Linear)]
+    found = [
+        (stack.blocks, name, module)
+        for stack in backbone.stacks
+        for name, module in stack.blocks.named_modules()
+        if isinstance(module, nn.Linear)
+    ]
     names = {name.rpartition(".")[2] for _, name, _ in found}
     if missing := [target for target in settings.targets if target not in {*names, "all"}]:
         raise UsageError(f"this model has no layer '{missing[0]}' to adapt", f"it has {', '.join(sorted(names))}")

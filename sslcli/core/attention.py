@@ -63,6 +63,7 @@ class Attention(nn.Module):
         `memory_packing`, whatever their lengths; positions play no part there.
         """
         if memory_SD is not None:
+            assert memory_packing is not None, "a memory comes with its packing"
             parts = ((self.query, x_TD), (self.key, memory_SD), (self.value, memory_SD))
             q_THK, k_SGK, v_SGK = (part(rows).unflatten(-1, (-1, self.features)) for part, rows in parts)
             return self.output(self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1))

@@ -4,7 +4,7 @@ Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
 """
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -42,7 +42,6 @@ def generate_tokens(
     _check(backbone, prompts, new_tokens, temperature, top_k, top_p)
     if not prompts or new_tokens == 0:
         return [prompt.new_empty(0) for prompt in prompts]
-    greedy = uniforms_SB is None or temperature == 0
     device = backbone.embedding.device
     cache = Cache(max(len(prompt) for prompt in prompts) + new_tokens)
     lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=device)
@@ -56,7 +55,7 @@ def generate_tokens(
             last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
             _refuse_no_numbers(logits_BV)
-            if greedy:
+            if uniforms_SB is None or temperature == 0:
                 tokens_B = logits_BV.argmax(dim=-1)
             else:
                 tokens_B = choose(logits_BV, uniforms_SB[step].to(device), temperature=temperature, top_k=top_k, top_p=top_p)
@@ -138,7 +137,7 @@ def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(*modules: nn.Module) -> Iterator[None]:
+def _evaluating(*modules: nn.Module) -> Generator[None]:
     """Dropout off; each module's own mode is restored after."""
     modes = [module.training for module in modules]
     for module in modules:

@@ -35,7 +35,9 @@ class LanguageModelHead(nn.Module):
 
     def transform(self, hidden_ND: Tensor) -> Tensor:
         """[N, D] -> [N, E], what is multiplied with the matrix."""
-        return hidden_ND if self.dense is None else self.norm(self.activation(self.dense(hidden_ND)))
+        if self.dense is None or self.norm is None:
+            return hidden_ND
+        return self.norm(self.activation(self.dense(hidden_ND)))
 
     def forward(self, hidden_ND: Tensor, backbone: Transformer) -> Tensor:
         """Logits [N, V], all of them: for few rows."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
-from sslcli.core.transformer import Stack
+from sslcli.core.transformer import Block, Stack
 
 DEVIATION = 0.02  # of layers that no settings speak for (BERT, GPT-2)
 
@@ -38,6 +38,7 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
             _draw(module.weight, generator, deviation)
     elif isinstance(module, Stack) and module.settings.norm_place == "pre":
         for block in module.blocks:
+            assert isinstance(block, Block)
             writers = block.writers()
             for layer in writers:
                 layer.weight.mul_(1 / sqrt(len(writers) * module.depth))

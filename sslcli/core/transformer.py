@@ -65,7 +65,7 @@ class Block(nn.Module):
         x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
         if not self.norms_before:
             x_TD = self.attention_norm(x_TD)
-        if self.memory_attention is not None:
+        if self.memory_attention is not None and self.memory_norm is not None:
             m_TD = self.memory_norm(x_TD) if self.norms_before else x_TD
             m_TD = self.memory_attention(m_TD, packing, layer=layer, memory_SD=memory_SD, memory_packing=memory_packing)
             x_TD = x_TD + dropout(m_TD, self.dropout, self.training)
@@ -75,7 +75,7 @@ class Block(nn.Module):
         x_TD = x_TD + dropout(f_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
 
-    def sublayers(self) -> list[nn.Module]:
+    def sublayers(self) -> list[Attention | FeedForward]:
         """What stands between two norms, in the order of the computation."""
         return [part for part in (self.attention, self.memory_attention, self.feedforward) if part is not None]
 
@@ -105,17 +105,19 @@ class Stack(nn.Module):
 
     def block_of(self, layer: int) -> Block:
         """The weights that make layer `layer` of layer `layer` - 1; 1 is the first."""
-        return self.blocks[0 if self.settings.shared_layers else layer - 1]
+        block = self.blocks[0 if self.settings.shared_layers else layer - 1]
+        assert isinstance(block, Block)
+        return block
 
     def rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
         """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""
         settings = self.settings
         if settings.positions != "rotary":
             return {}
-        globally = Rotary.of(positions_T, settings.features_per_head, settings.rotary_base)
-        if settings.rotary_base_local in (None, settings.rotary_base):
+        globally, base = Rotary.of(positions_T, settings.features_per_head, settings.rotary_base), settings.rotary_base_local
+        if base is None or base == settings.rotary_base:
             return {False: globally, True: globally}
-        return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, settings.rotary_base_local)}
+        return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, base)}
 
     def run(
         self,
@@ -186,7 +188,7 @@ class Transformer(Stack):
         return [self] if self.decoder is None else [self, self.decoder]
 
     @property
-    def embedding(self) -> nn.Parameter:
+    def embedding(self) -> Tensor:
         """The token matrix [V, E]."""
         return self._token.weight
 

@@ -37,7 +37,9 @@ class Sample:
         return len(self) + sum(stream.size for stream in self.streams.values())
 
     def __len__(self) -> int:
-        return len(self.tokens) if self.tokens is not None else len(self.rows)
+        values = self.rows if self.tokens is None else self.tokens
+        assert values is not None, "a sample has tokens or rows"
+        return len(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,22 @@ def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> B
     return Batch(
         numbers=np.asarray(numbers, dtype=np.int64),
         starts=np.concatenate([[0], np.cumsum([len(sample) for sample in samples])]).astype(np.int64),
-        tokens=None if first.tokens is None else np.concatenate([sample.tokens for sample in samples]).astype(np.int64),
-        rows=None if first.rows is None else np.concatenate([sample.rows for sample in samples]),
-        segments=None if first.segments is None else np.concatenate([sample.segments for sample in samples]).astype(np.int64),
+        tokens=_as_int64(_joined([sample.tokens for sample in samples])),
+        rows=_joined([sample.rows for sample in samples]),
+        segments=_as_int64(_joined([sample.segments for sample in samples])),
         languages=np.asarray([sample.language for sample in samples], dtype=np.int64),
         fields={name: np.stack([np.asarray(sample.fields[name]) for sample in samples]) for name in first.fields},
         per_token={name: np.concatenate([sample.per_token[name] for sample in samples]) for name in first.per_token},
         streams={name: collate(numbers, [sample.streams[name] for sample in samples]) for name in first.streams},
     )
+
+
+def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """End to end; None where no sample has any."""
+    there = [part for part in parts if part is not None]
+    assert len(there) in (0, len(parts)), "samples of one batch have the same arrays"
+    return np.concatenate(there) if there else None
+
+
+def _as_int64(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else values.astype(np.int64)

@@ -102,7 +102,7 @@ class Corpus:
 
     def _with(self, spans: np.ndarray, part: str) -> "Corpus":
         digest = hashlib.blake2b(f"{self.fingerprint}/{part}".encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(spans))
+        digest.update(spans.tobytes())
         return replace(self, spans=spans, fingerprint=digest.hexdigest())
 
     def _numbers(self, start: int, stop: int) -> np.ndarray:

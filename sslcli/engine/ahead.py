@@ -3,10 +3,18 @@
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.1  # how long the thread may take to see that nobody wants more
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What stands in the place of an item that could not be made."""
+
+    error: BaseException
 
 
 class Ahead(Generic[T]):
@@ -17,7 +25,7 @@ class Ahead(Generic[T]):
     """
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
-        self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+        self._ready: queue.Queue[T | _Failure] = queue.Queue(depth)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._fill, args=(items,), name="ahead", daemon=True)
         self._thread.start()
@@ -28,10 +36,10 @@ class Ahead(Generic[T]):
     def __next__(self) -> T:
         if self._closed.is_set():
             raise StopIteration
-        item, error = self._ready.get()
-        if error is not None:
+        item = self._ready.get()
+        if isinstance(item, _Failure):
             self.close()
-            raise error
+            raise item.error
         return item
 
     def close(self) -> None:
@@ -42,13 +50,13 @@ class Ahead(Generic[T]):
     def _fill(self, items: Iterator[T]) -> None:
         try:
             for item in items:
-                if not self._put((item, None)):
+                if not self._put(item):
                     return
-            self._put((None, StopIteration()))
+            self._put(_Failure(StopIteration()))
         except BaseException as error:
-            self._put((None, error))
+            self._put(_Failure(error))
 
-    def _put(self, entry: tuple[T | None, BaseException | None]) -> bool:
+    def _put(self, entry: T | _Failure) -> bool:
         while not self._closed.is_set():
             try:
                 self._ready.put(entry, timeout=LOOK_SECONDS)

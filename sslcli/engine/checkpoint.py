@@ -9,7 +9,7 @@ nothing goes on from there. Equal files of one run are hard links to one another
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -198,7 +198,7 @@ class Checkpoints:
         self._writer.submit(write)
 
     @contextmanager
-    def _folder_for(self, event: Saved, sharded: bool, facts: Mapping[str, Any]) -> Iterator[Path]:
+    def _folder_for(self, event: Saved, sharded: bool, facts: Mapping[str, Any]) -> Generator[Path]:
         """Where to write: rank 0 makes it, tells the others, and seals it when all have written."""
         with ExitStack() as stack:
             facts = {"step": event.step, "torch": torch.__version__, **self.facts, **facts}

@@ -2,7 +2,7 @@
 
 import ctypes
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +24,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def told_in_words() -> Iterator[None]:
+def told_in_words() -> Generator[None]:
     """Raises RunError for whatever inside it found no memory, where nothing is left to be split."""
     try:
         yield

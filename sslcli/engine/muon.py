@@ -22,9 +22,9 @@ class StackedMuon(torch.optim.Muon):
             for matrices in _stacks(group["params"]):
                 self._move(matrices, group)
 
-    def _move(self, matrices: Sequence[Tensor], group: dict[str, Any]) -> None:
-        gradients = [matrix.grad for matrix in matrices]
-        momenta = [self._momentum(matrix) for matrix in matrices]
+    def _move(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
+        momenta = [self._momentum(matrix, gradient) for matrix, gradient in zip(matrices, gradients, strict=True)]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         update_SAB = torch.stack(momenta)
         if group["nesterov"]:
@@ -34,14 +34,14 @@ class StackedMuon(torch.optim.Muon):
         torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(matrices, update_SAB.unbind(), alpha=-rate)
 
-    def _momentum(self, matrix: Tensor) -> Tensor:
+    def _momentum(self, matrix: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[matrix]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(matrix.grad)
+            state["momentum_buffer"] = torch.zeros_like(gradient)
         return state["momentum_buffer"]
 
 
-def _stacks(parameters: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
+def _stacks(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     """Those that have a gradient, in parts of equal shape that hold at most MOST_NUMBERS together."""
     by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
     for parameter in parameters:

@@ -30,6 +30,13 @@ def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -
     return sum(value.nbytes * moments(name, value) for name, value in parameters.items())
 
 
+class FusedAdamW(torch.optim.AdamW):
+    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to leave everything as it is."""
+
+    grad_scale: Tensor | None = None
+    found_inf: Tensor | None = None
+
+
 class Optimizer:
     """Updates named parameters; the rate comes from outside at every step.
 
@@ -67,7 +74,7 @@ class Optimizer:
         self._adamw = self._muon = None
         if ordinary := torch_groups(muon=False):
             betas = (settings.beta1, settings.beta2)
-            self._adamw = torch.optim.AdamW(ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
+            self._adamw = FusedAdamW(ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
         if matrices := torch_groups(muon=True):
             if self._is_sharded:
                 raise UsageError("Muon needs whole matrices, and FSDP shards them", "use --parallel ddp, or --optimizer adamw")

@@ -7,10 +7,10 @@ Either is read into either, whatever the number of ranks. Its other format keeps
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,19 +21,26 @@ from sslcli import plainfiles
 from sslcli.deferred import Deferred
 from sslcli.errors import ModelError
 
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
 # With all of sympy, a third of what importing torch takes, and of use only where tensors are sharded.
 torch_checkpoint, checkpoint_api = Deferred("torch.distributed.checkpoint"), Deferred("torch.distributed.checkpoint.api")
 torch_mesh, torch_tensor = Deferred("torch.distributed.device_mesh"), Deferred(TENSOR_MODULE := "torch.distributed.tensor")
 
 
-def is_shard(tensor: Tensor) -> bool:
+def is_shard(tensor: Tensor) -> "TypeGuard[DTensor]":
     """Whether a rank has only its share of it; whoever shared it out has imported what it is an instance of."""
     return TENSOR_MODULE in sys.modules and isinstance(tensor, torch_tensor.DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
     """The memory of this rank: a tensor itself, or its share of a sharded one."""
-    return tensor.detach().to_local() if is_shard(tensor) else tensor
+    if not is_shard(tensor):
+        return tensor
+    shard = tensor.detach()
+    assert is_shard(shard)
+    return shard.to_local()
 
 
 def like(shard: Tensor, tensor: Tensor) -> Tensor:
@@ -43,7 +50,7 @@ def like(shard: Tensor, tensor: Tensor) -> Tensor:
     return _shard_of(shard, tensor.device_mesh, tensor)
 
 
-def _shard_of(share: Tensor, mesh: Any, tensor: Tensor) -> Tensor:
+def _shard_of(share: Tensor, mesh: Any, tensor: "DTensor") -> Tensor:
     """A rank's share as a part of what has the shape of `tensor` and is sharded as it is."""
     kept = {"run_check": False, "shape": tensor.shape, "stride": tensor.stride()}
     return torch_tensor.DTensor.from_local(share, mesh, tensor.placements, **kept)
@@ -162,7 +169,7 @@ def _described(shape: torch.Size | None) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: Path) -> Generator[None]:
     """torch says in a warning that it loads in a single process, which is what was asked for."""
     try:
         with warnings.catch_warnings():

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 Reason = Literal["interrupted", "preempted", "out of time"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -34,7 +34,7 @@ class Stopper:
     def __init__(self, max_seconds: float | None = None) -> None:
         self.deadline = None if max_seconds is None else time.monotonic() + max_seconds
         self.asked: Reason | None = None
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
 
     def poll(self) -> None:
         """Raises Stopping where someone asked or the time is over."""
