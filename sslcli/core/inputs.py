@@ -17,12 +17,18 @@ from sslcli.core.packing import Packing
 class Arranged(Protocol):
     """A packed batch of numpy arrays, as the data side makes it."""
 
-    tokens: np.ndarray | None
-    rows: np.ndarray | None
-    segments: np.ndarray | None
-    lengths: np.ndarray
-    positions: np.ndarray
-    own_positions: np.ndarray | None
+    @property
+    def tokens(self) -> np.ndarray | None: ...
+    @property
+    def rows(self) -> np.ndarray | None: ...
+    @property
+    def segments(self) -> np.ndarray | None: ...
+    @property
+    def lengths(self) -> np.ndarray: ...
+    @property
+    def positions(self) -> np.ndarray: ...
+    @property
+    def own_positions(self) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,12 @@ class Inputs:
     rows_TD: Tensor | None = None
     segments_T: Tensor | None = None
     last_position: int | None = None
+
+    @property
+    def ids_T(self) -> Tensor:
+        """The token ids, of inputs that have them."""
+        assert self.tokens_T is not None, "these inputs are ready rows"
+        return self.tokens_T
 
     @property
     def positions_needed(self) -> int:

@@ -32,6 +32,12 @@ class Sample:
         return self.streams[stream]
 
     @property
+    def ids(self) -> np.ndarray:
+        """The token ids, of what has them."""
+        assert self.tokens is not None, "there are ready rows, and no tokens"
+        return self.tokens
+
+    @property
     def size(self) -> int:
         """Tokens (or rows) of all streams."""
         return len(self) + sum(stream.size for stream in self.streams.values())
@@ -66,6 +72,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The token ids, of what has them."""
+        assert self.tokens is not None, "there are ready rows, and no tokens"
+        return self.tokens
 
     @property
     def size(self) -> int:

@@ -124,6 +124,5 @@ def _padded(inputs: Inputs) -> tuple[Tensor, Tensor]:
     lengths_B = torch.tensor(inputs.packing.lengths)
     visible_BP = torch.arange(inputs.packing.longest) < lengths_B[:, None]
     tokens_BP = torch.zeros(visible_BP.shape, dtype=torch.int64)
-    assert inputs.tokens_T is not None, "the samples are of tokens"
-    tokens_BP[visible_BP] = inputs.tokens_T
+    tokens_BP[visible_BP] = inputs.ids_T
     return tokens_BP, visible_BP

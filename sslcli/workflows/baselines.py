@@ -117,6 +117,4 @@ def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[n
     for start in range(0, size, PORTION_SAMPLES):
         places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
         for number in (places if among is None else among[places]).tolist():
-            tokens_T = prepared.train.sample(number, draws.sample(number)).tokens
-            assert tokens_T is not None, "floors are of objectives that predict tokens"
-            yield tokens_T
+            yield prepared.train.sample(number, draws.sample(number)).ids

@@ -202,7 +202,7 @@ class Finetuning:
         """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""
         if self.settings.run.plot:
             title = title_of(folder, self.name, self.settings.data.train)
-            curves = {self.settings.model.start: read_metrics(folder)}
+            curves: dict[str, Any] = {self.settings.model.start: read_metrics(folder)}
             score_curves(curves, title, folder / "plots" / "scores.png")
         if not done:
             return Report()

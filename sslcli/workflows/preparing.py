@@ -134,8 +134,10 @@ def _ending_as(
     tokenizer: Tokenizer | None,
 ) -> Tokenizer | None:
     """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
-    folder, source = pretrained and pretrained.tokenizer_folder, settings.tokenizer.source
-    if tokenizer is None or folder is None or source is None or Path(source).resolve() != folder.resolve():
+    source = settings.tokenizer.source
+    if tokenizer is None or pretrained is None or pretrained.tokenizer_folder is None or source is None:
+        return tokenizer
+    if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
         return tokenizer
     return tokenizer.ending_at(pretrained.tokenizer().ends)
 
@@ -198,8 +200,10 @@ def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSett
 def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer | None, corpus: Corpus) -> TransformerSettings:
     """The preset with the differences from the run file, for the tokens or the rows of the data."""
     name = settings.model.preset or "mini"
-    found = {"vocabulary": 0, "row_features": prod(corpus.row_shape)} if tokenizer is None else {"vocabulary": tokenizer.size}
-    overrides = {**found, **settings.model.shape}
+    overrides: dict[str, Any] = {"vocabulary": 0 if tokenizer is None else tokenizer.size}
+    if tokenizer is None:
+        overrides["row_features"] = prod(corpus.row_shape)
+    overrides |= settings.model.shape
     try:
         return preset(name, overrides.pop("architecture", architecture), overrides.pop("vocabulary"), **overrides)
     except ValidationError as error:

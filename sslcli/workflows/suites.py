@@ -6,7 +6,7 @@ runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -239,7 +239,7 @@ class _Suite:
 
 
 @contextmanager
-def _stopped_in_words() -> Iterator[None]:
+def _stopped_in_words() -> Generator[None]:
     """Whoever was asked to stop, and wherever that was found out, ends as StopRequest."""
     try:
         yield

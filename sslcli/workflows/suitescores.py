@@ -77,5 +77,7 @@ def _reached(saved: Mapping[str, Any]) -> Reached:
 
 
 def _score(saved: Mapping[str, Any]) -> Score:
-    interval = saved["interval"]
-    return Score(**{**saved, "interval": None if interval is None else tuple(interval)})
+    figures: dict[str, Any] = dict(saved)
+    if figures["interval"] is not None:
+        figures["interval"] = tuple(figures["interval"])
+    return Score(**figures)

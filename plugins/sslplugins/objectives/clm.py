@@ -75,7 +75,7 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
         self.head = LanguageModelHead(frame.architecture)
 
     def views(self, batch: Batch, draws: Draws) -> NextTokenViews:
-        has_next_T = np.ones(len(batch.tokens), dtype=bool)
+        has_next_T = np.ones(len(batch.ids), dtype=bool)
         has_next_T[batch.starts[1:] - 1] = False
         places_N = np.flatnonzero(has_next_T)
         # A sample's bytes cover its first token too, which nothing predicts: it takes its even share of them away.
@@ -84,7 +84,7 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
             Inputs.of(batch),
             {"clm": len(places_N)},
             torch.from_numpy(places_N),
-            torch.from_numpy(batch.tokens[places_N + 1]),
+            torch.from_numpy(batch.ids[places_N + 1]),
             covered_bytes,
         )
 
@@ -100,14 +100,14 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
         return Loss({"clm": loss.nll_sum}, metrics)
 
     def targets(self, views: NextTokenViews) -> TokenTargets:
-        left_N = views.inputs.tokens_T.index_select(0, views.places_N).numpy()
+        left_N = views.inputs.ids_T.index_select(0, views.places_N).numpy()
         return TokenTargets(views.targets_N.numpy(), left_N, np.full_like(left_N, -1))
 
     def show(self, views: NextTokenViews) -> Report:
         lengths = views.inputs.packing.lengths
         place_in_sample_T = views.inputs.positions_T.numpy()
         roles = dict.fromkeys(np.flatnonzero(place_in_sample_T >= READ_FIRST).tolist(), "target")
-        passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles)
+        passages = passages_of(views.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles)
         return Report("every token is predicted from those before it", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Continue]]:

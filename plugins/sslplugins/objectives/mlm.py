@@ -81,7 +81,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         super().__init__(options, frame)
         if frame.tokenizer is None or frame.tokenizer.mask is None:
             raise UsageError("mlm needs a tokenizer with a mask token", "use --tokenizer wordpiece, or --objective clm")
-        self.tokenizer = frame.tokenizer
+        self.tokenizer, self.mask = frame.tokenizer, frame.tokenizer.mask
         self.ordinary = np.flatnonzero(frame.tokenizer.known & ~frame.tokenizer.specials)
         self.head = LanguageModelHead(frame.architecture)
 
@@ -91,18 +91,18 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         fate_N = draws.uniform("fate", samples_N, positions_N)
         stranger_N = self.ordinary[(draws.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)]
         masked, replaced = self.options.mask_share, self.options.mask_share + self.options.random_share
-        targets_N = batch.tokens[places_N]
-        tokens_T = batch.tokens.copy()
-        tokens_T[places_N] = np.where(fate_N < masked, self.tokenizer.mask, np.where(fate_N < replaced, stranger_N, targets_N))
+        targets_N = batch.ids[places_N]
+        tokens_T = batch.ids.copy()
+        tokens_T[places_N] = np.where(fate_N < masked, self.mask, np.where(fate_N < replaced, stranger_N, targets_N))
         return MaskedViews(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
 
     def _chosen(self, batch: Batch, draws: Draws) -> np.ndarray:
         """bool [T]: each token (or word) by itself with probability mask_rate, and the most likely one of every sample."""
-        special_T = self.tokenizer.specials[batch.tokens]
-        begins_T = np.ones(len(batch.tokens), dtype=bool)
+        special_T = self.tokenizer.specials[batch.ids]
+        begins_T = np.ones(len(batch.ids), dtype=bool)
         if self.options.whole_words:
             after_special_T = np.append(True, special_T[:-1])
-            begins_T = ~self.tokenizer.continues[batch.tokens] | special_T | after_special_T | (batch.positions == 0)
+            begins_T = ~self.tokenizer.continues[batch.ids] | special_T | after_special_T | (batch.positions == 0)
         word_of_T = np.cumsum(begins_T) - 1
         chance_T = draws.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
         chance_T[special_T] = np.inf
@@ -119,7 +119,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
 
     def targets(self, views: MaskedViews) -> TokenTargets:
         """Neighbours that are targets themselves count as not visible: the model cannot trust them either."""
-        tokens_T, places_N = views.inputs.tokens_T.numpy(), views.places_N.numpy()
+        tokens_T, places_N = views.inputs.ids_T.numpy(), views.places_N.numpy()
         visible_T = tokens_T.copy()
         visible_T[places_N] = -1
         starts_B1 = views.inputs.packing.starts_B1.numpy()
@@ -135,7 +135,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         cuts = np.searchsorted(places_N, np.cumsum((0, *lengths)))
         answers = [", ".join(words_N[start:stop]) for start, stop in pairwise(cuts)]
         roles = dict.fromkeys(places_N.tolist(), "corrupted")
-        passages = passages_of(views.inputs.tokens_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
+        passages = passages_of(views.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:

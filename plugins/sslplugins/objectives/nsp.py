@@ -111,7 +111,7 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
                     break
             if cut is None and stop_token > start_token:
                 cut = start_token, min(stop_token, start_token + room_tokens)
-        return min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens), default=cut)
+        return min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens)) if fitting else cut
 
     def views(self, batch: Batch, draws: Draws) -> PairViews:
         return PairViews(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
@@ -125,5 +125,5 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
     def show(self, views: PairViews) -> Report:
         answers = [ANSWERS[label] for label in views.labels_B.tolist()]
         inputs = views.inputs
-        passages = passages_of(inputs.tokens_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
+        passages = passages_of(inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
         return Report("two parts, and whether the second follows the first", passages=passages)

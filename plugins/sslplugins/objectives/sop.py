@@ -81,5 +81,5 @@ class SentenceOrder(Readout[OrderViews, "SentenceOrder.Options"]):
     def show(self, views: OrderViews) -> Report:
         answers = [ANSWERS[label] for label in views.labels_B.tolist()]
         inputs = views.inputs
-        passages = passages_of(inputs.tokens_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
+        passages = passages_of(inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
         return Report("two parts, and whether they are in their order", passages=passages)
