@@ -4,7 +4,7 @@ It reaches whoever works, plugins among them, through a context variable, and no
 nobody listens.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -22,7 +22,7 @@ _HEARD: ContextVar[_Heard | None] = ContextVar("progress", default=None)
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
+def heard_by(listener: Listener) -> Generator[None]:
     token = _HEARD.set(_Heard(listener))
     try:
         yield

@@ -11,7 +11,6 @@ these distributions in besides the built-ins (empty: none; "disabled"). A plugin
 
 import ast
 import importlib.metadata
-import inspect
 import os
 import re
 import sys
@@ -283,14 +282,20 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}".rstrip(": \n").splitlines()[0]
 
 
+def _lacks_methods(cls: type) -> str:
+    """Which abstract methods a class does not have; the empty string where it has all."""
+    missing = getattr(cls, "__abstractmethods__", ())
+    return f"{cls.__name__} has no {' and no '.join(sorted(missing))}" if missing else ""
+
+
 def _why_unfit(loaded: Any, contract: str) -> str:
     """Why an object that an entry point names is no plugin; the empty string where it is one."""
     if not isinstance(loaded, type):
         return f"the entry point must name a class, not {type(loaded).__name__} {loaded!r:.60}"
     if not any(base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__):
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
-    if inspect.isabstract(loaded):
-        return f"{loaded.__name__} has no {' and no '.join(sorted(getattr(loaded, '__abstractmethods__', ())))}"
+    if lacking := _lacks_methods(loaded):
+        return lacking
     if contract == "Task" and (lacking := _lacks_scorer(loaded)):
         return lacking
     options = getattr(loaded, "Options", None)
@@ -308,4 +313,4 @@ def _lacks_scorer(task: type[Any]) -> str:
         return f"{task.__name__}.scorer is no subclass of sslcli.api.Scorer"
     if scorer.__module__ in CONTRACTS:
         return f"{task.__name__} has no scorer"
-    return f"{scorer.__name__} has no {' and no '.join(sorted(scorer.__abstractmethods__))}" if inspect.isabstract(scorer) else ""
+    return _lacks_methods(scorer)

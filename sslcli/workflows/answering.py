@@ -87,10 +87,12 @@ def answer(
     replica: Replica, loader: Loader, data: EncodedSet, hardware: Hardware, agree: Agree = lambda work: work
 ) -> tuple[Tally, list[Prediction]]:
     """Held-out loss, and a prediction for each example."""
+    task = loader.twin
+    assert isinstance(task, Task), "only a task answers"
     if not len(data.samples):
-        return Tally(), data.merged(loader.twin, {})
+        return Tally(), data.merged(task, {})
     tally, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
-    return tally, data.merged(loader.twin, parts)
+    return tally, data.merged(task, parts)
 
 
 def _counted(agree: Agree, total: int) -> Agree:
@@ -113,9 +115,9 @@ class Answerer:
     def __init__(
         self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
     ) -> None:
-        self.name, self.task, self.options = name, type(learner.learnable), options
-        self.labels = LabelNames(labels)
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
+        self.name, self.task, self.options = name, type(self.learnable), options
+        self.labels = LabelNames(labels)
         watched(self.learner)
         self.notes: Sequence[str] = ()
         self.run: Path | None = None
@@ -144,9 +146,9 @@ class Answerer:
             raise _unanswerable(reference, name, pretrained)
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
         learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
-        if isinstance(settings, FinetuneSettings):
+        if trained is not None:
             _load(learnable, trained.learnable, pretrained)
-        else:
+        elif answers is not None:
             answers.load_into(learnable)
         backbone = Transformer(pretrained.settings)
         backbone.load_state_dict(dict(pretrained.backbone))
@@ -160,6 +162,12 @@ class Answerer:
         return answerer
 
     @property
+    def learnable(self) -> Task:
+        learnable = self.learner.learnable
+        assert isinstance(learnable, Task), "only what was fine-tuned for a task answers"
+        return learnable
+
+    @property
     def scorer(self) -> Scorer:
         """By the options and labels of now, which `settle` may change."""
         return self.task.scorer(self.options, self.labels)
@@ -171,7 +179,8 @@ class Answerer:
         """
         if not self.is_open:
             return
-        self.is_open, learnable = False, self.learner.learnable
+        self.is_open, learnable = False, self.learnable
+        assert learnable.frame.tokenizer is not None, "what a task reads is text"
         options = self.task.settle(self.options, examples, learnable.frame.tokenizer)
         labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
         decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
@@ -201,7 +210,7 @@ class Answerer:
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """One an example, in their order; what their gold answers are, if they have any, does not matter."""
         examples = [replace(example, gold=None) for example in examples]
-        twin = self.learner.learnable
+        twin = self.learnable
         data = EncodedSet.of(twin, examples, training=False)
         if self.tokenizer is not None:
             self._unknowns += data.unknowns(self.tokenizer)
