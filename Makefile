@@ -18,6 +18,7 @@ test-edges:
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) tests/house/type_errors.py
 
 # What the house weighs: sizes, imports, names, docstrings, types.
 measures:

@@ -5,12 +5,12 @@ Two checkouts are compared by running it on each. Types are checked by pyrefly, 
 
 import ast
 import re
-import shutil
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
+
+import type_errors
 
 HERE = Path(__file__).parents[2]
 WIDEST, MOST_FILES = 100, 25
@@ -171,15 +171,9 @@ def wide(house):
     return Counter(str(path.relative_to(house.root)) for path, line in lines if len(line) > WIDEST)
 
 
-def type_errors(house):
+def count_type_errors(house):
     """What pyrefly counts; None where it is not installed."""
-    program = shutil.which("pyrefly") or shutil.which("pyrefly", path=str(Path(sys.executable).parent))
-    if program is None:
-        return None
-    where = ["--search-path", str(house.root), "--search-path", str(house.root / "plugins"), "--preset", "default"]
-    files = [str(path) for path in house.paths]
-    ended = subprocess.run([program, "check", *files, *where, "--output-format", "min-text"], capture_output=True, text=True, check=False)
-    return int(re.search(r"(\d[\d,]*) errors?", ended.stdout + ended.stderr)[1].replace(",", ""))
+    return None if type_errors.program() is None else sum(map(len, type_errors.found_in(house.root).values()))
 
 
 def rows(house):
@@ -190,7 +184,7 @@ def rows(house):
     chain = () if found else longest_chain(graph)
     names, files = clashes(house)
     door, by_kind = exported(house)
-    errors, holders = type_errors(house), passed_settings(house)
+    errors, holders = count_type_errors(house), passed_settings(house)
     yield "files", len(house.paths), f"{sum(len(path.read_text(encoding='utf-8').splitlines()) for path in house.paths):,} lines"
     yield "most files in a folder", count, most
     yield f"folders of more than {MOST_FILES} files", sum(each > MOST_FILES for each in by_folder.values()), ""

@@ -26,7 +26,7 @@ def root(tmp_path):
 
 
 def test_the_figures_of_a_small_house(root, monkeypatch):
-    monkeypatch.setattr(measures, "type_errors", lambda house: None)
+    monkeypatch.setattr(measures, "count_type_errors", lambda house: None)
     figures = {name: (figure, about) for name, figure, about in measures.rows(measures.House(root))}
     assert figures["files"][0] == 9
     assert figures["most files in a folder"] == (4, "sslcli")

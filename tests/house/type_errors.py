@@ -1,0 +1,56 @@
+"""What pyrefly says of the product's types. `python tests/house/type_errors.py` ends with 1 where it says anything.
+
+Files that still have errors are listed in untyped.txt, a list from which files only go.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+HERE = Path(__file__).parents[2]
+LISTED = Path(__file__).with_name("untyped.txt")
+# For a checkout of before the project had a configuration.
+UNCONFIGURED = ("--search-path", ".", "--search-path", "plugins", "--preset", "default")
+PACKAGES = ("sslcli/**/*.py", "plugins/sslplugins/**/*.py")
+
+
+def program():
+    """Where pyrefly is; None where it is not installed."""
+    return shutil.which("pyrefly", path=str(Path(sys.executable).parent)) or shutil.which("pyrefly")
+
+
+def found_in(root=HERE):
+    """File -> what is said of it, a sentence each with its line; errors and warnings."""
+    configured = "[tool.pyrefly]" in (root / "pyproject.toml").read_text(encoding="utf-8")
+    how = ("--config", "pyproject.toml") if configured else (*PACKAGES, *UNCONFIGURED)
+    asked = ("--output-format", "json", "--min-severity", "warn", "--python-interpreter-path", sys.executable)
+    ended = subprocess.run([program(), "check", *how, *asked], cwd=root, capture_output=True, text=True, check=False)
+    if ended.returncode not in (0, 1):
+        raise RuntimeError(f"pyrefly ended with {ended.returncode}: {ended.stderr[-500:]}")
+    found = defaultdict(list)
+    for error in json.loads(ended.stdout)["errors"]:
+        found[error["path"]].append(f"{error['path']}:{error['line']}: {error['concise_description']} [{error['name']}]")
+    return {path: sentences for path, sentences in sorted(found.items())}
+
+
+def listed():
+    """Files that may still have errors."""
+    return LISTED.read_text(encoding="utf-8").split() if LISTED.is_file() else []
+
+
+def main():
+    if program() is None:
+        print("pyrefly is not installed: types are not checked")
+        return 0
+    found, allowed = found_in(), listed()
+    new = [sentence for path, sentences in found.items() if path not in allowed for sentence in sentences]
+    typed = [f"{path} has no errors any more: take it out of {LISTED.name}" for path in allowed if path not in found]
+    print("\n".join([*new, *typed]) or f"types: nothing new, {sum(map(len, found.values())):,} known in {len(allowed)} files")
+    return 1 if new or typed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
