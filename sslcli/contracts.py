@@ -126,7 +126,7 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    couples: ClassVar[bool] = False  # the loss ties samples together: batches are never split, ranks use api.gather
+    couples: bool = False  # the loss ties samples together: batches are never split, ranks use api.gather
 
     def __init__(self, options: O, frame: Frame) -> None:
         super().__init__()

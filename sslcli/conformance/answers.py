@@ -70,14 +70,13 @@ def unlabelled(bench: TaskBench) -> None:
     demand(not wrong, f"examples without a gold answer have a loss: {wrong}", "leave them out of the sum")
     ratios = {name: ratio for name, ratio in loss.metrics.items() if float(ratio.count) or float(ratio.sum)}
     demand(not ratios, f"examples without a gold answer are in the metrics {', '.join(ratios)}", "leave them out of sum and count")
-    answers = [bench.predictions(learner, examples) for examples in (bench.examples, bench.unlabelled())]
-    demand_alike(*answers, "the answer depends on the gold answer")
+    with_gold, without = (bench.predictions(learner, examples) for examples in (bench.examples, bench.unlabelled()))
+    demand_alike(with_gold, without, "the answer depends on the gold answer")
 
 
 def _read(sample: Sample) -> list[np.ndarray]:
     """What the network reads of a sample, stream by stream."""
-    own = sample.tokens if sample.tokens is not None else sample.rows
-    return [own, *(part for stream in sample.streams.values() for part in _read(stream))]
+    return [sample.values, *(part for stream in sample.streams.values() for part in _read(stream))]
 
 
 def merging(bench: TaskBench) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -23,15 +23,17 @@ from sslcli.data.draws import Draws
 from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
 from sslcli.labelled import Encoded, Example, Prediction, Scorer, Task
+from sslcli.subjects import Probe
 
 FEWEST_EXAMPLES = 8
+L = TypeVar("L", bound=Learnable)
 
 
 @dataclass(frozen=True)
-class LearnableBench(ABC):
+class LearnableBench(ABC, Generic[L]):
     """A learnable and what it is born with; a kind of learnable says where its samples come from."""
 
-    cls: type[Learnable]
+    cls: type[L]
     options: Config
     frame: Frame
 
@@ -39,13 +41,13 @@ class LearnableBench(ABC):
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         """Of these samples, counted on from the first where there are fewer."""
 
-    def learner(self, seed: int = 0) -> Learner:
+    def learner(self, seed: int = 0) -> Learner[L]:
         """With initial weights out of `seed`, and begun."""
         learner = self.fresh(seed)
         learner.begin(self.first_batch)
         return learner
 
-    def fresh(self, seed: int = 0) -> Learner:
+    def fresh(self, seed: int = 0) -> Learner[L]:
         """With initial weights out of `seed`, as it is before `begin`."""
         backbone, learnable = Transformer(self.frame.architecture), self.cls(self.options, self.frame)
         generator = torch.Generator().manual_seed(seed)
@@ -57,7 +59,7 @@ class LearnableBench(ABC):
         """What `begin` is given."""
         return self.views(range(FEWEST_EXAMPLES), progress=0.0)
 
-    def twin(self) -> Learnable:
+    def twin(self) -> L:
         """The learnable as the loader has it: on the meta device, where a parameter has no value to be read."""
         with torch.device("meta"):
             return self.cls(self.options, self.frame)
@@ -68,14 +70,13 @@ class LearnableBench(ABC):
 
     def total(self, loss: Loss, views: Views) -> torch.Tensor:
         """What the loop minimises, for a batch that is one micro-batch."""
-        return sum(value / views.counts[term] for term, value in loss.sums.items() if views.counts[term])
+        return sum((value / views.counts[term] for term, value in loss.sums.items() if views.counts[term]), torch.zeros(()))
 
 
 @dataclass(frozen=True)
-class Bench(LearnableBench):
+class Bench(LearnableBench[Objective]):
     """One objective with its data, as the loop would have it."""
 
-    cls: type[Objective]
     corpus: Corpus
     rows: np.ndarray
     lengths: np.ndarray
@@ -91,15 +92,14 @@ class Bench(LearnableBench):
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         twin, draws = self.twin(), Draws(0, epoch)
-        numbers = [int(number) % len(self.rows) for number in numbers]
+        numbers = [number % len(self.rows) for number in numbers]
         return collate(numbers, [twin.sample(self.corpus, self.rows[number], draws.sample(number)) for number in numbers])
 
 
 @dataclass(frozen=True)
-class TaskBench(LearnableBench):
+class TaskBench(LearnableBench[Task]):
     """One task with labelled examples, its options settled and its labels found as the workflow does."""
 
-    cls: type[Task]
     given: Config
     examples: Sequence[Example]
 
@@ -112,6 +112,7 @@ class TaskBench(LearnableBench):
         if len(examples) < FEWEST_EXAMPLES or any(example.gold is None for example in examples):
             raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a gold answer")
         frame = tiny_frame(architecture)
+        assert frame.tokenizer is not None, "a frame of text has one"
         settled = task.settle(given, examples, frame.tokenizer)
         return cls(task, settled, replace(frame, labels=list(task.labels(settled, examples))), given, examples)
 
@@ -121,7 +122,7 @@ class TaskBench(LearnableBench):
         return [sample for encoded in self.twin().encode(self.examples, True) for sample in encoded.samples]
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
-        numbers = [int(number) % len(self.samples) for number in numbers]
+        numbers = [number % len(self.samples) for number in numbers]
         return collate(numbers, [self.samples[number] for number in numbers])
 
     @property
@@ -138,11 +139,12 @@ class TaskBench(LearnableBench):
         return list(self.twin().encode(examples, training))
 
     @torch.no_grad()
-    def parts(self, learner: Learner, samples: Sequence[Sample]) -> Sequence[Any]:
+    def parts(self, learner: Learner[Task], samples: Sequence[Sample]) -> Sequence[Any]:
         """One a sample, all in one batch."""
-        return learner.eval().learnable.predict(learner.backbone, self.views_of(samples)) if samples else []
+        learner.eval()
+        return learner.learnable.predict(learner.backbone, self.views_of(samples)) if samples else []
 
-    def predictions(self, learner: Learner, examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
+    def predictions(self, learner: Learner[Task], examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
         """One an example; `together` or each sample in a batch of its own."""
         encoded = self.encoded(examples)
         samples = [sample for each in encoded for sample in each.samples]
@@ -154,5 +156,6 @@ class TaskBench(LearnableBench):
         ]
 
 
-def architectures(learnable: type[Learnable]) -> Iterator[Architecture]:
-    yield from sorted(learnable.needs)
+def architectures(cls: type[Learnable] | type[Probe]) -> Iterator[Architecture]:
+    """Those that a plugin can use."""
+    yield from sorted(cls.needs)

@@ -7,7 +7,7 @@ import ast
 import inspect
 import math
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -39,8 +39,10 @@ OWN_FLAGS = frozenset(
 class Tried(Protocol):
     """A plugin's class, and options to try it with."""
 
-    cls: type
-    options: Config
+    @property
+    def cls(self) -> type: ...
+    @property
+    def options(self) -> Config: ...
 
 
 def demand(condition: bool, message: str, hint: str = "") -> None:
@@ -210,7 +212,7 @@ def _has_fallen(losses: list[float], share: float) -> bool:
     return losses[-1] <= losses[0] - share * abs(losses[0])
 
 
-def _measured(bench: LearnableBench, parts: list[Collection[int]]) -> dict[str, Tensor]:
+def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str, Tensor]:
     """Everything that must add up, over micro-batches of these samples."""
     learner = bench.learner()
     found, state = dict[str, Tensor](), StepState()
@@ -222,7 +224,7 @@ def _measured(bench: LearnableBench, parts: list[Collection[int]]) -> dict[str, 
     counts = {term: sum(views.counts[term] for views in every) for term in every[0].counts}
     for views in every:
         loss: Loss = learner(views)
-        sum(value / max(counts[term], 1) for term, value in loss.sums.items()).backward()
+        sum((value / max(counts[term], 1) for term, value in loss.sums.items()), torch.zeros(())).backward()
         state.add(loss.state)
         for name, value in loss.sums.items():
             add(f"sum {name}", value)

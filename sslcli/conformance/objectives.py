@@ -56,8 +56,7 @@ def samples(bench: Bench) -> None:
 def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
     """The sample at `place` of a batch is the only one of `one`, in every stream."""
     part = slice(*batch.starts[place : place + 2])
-    data = (batch.tokens if batch.tokens is not None else batch.rows)[part]
-    same = np.array_equal(data, one.tokens if one.tokens is not None else one.rows)
+    same = np.array_equal(batch.values[part], one.values)
     demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
     for name, values in batch.fields.items():
         demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")

@@ -94,6 +94,7 @@ def tiny_subject(architecture: Architecture = "encoder", *, known: bool = True) 
         for part in parts:
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
+        assert frame.tokenizer is not None, "a frame of text has one"
         return Subject(f"tiny, step {step}", step, parts[0], frame.tokenizer, parts[1], TinyMaterial(known))
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))

@@ -48,13 +48,14 @@ def settling(bench: TaskBench) -> None:
         isinstance(bench.options, bench.cls.Options), f"settle gives {type(bench.options).__name__}", "give options.model_copy(update=...)"
     )
     for examples in (bench.examples, bench.examples[: len(bench.examples) // 2]):
+        assert bench.frame.tokenizer is not None, "a frame of text has one"
         again = bench.cls.settle(bench.options, examples, bench.frame.tokenizer)
         demand(again == bench.options, "settling what is settled changes it", "fill in only what the options leave open")
 
 
 def labels(bench: TaskBench) -> None:
     """Labels are texts, each once, the same every time."""
-    given = bench.frame.labels
+    given = list(bench.frame.labels or ())
     demand(all(isinstance(label, str) and label for label in given), f"labels are {given!r:.80}", "give texts, none of them empty")
     demand(len({*given}) == len(given), f"a label is twice among {given!r:.80}", "sort a set")
     again = [*bench.cls.labels(bench.options, bench.examples)]
@@ -131,8 +132,10 @@ def state(bench: TaskBench) -> None:
     learner, fresh = bench.learner(), bench.learner(seed=1)
     train(bench, learner, bench.views(EIGHT), steps=3)
     fresh.load_state_dict(copied(learner.state_dict()))
-    given = [bench.predictions(each, bench.examples) for each in (learner, fresh)]
-    answers.demand_alike(*given, "a fresh instance with the same state_dict answers otherwise", "keep state in parameters and buffers")
+    before, after = (bench.predictions(each, bench.examples) for each in (learner, fresh))
+    answers.demand_alike(
+        before, after, "a fresh instance with the same state_dict answers otherwise", "keep state in parameters and buffers"
+    )
 
 
 def _samples(encoded: Sequence[Encoded]) -> list[Sample]:

@@ -46,4 +46,5 @@ def equal(first: Any, second: Any) -> bool:
 
 
 def global_generators() -> list[Any]:
-    return [torch.get_rng_state(), np.random.get_state()[1].copy(), np.random.get_state()[2], hash(random.getstate())]
+    of_numpy = np.random.get_state(legacy=False)["state"]
+    return [torch.get_rng_state(), of_numpy["key"].copy(), of_numpy["pos"], hash(random.getstate())]

@@ -32,6 +32,13 @@ class Sample:
         return self.streams[stream]
 
     @property
+    def values(self) -> np.ndarray:
+        """What the network reads: tokens, or ready rows."""
+        values = self.rows if self.tokens is None else self.tokens
+        assert values is not None, "there are neither tokens nor rows"
+        return values
+
+    @property
     def ids(self) -> np.ndarray:
         """The token ids, of what has them."""
         assert self.tokens is not None, "there are ready rows, and no tokens"
@@ -43,9 +50,7 @@ class Sample:
         return len(self) + sum(stream.size for stream in self.streams.values())
 
     def __len__(self) -> int:
-        values = self.rows if self.tokens is None else self.tokens
-        assert values is not None, "a sample has tokens or rows"
-        return len(values)
+        return len(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,13 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @property
+    def values(self) -> np.ndarray:
+        """What the network reads: tokens, or ready rows."""
+        values = self.rows if self.tokens is None else self.tokens
+        assert values is not None, "there are neither tokens nor rows"
+        return values
 
     @property
     def ids(self) -> np.ndarray:

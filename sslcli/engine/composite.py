@@ -40,15 +40,20 @@ class Composite(Objective[CompositeViews]):
         super().__init__(next(iter(options.values())), frame)
         arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
         self.readers = [name for name, cls in classes.items() if issubclass(cls, Readout)]
-        corrupters = [name for name in self.readers if classes[name].corrupts]
+        corrupters = [name for name, cls in classes.items() if issubclass(cls, Readout) and cls.corrupts]
         self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
         self.couples = any(cls.couples for cls in classes.values())
-        self.arranger = self.parts[(arrangers or list(classes))[0]]
+        self.arranger = self.objectives[(arrangers or list(classes))[0]]
         reading_arrangers = [name for name in arrangers if name in self.readers]
         self.reads_from = (corrupters or reading_arrangers or self.readers or list(classes))[0]
 
+    @property
+    def objectives(self) -> dict[str, Objective]:
+        """The parts by name."""
+        return {name: part for name, part in self.parts.items() if isinstance(part, Objective)}
+
     def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeViews]) -> None:
-        for name, part in self.parts.items():
+        for name, part in self.objectives.items():
             part.begin(backbone, lambda name=name: first_batch().parts[name])
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
@@ -58,7 +63,7 @@ class Composite(Objective[CompositeViews]):
         return self.arranger.sample(corpus, row, draws)
 
     def views(self, batch: Batch, draws: Draws) -> CompositeViews:
-        made = {name: part.views(batch, draws.of(name)) for name, part in self.parts.items()}
+        made = {name: part.views(batch, draws.of(name)) for name, part in self.objectives.items()}
         parts = {name: replace(views, progress=draws.progress) for name, views in made.items()}
         counts = {joined(name, term): count for name, views in parts.items() for term, count in views.counts.items()}
         return CompositeViews(parts[self.reads_from].inputs, counts, parts)
@@ -67,7 +72,8 @@ class Composite(Objective[CompositeViews]):
         losses: dict[str, Loss] = {}
         if self.readers:
             hidden = backbone(views.inputs)
-            losses = {name: self.parts[name].read(hidden, views.parts[name], backbone) for name in self.readers}
+            readers = {name: part for name, part in self.parts.items() if isinstance(part, Readout)}
+            losses = {name: part.read(hidden, views.parts[name], backbone) for name, part in readers.items()}
         losses |= {name: part(backbone, views.parts[name]) for name, part in self.parts.items() if name not in losses}
 
         def merge(kind: str) -> dict[str, Any]:
@@ -76,27 +82,27 @@ class Composite(Objective[CompositeViews]):
         return Loss(merge("sums"), merge("metrics"), merge("state"))
 
     def groups(self) -> Sequence[Group]:
-        parts = self.parts.items()
+        parts = self.objectives.items()
         return [replace(group, match=_inside(name, group.match)) for name, part in parts for group in part.groups()]
 
     def followers(self) -> Sequence[Follower]:
         return [
             replace(follower, match=_inside(name, follower.match), leader=_inside(name, follower.leader))
-            for name, part in self.parts.items()
+            for name, part in self.objectives.items()
             for follower in part.followers()
         ]
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
-        for name, part in self.parts.items():
+        for name, part in self.objectives.items():
             own = {term.removeprefix(f"{name}."): value for term, value in state.items() if term == name or term.startswith(f"{name}.")}
             part.after_step(backbone, own, draws.of(name))
 
     def show(self, views: CompositeViews) -> Report:
-        reports = {name: part.show(views.parts[name]) for name, part in self.parts.items()}
+        reports = {name: part.show(views.parts[name]) for name, part in self.objectives.items()}
         passages = [replace(passage, title=f"{name}: {passage.title}") for name, report in reports.items() for passage in report.passages]
-        joined_fields = {
+        joined_fields: dict[str, Any] = {
             kind: [entry for report in reports.values() for entry in getattr(report, kind)]
-            for kind in ("scores", "tables", "curves", "notes")
+            for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters", "notes")
         }
         return Report("+".join(self.parts), passages=passages, **joined_fields)
 

@@ -6,22 +6,22 @@ and `gather` gives back what it is given.
 Letters: N rows of this rank, M of all ranks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from sslcli.core.losses import differentiable_once
 from sslcli.engine.world import ALONE, World
 
 _TOGETHER: ContextVar[tuple[World, bool]] = ContextVar("together", default=(ALONE, True))
 
 
 @contextmanager
-def gathering(world: World, counted: bool = True) -> Iterator[None]:
+def gathering(world: World, counted: bool = True) -> Generator[None]:
     """Around a forward pass that all ranks make; the rows of a rank that is not counted are not given to any."""
     before = _TOGETHER.set((world, counted))
     try:
@@ -54,13 +54,14 @@ class _Gather(torch.autograd.Function):
         return torch.cat([rows[:count] for rows, count in zip(every, counts, strict=True)])
 
     @staticmethod
-    @once_differentiable
-    def backward(context: Any, gradient_M: Tensor) -> tuple[Tensor, None, None]:
-        counts, rank = context.counts, context.world.rank
+    @differentiable_once
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient_M,) = gradients
+        counts, rank = ctx.counts, ctx.world.rank
         # A sum of many in bf16 would lose the small ones.
         exact = torch.promote_types(gradient_M.dtype, torch.float32)
-        total_M = context.world.sum(gradient_M.to(exact, copy=True).contiguous())
+        total_M = ctx.world.sum(gradient_M.to(exact, copy=True).contiguous())
         start = sum(counts[:rank])
-        own = gradient_M.new_zeros(context.own, *gradient_M.shape[1:])
+        own = gradient_M.new_zeros(ctx.own, *gradient_M.shape[1:])
         own[: counts[rank]] = total_M[start : start + counts[rank]]
         return own, None, None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +15,22 @@ from sslcli.engine.followers import Followers, leaders_of, modules_of
 from sslcli.engine.sharding import TENSOR_MODULE, local
 from sslcli.engine.world import ALONE, World
 from sslcli.errors import PluginError
+from sslcli.labelled import Task
 
 _KEEP_IN_BUFFERS = "keep what it changes in buffers, which are whole on every rank"
 
 
-class Learner(nn.Module):
+L = TypeVar("L", bound=Learnable)
+
+
+class Learner(nn.Module, Generic[L]):
     """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them.
 
     `groups` are what a user asks for on top of the learnable's own, such as rates by layer. `leaders`:
     for each parameter that follows another the name of that one, and the Follower that says so.
     """
 
-    def __init__(self, backbone: Transformer, learnable: Learnable, groups: Sequence[Group] = ()) -> None:
+    def __init__(self, backbone: Transformer, learnable: L, groups: Sequence[Group] = ()) -> None:
         super().__init__()
         self.asked_groups = tuple(groups)
         self.backbone = backbone
@@ -39,7 +43,10 @@ class Learner(nn.Module):
     def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
         """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
         with self.backbone.sharing():
-            return self.learnable.examine(self.backbone, views) if examines else self.learnable(self.backbone, views)
+            if not examines:
+                return self.learnable(self.backbone, views)
+            assert isinstance(self.learnable, Task), "only a task's answers can be examined"
+            return self.learnable.examine(self.backbone, views)
 
     def begin(self, first_batch: Callable[[], Views], world: World = ALONE) -> None:
         """What comes once before step 0, whole on every rank; all ranks end with the same values."""

@@ -4,8 +4,9 @@ Gradients are sums over the ranks, never means: the counts that the loss was div
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -17,6 +18,9 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.engine.world import World
+
+if TYPE_CHECKING:
+    from torch.distributed.fsdp import FSDPModule
 
 torch_mesh, torch_fsdp = Deferred("torch.distributed.device_mesh"), Deferred("torch.distributed.fsdp")
 
@@ -84,17 +88,23 @@ class Sharded(Replica):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum
 
+    @property
+    def _sharded(self) -> "FSDPModule":
+        """The learner, to whose class FSDP has added its own."""
+        learner: Any = self.learner
+        return learner
+
     def reducing(self, now: bool) -> AbstractContextManager:
-        self.learner.set_requires_gradient_sync(now)
+        self._sharded.set_requires_gradient_sync(now)
         return nullcontext()
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        self.learner.unshard()
+    def whole(self) -> Generator[None]:
+        self._sharded.unshard()
         try:
             yield
         finally:
-            self.learner.reshard()
+            self._sharded.reshard()
 
 
 def replica_of(learner: Learner, world: World, hardware: Hardware, settings: HardwareSettings) -> Replica:

@@ -23,12 +23,12 @@ class StepState:
         """What is not counted leaves its names, with sums and rows of nothing: all ranks must know the same ones."""
         for name, value in state.items():
             if isinstance(value, SampledRows):
-                own = [value.rows_ND.detach(), value.order_N.detach().double()]
+                rows_ND, order_N = value.rows_ND.detach(), value.order_N.detach().double()
                 if not counted:
-                    own = [each[:0] for each in own]
+                    rows_ND, order_N = rows_ND[:0], order_N[:0]
                 if (have := self._rows.get(name)) is not None:
-                    own = [torch.cat(pair) for pair in zip((have.rows_ND, have.order_N), own, strict=True)]
-                self._rows[name] = _first(*own, value.at_most)
+                    rows_ND, order_N = torch.cat([have.rows_ND, rows_ND]), torch.cat([have.order_N, order_N])
+                self._rows[name] = _first(rows_ND, order_N, value.at_most)
             else:
                 share = value.detach() * counted
                 self._sums[name] = self._sums[name] + share if name in self._sums else share

@@ -142,12 +142,12 @@ class Trainer:
         began = time.monotonic()
         progress, step = self.progress, self.progress.step
         work = self._agreed(next(self.work))
+        tally, state = None, {}
         try:
             tally, state = backward(self.replica, work, self.hardware, self.world, (self.plan.seed, step), self._poll)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            tally = None
         if tally is None:  # outside of the handler, whose traceback would keep the graph of the step in memory
             return self._split_finer(work)
         self.optimizer.drop_idle_gradients(step)

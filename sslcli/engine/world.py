@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -115,7 +115,7 @@ ALONE = World()
 
 
 @contextmanager
-def joined(device: torch.device, timeout_seconds: float) -> Iterator[World]:
+def joined(device: torch.device, timeout_seconds: float) -> Generator[World]:
     """Meet the other processes of this run, where there are any; a process group that the caller made is used as it is.
 
     Raises RunError where they do not come in time, also later, inside the context.

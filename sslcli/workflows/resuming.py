@@ -110,9 +110,12 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 class Identified(Protocol):
     """Whatever is trained: what its run depends on."""
 
-    settings: Any
-    tokenizer: Tokenizer | None
-    fingerprint: str
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def tokenizer(self) -> Tokenizer | None: ...
+    @property
+    def fingerprint(self) -> str: ...
 
     def files(self) -> Mapping[str, Mapping[str, Any]]: ...
 

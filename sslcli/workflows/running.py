@@ -1,17 +1,17 @@
 """One start of a run, whatever it trains: from a prepared course to an outcome, with a folder that says everything."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from sslcli.asides import clear_away
-from sslcli.config import Config, write_yaml
+from sslcli.config import write_yaml
 from sslcli.contracts import Learnable, Views
 from sslcli.core.arithmetic import parameters
 from sslcli.core.inputs import to_device
@@ -26,7 +26,7 @@ from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.place import is_restart, known_place, launch_name, restart_of
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.replicas import replica_of
-from sslcli.engine.stopping import Stopper, Stopping, with_more_time
+from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
 from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
 from sslcli.engine.world import ALONE, World, joined
 from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
@@ -56,10 +56,11 @@ from sslcli.workflows.runfolder import (
 )
 from sslcli.workflows.runs import FACTS_FILE, OWN_FILES, read_facts
 from sslcli.workflows.savedreports import files_of
+from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.starts import computing, what_differs, with_this_start
 
 COMPUTED = "computed"
-S = TypeVar("S", bound=Config)
+S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
 
 class Course(Protocol):
@@ -69,15 +70,24 @@ class Course(Protocol):
     sentences to be said at the start.
     """
 
-    kind: str
-    name: str
-    settings: Any
-    tokenizer: Tokenizer | None
-    learner: Learner
-    twin: Learnable
-    lengths: np.ndarray
-    fingerprint: str
-    notes: Sequence[str]
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def tokenizer(self) -> Tokenizer | None: ...
+    @property
+    def learner(self) -> Learner: ...
+    @property
+    def twin(self) -> Learnable: ...
+    @property
+    def lengths(self) -> np.ndarray: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
     def judge(self, hardware: Hardware, world: World) -> Judge: ...
@@ -147,6 +157,7 @@ def run(
             failure = error
         world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
         world.refuse_failures(failure)
+        assert course is not None, "every rank has raised the failure of any"
         world.refuse_differences(
             json.dumps([identity(course), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
         )
@@ -222,11 +233,12 @@ class _Run:
                 reason = stop.reason
             self._write_end(facts, progress, reason)
         # A rank that ended before would make torchrun and srun end the one that still writes.
-        reason = self.world.told(reason, self.world.patient)
-        return Result(self.folder, Outcome(reason, progress), report, first_step)
+        said = self.world.told(reason, self.world.patient)
+        agreed: Literal["done"] | Reason = next((known for known in REASONS if known == said), "done")
+        return Result(self.folder, Outcome(agreed, progress), report, first_step)
 
     @contextmanager
-    def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Iterator[None]:
+    def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Generator[None]:
         """A run that ends in an error says so in its folder, as far as the disk lets it."""
         try:
             yield

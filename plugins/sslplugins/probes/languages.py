@@ -133,9 +133,9 @@ def _nearest(rows_ND: np.ndarray, tested_MD: np.ndarray) -> np.ndarray:
 
 
 def _reading(raw: Score, nearest: Score, level: float) -> str:
-    if raw.interval[0] <= level:
+    if raw.ends[0] <= level:
         return f"not emerged: the language is read in {raw.value:.3f} of the sentences, and {level:.3f} are of the commonest one"
     left = f"{nearest.value:.3f} of the sentences are nearest to one of their language, {level:.3f} by chance"
-    if nearest.interval[0] <= level:
+    if nearest.ends[0] <= level:
         return f"the mean of each language is all that tells them apart: without it {left}"
     return f"more than the means tells languages apart: without them {left}"

@@ -77,7 +77,7 @@ class Layers(Probe["Layers.Options"]):
         gaps = [right.value - wrong.value for right, wrong in zip(found, control, strict=True)]
         columns = {"accuracy": found, "shuffled labels": control}
         table = layer_table(f"{task} by layer", columns, [("selectivity", gaps)])
-        bare = ["static", static[0].value, *static[0].interval, static[1].value, static[0].value - static[1].value]
+        bare = ["static", static[0].value, *static[0].ends, static[1].value, static[0].value - static[1].value]
         return Report(
             title=f"{task}: a linear probe on every layer of {subject.name}",
             scores=[
@@ -91,10 +91,10 @@ class Layers(Probe["Layers.Options"]):
 
     def _reading(self, score: Score, best: int, static: Score) -> str:
         """Layer 0 knows the places of words beside the words, and nothing of what stands around them."""
-        low, figures, majority = score.interval[0], f"{score.value:.3f} at its best layer, {best}", score.baselines["majority"]
+        low, figures, majority = score.ends[0], f"{score.value:.3f} at its best layer, {best}", score.baselines["majority"]
         if low <= majority:
             return f"not emerged: {figures}, where the commonest label alone gives {majority:.3f}"
-        if low <= static.interval[1] or best == 0:
+        if low <= static.ends[1] or best == 0:
             return f"context adds nothing: {figures}, where the static embedding gives {static.value:.3f}"
         return f"{figures}: {score.value - static.value:.3f} more than the static embedding, so context is read"
 

@@ -57,17 +57,13 @@ def _table(words: Words, layer: int, gaps_WL: np.ndarray) -> Table:
     names = [f"layer {at}" for at in range(gaps_WL.shape[1])]
     columns = ["word", "language", "senses", "uses", STATIC, *names, "rise", SHUFFLED, "p"]
     rows: list[list[str | int | float | None]] = []
+    figures: list[list[float]] = []
     for (word, language), each in words.items():
         at = each.at[layer]
         gaps = [found.value for found in each.at.values()]
-        rows.append(
-            [word, language, "/".join(at.within), at.count, each.static.value, *gaps, gaps[layer] - gaps[0], at.shuffled_high, at.p]
-        )
-    means = [
-        None if column < 4 or column == len(columns) - 1 else float(np.mean([row[column] for row in rows]))
-        for column in range(len(columns))
-    ]
-    rows.append(["mean", *means[1:]])
+        figures.append([each.static.value, *gaps, gaps[layer] - gaps[0], at.shuffled_high])
+        rows.append([word, language, "/".join(at.within), at.count, *figures[-1], at.p])
+    rows.append(["mean", None, None, None, *(float(np.mean(column)) for column in zip(*figures, strict=True)), None])
     return Table(f"sense gap by layer: within senses - across, cosine; rise, shuffled and p at layer {layer}", columns, rows)
 
 
