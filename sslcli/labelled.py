@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, final, runtime_checkable
 
+from typing_extensions import TypeVar
+
 from sslcli.config import Config, Count, setting
 from sslcli.contracts import Learnable, Loss, O, V
 from sslcli.core.inputs import Hidden
@@ -115,7 +117,10 @@ class Scorer(ABC, Generic[O]):
         return {}
 
 
-class Task(Learnable[V, O]):
+TO = TypeVar("TO", bound="Task.Options", default=Any)
+
+
+class Task(Learnable[V, TO]):
     """Labels read from a file. The head starts at random; it and the backbone are trained together.
 
     A task can be exported to model directories where its state is one head of core: a PooledClassifier or a RowClassifier
@@ -144,17 +149,17 @@ class Task(Learnable[V, O]):
         return wanted
 
     @classmethod
-    def typed(cls, options: Config) -> tuple[str, ...]:
+    def typed(cls, options: TO) -> tuple[str, ...]:
         """Columns of a record that is typed on a line, or between tabs."""
         return ("text",)
 
     @classmethod
     @abstractmethod
-    def parse(cls, options: Config, record: Record) -> Example:
+    def parse(cls, options: TO, record: Record) -> Example:
         """One flat record of JSON lines, of a table or of a generated source. Raises DataError naming its place and field."""
 
     @classmethod
-    def read(cls, options: Config, reference: str) -> Iterator[Example]:
+    def read(cls, options: TO, reference: str) -> Iterator[Example]:
         """All examples of one file. Override it for formats that are no list of flat records. Raises DataError.
 
         `Parsed` gives the next example even after one that cannot be used, where a generator has ended: --check finds all
@@ -163,7 +168,7 @@ class Task(Learnable[V, O]):
         return Parsed(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
 
     @classmethod
-    def chosen(cls, options: Config, records: Iterator[Record], reference: str) -> Iterator[Record]:
+    def chosen(cls, options: TO, records: Iterator[Record], reference: str) -> Iterator[Record]:
         """Those of a source's flat records that become examples. Raises DataError where none does."""
         return records
 
@@ -173,7 +178,7 @@ class Task(Learnable[V, O]):
         return ""
 
     @classmethod
-    def understand(cls, options: Config, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
+    def understand(cls, options: TO, examples: Sequence[Example]) -> tuple[TO, Sequence[str]]:
         """The options with what all training examples together say of how labels are written, and sentences about it.
 
         Asked before `settle`. Raises DataError or UsageError with the flag that decides what they leave open.
@@ -181,7 +186,7 @@ class Task(Learnable[V, O]):
         return options, ()
 
     @classmethod
-    def plain(cls, options: Config, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    def plain(cls, options: TO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
         """The examples with labels as the task takes them, by options that `understand` has filled in; None for no label.
 
         `labels` are those of the model, () while they are being found. Raises DataError naming the example.
@@ -189,7 +194,7 @@ class Task(Learnable[V, O]):
         return list(examples)
 
     @classmethod
-    def settle(cls, options: Config, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+    def settle(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
         """The options with all that they leave to the training examples filled in, before anything else is asked of them.
 
         They are saved with the model and hold for every later example. Settling what is settled changes nothing.
@@ -197,7 +202,7 @@ class Task(Learnable[V, O]):
         return options
 
     @classmethod
-    def labels(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
+    def labels(cls, options: TO, examples: Sequence[Example]) -> Sequence[str]:
         """The answers that there are, which size the head and are saved with the model; of the training examples."""
         return ()
 
@@ -218,7 +223,7 @@ class Task(Learnable[V, O]):
         """The parts of an example's samples -> one answer."""
 
     @classmethod
-    def how_read(cls, options: Config, examples: Sequence[Example]) -> Sequence[str]:
+    def how_read(cls, options: TO, examples: Sequence[Example]) -> Sequence[str]:
         """Sentences on how these examples were read, such as which column of the file was taken for what.
 
         Nothing where there was nothing to choose.
@@ -236,7 +241,7 @@ class Task(Learnable[V, O]):
         return cls.key(example)
 
 
-class ReadoutTask(Task[V, O]):
+class ReadoutTask(Task[V, TO]):
     """One pass of the backbone, then a reading."""
 
     @abstractmethod

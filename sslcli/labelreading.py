@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal
 
 from pydantic import BeforeValidator
+from typing_extensions import TypeVar
 
 from sslcli.answerkinds.kinds import ANSWER_KINDS, chosen_kind
-from sslcli.config import Config, setting
+from sslcli.config import setting
 from sslcli.data.firstrows import first_rows_apart, named_as
 from sslcli.data.labelcolumns import in_one_column, label_of
 from sslcli.data.labelforms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
@@ -35,7 +36,10 @@ class LabelOptions(Task.Options):
     )
 
 
-class ReadsLabels:
+LO = TypeVar("LO", bound=LabelOptions, default=LabelOptions)
+
+
+class ReadsLabels(Generic[LO]):
     """The part of a Task that reads labels.
 
     `text_columns` and `label_columns` are the usual names of their columns, the first that a record has being read; a file
@@ -48,7 +52,7 @@ class ReadsLabels:
     leaves_out_unlabelled = True
 
     @classmethod
-    def example(cls, options: LabelOptions, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
+    def example(cls, options: LO, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
         """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError.
 
         The label is as it is written; `plain` makes it what the task takes.
@@ -57,12 +61,12 @@ class ReadsLabels:
         return Example(record.id, record.where, texts, label, record.language)
 
     @classmethod
-    def asked_columns(cls, options: LabelOptions) -> Sequence[str]:
+    def asked_columns(cls, options: LO) -> Sequence[str]:
         """The columns of texts that the options name; () where the usual ones are read."""
         return ()
 
     @classmethod
-    def chosen(cls, options: LabelOptions, records: Iterator[Record], reference: str) -> Iterator[Record]:
+    def chosen(cls, options: LO, records: Iterator[Record], reference: str) -> Iterator[Record]:
         """All, as long as texts and labels stand in one column each. Raises DataError naming the first that does not."""
         texts = () if cls.asked_columns(options) else cls.text_columns
         labels = () if options.label_field else cls.label_columns
@@ -70,7 +74,7 @@ class ReadsLabels:
         return in_one_column(records, reference, wanted)
 
     @classmethod
-    def understand(cls, options: LabelOptions, examples: Sequence[Example]) -> tuple[Config, Sequence[str]]:
+    def understand(cls, options: LO, examples: Sequence[Example]) -> tuple[LO, Sequence[str]]:
         apart = [_asked_about(options, example) for example in first_rows_apart(examples)]
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
@@ -85,7 +89,7 @@ class ReadsLabels:
         return options.model_copy(update=found), notes
 
     @classmethod
-    def plain(cls, options: LabelOptions, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    def plain(cls, options: LO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and are_whole((each.gold for each in examples), no_label)
         form = LabelForm(chosen_kind(options.kind, labels), no_label, options.label_names, are_whole=whole)

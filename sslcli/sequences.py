@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from pydantic import BeforeValidator
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from sslcli.answerkinds.base import AnswerKind, Part
 from sslcli.answerkinds.kinds import answer_kind, kind_of_labels
-from sslcli.config import Config, setting
+from sslcli.config import setting
 from sslcli.contracts import Frame, Loss, Views
 from sslcli.core.heads import PooledClassifier
 from sslcli.core.inputs import Hidden, Inputs
@@ -91,7 +92,10 @@ class SequenceScorer(Scorer):
         return [self.kind.converted(example.gold) for example in examples]
 
 
-class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
+SO = TypeVar("SO", bound="SequenceTask.Options", default=Any)
+
+
+class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
     """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
 
     class Options(LabelOptions):
@@ -102,7 +106,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
 
     scorer = SequenceScorer
 
-    def __init__(self, options: Options, frame: Frame) -> None:
+    def __init__(self, options: SO, frame: Frame) -> None:
         super().__init__(options, frame)
         if frame.tokenizer is None:
             raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
@@ -117,7 +121,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         self.classifier = PooledClassifier(frame.architecture, self.kind.outputs, frame.architecture.dropout)
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+    def settle(cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer) -> SO:
         """The kind of the answers, the weight of every class so that their mean is 1, and the mean of numbers."""
         golds = [example.gold for example in examples if example.gold is not None]
         if not golds:
@@ -128,7 +132,7 @@ class SequenceTask(ReadsLabels, ReadoutTask[SequenceViews]):
         return options.model_copy(update=kind.resolved(options, golds))
 
     @classmethod
-    def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
+    def labels(cls, options: SO, examples: Sequence[Example]) -> Sequence[str]:
         golds = [example.gold for example in examples if example.gold is not None]
         return kind_of_labels(options, golds).head_labels(options, golds)
 

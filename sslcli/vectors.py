@@ -92,6 +92,8 @@ def labelled_uses(subject: Subject, texts: Sequence[Annotated]) -> list[Use]:
 
 def _uses(text: Annotated, places_T2: np.ndarray) -> list[Use]:
     """`places_T2`: of the pieces of the text as it is written."""
+    if not text.spans:
+        return []
     starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
     shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
     said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)

@@ -70,8 +70,9 @@ def described(
 
 def _parts(task: type[Task], example: Example) -> dict[str, str]:
     """What the task says of it; of one that says nothing, its data and its label by their own names."""
-    if issubclass(task, Describes):
-        return {name: _shortened(text) for name, text in task.described(example).items()}
+    describer: type = task
+    if issubclass(describer, Describes):
+        return {name: _shortened(text) for name, text in describer.described(example).items()}
     label = "none" if example.gold is None else _in_words(example.gold) or "no label (an empty list)"
     return {**_by_name(example.data), "label": _shortened(label)}
 

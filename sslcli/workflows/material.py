@@ -59,7 +59,8 @@ class References:
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         working(f"reading labels of {task}")
         cls = task_class(task)
-        if not issubclass(cls, Annotates):
+        annotator: type = cls
+        if not issubclass(annotator, Annotates):
             raise UsageError(f"the answers of {task} are no labels of places in a text", f"choose one of {', '.join(_annotating())}")
         references = tuple(self.given or self._generated)
         if not references:
@@ -67,7 +68,7 @@ class References:
         options = task_options(task, {})
         data = LabelledSettings(train=references, reader_options=self._options)
         found = labelled_data(cls, options, data, Sifter(None))
-        train, test = (list(map(partial(cls.annotated, found.options), examples)) for examples in (found.train, found.test))
+        train, test = (list(map(partial(annotator.annotated, found.options), examples)) for examples in (found.train, found.test))
         return train, test
 
     def _sources(self) -> Sequence[Source]:
@@ -99,7 +100,8 @@ class References:
 
 def _annotating() -> list[str]:
     """The tasks whose answers are labels of places."""
-    return [name for name in registry.names("tasks") if issubclass(task_class(name), Annotates)]
+    tasks: dict[str, type] = {name: task_class(name) for name in registry.names("tasks")}
+    return [name for name, task in tasks.items() if issubclass(task, Annotates)]
 
 
 def _scheme(reference: str) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from sslcli.api import (
     SQUAD_V1,
@@ -25,7 +26,7 @@ SCORE_NAMES = (
     "f1", "exact match", "answerable f1", "answerable exact match", "unanswerable f1", "unanswerable exact match",
     "best f1", "best exact match", "same text",
 )  # fmt: skip
-METRIC_LANGUAGES = ("auto", "squad", "ar", "de", "en", "es", "hi", "vi", "zh")
+MetricLanguage = Literal["auto", "squad", "ar", "de", "en", "es", "hi", "vi", "zh"]
 _CHINESE = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _LETTER = re.compile(r"\w")
 

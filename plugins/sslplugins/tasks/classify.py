@@ -1,12 +1,12 @@
 """A class, several labels or a number for every text: sentiment, topics, ratings."""
 
-from sslcli.api import Annotated, Config, DataError, Example, Record, SequenceTask, setting
+from sslcli.api import Annotated, DataError, Example, Record, SequenceTask, setting
 
 TEXTS = ("text", "sentence", "review", "content")
 ANSWERS = ("label", "labels", "sentiment", "score", "stars")
 
 
-class Classify(SequenceTask):
+class Classify(SequenceTask["Classify.Options"]):
     class Options(SequenceTask.Options):
         text_field: str = setting("", "column of the text, where it has none of the usual names", "--text-field")
 
@@ -29,7 +29,7 @@ class Classify(SequenceTask):
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)
 
     @classmethod
-    def annotated(cls, options: Config, example: Example) -> Annotated:
+    def annotated(cls, options: Options, example: Example) -> Annotated:
         """One label for the whole text. Raises DataError where the answer is no class."""
         (text,) = example.data
         if not isinstance(example.gold, str):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sslcli.api import Config, DataError, Example, Frame, Record, SequenceTask, UsageError, setting
+from sslcli.api import DataError, Example, Frame, Record, SequenceTask, UsageError, setting
 
 TEXTS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("text", "text_pair"), ("question", "sentence"), ("question1", "question2"),
@@ -13,7 +13,7 @@ ANSWERS = ("label", "gold_label", "labels", "score", "is_duplicate", "Quality")
 RENAMED = {"contradictory": "contradiction"}  # the machine-translated training data of XNLI has its own word
 
 
-class Pairs(SequenceTask):
+class Pairs(SequenceTask["Pairs.Options"]):
     class Options(SequenceTask.Options):
         first_field: str = setting("", "column of the first text, where it has none of the usual names", "--first-field")
         second_field: str = setting("", "column of the second text", "--second-field")
@@ -61,7 +61,7 @@ class Pairs(SequenceTask):
             raise DataError(f"{reference} has no row in '{options.language}'", f"it has {', '.join(sorted(languages)[:20])}")
 
 
-def _columns(options: Config, record: Record) -> tuple[str, str]:
+def _columns(options: Pairs.Options, record: Record) -> tuple[str, str]:
     """The first usual pair of columns of which the record has both; where there is none, one to be missed."""
     if options.first_field and options.second_field:
         return options.first_field, options.second_field

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from sslcli.api import (
     Batch,
-    Config,
     Count,
     Draws,
     Encoded,
@@ -42,7 +41,7 @@ from sslcli.api import (
 from sslplugins.questions.counting import Offsets, Rule
 from sslplugins.questions.files import question_of, read_questions
 from sslplugins.questions.scorer import QuestionScorer
-from sslplugins.questions.scores import METRIC_LANGUAGES
+from sslplugins.questions.scores import MetricLanguage
 from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
 
 USUAL_TOKENS = 384
@@ -69,7 +68,7 @@ class SpanViews(Views):
     pieces_N: np.ndarray
 
 
-class QuestionAnswering(ReadoutTask[SpanViews]):
+class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
     class Options(Task.Options):
         sequence_tokens: Count | None = setting(
             None, f"longest window; {USUAL_TOKENS} tokens, or as many as the model allows, when not given", "--seq-len", gt=1
@@ -84,7 +83,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
             0.0, "say that there is no answer where that scores so much more than the best span", "--no-answer-threshold",
             allow_inf_nan=False,
         )  # fmt: skip
-        metric_language: Literal[METRIC_LANGUAGES] = setting(
+        metric_language: MetricLanguage = setting(
             "auto", "whose rules compare answers: SQuAD's, or MLQA's for a language; auto: MLQA's Chinese ones for Chinese", "--metric-lang"
         )
         offsets: Offsets = setting(
@@ -130,7 +129,7 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         return read_questions(reference, options.offsets)
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         if options.no_answer != "auto":
             return options
         return options.model_copy(update={"no_answer": "yes" if any(example.gold == () for example in examples) else "no"})
@@ -169,7 +168,8 @@ class QuestionAnswering(ReadoutTask[SpanViews]):
         if example.gold is None:
             return unknown, ""
         if not example.gold:
-            return (unknown, "it has no answer") if self.options.no_answer == "no" else ([()] * len(bounds), "")
+            nothing: list[Target] = [()] * len(bounds)
+            return (unknown, "it has no answer") if self.options.no_answer == "no" else (nothing, "")
         found = pieces_between(places, example.gold[0].start, example.gold[0].stop)
         if found is None:
             return unknown, "the answer has no token"

@@ -16,7 +16,6 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from sslcli.api import (
-    Config,
     DataError,
     Draws,
     Example,
@@ -51,7 +50,7 @@ def _given(value: Any) -> Any:
     return value
 
 
-class Remap(SequenceTask):
+class Remap(SequenceTask["Remap.Options"]):
     class Options(SequenceTask.Options):
         words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
             "", "word of every symbol, as A=apple,C=cat or a JSON file; drawn from the vocabulary where it says none", "--words"
@@ -98,7 +97,7 @@ class Remap(SequenceTask):
         return label_hint(suffix_of(example.where.file), example.id)
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Config:
+    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         """And a word for every symbol of the training examples, and one for all others."""
         options = super().settle(options, examples, tokenizer)
         given = options.words if isinstance(options.words, Mapping) else _read(options.words) if options.words else {}
@@ -112,7 +111,7 @@ class Remap(SequenceTask):
         return self.tokenizer.encode_batch(list(written))
 
 
-def _symbols(sequence: str, options: Config) -> list[str]:
+def _symbols(sequence: str, options: Remap.Options) -> list[str]:
     """Pieces of `symbols_per_word` symbols, `stride` apart; what is left at the end is a shorter one."""
     size, stride = options.symbols_per_word, options.stride or options.symbols_per_word
     starts = range(0, max(len(sequence) - size, 0) + 1, stride)

@@ -75,7 +75,7 @@ class TagViews(Views):
     words: tuple[tuple[int, ...], ...]
 
 
-class Tag(ReadoutTask[TagViews]):
+class Tag(ReadoutTask[TagViews, "Tag.Options"]):
     class Options(Task.Options):
         column: str | None = setting(
             None,
@@ -115,7 +115,8 @@ class Tag(ReadoutTask[TagViews]):
             names = {"": options.label_names} if options.label_names else names_of_numbers(reference)
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
-        places = None if options.places is None else Places(**options.places)
+        given: Any = options.places
+        places = None if given is None else Places(**given)
         return read_columns(reference, Asked(current_reading().columns, places, options.column, options.label_names))
 
     @classmethod
@@ -245,10 +246,9 @@ class Tag(ReadoutTask[TagViews]):
     def annotated(cls, options: Options, example: Example) -> Annotated:
         """Of every word where it stands: in the text as it was written where that is known, else as `encode` joins them."""
         text, starts = written(example.data.words, example.data.text)
-        placed = list(zip(starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True))
-        known = [(start, start + len(word), tag) for start, word, tag in placed if tag is not None or example.gold is None]
-        labels = None if example.gold is None else [tag for *_, tag in known]
-        return Annotated(text, [(start, stop) for start, stop, _ in known], labels, example.language)
+        placed = zip(starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True)
+        known = [(start, start + len(word), tag) for start, word, tag in placed if tag is not None]
+        return Annotated(text, [(start, stop) for start, stop, _ in known], [tag for *_, tag in known], example.language)
 
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
