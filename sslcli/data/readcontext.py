@@ -51,14 +51,14 @@ def remark(note: str) -> None:
     current_reading().notes[note] = None
 
 
-def reading_with(reading: Reading, make: Callable[[], Iterator[T]]) -> Iterator[T]:
+def reading_with(reading: Reading, make: Callable[[], Iterator[T]]) -> "ReadInContext[T]":
     """What `make` gives, made and advanced under `reading`. It can go on after an error where the iterator itself can."""
     context = copy_context()
     context.run(_READING.set, reading)
-    return _Advanced(context, context.run(make))
+    return ReadInContext(context, context.run(make))
 
 
-class _Advanced(Iterator[T], Generic[T]):
+class ReadInContext(Iterator[T], Generic[T]):
     """An iterator whose steps are taken in a context of their own."""
 
     def __init__(self, context: Context, inner: Iterator[T]) -> None:

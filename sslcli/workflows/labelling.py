@@ -15,7 +15,7 @@ from sslcli import registry
 from sslcli.config import Config, problems_of
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
-from sslcli.data.readcontext import Labels, Reading, reading_with, separator_of
+from sslcli.data.readcontext import Labels, ReadInContext, Reading, reading_with, separator_of
 from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
@@ -174,7 +174,7 @@ def read_examples(
     data: LabelledSettings,
     sifter: Sifter | None = None,
     labels: Labels = "needed",
-) -> Iterator[Example]:
+) -> ReadInContext[Example]:
     """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data"); with or without a language.
 
     What stands behind a record that cannot be used can still be asked for, where the reader goes on. What readers say is

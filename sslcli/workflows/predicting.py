@@ -7,7 +7,7 @@ from functools import partial
 from sslcli.data.documents import Where
 from sslcli.data.files import read_lines
 from sslcli.data.firstrows import IF_HEADER, is_first_row
-from sslcli.data.readcontext import Reading, reading_with
+from sslcli.data.readcontext import ReadInContext, Reading, reading_with
 from sslcli.data.reading import Parsed, goes_on
 from sslcli.data.records import Record, parse_json, record_of
 from sslcli.errors import DataError, PassedOver, UsageError
@@ -60,7 +60,7 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
     return map(plain, sifter.usable(found))
 
 
-def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
+def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> ReadInContext[Example]:
     """With gold answers, unless it is they for which the file cannot be read. Raises DataError."""
     if reference == STANDARD_INPUT:
         reading = Reading(labels="wanted", notes=sifter.remarks)
@@ -80,7 +80,7 @@ def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Si
 class _WithoutWrongLabels(Iterator[Example]):
     """The examples; one whose gold answer cannot be read is given without it, which its note says."""
 
-    def __init__(self, examples: Iterator[Example], remarks: dict[str, None]) -> None:
+    def __init__(self, examples: ReadInContext[Example], remarks: dict[str, None]) -> None:
         self._examples, self._remarks, self._is_said = examples, remarks, False
 
     @property
@@ -103,7 +103,7 @@ class _WithoutWrongLabels(Iterator[Example]):
 
     def _again(self) -> Example | None:
         try:
-            return self._examples.without_label()  # type: ignore[attr-defined]
+            return self._examples.without_label()
         except DataError:
             return None
 
