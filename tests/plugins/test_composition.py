@@ -1,5 +1,6 @@
 """Objectives joined with "+" hold to what single ones do, and each part sees what it would see alone."""
 
+from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from two_views import TwoViews
 from sslcli import registry
 from sslcli.api import Draws, UsageError
 from sslcli.engine.composite import Composite, build_objective
+from sslcli.reports import Matrix, Plot, Report, Scatter
 from sslcli.testing import CHECKS, Bench, check_one, tiny_frame
 
 PAIRS = [("mlm", "nsp"), ("mlm", "sop"), ("nsp", "mlm")]
@@ -119,3 +121,26 @@ def test_a_part_that_couples_samples_couples_the_whole():
     for classes, expected in (({"mlm": plain}, False), ({"mlm": plain, "coupled": coupled}, True)):
         composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame("encoder"))
         assert composite.couples is expected
+
+
+def test_all_that_parts_show_is_in_what_the_whole_shows():
+    """Pictures too, which an objective of arrays shows in place of words."""
+    picture = Matrix("pixels", ["row"], ["column"], [[1.0]])
+    sop = registry.load("objectives", "sop")
+
+    class Pictured(sop):
+        def show(self, views):
+            return replace(
+                super().show(views), matrices=[picture], plots=[Plot("loss", "x", "y", [])], scatters=[Scatter("", [], [], [], [])]
+            )
+
+    classes = {"mlm": registry.load("objectives", "mlm"), "pictured": Pictured}
+    whole = Bench.of(joined("mlm", "sop"), None, "encoder")
+    composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, whole.frame)
+    views = composite.views(whole.batch(range(3)), Draws(0, 0))
+    shown, parts = composite.show(views), [part.show(views.parts[name]) for name, part in composite.objectives.items()]
+    for field in fields(Report):
+        if field.name not in ("title", "passages", "counts"):
+            assert list(getattr(shown, field.name)) == [each for part in parts for each in getattr(part, field.name)], field.name
+    assert shown.matrices == [picture]
+    assert len(shown.passages) == sum(len(part.passages) for part in parts) > 0

@@ -112,6 +112,8 @@ def test_labelled_places_are_read_apart_where_a_piece_would_be_in_two(subject):
     plain = labelled_uses(subject, [as_written])
     assert labelled_uses(subject, [touching, as_written, touching]) == [*found, *plain, *found]
     np.testing.assert_array_equal(static_vectors(subject, found), static_vectors(subject, plain))
+    unlabelled = Annotated("emma lives .", [], [])  # such as a sentence whose tags are all marked as not counted
+    assert labelled_uses(subject, [unlabelled, as_written]) == plain
 
 
 def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
