@@ -34,15 +34,12 @@ class Sample:
     @property
     def values(self) -> np.ndarray:
         """What the network reads: tokens, or ready rows."""
-        values = self.rows if self.tokens is None else self.tokens
-        assert values is not None, "there are neither tokens nor rows"
-        return values
+        return _there(self.rows if self.tokens is None else self.tokens)
 
     @property
     def ids(self) -> np.ndarray:
         """The token ids, of what has them."""
-        assert self.tokens is not None, "there are ready rows, and no tokens"
-        return self.tokens
+        return _there(self.tokens)
 
     @property
     def size(self) -> int:
@@ -81,15 +78,12 @@ class Batch:
     @property
     def values(self) -> np.ndarray:
         """What the network reads: tokens, or ready rows."""
-        values = self.rows if self.tokens is None else self.tokens
-        assert values is not None, "there are neither tokens nor rows"
-        return values
+        return _there(self.rows if self.tokens is None else self.tokens)
 
     @property
     def ids(self) -> np.ndarray:
         """The token ids, of what has them."""
-        assert self.tokens is not None, "there are ready rows, and no tokens"
-        return self.tokens
+        return _there(self.tokens)
 
     @property
     def size(self) -> int:
@@ -157,3 +151,8 @@ def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
 
 def _as_int64(values: np.ndarray | None) -> np.ndarray | None:
     return None if values is None else values.astype(np.int64)
+
+
+def _there(values: np.ndarray | None) -> np.ndarray:
+    assert values is not None, "there are tokens or ready rows, and tokens are asked of text alone"
+    return values

@@ -117,7 +117,8 @@ class Identified(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def files(self) -> Mapping[str, Mapping[str, Any]]: ...
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Facts of every file that was read, so that a resume can name the one that changed."""
 
 
 def refuse_other_data(

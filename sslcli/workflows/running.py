@@ -15,7 +15,6 @@ from sslcli.config import write_yaml
 from sslcli.contracts import Learnable, Views
 from sslcli.core.arithmetic import parameters
 from sslcli.core.inputs import to_device
-from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.checkpoint import Checkpoints, Progress
 from sslcli.engine.evaluation import Judge
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
@@ -36,6 +35,7 @@ from sslcli.workflows.caching import Say
 from sslcli.workflows.interrupting import stopping_at_once
 from sslcli.workflows.planning import plan_for
 from sslcli.workflows.resuming import (
+    Identified,
     begun_with,
     identity,
     known_tokenizer,
@@ -63,7 +63,7 @@ COMPUTED = "computed"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
 
-class Course(Protocol):
+class Course(Identified, Protocol):
     """What there is to be trained and how it is judged; `settings` are complete and hold the groups that all runs have.
 
     `lengths` [n] are those of the training samples, in tokens. `twin` is the learnable on the meta device. `notes` are
@@ -75,17 +75,11 @@ class Course(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def settings(self) -> Any: ...
-    @property
-    def tokenizer(self) -> Tokenizer | None: ...
-    @property
     def learner(self) -> Learner: ...
     @property
     def twin(self) -> Learnable: ...
     @property
     def lengths(self) -> np.ndarray: ...
-    @property
-    def fingerprint(self) -> str: ...
     @property
     def notes(self) -> Sequence[str]: ...
 
@@ -96,9 +90,6 @@ class Course(Protocol):
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""
-
-    def files(self) -> Mapping[str, Mapping[str, Any]]:
-        """Facts of every file that was read, so that a resume can name the one that changed."""
 
     def facts(self) -> Mapping[str, Any]:
         """What run.json says besides what all runs say."""
