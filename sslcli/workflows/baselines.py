@@ -10,6 +10,7 @@ from sslcli.contracts import PredictsTokens, TokenTargets
 from sslcli.data.draws import Draws, name_key
 from sslcli.data.floors import NeighbourCounts, count_neighbours, floors, summed
 from sslcli.data.permuting import permuted
+from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.composite import CompositeViews, joined, with_ability
 from sslcli.engine.loading import Loader
 from sslcli.workflows.preparing import Prepared
@@ -77,7 +78,7 @@ def floors_of(prepared: Prepared) -> Floors:
 def _counts(prepared: Prepared, among: np.ndarray | None = None, parts: int = 1) -> NeighbourCounts:
     """Of the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
     tokens = _training_tokens(prepared, among)
-    return count_neighbours(tokens, prepared.tokenizer.size, MOST_TOKENS_COUNTED // parts)
+    return count_neighbours(tokens, _tokenizer(prepared).size, MOST_TOKENS_COUNTED // parts)
 
 
 def _counts_of_all(prepared: Prepared, counted: Mapping[str, NeighbourCounts], parts: int) -> NeighbourCounts:
@@ -94,7 +95,7 @@ def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: Neighb
     total = sum(len(t.tokens_N) for t in targets)
     every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
     tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
-    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~prepared.tokenizer.specials)
+    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials)
     return Reached(
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
@@ -103,6 +104,11 @@ def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: Neighb
             *(f"no {baseline} floor: {why}" for baseline, why in left_out.items()),
         ],
     )
+
+
+def _tokenizer(prepared: Prepared) -> Tokenizer:
+    assert prepared.tokenizer is not None, "floors are of objectives that predict tokens"
+    return prepared.tokenizer
 
 
 def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:

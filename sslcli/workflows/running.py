@@ -195,7 +195,7 @@ class _Run:
         self.learner = course.learner if sharded else course.learner.to(hardware.device)
         belongs = identity(course)
         if resuming:
-            known_as = course.tokenizer and known_tokenizer(folder, course.tokenizer)
+            known_as = None if course.tokenizer is None else known_tokenizer(folder, course.tokenizer)
             belongs = identity(course, begun_with(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
 

@@ -77,15 +77,14 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
     """
     with stopping_at_once():
         given = opened(Path(data.train[0])) if len(data.train) == 1 and is_shards(data.train[0]) else None
-        sources = expand(data.train, data.reader) if given is None else []
-        if (given.tokenizer is None) if given is not None else modality_of(sources) != "text":
-            return given or _rows_for(sources, data, cache, say)
-        reading, taken = _taken(settings, learnt)
         if given is not None:
-            tokenized = given
-            if taken not in (None, tokenized.tokenizer.hash):
+            if given.tokenizer is not None and _taken(settings, learnt)[1] not in (None, given.tokenizer.hash):
                 raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
-            return tokenized
+            return given
+        sources = expand(data.train, data.reader)
+        if modality_of(sources) != "text":
+            return _rows_for(sources, data, cache, say)
+        reading, taken = _taken(settings, learnt)
         folder = cache / "shards" / _key(sources, data, settings, taken)
         return cached(folder, lambda folder: _tokenize(sources, data, reading, folder, say), opened, say)
 

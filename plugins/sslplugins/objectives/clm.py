@@ -71,6 +71,7 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
+        assert frame.tokenizer is not None, "an objective that reads text is given a tokenizer"
         self.tokenizer = frame.tokenizer
         self.head = LanguageModelHead(frame.architecture)
 
