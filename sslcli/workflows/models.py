@@ -105,15 +105,16 @@ def learner_of(pretrained: Pretrained) -> Learner:
     the objective is no longer installed.
     """
     trained = pretrained.trained
-    if trained is not None and isinstance(trained.settings, FinetuneSettings):
-        task = trained.settings.task
+    settings = None if trained is None else trained.settings
+    if isinstance(settings, FinetuneSettings):
+        task = settings.task
         raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
-    if trained is None and pretrained.head is None:
+    if settings is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
-    expression = _head_reader(pretrained) if trained is None else trained.settings.objective
+    expression = _head_reader(pretrained) if settings is None else settings.objective
     classes = objective_classes(expression)
     try:
-        options = objective_options(classes, {} if trained is None else trained.settings.options)
+        options = objective_options(classes, {} if settings is None else settings.options)
     except ConfigError as error:
         raise ModelError(
             f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
