@@ -33,7 +33,8 @@ HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='af
 OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy", "pydantic", "tokenizers"})
 DECIDES = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 MOST_STEPS = 50  # along imports and bases; what goes further is a circle
-FORMS: Mapping[str, Any] = {"Annotated": Annotated, "Literal": Literal, "Union": Union}  # subscripted here by values
+# Subscripted here by values.
+FORMS: Mapping[str, Any] = {"Annotated": Annotated, "Literal": Literal, "Union": Union}
 Place = tuple[str, ast.AST]  # a module's name, and a node of it
 ClassPlace = tuple[str, ast.ClassDef]
 
@@ -193,7 +194,7 @@ def _targets(line: ast.AST) -> list[str]:
 
 
 def _assigned(line: ast.stmt) -> ast.expr:
-    """The value that an assignment gives. Raises NotPlain for any other statement, and for an annotation alone."""
+    """The value that an assignment gives. Raises NotPlain for an annotation alone, and for anything else."""
     value = line.value if isinstance(line, ast.Assign | ast.AnnAssign) else None
     if value is None:
         raise NotPlain(ast.dump(line)[:100])

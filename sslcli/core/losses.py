@@ -27,7 +27,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def differentiable_once(backward: F) -> F:
-    """torch's decorator of a backward pass, typed as what it is put on: torch's own loses the name of the first parameter."""
+    """torch's decorator of a backward pass, typed as what it is put on.
+
+    torch's own type loses the name of the first parameter.
+    """
     return cast(F, once_differentiable(backward))
 
 

@@ -31,7 +31,7 @@ def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -
 
 
 class FusedAdamW(torch.optim.AdamW):
-    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to leave everything as it is."""
+    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to skip."""
 
     grad_scale: Tensor | None = None
     found_inf: Tensor | None = None

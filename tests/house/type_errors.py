@@ -1,4 +1,4 @@
-"""What pyrefly says of the product's types. `python tests/house/type_errors.py` ends with 1 where it says anything."""
+"""What pyrefly says of the product's types; the exit code is 1 where it says anything."""
 
 import json
 import shutil

@@ -51,7 +51,7 @@ class WordRanks:
 
 @dataclass(frozen=True)
 class Figures:
-    """None is what there was nothing to count in: no token of the source language, no dictionary, no translations."""
+    """None is what nothing was counted in: no token of the source language, dictionary or translations."""
 
     changed: Share | None
     ranks: WordRanks | None

@@ -52,7 +52,7 @@ def behind_notes(estimated: Estimated, settings: ShiftSettings) -> list[str]:
 
 
 def _counted(figure: T | None) -> T:
-    """A figure of one cell where another cell has it: all of an evaluation are asked of the same tokens."""
+    """A figure of one cell where another cell has it: all are asked of the same tokens."""
     assert figure is not None, "one cell of an evaluation has what another has not"
     return figure
 
