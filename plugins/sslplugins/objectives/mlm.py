@@ -171,6 +171,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
 
 def one_blank(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:
     """The middle of a sample with one token blanked, and that token's text; None where there is too little of it."""
+    assert tokenizer.mask is not None, "this objective is not made without one"
     plain_T = tokens_T[~tokenizer.specials[tokens_T]]
     if len(plain_T) < 3:
         return None
