@@ -4,6 +4,7 @@ A check is a function of a Bench; it raises CheckError where something does not 
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -77,16 +78,18 @@ def words(bench: Bench) -> None:
 def illustrations(bench: Bench) -> None:
     """The requests that an objective makes of samples are of its own kind, the same every time, and are answered."""
     learner = bench.learner().eval()
-    if not isinstance(learner.learnable, Illustrates):
+    generator: object = learner.learnable
+    if not isinstance(generator, Illustrates):
         return
+    twins: list[Any] = [bench.twin(), bench.twin()]
     draws = Draws(0, 0)
     given = [bench.twin().sample(bench.corpus, bench.rows[number % len(bench.rows)], draws.sample(number)) for number in EIGHT]
-    asked, again = (bench.twin().illustrations(given) for _ in range(2))
+    asked, again = (twin.illustrations(given) for twin in twins)
     demand(list(asked) == list(again), "illustrations makes other requests the second time", "draw nothing there")
     for shown, request in asked:
-        fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, learner.learnable.Request)
+        fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, generator.Request)
         demand(fits, f"illustrations gives ({shown!r:.40}, {type(request).__name__})", "give what is shown, and a Request")
-        found = list(learner.learnable.generate(learner.backbone, request, draws))
+        found = list(generator.generate(learner.backbone, request, draws))
         demand(bool(found), f"nothing is generated of its own request {shown!r:.40}", "give no request that has no answer")
 
 
