@@ -141,7 +141,7 @@ def fit_for_text(shift: Shift, subject: Subject, settings: ShiftSettings) -> tup
         found = read_translations((), subject.material, (settings.source, settings.target), subject.tokenizer)
         learning = set_apart(found, 0, settings.sentences).learning
     layers = sorted(set(settings.layers or (subject.depth,)))
-    return estimate(shift, subject, settings, layers, learning), learning
+    return estimate(shift, subject, settings, layers, learning, tested=False), learning
 
 
 def text_report(

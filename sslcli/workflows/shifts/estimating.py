@@ -17,8 +17,8 @@ FEWEST_SENTENCES = 100  # of a third language
 class Estimated:
     """Moves by layer and how far alpha 1 goes there, on average. `behind`: the sentences that they were estimated on, source first.
 
-    `pool`: sentences of the source language to test in, where nobody gives any; the last that were read, and not among those
-    behind the moves unless there are too few.
+    `languages`, and `pool`, sentences of the source language to test in where nobody gives any (the last that were read, and
+    not among those behind the moves unless there are too few), are for a test.
     """
 
     moves: Mapping[int, LinearShift]
@@ -30,12 +30,12 @@ class Estimated:
 
 def estimate(
     shift: Shift, subject: Subject, settings: ShiftSettings, layers: Sequence[int], learning: Sequence[tuple[str, str]] = (),
-    fitted: Mapping[int, LinearShift] | None = None,
+    fitted: Mapping[int, LinearShift] | None = None, tested: bool = True,
 ) -> Estimated:  # fmt: skip
     """On texts of both languages; where the shift is paired, or there are none, on the translations `learning`.
 
-    With shifts that are `fitted` already, only what they are tested with is read. Raises DataError or UsageError where there is
-    nothing to estimate it on.
+    With shifts that are `fitted` already, only what they are tested with is read; of what is not `tested`, only what it is
+    estimated on. Raises DataError or UsageError where there is nothing to estimate it on.
     """
     pairs = encoded_pairs(learning, subject.tokenizer, subject.backbone.settings.longest_tokens)
     paired = shift.paired and fitted is None
@@ -43,7 +43,11 @@ def estimate(
         raise DataError(
             "this shift is learnt from translations, and there are none to learn from", "give some to --evaluate, or use --shift mean"
         )
-    texts = pairs if len(pairs[0].tokens) and not has_texts(subject) else _texts(subject, settings)
+    if len(pairs[0].tokens) and not (tested and has_texts(subject)):
+        texts = pairs
+    else:
+        most = max(COUNTED_SENTENCES, settings.sentences + settings.limit) if tested else settings.sentences
+        texts = _texts(subject, settings, most)
     behind = pairs if paired else (texts[0].part(0, settings.sentences), texts[1].part(0, settings.sentences))
     moves = estimate_moves(shift, subject, *behind, layers) if fitted is None else {layer: fitted[layer] for layer in layers}
     sample = next(layer_rows(subject, behind[0].part(0, FEWEST_SENTENCES), layers))
@@ -76,9 +80,8 @@ def has_texts(subject: Subject) -> bool:
     return True
 
 
-def _texts(subject: Subject, settings: ShiftSettings) -> tuple[Sentences, Sentences]:
+def _texts(subject: Subject, settings: ShiftSettings, count: int) -> tuple[Sentences, Sentences]:
     longest_tokens = subject.backbone.settings.longest_tokens
-    count = max(COUNTED_SENTENCES, settings.sentences + settings.limit)
     source, target = (
         read_language(subject.material, language, count, subject.tokenizer, longest_tokens)
         for language in (settings.source, settings.target)
