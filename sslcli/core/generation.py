@@ -64,7 +64,7 @@ def generate_tokens(
                 ended_B |= torch.isin(tokens_B, ends)
                 if ended_B.all():
                     break
-            inputs = Inputs.pack(tokens_B.split(1), positions=(lengths_B + step).split(1), device=device)
+            inputs = Inputs.pack(tokens_B[:, None], positions=(lengths_B + step)[:, None], device=device)
     return [_before(row, ends) for row in torch.stack(chosen, dim=1)]
 
 

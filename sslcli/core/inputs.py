@@ -77,39 +77,53 @@ class Inputs:
     @classmethod
     def pack(
         cls,
-        sequences: Sequence[np.ndarray | Tensor],
+        sequences: Sequence[np.ndarray | Tensor] | Tensor,
         *,
-        positions: Sequence[np.ndarray | Tensor] | None = None,
-        segments: Sequence[np.ndarray | Tensor] | None = None,
+        positions: Sequence[np.ndarray | Tensor] | Tensor | None = None,
+        segments: Sequence[np.ndarray | Tensor] | Tensor | None = None,
         device: torch.device | None = None,
     ) -> Self:
         """Lay sequences end to end: each token ids [t], or ready rows [t, F] (their gradients are kept).
 
         `positions` and `segments` (type ids) are integers [t] for every sequence; positions count
         from 0 where they are not given, segments are left out. Everything is moved to `device`
-        where one is given. Sequences have at least one row each.
+        where one is given. Sequences have at least one row each. A tensor [B, t] (or [B, t, F]) is B
+        sequences of one length, in any of the three.
         """
-        packing = Packing.of([len(sequence) for sequence in sequences])
+        packing = Packing.of(_lengths(sequences))
         joined = _end_to_end(sequences)
-        counted = [torch.arange(length) for length in packing.lengths]
-        positions_T = _end_to_end(counted if positions is None else positions).long()
-        knows_last = positions is not None and positions_T.device.type == "cpu"
+        if is_counted := positions is None:
+            positions = [torch.arange(length) for length in packing.lengths]
+        positions_T = _end_to_end(positions).long()
+        knows_last = not is_counted and positions_T.device.type == "cpu"
         is_tokens = joined.ndim == 1
-        inputs = cls(
-            packing=packing,
-            positions_T=positions_T,
-            tokens_T=joined.long() if is_tokens else None,
-            rows_TD=None if is_tokens else joined,
-            segments_T=None if segments is None else _end_to_end(segments).long(),
+        segments_T = None if segments is None else _end_to_end(segments).long()
+        for part in (positions_T, segments_T):
+            assert part is None or len(part) == len(joined), "one position and type id for every row"
+
+        def there(tensor: Tensor) -> Tensor:
+            return tensor if device is None else tensor.to(device, non_blocking=True)
+
+        return cls(
+            packing=Packing(there(packing.starts_B1), packing.lengths),
+            positions_T=there(positions_T),
+            tokens_T=there(joined.long()) if is_tokens else None,
+            rows_TD=None if is_tokens else there(joined),
+            segments_T=None if segments_T is None else there(segments_T),
             last_position=int(positions_T.max()) if knows_last else None,
         )
-        for part in (inputs.positions_T, inputs.segments_T):
-            assert part is None or len(part) == packing.total, "one position and type id for every row"
-        return inputs if device is None else to_device(inputs, device)
 
 
-def _end_to_end(parts: Sequence[np.ndarray | Tensor]) -> Tensor:
+def _lengths(sequences: Sequence[np.ndarray | Tensor] | Tensor) -> list[int]:
+    if isinstance(sequences, Tensor):
+        return [sequences.shape[1]] * len(sequences)
+    return [len(sequence) for sequence in sequences]
+
+
+def _end_to_end(parts: Sequence[np.ndarray | Tensor] | Tensor) -> Tensor:
     """Arrays or tensors of several sequences as one tensor."""
+    if isinstance(parts, Tensor):
+        return parts.flatten(0, 1)
     return torch.cat([part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts])
 
 

@@ -44,7 +44,8 @@ class Sample:
     @property
     def size(self) -> int:
         """Tokens (or rows) of all streams."""
-        return len(self) + sum(stream.size for stream in self.streams.values())
+        own = len(self.rows) if self.tokens is None else len(self.tokens)
+        return own + sum(stream.size for stream in self.streams.values()) if self.streams else own
 
     def __len__(self) -> int:
         return len(self.values)

@@ -36,6 +36,24 @@ def test_attention_and_its_gradients_are_those_of_the_cpu(dtype, window_tokens, 
         assert (ours - expected).norm() < (0.02 if dtype == torch.bfloat16 else 1e-4) * expected.norm()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("key_value_heads", [4, 2])
+def test_attention_to_a_memory_and_its_gradients_are_those_of_the_cpu(dtype, key_value_heads):
+    queries, keys = Packing.of(LENGTHS), Packing.of([length % 50 + 1 for length in reversed(LENGTHS)])
+    sizes = ((queries, 4), (keys, key_value_heads), (keys, key_value_heads))
+    draws = [torch.randn(packing.total, heads, 64, generator=seeded(place)) for place, (packing, heads) in enumerate(sizes)]
+    weight_THK = torch.randn(queries.total, 4, 64, generator=seeded(9))
+    results = []
+    for device, kind in (("cuda", dtype), ("cpu", torch.float32)):
+        inputs = [x.to(device, kind).requires_grad_() for x in draws]
+        there = [to_device(packing, torch.device(device)) for packing in (queries, keys)]
+        mixed_THK = attend(*inputs, *there, causal=False)
+        gradients = torch.autograd.grad((mixed_THK.float() * weight_THK.to(device)).sum(), inputs)
+        results.append([x.float().cpu() for x in (mixed_THK, *gradients)])
+    for ours, expected in zip(*results, strict=True):
+        assert (ours - expected).norm() < (0.02 if dtype == torch.bfloat16 else 1e-4) * expected.norm()
+
+
 @pytest.mark.parametrize("settings", EVERY_SHAPE.values(), ids=EVERY_SHAPE.keys())
 @pytest.mark.parametrize("half", [False, True])
 def test_forward_agrees_with_the_cpu_and_never_waits_for_the_device(settings, half):

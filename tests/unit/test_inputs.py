@@ -39,6 +39,18 @@ def test_packed_tokens_are_those_laid_out_by_hand(kind):
     assert found.rows_TD is None
 
 
+def test_a_tensor_is_sequences_of_one_length():
+    tokens_BT, rows_BTF = torch.arange(12).view(3, 4), torch.randn(3, 4, 5)
+    places_BT = torch.tensor([[4, 5, 6, 7]] * 3)
+    for together, parts in ((tokens_BT, list(tokens_BT)), (rows_BTF, list(rows_BTF))):
+        found = Inputs.pack(together, positions=places_BT)
+        expected = Inputs.pack(parts, positions=list(places_BT))
+        assert found.packing.lengths == expected.packing.lengths == (4, 4, 4)
+        for name in ("tokens_T", "rows_TD", "positions_T"):
+            ours, theirs = getattr(found, name), getattr(expected, name)
+            assert (ours is None and theirs is None) or torch.equal(ours, theirs)
+
+
 def test_packed_rows_keep_their_gradients():
     rows = [torch.randn(length, 24, requires_grad=True) for length in LENGTHS]
     inputs = Inputs.pack(rows)
