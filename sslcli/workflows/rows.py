@@ -23,8 +23,11 @@ WORDS = {"text": "text", "images": "images", "sound": "sound", "table": "tables"
 
 def modality_of(sources: Sequence[Source]) -> Modality:
     """What the readers of these sources give. Raises DataError where they give different things."""
-    found = {source.reference: _held(source.reader) for source in sources}
-    first, *others = found.items()
+    return _common({source.reference: _held(source.reader) for source in sources})
+
+
+def _common(held: Mapping[str, Modality]) -> Modality:
+    first, *others = held.items()
     for reference, modality in others:
         if modality != first[1]:
             raise DataError(f"{first[0]} holds {WORDS[first[1]]}, and {reference} holds {WORDS[modality]}", "train on data of one kind")
@@ -32,7 +35,10 @@ def modality_of(sources: Sequence[Source]) -> Modality:
 
 
 def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings) -> None:
-    """Raises UsageError where the data holds something else than what every part of the objective `reads`."""
+    """Raises UsageError where the data holds something else than what every part of the objective `reads`.
+
+    DataError where it holds two things.
+    """
     held: dict[str, Modality] = {}
     for references in filter(None, (data.train, data.evaluation)):
         if len(references) == 1 and is_shards(references[0]):
@@ -46,6 +52,7 @@ def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings)
                 raise UsageError(
                     f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}", "choose another --objective, or other --data"
                 )
+    _common(held)
 
 
 def _readers(reference: str, reader: str | None) -> set[str]:

@@ -143,6 +143,8 @@ def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(inst
     evaluated = settings_of(tmp_path / "run", {"train": ["waves:20"], "evaluation": [str(text_corpus)]})
     with pytest.raises(UsageError, match="holds text"):
         pretrain(evaluated, observe=lambda event: None)
+    with pytest.raises(DataError, match=r"waves:20 holds sound, and .* holds text"):
+        road.refuse_unread({"both": {"sound", "text"}}, evaluated.data)
     assert not (tmp_path / "run").exists()
 
 
