@@ -44,7 +44,7 @@ class Sample:
     @property
     def size(self) -> int:
         """Tokens (or rows) of all streams."""
-        own = len(self.rows) if self.tokens is None else len(self.tokens)
+        own = len(self.values)
         return own + sum(stream.size for stream in self.streams.values()) if self.streams else own
 
     def __len__(self) -> int:

@@ -74,7 +74,8 @@ DEEP = 100_000
 ZERO_IS_MEANT = frozenset({
     "data.language_exponent",
     "optimizer.weight_decay", "optimizer.clip", "optimizer.beta1", "optimizer.beta2", "optimizer.momentum", "schedule.warmup",
-    "schedule.final", "training.seed", "model.shape.vocabulary", "model.shape.position_offset", "model.shape.global_every",
+    "schedule.final", "training.seed", "model.shape.vocabulary", "model.shape.row_features",
+    "model.shape.position_offset", "model.shape.global_every",
     "model.shape.segments", "model.shape.dropout", "options.mlm.mask_share", "options.mlm.random_share",
 })  # fmt: skip
 
