@@ -41,9 +41,10 @@ class Frame:
 class Views:
     """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward.
 
-    `progress`, which the loop fills in, is the share of the training that is done: the number of the
-    step over that of all steps, so neither ranks nor micro-batches nor a resume change it. Schedules
-    read it. Everywhere else it is 1, so every evaluation is of the objective that training ends with.
+    `progress`, which the loop fills in, is the share of the training that is done: the number of
+    the step over that of all steps, so neither ranks nor micro-batches nor a resume change it.
+    Schedules read it. Everywhere else it is 1, so every evaluation is of the objective that
+    training ends with.
     """
 
     inputs: Inputs
@@ -62,11 +63,12 @@ class Ratio:
 
 @dataclass(frozen=True)
 class SampledRows:
-    """Rows for `after_step`: of all micro-batches and ranks those `at_most` rows whose `order_N` is smallest, in that order.
+    """Rows for `after_step`: of the whole batch those `at_most` whose `order_N` is smallest.
 
-    `rows_ND` [N, D]; `order_N` [N], different numbers that `views` has drawn for each sample and place.
-    Then the rows are a fair sample of the whole batch, and which ones they are depends neither on
-    micro-batches nor on the number of ranks; their values do so only as far as rounding goes.
+    `rows_ND` [N, D]; `order_N` [N], different numbers that `views` has drawn for each sample and
+    place, by which they come. Then they are a fair sample of the batch, and which ones depends
+    neither on micro-batches nor on the number of ranks; their values do so only as far as rounding
+    goes.
     """
 
     rows_ND: Tensor
@@ -78,9 +80,9 @@ class SampledRows:
 class Loss:
     """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch).
 
-    `state` is handed to `after_step`, without gradients: a tensor is summed over micro-batches and ranks,
-    SampledRows become a tensor [at most K, D]. Which names there are must not depend on the data: all ranks
-    add up the same ones.
+    `state` is handed to `after_step`, without gradients: a tensor is summed over micro-batches and
+    ranks, SampledRows become a tensor [at most K, D]. Which names there are must not depend on the
+    data: all ranks add up the same ones.
     """
 
     sums: Mapping[str, Tensor]
@@ -101,12 +103,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Follower:
-    """Parameters that are a moving average of others: Follower("learnable.teacher.*", leader="backbone.*").
+    """Parameters that follow others: Follower("learnable.teacher.*", leader="backbone.*").
 
-    The one * stands for the same words in both names. Before step 0 each parameter that matches is a copy
-    of its leader; after every step that was applied it becomes momentum · itself + (1 - momentum) · leader.
-    `momentum` is a number, or (first, last): from one to the other along half a cosine over `progress`. No
-    gradient reaches a follower, no optimizer holds it, and a module of followers alone has no dropout.
+    The one * stands for the same words in both names. Before step 0 each parameter that matches is
+    a copy of its leader; after every step that was applied it becomes momentum · itself + (1 -
+    momentum) · leader. `momentum` is a number, or (first, last): from one to the other along half a
+    cosine over `progress`. No gradient reaches a follower, no optimizer holds it, and a module of
+    followers alone has no dropout.
     """
 
     match: str
@@ -126,14 +129,14 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    couples: bool = False  # the loss ties samples together: batches are never split, ranks use api.gather
+    couples: bool = False  # ties samples together: batches are not split, see api.gather
 
     def __init__(self, options: O, frame: Frame) -> None:
         super().__init__()
         self.options, self.frame = options, frame
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], V]) -> None:
-        """Initialise what depends on data: once before step 0, never on resume, without gradients or dropout.
+        """Initialise what depends on data: once before step 0, without gradients or dropout.
 
         `first_batch` gives the views of all samples of the first global batch, in one piece and the
         same on every rank. Every rank ends with the values of rank 0. The backbone stays as it is.
@@ -160,8 +163,8 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
         """Change buffers, without gradients; not after a skipped step.
 
-        `state` is the same on all ranks, and so must the buffers be. Parameters stay as they are: a rank may
-        hold a share of them alone.
+        `state` is the same on all ranks, and so must the buffers be. Parameters stay as they are: a
+        rank may hold a share of them alone.
         """
 
 
@@ -185,7 +188,7 @@ class Objective(Learnable[V, O]):
 
 
 class Readout(Objective[V, O]):
-    """One pass of the backbone, then a reading. Joined with "+" ("mlm+nsp"), all Readouts read the same pass."""
+    """One pass of the backbone, then a reading. Joined with "+", all Readouts read one pass."""
 
     corrupts: ClassVar[bool] = False
 

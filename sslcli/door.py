@@ -1,6 +1,7 @@
 """The version of the plugin interface, and what to change in a plugin that was written for an older one.
 
-A plugin states no version: its members tell. A name that a contract once had is never used again for something else.
+A plugin states no version: its members tell. A name that a contract once had is never used again
+for something else.
 """
 
 import re
@@ -31,7 +32,7 @@ MOVED: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
     },
 }
-# Contract -> method of which an older version had fewer parameters -> how many, what it is now, and what the new one is.
+# Contract -> method that had fewer parameters -> how many, what it is now, and what for.
 CHANGED: Mapping[str, Mapping[str, tuple[int, str, str]]] = {
     "Learnable": {
         "begin": (2, "begin(self, backbone, first_batch)", "first_batch() gives the views of the first batch, for whom it serves")

@@ -1,4 +1,4 @@
-"""What a learnable does before the first step, between the steps and in the course of them, each as one check."""
+"""What a learnable does before, between and in the course of the steps, each as one check."""
 
 import torch
 
@@ -20,21 +20,39 @@ def beginning(bench: LearnableBench) -> None:
     for each in (learner, again):
         each.begin(lambda: batch)
     same = equal(learner.learnable.state_dict(), again.learnable.state_dict())
-    demand(same, "begin gives other values the second time", "let them follow from the first batch and the weights")
+    demand(
+        same,
+        "begin gives other values the second time",
+        "let them follow from the first batch and the weights",
+    )
     demand(equal(generators, global_generators()), "begin draws from a global generator")
-    demand(equal(before.backbone.state_dict(), learner.backbone.state_dict()), "begin changes the backbone", "keep to your own")
+    demand(
+        equal(before.backbone.state_dict(), learner.backbone.state_dict()),
+        "begin changes the backbone",
+        "keep to your own",
+    )
 
 
 def progress(bench: LearnableBench) -> None:
-    """views are pure, and the loss is finite and deterministic, from the first step to the end of all schedules."""
+    """views are pure and the loss is finite from the first step to the end of all schedules."""
     learner = bench.learner()
     for done in PROGRESS:
         views = bench.views(EIGHT, progress=done)
-        demand(equal(views, bench.views(EIGHT, progress=done)), f"views differ from call to call at progress {done}")
+        demand(
+            equal(views, bench.views(EIGHT, progress=done)),
+            f"views differ from call to call at progress {done}",
+        )
         first, second = learner(views), learner(views)
-        demand(equal(first.sums, second.sums), f"two forwards of the same views differ at progress {done}")
+        demand(
+            equal(first.sums, second.sums),
+            f"two forwards of the same views differ at progress {done}",
+        )
         finite = all(bool(torch.isfinite(value)) for value in first.sums.values())
-        demand(finite, f"the loss is not finite at progress {done}", "a schedule reads progress from 0 to 1, both included")
+        demand(
+            finite,
+            f"the loss is not finite at progress {done}",
+            "a schedule reads progress from 0 to 1, both included",
+        )
 
 
 def followers(bench: LearnableBench) -> None:
@@ -45,11 +63,15 @@ def followers(bench: LearnableBench) -> None:
         raise CheckError(error.message, error.hint) from error
     trained = learner.trained_parameters()
     for name, (leader, _) in learner.leaders.items():
-        demand(leader in trained, f"{name} follows {leader}, which nothing trains", "leave requires_grad of the leader as it is")
+        demand(
+            leader in trained,
+            f"{name} follows {leader}, which nothing trains",
+            "leave requires_grad of the leader as it is",
+        )
 
 
 def after_steps(bench: LearnableBench) -> None:
-    """after_step changes buffers alone, the same way every time, and draws from nothing but `draws`."""
+    """after_step changes buffers alone, always the same way, and draws from `draws`."""
     learner, again, state = bench.learner(), bench.learner(), StepState()
     state.add(learner(bench.views(EIGHT)).state)
     generators = global_generators()
@@ -58,5 +80,13 @@ def after_steps(bench: LearnableBench) -> None:
             each.after_step(copied(state.over(ALONE)), Draws(0, 0, "after_step"))
         except PluginError as error:
             raise CheckError(error.message, error.hint) from error
-    demand(equal(learner.state_dict(), again.state_dict()), "after_step gives other values the second time", "draw from `draws`")
-    demand(equal(generators, global_generators()), "after_step draws from a global generator", "draw from `draws`")
+    demand(
+        equal(learner.state_dict(), again.state_dict()),
+        "after_step gives other values the second time",
+        "draw from `draws`",
+    )
+    demand(
+        equal(generators, global_generators()),
+        "after_step draws from a global generator",
+        "draw from `draws`",
+    )

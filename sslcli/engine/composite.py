@@ -1,4 +1,4 @@
-"""Objectives joined with "+": several readings of one pass of the backbone ("mlm+nsp"), and objectives with passes of their own."""
+"""Objectives joined with "+": readings of one pass of the backbone, or with passes of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +30,8 @@ def joined(name: str, term: str) -> str:
 class Composite(Objective[CompositeViews]):
     """At most one part arranges otherwise than "single", and at most one Readout corrupts.
 
-    The arranger's samples are what all parts see. All Readouts read one pass of the backbone, over the corrupter's
-    inputs; every other part calls the backbone with its own.
+    The arranger's samples are what all parts see. All Readouts read one pass of the backbone, over
+    the corrupter's inputs; every other part calls the backbone with its own.
     """
 
     summary = "several objectives on one backbone"

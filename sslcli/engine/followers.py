@@ -1,7 +1,7 @@
 """Followers: parameters that are a moving average of others, such as a teacher's of its student's.
 
-No gradient reaches them and no optimizer holds them. Each rank moves its own share, so a sharded follower costs
-no communication: it is sharded as its leader is.
+No gradient reaches them and no optimizer holds them. Each rank moves its own share, so a sharded
+follower costs no communication: it is sharded as its leader is.
 """
 
 import math
@@ -18,9 +18,10 @@ _OWN = "learnable."
 
 
 def momentum_at(follower: Follower, progress: float) -> float:
-    """The share of its own value that a follower keeps: from the first to the second number along half a cosine.
+    """The share of itself that a follower keeps, along half a cosine from first to last.
 
-    As in BYOL (Grill et al. 2020, arXiv 2006.07733, section 3.3) and DINO (Caron et al. 2021, arXiv 2104.14294).
+    As in BYOL (Grill et al. 2020, arXiv 2006.07733, section 3.3) and DINO (Caron et al. 2021, arXiv
+    2104.14294).
     """
     if not isinstance(follower.momentum, tuple):
         return follower.momentum
@@ -41,7 +42,10 @@ def leaders_of(parameters: Mapping[str, Tensor], followers: Sequence[Follower]) 
             raise PluginError(f"follower '{follower.match}' matches no parameter", 'names begin with "learnable."')
         for name, leader in pairs:
             if name in found:
-                raise PluginError(f"{name} follows {found[name][0]} and {leader}", "let it match one follower alone")
+                raise PluginError(
+                    f"{name} follows {found[name][0]} and {leader}",
+                    "let it match one follower alone",
+                )
             if leader not in parameters or parameters[leader].shape != parameters[name].shape:
                 what = "there is no such parameter" if leader not in parameters else "their shapes differ"
                 raise PluginError(f"{name} cannot follow {leader}: {what}", "build both with the same settings")
@@ -58,7 +62,10 @@ def _refuse_unsound(follower: Follower) -> None:
         problem = f"follower '{follower.match}' of '{follower.leader}' needs one * in both names, or none"
         raise PluginError(problem, 'such as Follower("learnable.teacher.*", leader="backbone.*")')
     if not follower.match.startswith(_OWN):
-        raise PluginError(f"follower '{follower.match}' is no part of the learnable", 'names begin with "learnable."')
+        raise PluginError(
+            f"follower '{follower.match}' is no part of the learnable",
+            'names begin with "learnable."',
+        )
     ends = follower.momentum if isinstance(follower.momentum, tuple) else (follower.momentum,)
     if not all(0 <= end <= 1 for end in ends):
         problem = f"follower '{follower.match}' has the momentum {follower.momentum}"
@@ -76,7 +83,7 @@ def _leader(follower: Follower, name: str) -> str | None:
 
 
 class Followers:
-    """The followers among `parameters` as this process holds them: its shares, where they are sharded by now."""
+    """The followers among `parameters`, as this process holds them: whole, or its shares."""
 
     def __init__(self, parameters: Mapping[str, Tensor], leaders: Mapping[str, tuple[str, Follower]]) -> None:
         self._sets: dict[Follower, tuple[list[Tensor], list[Tensor]]] = {}
@@ -95,7 +102,8 @@ class Followers:
     def update(self, progress: float, applied: Tensor) -> None:
         """own <- m · own + (1 - m) · leader, after a step.
 
-        Nothing changes where the scalar bool `applied`, on the device, is false; the host does not wait for it.
+        Nothing changes where the scalar bool `applied`, on the device, is false; the host does not
+        wait for it.
         """
         for follower, (own, leading) in self._sets.items():
             weight = applied.to(own[0].dtype) * (1 - momentum_at(follower, progress))

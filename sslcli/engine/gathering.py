@@ -1,7 +1,7 @@
 """Rows of all ranks for objectives that tie the samples of a batch together.
 
-The loop says with `gathering` which ranks compute a loss together. Everywhere else each process computes for itself,
-and `gather` gives back what it is given.
+The loop says with `gathering` which ranks compute a loss together. Everywhere else each process
+computes for itself, and `gather` gives back what it is given.
 
 Letters: N rows of this rank, M of all ranks.
 """
@@ -22,7 +22,7 @@ _TOGETHER: ContextVar[tuple[World, bool]] = ContextVar("together", default=(ALON
 
 @contextmanager
 def gathering(world: World, counted: bool = True) -> Generator[None]:
-    """Around a forward pass that all ranks make; the rows of a rank that is not counted are not given to any."""
+    """Around a forward pass of all ranks; nobody is given the rows of one that is not counted."""
     before = _TOGETHER.set((world, counted))
     try:
         yield
@@ -31,11 +31,11 @@ def gathering(world: World, counted: bool = True) -> Generator[None]:
 
 
 def gather(x_N: Tensor) -> Tensor:
-    """The rows [M, ...] of all ranks in the order of the ranks, with gradient; in one process `x_N` itself.
+    """The rows [M, ...] of all ranks, rank by rank, with gradient; in one process `x_N`.
 
-    Ranks may have different numbers of rows [N, ...]. The gradient of a row is the sum over all ranks that read it, so
-    that each rank adds up the loss of its own rows alone, and all ranks together have the loss of one process.
-    Every rank must call it equally often.
+    Ranks may have different numbers of rows [N, ...]. The gradient of a row is the sum over all
+    ranks that read it, so that each rank adds up the loss of its own rows alone, and all ranks
+    together have the loss of one process. Every rank must call it equally often.
     """
     world, counted = _TOGETHER.get()
     if world.size == 1:

@@ -33,8 +33,9 @@ def backward(
 ) -> tuple[Tally, dict[str, Tensor]]:
     """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch.
 
-    Returns what to log of this rank's part, and the learnable's state over all ranks. `keys` (the seed and the
-    step) and the number of the micro-batch are what dropout is seeded from. `poll` is called between micro-batches.
+    Returns what to log of this rank's part, and the learnable's state over all ranks. `keys` (the
+    seed and the step) and the number of the micro-batch are what dropout is seeded from. `poll` is
+    called between micro-batches.
     """
     tally, state = Tally(), StepState()
     for index, views in enumerate(work.views):

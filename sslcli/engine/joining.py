@@ -10,7 +10,7 @@ DIFFER = "join objectives that differ in kind, such as mlm+nsp"
 
 @dataclass(frozen=True)
 class Part:
-    """What an objective says of itself; `corrupts` of a Readout alone, for any other makes its own passes."""
+    """What an objective says of itself; only a Readout, which shares its pass, `corrupts`."""
 
     needs: Collection[str]
     arranges: str

@@ -26,8 +26,9 @@ L = TypeVar("L", bound=Learnable)
 class Learner(nn.Module, Generic[L]):
     """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them.
 
-    `groups` are what a user asks for on top of the learnable's own, such as rates by layer. `leaders`:
-    for each parameter that follows another the name of that one, and the Follower that says so.
+    `groups` are what a user asks for on top of the learnable's own, such as rates by layer.
+    `leaders`: for each parameter that follows another the name of that one, and the Follower that
+    says so.
     """
 
     def __init__(self, backbone: Transformer, learnable: L, groups: Sequence[Group] = ()) -> None:
@@ -49,7 +50,7 @@ class Learner(nn.Module, Generic[L]):
             return self.learnable.examine(self.backbone, views)
 
     def begin(self, first_batch: Callable[[], Views], world: World = ALONE) -> None:
-        """What comes once before step 0, whole on every rank; all ranks end with the same values."""
+        """What comes once before step 0, whole on every rank, which all end with equal values."""
         self.followers().copy()  # for what reads a teacher in `begin`
         self.eval()
         with torch.no_grad():
@@ -66,7 +67,7 @@ class Learner(nn.Module, Generic[L]):
 
     @torch.no_grad()
     def after_step(self, state: Mapping[str, Tensor], draws: Draws) -> None:
-        """The learnable's own. Raises PluginError where it changes a parameter, of which a rank may hold a share alone."""
+        """The learnable's own. Raises PluginError where it changes a parameter."""
         parameters = dict(self.named_parameters())
         before = [local(parameter)._version for parameter in parameters.values()]
         try:
@@ -80,7 +81,7 @@ class Learner(nn.Module, Generic[L]):
                 raise PluginError(f"after_step changes the parameter {name}", _KEEP_IN_BUFFERS)
 
     def train(self, mode: bool = True) -> Self:
-        """A backbone of which nothing learns is read as it will be read later: without dropout; so is what follows."""
+        """Followers, and a backbone of which nothing learns, are read without dropout."""
         super().train(mode)
         if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
             self.backbone.eval()

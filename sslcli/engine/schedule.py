@@ -1,4 +1,4 @@
-"""What changes in the course of training, as pure functions of the step: a resume has nothing to restore."""
+"""What changes while training, as functions of the step: a resume has nothing to restore."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What learnables say in `Loss.state` in the course of a step: sums, and samples of rows, over micro-batches and ranks.
+"""`Loss.state` over the micro-batches and ranks of a step: sums, and samples of rows.
 
 Letters: N rows of a micro-batch, K rows that are kept, D width.
 """
@@ -20,7 +20,7 @@ class StepState:
         self._rows: dict[str, SampledRows] = {}
 
     def add(self, state: Mapping[str, Tensor | SampledRows], counted: bool = True) -> None:
-        """What is not counted leaves its names, with sums and rows of nothing: all ranks must know the same ones."""
+        """What is not counted leaves its names alone: all ranks must know the same ones."""
         for name, value in state.items():
             if isinstance(value, SampledRows):
                 rows_ND, order_N = value.rows_ND.detach(), value.order_N.detach().double()
@@ -34,7 +34,7 @@ class StepState:
                 self._sums[name] = self._sums[name] + share if name in self._sums else share
 
     def over(self, world: World) -> dict[str, Tensor]:
-        """Of all ranks, the same on each: sums, and the rows [K, D] of smallest order, in that order."""
+        """Of all ranks, the same on each: sums, and rows [K, D], the smallest order first."""
         sums = {name: world.sum(self._sums[name]) for name in sorted(self._sums)}
         return sums | {name: _over_ranks(self._rows[name], world) for name in sorted(self._rows)}
 

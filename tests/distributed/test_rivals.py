@@ -1,13 +1,16 @@
-"""What the contract has to carry, each by a small rival of tests/plugins: two processes train what one does, and go on to the bit.
+"""What the contract has to carry, by rivals of tests/plugins: two processes train as one does.
 
-two-views: a loss over the whole global batch. student: a teacher that follows it. codebook: codes that begin as k-means, move
-after every step and begin anew at rows of the batch. reversal: an encoder-decoder over two streams of a sample. visible-rows: array
-documents, of which the encoder reads some rows, and a scale out of the first batch.
+two-views: a loss over the whole global batch. student: a teacher that follows it. codebook: codes
+that begin as k-means, move after every step and begin anew at rows of the batch. reversal: an
+encoder-decoder over two streams of a sample. visible-rows: array documents, of which the encoder
+reads some rows, and a scale out of the first batch.
 """
 
 import math
 import os
 import sys
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from safetensors.torch import load_file
 from several import run
 from test_several_processes import PARTS, assert_equal_tensors, logged, settings_for, tensors, together
 
+from sslcli import registry
 from sslcli.engine.sharding import load_tensors
 from sslcli.workflows.exporting import export
 
@@ -149,3 +153,25 @@ def test_no_export_holds_the_teacher(alone, tmp_path):
     names = list(load_file(exported))
     assert not [name for name in names if "teacher" in name]
     assert len(names) >= len(load_tensors(alone / "student" / "checkpoints" / f"step-{STEPS:06d}" / PARTS[0]))
+
+
+def test_a_step_that_is_skipped_moves_no_teacher(installed, text_corpus, tmp_path, module_cache):
+    student = registry.load("objectives", "student")
+    calls, forward = count(), student.forward
+
+    def poisoned(self, backbone, views):
+        loss = forward(self, backbone, views)
+        if self.training and torch.is_grad_enabled() and next(calls) == 1:
+            return replace(loss, sums={"regression": loss.sums["regression"] * torch.inf})
+        return loss
+
+    job = {"settings": settings_for("student", text_corpus, tmp_path / "run", max_steps=4)}
+    job["settings"]["training"]["micro_batch_size"] = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(student, "forward", poisoned)
+        assert run(job) == {"reason": "done", "step": 4}
+    parts = [[load_tensors(tmp_path / "run" / "milestones" / f"step-{step:06d}" / part) for part in PARTS] for step in (1, 2, 4)]
+    before, skipped, after = ({**backbone, **learnable} for backbone, learnable in parts)
+    assert before.keys() >= {"teacher.inputs.token.weight", "inputs.token.weight"}
+    assert all(torch.equal(value, skipped[name]) for name, value in before.items())
+    assert not torch.equal(skipped["teacher.inputs.token.weight"], after["teacher.inputs.token.weight"])

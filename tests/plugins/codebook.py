@@ -1,7 +1,7 @@
-"""Every word goes through one of a few codes and is told from that code (as VQ-VAE, arXiv 1711.00937).
+"""Every word is told from one of a few codes (as VQ-VAE, arXiv 1711.00937).
 
-The codes are moving averages of what chose them (its appendix A.1); they begin as k-means of the first batch, and a code
-that hardly anything chooses begins anew at a row of the batch.
+The codes are moving averages of what chose them (its appendix A.1); they begin as k-means of the
+first batch, and a code that hardly anything chooses begins anew at a row of the batch.
 
 Letters: T tokens of all samples end to end, K codes, D width.
 """
@@ -81,7 +81,11 @@ class Codebook(Objective[CodedViews]):
             "sums": chosen_TK.T @ rows_TD.detach(),
             "fresh": SampledRows(rows_TD, views.order_T, self.options.codes),
         }
-        return Loss({"word": told.nll_sum, "commitment": apart}, {"accuracy": Ratio(told.correct, views.counts["word"])}, state)
+        return Loss(
+            {"word": told.nll_sum, "commitment": apart},
+            {"accuracy": Ratio(told.correct, views.counts["word"])},
+            state,
+        )
 
     def _rows(self, backbone: Transformer, views: CodedViews) -> Tensor:
         rows_TD = self.project(backbone(views.inputs).last_TD)

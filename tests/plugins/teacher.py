@@ -1,4 +1,4 @@
-"""A student that reads hidden words tells what its teacher, who reads them all, thinks of them (as data2vec, arXiv 2202.03555).
+"""A student tells what its teacher thinks of words it cannot see (as data2vec, arXiv 2202.03555).
 
 The teacher is a moving average of the student.
 
@@ -13,7 +13,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from sslcli.api import Batch, Config, Draws, Follower, Frame, Inputs, Loss, Objective, Report, Transformer, Views, passages_of, setting
+from sslcli.api import (
+    Batch,
+    Config,
+    Draws,
+    Follower,
+    Frame,
+    Inputs,
+    Loss,
+    Objective,
+    Report,
+    Transformer,
+    Views,
+    passages_of,
+    setting,
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from two_views import TwoViews
 from visible_rows import VisibleRows
 
 from sslcli import registry
-from sslcli.api import Config, Follower, Group, Loss, Report, setting
+from sslcli.api import Config, Follower, Group, Loss, Report, SampledRows, setting
 from sslcli.testing import CHECKS, check_objective, check_one
 
 MaskedLanguageModel = registry.load("objectives", "mlm")
@@ -130,6 +130,13 @@ class Averages(MaskedLanguageModel):
         return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] / views.counts["mlm"]})
 
 
+class RowsByPlace(MaskedLanguageModel):
+    def read(self, hidden, views, backbone):
+        order_T = torch.arange(len(hidden.last_TD))
+        state = {"rows": SampledRows(hidden.last_TD, order_T, 4)}
+        return replace(super().read(hidden, views, backbone), state=state)
+
+
 class KnowsItsPlace(MaskedLanguageModel):
     def read(self, hidden, views, backbone):
         weight_T1 = torch.linspace(1, 2, len(hidden.last_TD))[:, None]
@@ -214,6 +221,7 @@ DEFECTS = {
     IdleParameter: "gradients",
     GroupOfNothing: "groups",
     Averages: "micro-batches",
+    RowsByPlace: "micro-batches",
     KnowsItsPlace: "order of samples",
     HiddenState: "state",
     BeginsByChance: "begin",

@@ -1,4 +1,4 @@
-"""Two views of each sample, some tokens of each hidden, are to find one another in the whole batch (as SimCSE, arXiv 2104.08821).
+"""Two views of a sample are to find one another in the whole batch (as SimCSE, arXiv 2104.08821).
 
 InfoNCE: of all second views of the global batch the one of the same sample is the most similar.
 
@@ -11,7 +11,22 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from sslcli.api import Batch, Config, Draws, Frame, Inputs, Loss, Objective, Ratio, Report, Transformer, Views, gather, passages_of, setting
+from sslcli.api import (
+    Batch,
+    Config,
+    Draws,
+    Frame,
+    Inputs,
+    Loss,
+    Objective,
+    Ratio,
+    Report,
+    Transformer,
+    Views,
+    gather,
+    passages_of,
+    setting,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,11 @@ class TwoViews(Objective[PairViews]):
         self.project = nn.Linear(frame.architecture.width, frame.architecture.width)
 
     def views(self, batch: Batch, draws: Draws) -> PairViews:
-        return PairViews(self._hidden("first", batch, draws), {"nce": 2 * len(batch)}, self._hidden("second", batch, draws))
+        return PairViews(
+            self._hidden("first", batch, draws),
+            {"nce": 2 * len(batch)},
+            self._hidden("second", batch, draws),
+        )
 
     def _hidden(self, purpose: str, batch: Batch, draws: Draws) -> Inputs:
         hidden_T = draws.uniform(purpose, batch.sample_of, batch.positions) < self.options.hide_rate
@@ -60,4 +79,7 @@ class TwoViews(Objective[PairViews]):
 
     def show(self, views: PairViews) -> Report:
         both = [passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer) for each in (views.inputs, views.second)]
-        return Report("two views of each sample", passages=[passage for pair in zip(*both, strict=True) for passage in pair])
+        return Report(
+            "two views of each sample",
+            passages=[passage for pair in zip(*both, strict=True) for passage in pair],
+        )

@@ -7,14 +7,31 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sslcli.api import Config, Follower, Frame, Loss, Objective, PluginError, Transformer, TransformerSettings, Views
+from sslcli.api import (
+    Config,
+    Follower,
+    Frame,
+    Loss,
+    Objective,
+    PluginError,
+    Transformer,
+    TransformerSettings,
+    Views,
+)
 from sslcli.engine.followers import Followers, leaders_of, momentum_at
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings
 
 SHAPE = TransformerSettings(
-    architecture="encoder", vocabulary=20, width=8, depth=1, heads=2, feedforward_width=16, longest_tokens=8, dropout=0.5
+    architecture="encoder",
+    vocabulary=20,
+    width=8,
+    depth=1,
+    heads=2,
+    feedforward_width=16,
+    longest_tokens=8,
+    dropout=0.5,
 )
 APPLIED, SKIPPED = torch.tensor(True), torch.tensor(False)
 
@@ -134,7 +151,13 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG)
 def test_what_cannot_be_followed_is_refused(words):
-    shapes = {"backbone.a": 2, "backbone.b": 2, "backbone.other.a": 3, "learnable.t.a": 2, "learnable.u.a": 2}
+    shapes = {
+        "backbone.a": 2,
+        "backbone.b": 2,
+        "backbone.other.a": 3,
+        "learnable.t.a": 2,
+        "learnable.u.a": 2,
+    }
     parameters = {name: torch.zeros(size) for name, size in shapes.items()}
     with pytest.raises(PluginError, match=re.escape(words)):
         leaders_of(parameters, WRONG[words])

@@ -1,4 +1,4 @@
-"""Every step knows how much of the training is done, whatever computes it; everything else stands at the end."""
+"""Every step knows how much of the training is done; everything else stands at the end."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,11 @@ class Twin:
     couples = False
 
     def views(self, batch, draws):
-        return SeenViews(Inputs.of(batch), {"term": len(batch)}, torch.tensor(draws.progress, dtype=torch.float64))
+        return SeenViews(
+            Inputs.of(batch),
+            {"term": len(batch)},
+            torch.tensor(draws.progress, dtype=torch.float64),
+        )
 
 
 def loader(world=None, epoch=None, micro_batch_size=None):

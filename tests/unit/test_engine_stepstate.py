@@ -1,4 +1,4 @@
-"""State over micro-batches and ranks against all rows sorted at once; gathered rows in one process are those of the process."""
+"""State over micro-batches and ranks against all rows sorted at once."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,17 @@ from sslcli.engine.stepstate import StepState
 from sslcli.engine.world import ALONE
 
 generator = np.random.default_rng(5)
-ROWS_ND, ORDER_N = torch.from_numpy(generator.normal(size=(12, 3))), torch.from_numpy(generator.permutation(12) / 12)
+ROWS_ND, ORDER_N = (
+    torch.from_numpy(generator.normal(size=(12, 3))),
+    torch.from_numpy(generator.permutation(12) / 12),
+)
 
 
 def state_of(rows, at_most=5):
-    return {"count": torch.tensor(float(len(rows))), "rows": SampledRows(ROWS_ND[rows], ORDER_N[rows], at_most)}
+    return {
+        "count": torch.tensor(float(len(rows))),
+        "rows": SampledRows(ROWS_ND[rows], ORDER_N[rows], at_most),
+    }
 
 
 def first(at_most):
@@ -25,7 +31,7 @@ def first(at_most):
 
 @dataclass(frozen=True)
 class Recorded:
-    """A rank among ranks whose tensors are known already, in the order in which they are stacked."""
+    """A rank among others whose tensors are known already."""
 
     size: int
     others: list
@@ -60,7 +66,7 @@ def test_what_is_not_counted_adds_nothing():
 
 @pytest.mark.parametrize("cut", [0, 2, 7, 12])
 def test_the_same_rows_whatever_the_ranks(cut):
-    """The other rank has what lies beyond the cut, which may be less than is asked for, or nothing."""
+    """The other rank has what lies beyond the cut, which may be too few or none."""
     at_most, mine, theirs = 5, list(range(cut)), list(range(cut, 12))
     order = ORDER_N[theirs].argsort()[:at_most]
     missing = at_most - len(order)
