@@ -102,10 +102,15 @@ def _fault_of_working(case: Case, code: int, said: str, told: str) -> str:
     return "".join(f"does not say '{words}': {everything}" for words in case.says if words not in everything)
 
 
+def _is_progress(line: str) -> bool:
+    """Whether it says what is being done, which is no part of a refusal."""
+    return " reading /" in line or (line.endswith(" ...") and not line.startswith(("error:", "hint:")))
+
+
 def _fault_of_refusal(case: Case, code: int, said: str, told: str) -> str:
     error = [line.removeprefix("error: ") for line in told.splitlines() if line.startswith("error: ")]
     hint = [line for line in told.splitlines() if line.startswith("hint:  ")]
-    lines = [line for line in told.splitlines() if " reading /" not in line]
+    lines = [line for line in told.splitlines() if not _is_progress(line)]
     if code != 2 or len(error) != 1 or len(hint) != 1 - case.is_of_flag:
         return f"exit code {code}, {len(error)} sentences, {len(hint)} hints: {said}{told}"
     listed = lines[1 : len(lines) - len(hint)]
