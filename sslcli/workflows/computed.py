@@ -3,7 +3,8 @@
     cache/computed/KEY    a sealed folder with items.jsonl, a list of items a line
 
 The first one who reads all of it keeps it, and whoever reads a part only keeps nothing. Nobody waits
-for it: two who read at once compute it twice, and the one who ends last finds it kept.
+for it: two who read at once compute it twice, and the one who ends last finds it kept. Nor is kept
+what JSON does not give back as it was, such as an array: it is computed every time.
 """
 
 import json
@@ -26,7 +27,7 @@ ITEMS = "items.jsonl"
 AT_ONCE = 512  # items a line
 MOST_CHARACTERS = 1 << 26  # of what is kept; what is longer is computed every time
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", Document, Record)
 
 
 def documents_of(reader: Reader, reference: str) -> Iterator[Document]:
@@ -55,7 +56,7 @@ def _folder(reader: object, reference: str, what: str) -> Path | None:
 def _kept(folder: Path, made: Iterator[Item], row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]) -> Iterator[Item]:
     if _is_whole(folder):
         return (item_of(row) for row in _rows(folder / ITEMS))
-    return _keeping(folder, made, row_of)
+    return _keeping(folder, made, row_of, item_of)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -76,21 +77,44 @@ def _rows(file: Path) -> Iterator[Any]:
             yield from json.loads(line)
 
 
-def _keeping(folder: Path, made: Iterator[Item], row_of: Callable[[Item], Any]) -> Iterator[Item]:
-    """What is made, and its rows as text beside it until there is too much of them."""
-    rows: list[str] = []
+def _keeping(
+    folder: Path, made: Iterator[Item], row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]
+) -> Iterator[Item]:  # fmt: skip
+    """What is made, and its rows as text beside it until there is too much of them, or one that cannot be kept."""
+    rows: list[str] | None = []
     size = 0
     for item in made:
-        if size <= MOST_CHARACTERS:
-            rows.append(json.dumps(row_of(item), ensure_ascii=False, separators=(",", ":")))
-            size += len(rows[-1])
+        if rows is not None:
+            text = _text_of(item, row_of, item_of)
+            size += 0 if text is None else len(text)
+            if text is None or size > MOST_CHARACTERS:
+                rows = None
+            else:
+                rows.append(text)
         yield item
-    if size <= MOST_CHARACTERS:
+    if rows is not None:
         _write(folder, rows)
 
 
+def _text_of(item: Item, row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]) -> str | None:
+    """None where the item would come back as another one: of an array, say, or a tuple among the values of a record."""
+    try:
+        text = json.dumps(row_of(item), ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+        back = item_of(json.loads(text))
+        is_same = back == item and back.where.unit == item.where.unit
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return text if is_same else None
+
+
 def _write(folder: Path, rows: Sequence[str]) -> None:
-    """A cache that takes no more costs the computing of next time, not this command."""
+    """A cache that takes no more costs the computing of next time, not this command.
+
+    What another process has kept meanwhile stays, for somebody may be about to read it.
+    """
+    if folder.is_dir():
+        return
     with suppress(RunError, OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with sealed(folder, {"kind": "computed"}) as aside, (aside / ITEMS).open("w", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+import numpy as np
 import pytest
 from sslplugins.readers.demo import REFERENCE, DemoReader
 from sslplugins.readers.txt import TextReader
@@ -9,6 +10,8 @@ from sslplugins.world.generated import World
 from sslplugins.world.known import KNOWN
 from sslplugins.world.labelled import KINDS
 
+from sslcli.data.documents import Document, Where
+from sslcli.data.records import Record
 from sslcli.errors import DataError
 from sslcli.workflows import computed
 from sslcli.workflows.computed import documents_of, records_of
@@ -95,6 +98,55 @@ def test_a_cache_that_takes_nothing_and_too_much_to_keep(cache, monkeypatch):
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("in the way")
     monkeypatch.setenv("SSLCLI_CACHE_DIR", str(cache.parent))
+    assert list(documents_of(reader(), REFERENCE)) == fresh
+
+
+class _Given(DemoReader):
+    """Gives one document and one record of the test's own."""
+
+    given = ()
+
+    def documents(self, reference):
+        return (document for document, _ in [self.given])
+
+    def records(self, reference, kind, split):
+        return (record for _, record in [self.given])
+
+    def content_key(self, reference):
+        return "the same"
+
+
+HERE = Where("made:up", 1)
+
+
+@pytest.mark.parametrize(
+    ("document", "values"),
+    [
+        (Document(HERE, array=np.ones((2, 3))), {"words": ("a", "b")}),
+        (Document(Where("made:up", 1, "title"), text="a"), {"by number": {1: "one"}}),
+        (Document(Where.at_line("made:up", 1), text="a"), {"half a character": "\ud800"}),
+        (Document(HERE, text="\ud800"), {"no JSON": HERE}),
+    ],
+)
+def test_what_would_come_back_as_something_else_is_computed_every_time(document, values, cache):
+    made = _Given(DemoReader.Options())
+    made.given = document, Record(HERE, values)
+    for _ in range(2):
+        (found,) = documents_of(made, REFERENCE)
+        assert found is document
+        (record,) = records_of(made, REFERENCE, "texts", "train")
+        assert record.values is values
+    assert not cache.exists()
+
+
+def test_what_another_kept_meanwhile_stays(cache):
+    first, second = documents_of(reader(), REFERENCE), documents_of(reader(), REFERENCE)
+    next(second)
+    fresh = list(first)
+    (kept,) = cache.glob("*/" + computed.ITEMS)
+    before = kept.stat()
+    assert len(list(second)) == len(fresh) - 1
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert list(documents_of(reader(), REFERENCE)) == fresh
 
 
