@@ -155,8 +155,9 @@ def _refuse_shift_files(given: Given) -> None:
         if options := [key.removeprefix("options.") for key in given if key.startswith("options.")]:
             flag = f"--{options[0].replace('_', '-')}"
             raise UsageError(f"--load and {flag} contradict each other", "the file has the options of its shift")
-        if "data" in given and not given.get("evaluate"):
-            raise UsageError("--load and --data contradict each other", "a shift that is loaded is not estimated: leave --data out")
+        for key in ("data", "sentences") if not given.get("evaluate") else ():
+            if key in given:
+                raise UsageError(f"--load and --{key} contradict each other", f"a shift that is loaded is not estimated: leave --{key} out")
         if not Path(given["load"]).is_file():
             raise UsageError(f"there is no file {given['load']}", "ssl translate-shift --save FILE writes one")
     if "save" in given:

@@ -115,6 +115,7 @@ def test_a_saved_shift_is_tested_like_one_that_is_estimated(ssl, world_run, tmp_
     [
         (["--load", "FILE", "--shift", "mean"], "--load and --shift contradict each other"),
         (["--load", "FILE", "--data", "x.txt"], "--load and --data contradict each other"),
+        (["--load", "FILE", "--sentences", "40"], "--load and --sentences contradict each other"),
         (["--load", "FILE", "--save", "x"], "--load and --save contradict each other"),
         (["--load", "FILE", "--to", "fake"], "moves en into zh"),
         (["--load", "missing"], "there is no file missing"),

@@ -12,6 +12,7 @@ from sslcli import registry
 from sslcli.config import Config
 from sslcli.data.draws import Draws
 from sslcli.errors import DataError, UsageError
+from sslcli.linearshift import LinearShift
 from sslcli.workflows.shifts.estimating import estimate
 from sslcli.workflows.shifts.evaluation import evaluate
 from sslcli.workflows.shifts.files import load_shift, pair_hashes, refuse_misfit, refuse_to_replace, save_shift
@@ -51,6 +52,27 @@ def test_what_is_read_again_moves_to_the_bit_as_before(tmp_path, name):
     again = evaluated(of, name, loaded.shifts)
     assert again.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value == first.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value
     assert {cell: score.value for cell, score in again.retrieval.items()} == {cell: score.value for cell, score in first.retrieval.items()}
+
+
+def test_a_mean_that_stands_twice_in_a_shift_is_kept_twice(tmp_path):
+    """A turn about one point, as a plugin may write it."""
+    of = subject()
+    mean_D, turn_DD = torch.randn(two_languages.WIDTH), torch.randn(two_languages.WIDTH, two_languages.WIDTH)
+    found = LinearShift(mean_D, turn_DD, mean_D)
+    estimated = replace(estimate(shift(), of, SETTINGS, [0, DEPTH]), moves={0: found, DEPTH: found})
+    save_shift(tmp_path / "it", "mean", {}, of, SETTINGS, estimated, ())
+    x_ND = torch.randn(7, two_languages.WIDTH)
+    for loaded in load_shift(tmp_path / "it").shifts.values():
+        assert torch.equal(loaded(x_ND, 0.5), found(x_ND, 0.5))
+
+
+def test_what_could_not_be_read_again_is_not_kept(tmp_path):
+    of = subject()
+    found = LinearShift(torch.full((two_languages.WIDTH,), float("nan")))
+    estimated = replace(estimate(shift(), of, SETTINGS, [0, DEPTH]), moves={0: found})
+    with pytest.raises(DataError, match="at layer 0 holds a value that is no finite number"):
+        save_shift(tmp_path / "it", "mean", {}, of, SETTINGS, estimated, ())
+    assert not (tmp_path / "it").exists()
 
 
 def test_pairs_that_it_was_fitted_on_are_known_again_and_no_others(tmp_path):

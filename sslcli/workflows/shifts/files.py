@@ -79,15 +79,19 @@ def save_shift(
     path: Path, shift: str, options: Mapping[str, Any], subject: Subject, settings: ShiftSettings, estimated: Estimated,
     learnt: Sequence[TextPair],
 ) -> None:  # fmt: skip
-    """The file appears whole or not at all. Raises RunError where the disk refuses."""
+    """The file appears whole or not at all. Raises DataError for a shift that is not finite, RunError where the disk refuses."""
     source, target = (len(sentences.tokens) for sentences in estimated.behind)
     about = About(
         shift=shift, options=dict(options), source=settings.source, target=settings.target, model=subject.name,
         weights=weights_hash(subject.backbone), width=subject.backbone.settings.width, sentences=(source, target),
         lengths=dict(estimated.lengths),
     )  # fmt: skip
+    for layer, fitted in estimated.moves.items():
+        if not all(tensor.isfinite().all() for tensor in fitted.tensors().values()):
+            hint = f"estimate it on other sentences, or by another way than --shift {shift}"
+            raise DataError(f"the shift at layer {layer} holds a value that is no finite number, and is not kept", hint)
     tensors: dict[str, Tensor] = {
-        f"layer.{layer}.{name}": tensor.cpu().contiguous()
+        f"layer.{layer}.{name}": tensor.detach().to("cpu", copy=True).contiguous()  # one may stand in several places
         for layer, fitted in estimated.moves.items()
         for name, tensor in fitted.tensors().items()
     }
