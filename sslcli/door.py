@@ -5,8 +5,9 @@ for something else.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from inspect import signature
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
+from typing import Any
 
 API_VERSION = 2
 API = "sslcli.api"
@@ -48,13 +49,19 @@ def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
     found = {name: now for name, now in moved if any(name in vars(base) for base in own)}
     changed = [entry for name in contract for entry in CHANGED.get(name, {}).items()]
     for name, (count, now, hint) in changed:
-        if any(callable(method := vars(base).get(name)) and len(signature(method).parameters) == count for base in own):
+        if any(callable(method := vars(base).get(name)) and _takes(method, count) for base in own):
             found[name] = now, hint
     if not found:
         return None
     changes = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())
     hints = dict.fromkeys(hint for _, hint in found.values())
     return f"{cls.__name__} is written for an older plugin interface than version {API_VERSION}: {changes}", "; ".join(hints)
+
+
+def _takes(method: Callable[..., Any], count: int) -> bool:
+    """Whether it has so many parameters, self among them, and takes no more than these."""
+    parameters = signature(method).parameters.values()
+    return len(parameters) == count and not any(each.kind is Parameter.VAR_POSITIONAL for each in parameters)
 
 
 def outdated_import(error: BaseException) -> tuple[str, str] | None:

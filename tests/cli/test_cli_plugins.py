@@ -143,6 +143,14 @@ def test_members_of_the_first_version_are_found_along_the_bases_and_are_no_names
         assert outdated(known, registry.CONTRACTS) is None
 
 
+def test_a_method_of_the_first_version_is_told_from_one_that_takes_whatever_it_is_given():
+    learnable = import_module("sslcli.api").Objective
+    old = type("Old", (learnable,), {"begin": lambda self, backbone: None})
+    assert "begin is now begin(self, backbone, first_batch)" in outdated(old, registry.CONTRACTS)[0]
+    for begin in (lambda self, *given: None, lambda self, backbone, first_batch: None):
+        assert outdated(type("New", (learnable,), {"begin": begin}), registry.CONTRACTS) is None
+
+
 def test_a_name_that_the_api_had_is_told_too(install):
     for name, instead in GONE.items():
         assert not hasattr(api, name)
