@@ -91,6 +91,8 @@ class Inputs:
         sequences of one length, in any of the three.
         """
         packing = Packing.of(_lengths(sequences))
+        for part in (positions, segments):
+            assert part is None or tuple(_lengths(part)) == packing.lengths, "one position and type id for every row"
         joined = _end_to_end(sequences)
         if is_counted := positions is None:
             positions = [torch.arange(length) for length in packing.lengths]
@@ -98,8 +100,6 @@ class Inputs:
         knows_last = not is_counted and positions_T.device.type == "cpu"
         is_tokens = joined.ndim == 1
         segments_T = None if segments is None else _end_to_end(segments).long()
-        for part in (positions_T, segments_T):
-            assert part is None or len(part) == len(joined), "one position and type id for every row"
 
         def there(tensor: Tensor) -> Tensor:
             return tensor if device is None else tensor.to(device, non_blocking=True)

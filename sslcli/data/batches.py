@@ -114,6 +114,7 @@ class Batch:
         They keep their positions, as for an encoder that reads what is visible; with `renumber`
         they move together and positions count from 0, as after a deletion. Other streams stay whole.
         """
+        assert kept_T.dtype == bool, "which tokens are kept is said with true and false"
         kept_before = np.concatenate([[0], np.cumsum(kept_T)])[self.starts]
         assert (np.diff(kept_before) > 0).all(), "a sample without a row cannot be packed"
         parts = {name: getattr(self, name) for name in ("tokens", "rows", "segments")}

@@ -99,11 +99,15 @@ def _checked(document: Document, modality: Modality) -> np.ndarray:
     """float32 [t, ...]"""
     if document.array is None:
         raise DataError(f"{document.where} is text where {WORDS[modality]} belong", "this is a fault of the reader")
-    if document.array.ndim < 2 or document.array.dtype.kind not in "biuf":
-        found = f"{document.array.dtype} of shape {list(document.array.shape)}"
+    array = document.array
+    if not isinstance(array, np.ndarray) or array.ndim < 2 or array.dtype.kind not in "biuf":
+        found = f"{array.dtype} of shape {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
         raise DataError(f"{document.where} is no array of numbers in rows: {found}", "give an array [rows, features]")
+    if np.ma.is_masked(array):
+        row = int(np.argwhere(np.ma.getmaskarray(array))[0, 0])
+        raise DataError(f"{document.where}: row {row + 1} holds a value that is masked out", "leave it out, or fill it in")
     with np.errstate(over="ignore"):
-        rows_tF = document.array.astype(np.float32)
+        rows_tF = np.asarray(array).astype(np.float32)
     if not np.isfinite(rows_tF).all():
         row = int(np.argwhere(~np.isfinite(rows_tF))[0, 0])
         raise DataError(f"{document.where}: row {row + 1} holds a value that is no finite number", "leave it out, or fill it in")

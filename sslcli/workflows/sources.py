@@ -91,6 +91,7 @@ def fingerprint(source: Source, data: DataSettings) -> list[Any]:
         for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
             digest.update(repr((document.text, document.language)).encode())
             if document.array is not None:
+                digest.update(f"{document.array.dtype.str} {document.array.shape}".encode())
                 digest.update(np.ascontiguousarray(document.array).data)
         return [source.reference, source.reader, source.language, digest.hexdigest()]
     status = path.stat()

@@ -135,6 +135,20 @@ def test_the_inputs_of_a_subset_are_read_at_their_own_positions():
     assert found.positions_needed == by_hand.positions_needed == int(batch.positions[kept_T].max()) + 1
 
 
+@pytest.mark.parametrize("part", ["positions", "segments"])
+def test_what_goes_with_the_rows_of_another_sequence_is_refused(part):
+    """As many in all, but not in each."""
+    with pytest.raises(AssertionError, match="one position and type id for every row"):
+        Inputs.pack([torch.arange(2), torch.arange(3)], **{part: [torch.arange(3), torch.arange(2)]})
+
+
+def test_a_subset_is_asked_for_with_truth_values_alone():
+    """Zeros and ones would be taken for the numbers of rows."""
+    _, batch = batch_of()
+    with pytest.raises(AssertionError, match="true and false"):
+        batch.subset(some_of(batch).astype(int))
+
+
 def test_a_subset_without_a_row_of_a_sample_is_refused():
     _, batch = batch_of()
     with pytest.raises(AssertionError, match="without a row"):

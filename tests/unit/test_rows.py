@@ -99,12 +99,29 @@ def test_the_cache_knows_arrays_by_their_numbers(installed, tmp_path):
     assert fingerprint(one, DataSettings()) != fingerprint(another, DataSettings())
 
 
+@pytest.mark.parametrize("change", [lambda array: array.T, lambda array: array.astype(np.int64)])
+def test_the_same_bytes_in_another_shape_or_type_are_other_data(change, installed, monkeypatch):
+    (source,) = expand(["waves:20"], None)
+    zeros, found = np.zeros((2, 6)), []
+    for array in (zeros, change(zeros)):
+        assert array.tobytes() == zeros.tobytes()
+        monkeypatch.setattr(
+            "sslcli.workflows.sources.documents_of", lambda *given, array=array: iter([Document(Where("x", 1), array=array)])
+        )
+        found.append(fingerprint(source, DataSettings()))
+    assert found[0] != found[1]
+
+
 BAD = {
     "is text where sound belong": Document(Where("x", 3), text="a"),
     "x, record 3 is no array of numbers in rows: <U1": Document(Where("x", 3), array=np.asarray([["a"]])),
     "no array of numbers in rows: float64 of shape [4]": Document(Where("x", 3), array=np.zeros(4)),
     "x, record 3: row 2 holds a value that is no finite number": Document(Where("x", 3), array=np.asarray([[1.0, 2.0], [3.0, np.nan]])),
     "x, record 3: row 1 holds a value that is no finite": Document(Where("x", 3), array=np.asarray([[1e300, 2.0]])),
+    "x, record 3: row 1 holds a value that is masked out": Document(
+        Where("x", 3), array=np.ma.masked_array([[1.0, np.nan]], mask=[[False, True]])
+    ),
+    "no array of numbers in rows: list": Document(Where("x", 3), array=[[1.0, 2.0]]),
     "x, record 3 has rows of shape [3], and those before it of [2]": Document(Where("x", 3), array=np.zeros((2, 3))),
 }
 
