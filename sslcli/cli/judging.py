@@ -139,7 +139,7 @@ def translate_shift(command: Command, given: Given) -> None:
         raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
     refuse_contradictions(command, given)
     _refuse_shift_files(given)
-    flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields]
+    flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields and flag.key not in languages_of_load(given)]
     try:
         resolve(ShiftSettings, *layers_of(given, flags))
     except ConfigError as error:
@@ -147,6 +147,11 @@ def translate_shift(command: Command, given: Given) -> None:
     seed_of(given)
     hardware_of(given)
     refuse_absent_model(given.get("model"))
+
+
+def languages_of_load(given: Given) -> dict[str, str]:
+    """What the line says of the languages of a shift that is loaded, of which the file has both; it alone can say they differ."""
+    return {key: given[key] for key in ("source", "target") if key in given} if "load" in given else {}
 
 
 def _refuse_shift_files(given: Given) -> None:

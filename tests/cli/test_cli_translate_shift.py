@@ -7,6 +7,7 @@ import pytest
 
 from sslcli.conformance.subjects import tiny_subject
 from sslcli.workflows import shifting
+from sslcli.workflows.shifts.files import load_shift
 
 
 def test_a_text_is_moved_and_the_report_lies_below_the_run(ssl, world_run):
@@ -96,6 +97,27 @@ def test_a_shift_that_was_saved_moves_as_it_did_and_is_not_estimated(ssl, world_
     tables = [json.loads(ended.out)["report"]["tables"] for ended in (first, again)]
     assert tables[0] == tables[1]
     assert f"{path}: --shift mean, estimated on 40 sentences of en and 40 of zh" in json.loads(again.out)["report"]["notes"][-1]
+
+
+def test_a_link_to_a_saved_shift_is_written_through(ssl, world_run, tmp_path):
+    kept, link = tmp_path / "kept", tmp_path / "link"
+    kept.touch()
+    link.symlink_to(kept)
+    ended = ssl("translate-shift", "anna", "--model", str(world_run), "--sentences", "9", "--save", str(link), "--out", str(tmp_path / "o"))
+    assert ended.code == 0, ended.err
+    assert (link.is_symlink(), list(load_shift(kept).shifts)) == (True, [2])
+
+
+def test_one_of_the_languages_of_a_saved_shift_may_be_said(ssl, world_run, tmp_path):
+    """The other one is the file's, whatever it is where nothing is loaded."""
+    path, line = str(tmp_path / "shift"), ("translate-shift", "anna", "--model", str(world_run), "--out", str(tmp_path / "out"))
+    assert ssl(*line, "--from", "zh", "--to", "en", "--sentences", "9", "--save", path).code == 0
+    ended = ssl(*line, "--load", path, "--from", "zh")
+    assert ended.code == 0, ended.err
+    assert "zh moved into en" in ended.out
+    for words in (("--from", "en"), ("--to", "zh"), ("--to", "fake"), ("--from", "en", "--to", "zh"), ("--from", "zh", "--to", "zh")):
+        ended = ssl(*line, "--load", path, *words)
+        assert (ended.code, "moves zh into en" in ended.err) == (2, True), ended.err
 
 
 def test_a_saved_shift_is_tested_like_one_that_is_estimated(ssl, world_run, tmp_path):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from sslcli.asides import output_folder
+from sslcli.asides import output_file, output_folder
 from sslcli.cli.actions.choosing import chosen
 from sslcli.cli.actions.probe import show
 from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
-from sslcli.cli.judging import hardware_of, seed_of
+from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
@@ -19,7 +19,9 @@ from sslcli.workflows.shifts.settings import ShiftSettings
 
 def run(command: Command, given: Given, screen: Screen) -> int:
     name, words = given.get("shift", DEFAULT), given.get("words") or []
-    settings = resolve(ShiftSettings, *layers_of(given, settings_flags())).settings
+    languages = languages_of_load(given)
+    flags = [flag for flag in settings_flags() if flag.key not in languages]
+    settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(update=languages)
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
     reference, _ = chosen(given.get("model", LATEST), use, "model" not in given, screen)
@@ -29,7 +31,10 @@ def run(command: Command, given: Given, screen: Screen) -> int:
         "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
         "folder": output_folder(Path(given["out"])) if "out" in given else None,
     }  # fmt: skip
-    where["files"] = ShiftFiles(*(Path(given[key]) if key in given else None for key in ("load", "save")))
+    where["files"] = ShiftFiles(
+        load=Path(given["load"]) if "load" in given else None,
+        save=output_file(Path(given["save"]), "--save") if "save" in given else None,
+    )
     with flags_named(sources):
         if given.get("evaluate"):
             found = shift_evaluated(name, reference, words, settings, options, **where)
