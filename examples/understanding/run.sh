@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a model of two languages knows, for one seed: run.sh SEED [FLAGS OF ssl pretrain], some nine minutes on two quiet cores.
+# What a model of two languages knows, for one seed: run.sh SEED [FLAGS OF ssl pretrain], some five minutes on two quiet cores.
 # The run is called NAME-sSEED (NAME=world where it is not set); what is found lies below it, and in NAME-sSEED-qa.
 # STEPS=2 run.sh ... makes both trainings so many steps long, the second on few examples: to see whether all of it runs.
 set -eu

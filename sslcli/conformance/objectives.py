@@ -61,12 +61,6 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
     demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
     for name, values in batch.fields.items():
         demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
-    for name, values in batch.per_token.items():
-        same = np.array_equal(values[part], one.per_token[name])
-        demand(same, f"per_token '{name}' of sample {index} depends on its company", "draw from `draws` alone")
-    if batch.segments is not None:
-        same = one.segments is not None and np.array_equal(batch.segments[part], one.segments)
-        demand(same, f"the segments of sample {index} depend on its company", "draw from `draws` alone")
     demand(batch.streams.keys() == one.streams.keys(), f"sample {index} has other streams than its company", "give all samples the same")
     for name, stream in batch.streams.items():
         _same_sample(stream, place, one[name], index)

@@ -68,22 +68,6 @@ class CountingSamples(MaskedLanguageModel):
         return replace(sample, fields={"call": next(self.calls)})
 
 
-class CountingTokens(MaskedLanguageModel):
-    calls = count()
-
-    def sample(self, corpus, row, draws):
-        sample = super().sample(corpus, row, draws)
-        return replace(sample, per_token={"call": np.full(len(sample), next(self.calls))})
-
-
-class CountingSegments(MaskedLanguageModel):
-    calls = count()
-
-    def sample(self, corpus, row, draws):
-        sample = super().sample(corpus, row, draws)
-        return replace(sample, segments=np.full(len(sample), next(self.calls) % 2))
-
-
 class CountingStreams(MaskedLanguageModel):
     calls = count()
 
@@ -226,8 +210,6 @@ DEFECTS = {
     Undescribed: "options as flags",
     ShuffledRows: "rows",
     CountingSamples: "samples by number",
-    CountingTokens: "samples by number",
-    CountingSegments: "samples by number",
     CountingStreams: "samples by number",
     DrawsAnew: "views are pure",
     DrawsGlobally: "views are pure",
