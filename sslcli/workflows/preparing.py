@@ -96,11 +96,13 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     refuse_untrained_backbone(settings)
     settings = _with_tokenizer(settings, classes, pretrained)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
-    corpora = _corpora(settings, shards, say)
-    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpora[0])
+    corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
+    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
     _refuse_misfit(settings, classes, shape)
-    _refuse_strange_data(shards.tokenizer, corpora, shape)
+    _refuse_strange_data(shards.tokenizer, (corpus,), shape)
     _refuse_giant(shape, settings.hardware.device)
+    corpora = _parts(corpus, settings, shards, say)
+    _refuse_strange_data(shards.tokenizer, corpora, shape)
     tokenizer = _ending_as(pretrained, settings, shards.tokenizer)
     complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
     source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
@@ -210,9 +212,9 @@ def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: To
         raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
 
 
-def _corpora(settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
+def _parts(corpus: Corpus, settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
+    """The samples to train on, and those that are held out of them or come from data of their own."""
     data = settings.data
-    corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
     if not data.evaluation:
         return corpus.split(data.held_out, SPLIT_SEED)
     taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
