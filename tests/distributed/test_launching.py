@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,7 @@ from sslcli.cli.actions import launching
 from sslcli.engine.checkpoint import Checkpoints
 
 LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
+LOSES_A_RANK = ("--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2")
 PATIENCE_SECONDS, SECONDS_TO_END = 240, 40
 
 
@@ -61,6 +63,33 @@ class Started:
         return self.process.returncode, "".join(self.said)
 
 
+def lose_a_rank(started, number):
+    started.until(r"checkpoint .*step-000010")
+    os.kill(started.ranks()[-1], number)
+    return started.end()
+
+
+def assert_came_to_its_end(started, ended):
+    code, said = ended
+    assert code == 0, said
+    assert re.search(r"resumed from step-0000[1-5]0", said)
+    assert "Traceback" not in said
+    assert Checkpoints(started.folder, 1, {}).newest()[0].name == "step-000060"
+    time.sleep(0.1)
+    assert started.ranks() == []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped(text_corpus, tmp_path_factory, module_cache):
+    """A run of which a rank is stopped, and its end to come.
+
+    Such a process does not answer to SIGTERM, and torchrun kills it after 30 seconds: it waits beside the other tests.
+    """
+    started = Started(tmp_path_factory.mktemp("stopped") / "run", text_corpus, *LOSES_A_RANK)
+    with ThreadPoolExecutor(1) as pool:
+        yield started, pool.submit(lose_a_rank, started, signal.SIGSTOP)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(number, code, text_corpus, tmp_path, module_cache):
     started = Started(tmp_path / "run", text_corpus, "--max-steps", "100000")
@@ -75,19 +104,9 @@ def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(number, code, tex
     assert started.ranks() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_lost_rank_is_started_anew_and_the_run_comes_to_its_end(number, text_corpus, tmp_path, module_cache):
-    words = ["--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2"]
-    started = Started(tmp_path / "run", text_corpus, *words)
-    started.until(r"checkpoint .*step-000010")
-    os.kill(started.ranks()[-1], number)
-    code, said = started.end()
-    assert code == 0, said
-    assert re.search(r"resumed from step-0000[1-5]0", said)
-    assert "Traceback" not in said
-    assert Checkpoints(tmp_path / "run", 1, {}).newest()[0].name == "step-000060"
-    time.sleep(0.1)
-    assert started.ranks() == []
+def test_a_lost_rank_is_started_anew_and_the_run_comes_to_its_end(text_corpus, tmp_path, module_cache):
+    started = Started(tmp_path / "run", text_corpus, *LOSES_A_RANK)
+    assert_came_to_its_end(started, lose_a_rank(started, signal.SIGKILL))
 
 
 def test_the_settings_of_a_line_that_cannot_run_are_refused_once(text_corpus, tmp_path, module_cache):
@@ -119,3 +138,9 @@ def test_what_lay_in_the_folder_before_says_nothing_about_a_run_that_was_stopped
     (tmp_path / "run.json").write_text(json.dumps({"status": "done", "started": "yesterday"}))
     assert launching._concluded(tmp_path, 75, "yesterday") == 75
     assert launching._concluded(tmp_path, 75, "the day before") == 0
+
+
+def test_a_stopped_rank_is_started_anew_and_the_run_comes_to_its_end(stopped):
+    """The last test of the file, so that the others run while it waits."""
+    started, ended = stopped
+    assert_came_to_its_end(started, ended.result())
