@@ -144,7 +144,10 @@ def test_what_is_no_saved_shift_is_refused_and_never_written_over(kept, damage, 
 
 
 def test_a_saved_shift_and_an_empty_file_may_be_written_over(kept, tmp_path):
-    refuse_to_replace(kept)
+    of = subject()
+    other = estimate(shift("centred"), of, SETTINGS, [DEPTH])
     (tmp_path / "empty").touch()
-    refuse_to_replace(tmp_path / "empty")
-    refuse_to_replace(tmp_path / "new")
+    for path in (kept, tmp_path / "empty", tmp_path / "new"):
+        refuse_to_replace(path)
+        save_shift(path, "centred", {}, of, SETTINGS, other, ())
+        assert load_shift(path).about.shift == "centred"
