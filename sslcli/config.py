@@ -192,6 +192,14 @@ def problems_of(
     return problems
 
 
+def checked(model: type[C], given: Mapping[str, Any], prefix: str = "", hint: str = "") -> C:
+    """Options of a plugin out of what was said. Raises ConfigError with every mistake at once."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, model, prefix=prefix), hint) from error
+
+
 def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
     """A sentence with the place where its key was said: a flag, which is what was typed, in front, anything else behind."""
     place = _source_of(key, sources)

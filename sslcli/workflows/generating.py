@@ -5,15 +5,14 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
-from sslcli.config import problems_of
+from sslcli.config import checked
 from sslcli.contracts import Artifact, Generates, Illustrates
 from sslcli.data.draws import Draws
 from sslcli.engine.composite import with_ability
 from sslcli.engine.learner import Learner
 from sslcli.engine.trainer import Illustrate
-from sslcli.errors import ConfigError, UsageError
+from sslcli.errors import UsageError
 from sslcli.workflows.caching import Say, quiet
 from sslcli.workflows.finite import watched
 from sslcli.workflows.models import learner_of, load_pretrained
@@ -43,10 +42,7 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
     learner = learner_of(pretrained).eval()
     watched(learner)
     generator = generator_of(learner, reference)
-    try:
-        complete = generator.Request(**request)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, generator.Request), "ssl generate --help lists the flags") from error
+    complete = checked(generator.Request, request, hint="ssl generate --help lists the flags")
     yield from generator.generate(learner.backbone, complete, Draws(seed, 0))
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more

@@ -6,10 +6,8 @@ What passes may still be refused by the plugins themselves, whose validators are
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from sslcli import registry
-from sslcli.config import problems_of
+from sslcli.config import checked
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.engine.joining import Part, refuse_unjoinable
@@ -61,9 +59,9 @@ def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = ""
     if model is None:
         return []
     try:
-        model(**given)
-    except ValidationError as error:
-        return problems_of(error, model, prefix=prefix)
+        checked(model, given, prefix)
+    except ConfigError as error:
+        return list(error.problems)
     return []
 
 

@@ -9,17 +9,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from sslcli import registry
-from sslcli.config import Config, problems_of
+from sslcli.config import Config, checked
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.draws import mix, name_key, unit
 from sslcli.data.readcontext import Labels, ReadInContext, Reading, reading_with, separator_of
 from sslcli.data.reading import Parsed
 from sslcli.data.records import Record
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.errors import DataError, UsageError
 from sslcli.labelled import Example, GivesRecords, Split, Suite, Task
 from sslcli.workflows.computed import records_of
 from sslcli.workflows.labelsets import (
@@ -60,11 +58,7 @@ def task_class(name: str) -> type[Task]:
 
 def task_options(name: str, given: Mapping[str, Any]) -> Config:
     """Raises ConfigError with every mistake at once."""
-    cls = task_class(name)
-    try:
-        return cls.Options(**given)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options, prefix="options"), f"ssl finetune {name} --help lists the options") from error
+    return checked(task_class(name).Options, given, "options", f"ssl finetune {name} --help lists the options")
 
 
 def labelled_data(task: type[Task], options: Config, data: LabelledSettings, sifter: Sifter | None = None) -> Labelled:
@@ -204,10 +198,7 @@ def _parsed(task: type[Task], options: Config, records: Iterator[Record], refere
 def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
     """Raises ConfigError with every mistake in its options at once."""
     cls = registry.load("suites", name)
-    try:
-        return cls(cls.Options(**given))
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options, prefix="options"), f"ssl finetune {name} --help lists the options") from error
+    return cls(checked(cls.Options, given, "options", f"ssl finetune {name} --help lists the options"))
 
 
 def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from sslcli import registry
-from sslcli.config import Config, problems_of
+from sslcli.config import Config, checked
 from sslcli.contracts import Objective
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.data.settings import DataSettings
@@ -28,9 +26,9 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
     options = {}
     for name, cls in classes.items():
         try:
-            options[name] = cls.Options(**given.get(name, {}))
-        except ValidationError as error:
-            problems += problems_of(error, cls.Options, prefix=f"options.{name}")
+            options[name] = checked(cls.Options, given.get(name, {}), f"options.{name}")
+        except ConfigError as error:
+            problems += error.problems
     if problems:
         raise ConfigError(problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options")
     return options

@@ -7,14 +7,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from sslcli import registry
-from sslcli.config import Config, problems_of
+from sslcli.config import Config, checked
 from sslcli.data.draws import Draws
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, UsageError
+from sslcli.errors import UsageError
 from sslcli.reports import Report
 from sslcli.subjects import Probe, Subject
 from sslcli.workflows.models import locate
@@ -69,10 +67,7 @@ def saved(report: Report, reference: str, stem: str, folder: Path | None, subjec
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:
     """Raises ConfigError with every mistake at once."""
-    try:
-        return cls.Options(**given)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options), f"ssl probe {name} --help lists the options") from error
+    return checked(cls.Options, given, hint=f"ssl probe {name} --help lists the options")
 
 
 def _free(folder: Path, caption: str) -> Path:

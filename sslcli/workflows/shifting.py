@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.config import problems_of
+from sslcli.config import checked
 from sslcli.core.generation import only_known
 from sslcli.data.draws import Draws
 from sslcli.data.pairs import TextPair
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.errors import DataError, UsageError
 from sslcli.linearshift import LinearShift
 from sslcli.reports import Report, Table
 from sslcli.subjects import Shift, Subject
@@ -190,10 +189,8 @@ def _candidates(subject: Subject, sentence: Sentences, layer: int, shift: Linear
 
 def _shift(name: str, options: Mapping[str, Any]) -> Shift:
     cls = registry.load("shifts", name)
-    try:
-        return cls(cls.Options(**options))
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options), f"ssl translate-shift --shift {name} --help lists the options") from error
+    hint = f"ssl translate-shift --shift {name} --help lists the options"
+    return cls(checked(cls.Options, options, hint=hint))
 
 
 def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> Subject:

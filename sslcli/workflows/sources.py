@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.asides import spool
-from sslcli.config import problems_of
+from sslcli.config import checked
 from sslcli.contracts import HasLanguages, Reader
 from sslcli.data.documents import Document
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
-from sslcli.errors import ConfigError, DataError, RunError
+from sslcli.errors import DataError, RunError
 from sslcli.folders import hash_file
 from sslcli.workflows.computed import documents_of
 from sslcli.workflows.locating import files_at, is_read_once, reader_for, split_language
@@ -72,13 +71,9 @@ def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ())
     """For the source's language, or for `languages`, where the reader can be asked for some of those it has."""
     wanted = languages or [language for language in [source.language] if language]
     cls = registry.load("readers", source.reader)
-    try:
-        reader = cls(cls.Options(**data.reader_options))
-        return reader.only(*wanted) if wanted and isinstance(reader, HasLanguages) else reader
-    except ValidationError as error:
-        raise ConfigError(
-            problems_of(error, cls.Options, prefix="data.reader_options"), f"ssl plugins show {source.reader} lists the options"
-        ) from error
+    hint = f"ssl plugins show {source.reader} lists the options"
+    reader = cls(checked(cls.Options, data.reader_options, "data.reader_options", hint))
+    return reader.only(*wanted) if wanted and isinstance(reader, HasLanguages) else reader
 
 
 def fingerprint(source: Source, data: DataSettings) -> list[Any]:

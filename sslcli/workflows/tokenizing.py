@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.asides import settled
-from sslcli.config import problems_of
+from sslcli.config import checked
 from sslcli.data.guarding import as_remark
 from sslcli.data.normalizing import changeable
 from sslcli.data.settings import DataSettings, TokenizerSettings
@@ -25,7 +24,7 @@ from sslcli.data.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.tokenizer import Tokenizer
 from sslcli.data.unknowns import Unknowns
 from sslcli.engine.stopping import Stopping
-from sslcli.errors import ConfigError, DataError, Interrupted, ModelError, Preempted, SslError, UsageError
+from sslcli.errors import DataError, Interrupted, ModelError, Preempted, SslError, UsageError
 from sslcli.reports import Passage, Report, Score, Span, Table, mebibytes
 from sslcli.workflows.caching import Say, cached, quiet, refuse_damaged
 from sslcli.workflows.cutting import portions, write_portion
@@ -225,12 +224,8 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
 def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
     kind = settings.kind or "wordpiece"
     cls = registry.load("tokenizers", kind)
-    try:
-        trainer = cls(cls.Options(**settings.options))
-    except ValidationError as error:
-        raise ConfigError(
-            problems_of(error, cls.Options, prefix="tokenizer.options"), f"ssl plugins show {kind} lists the options"
-        ) from error
+    hint = f"ssl plugins show {kind} lists the options"
+    trainer = cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
 
     def learn(go_on: Callable[[], None]) -> Tokenizer:

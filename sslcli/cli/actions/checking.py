@@ -5,12 +5,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.config import problems_of
-from sslcli.errors import CheckError, ConfigError, UsageError
+from sslcli.config import checked
+from sslcli.errors import CheckError, UsageError
 from sslcli.labelled import Example, Task
 from sslcli.subjects import Probe, Shift
 from sslcli.testing import Finding, check_objective, check_probe, check_shift, check_task
@@ -50,8 +48,5 @@ def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | Non
     """The first of a file, read with the options that the task has by itself. Raises DataError, or ConfigError where it has none."""
     if reference is None:
         return None
-    try:
-        options = cls.Options()
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, cls.Options, prefix="options")) from error
+    options = checked(cls.Options, {}, "options")
     return list(islice(Sifter(None).usable(cls.read(options, reference)), MOST_EXAMPLES))
