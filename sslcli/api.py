@@ -1,44 +1,24 @@
 """The only door a plugin may import from (beside sslcli.testing, for its tests)."""
 
 from sslcli.config import Config, Count, Seconds, setting
-from sslcli.contracts import (
-    Artifact,
-    Family,
-    Follower,
-    Frame,
-    Generates,
-    Group,
-    HasLanguages,
-    Illustrates,
-    Key,
-    Learnable,
-    Loss,
-    Objective,
-    PieceTrainer,
-    PredictsTokens,
-    Ratio,
-    Reader,
-    Readout,
-    SampledRows,
-    TokenTargets,
-    Views,
-)
-from sslcli.core.foreign import (
-    ConfigField,
-    ConfigReader,
-    class_name,
-    has_plain_heads,
-    has_shape,
-    layer_pattern,
-    read_fields,
-    rotary_base,
-    write_fields,
-)
+from sslcli.contracts.abilities import Artifact, Generates, Illustrates
+from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
+from sslcli.contracts.family import Family, Key
+from sslcli.contracts.learnable import Follower, Frame, Group, Learnable, Loss, Ratio, SampledRows, Views
+from sslcli.contracts.linear_shift import LinearShift
+from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
+from sslcli.contracts.probe import HiddenBatch, Material, Probe, Subject, mean_row
+from sslcli.contracts.reader import HasLanguages, Reader
+from sslcli.contracts.scorer import Scorer
+from sslcli.contracts.shift import Shift
+from sslcli.contracts.suite import Suite, SuitePart
+from sslcli.contracts.task import Annotates, Computed, Describes, GivesRecords, ReadoutTask, Task
+from sslcli.contracts.tokenizer import PieceTrainer
+from sslcli.core.attention_maps import attention_maps
 from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
-from sslcli.core.maps import attention_maps
 from sslcli.core.packing import Packing
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
@@ -46,65 +26,21 @@ from sslcli.data.arrangements import ARRANGEMENTS, Rows, enclose, join_pair
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
-from sslcli.data.draws import Draws, SampleDraws
 from sslcli.data.files import open_bytes, read_lines
-from sslcli.data.labelcolumns import in_usual_case
-from sslcli.data.labelforms import means_no_label
-from sslcli.data.pairs import Pair, distinct_pairs, languages_in, read_pairs
-from sslcli.data.passages import passages_of, spans_of
-from sslcli.data.readcontext import Names, current_reading, remark
-from sslcli.data.reading import Parsed, Unreadable
-from sslcli.data.records import Record, parse_json, read_json, read_records, read_table
-from sslcli.data.sentences import split_sentences
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.engine.gathering import gather
+from sslcli.data.records.continuing import Parsed, Unreadable
+from sslcli.data.records.label_columns import in_usual_case
+from sslcli.data.records.label_forms import means_no_label
+from sslcli.data.records.read_context import Names, current_reading, remark
+from sslcli.data.records.records import Record, parse_json, read_json, read_records, read_table
+from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
+from sslcli.data.rng import Draws, SampleDraws
+from sslcli.data.text.sentences import split_sentences
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.engine.processes.gather import gather
 from sslcli.errors import ConfigError, DataError, ModelError, PassedOver, PluginError, RunError, SslError, UsageError
-from sslcli.guesses import words_told
-from sslcli.labelled import (
-    Annotated,
-    Annotates,
-    Computed,
-    Describes,
-    Encoded,
-    Example,
-    GivesRecords,
-    Prediction,
-    ReadoutTask,
-    Scorer,
-    Split,
-    Suite,
-    SuitePart,
-    Task,
-)
-from sslcli.linearshift import LinearShift
-from sslcli.plainfiles import suffix_of
-from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
-from sslcli.scoring.abstaining import best_threshold, squad_v2_scores
-from sslcli.scoring.answers import (
-    SQUAD_V1,
-    SQUAD_V2,
-    AnswerRule,
-    AnswerValues,
-    answer_scores,
-    squad_exact,
-    squad_f1,
-    squad_v1_scores,
-    string_exact,
-)
-from sslcli.scoring.classes import binary_scores, class_scores, class_tables
-from sslcli.scoring.correlations import correlation_notes, correlation_scores, pearson, spearman
-from sslcli.scoring.figures import mean_score, statistic_score, sums_score
-from sslcli.scoring.linear import LinearProbe, control_labels, linear_probe, majority
-from sslcli.scoring.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
-from sslcli.scoring.multilabel import multilabel_scores
-from sslcli.scoring.retrieval import Ranks, Retrieval, centred, retrieve
-from sslcli.scoring.schemes import TagReading, tag_reading, unread_tags
-from sslcli.scoring.separation import Separation, cosines, sense_gap, sense_gaps, separation
-from sslcli.scoring.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
-from sslcli.scoring.spanscores import span_scores, span_table
-from sslcli.sequences import SequenceTask
-from sslcli.subjects import HiddenBatch, Material, Probe, Shift, Subject, mean_row
-from sslcli.vectors import (
+from sslcli.kits.cloze import words_told
+from sslcli.kits.sequence_task import SequenceTask
+from sslcli.kits.word_vectors import (
     Located,
     Pool,
     Use,
@@ -118,6 +54,43 @@ from sslcli.vectors import (
     usable_texts,
     word_vectors,
 )
+from sslcli.metrics.classes import binary_scores, class_scores, class_tables
+from sslcli.metrics.correlations import correlation_notes, correlation_scores, pearson, spearman
+from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
+from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
+from sslcli.metrics.multilabel import multilabel_scores
+from sslcli.metrics.retrieval import Ranks, Retrieval, centred, retrieve
+from sslcli.metrics.scores import mean_score, statistic_score, sums_score
+from sslcli.metrics.separation import Separation, cosines, sense_gap, sense_gaps, separation
+from sslcli.metrics.span_scores import span_scores, span_table
+from sslcli.metrics.spans import TaggedSpan, detect_scheme, has_spans, spans_of_tags
+from sslcli.metrics.squad import (
+    SQUAD_V1,
+    SQUAD_V2,
+    AnswerRule,
+    AnswerValues,
+    answer_scores,
+    squad_exact,
+    squad_f1,
+    squad_v1_scores,
+    string_exact,
+)
+from sslcli.metrics.squad2 import best_threshold, squad_v2_scores
+from sslcli.metrics.tag_schemes import TagReading, tag_reading, unread_tags
+from sslcli.models.hf_config import (
+    ConfigField,
+    ConfigReader,
+    class_name,
+    has_plain_heads,
+    has_shape,
+    layer_pattern,
+    read_fields,
+    rotary_base,
+    write_fields,
+)
+from sslcli.plainfiles import suffix_of
+from sslcli.reporting.passages import passages_of, spans_of
+from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 
 __all__ = [
     "ARRANGEMENTS",

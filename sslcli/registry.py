@@ -36,7 +36,10 @@ KINDS = {  # kind -> the word for one of them, and the contract that its classes
     "families": ("family", "Family"),
     "tokenizers": ("tokenizer", "PieceTrainer"),
 }
-CONTRACTS = ("sslcli.contracts", "sslcli.labelled", "sslcli.subjects")
+CONTRACTS = tuple(
+    f"sslcli.contracts.{module}"
+    for module in ("learnable", "objective", "task", "scorer", "suite", "probe", "shift", "reader", "tokenizer", "family")
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
 

@@ -24,12 +24,14 @@ from sslcli.conformance.records import tiny_records
 from sslcli.conformance.subjects import TinyMaterial, tiny_subject
 from sslcli.conformance.tasks import TASK_CHECKS
 from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
-from sslcli.contracts import Objective
+from sslcli.contracts.examples import Example
+from sslcli.contracts.objective import Objective
+from sslcli.contracts.probe import Probe
+from sslcli.contracts.shift import Shift
+from sslcli.contracts.task import Task
 from sslcli.door import outdated
 from sslcli.errors import CheckError
-from sslcli.labelled import Example, Task
 from sslcli.registry import CONTRACTS
-from sslcli.subjects import Probe, Shift
 
 __all__ = [
     "CHECKS",

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from sslcli.engine.place import end_with_launcher, known_place, others_speak
+from sslcli.engine.processes.rank import end_with_launcher, known_place, others_speak
 from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError
 from sslcli.progress import heard_by
 from sslcli.reports import printable

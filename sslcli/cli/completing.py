@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from sslcli import registry
 from sslcli.core.presets import NAMES
 from sslcli.errors import SslError
-from sslcli.workflows.judging import refuse_objective
-from sslcli.workflows.references import LATEST
-from sslcli.workflows.runs import all_runs
+from sslcli.models.line_checks import refuse_objective
+from sslcli.runs.catalogue import all_runs
+from sslcli.runs.references import LATEST
 
 PLUGINS = {
     "objective": ("objectives",),

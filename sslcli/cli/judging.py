@@ -16,12 +16,11 @@ from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
 from sslcli.config import Resolved, resolve
-from sslcli.engine.place import is_restart
+from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
+from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, did_you_mean
-from sslcli.reports import printable
-from sslcli.runfiles import dotted_layer
-from sslcli.workflows.judging import (
+from sslcli.models.line_checks import (
     problems_in,
     refuse_absent_model,
     refuse_one_gpu_for_several,
@@ -29,11 +28,12 @@ from sslcli.workflows.judging import (
     refuse_unknown,
     refuse_unknown_task,
 )
-from sslcli.workflows.locating import refuse_absent, refuse_absent_labelled
-from sslcli.workflows.references import LATEST, find_run
-from sslcli.workflows.runs import runs_folder
-from sslcli.workflows.settings import AnswerSettings, FinetuneSettings, PretrainSettings, Start, TokenizeSettings
-from sslcli.workflows.shifts.settings import ShiftSettings
+from sslcli.reports import printable
+from sslcli.runfiles import dotted_layer
+from sslcli.runs.catalogue import runs_folder
+from sslcli.runs.references import LATEST, find_run
+from sslcli.settings import AnswerSettings, FinetuneSettings, PretrainSettings, Start, TokenizeSettings
+from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
 TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sslcli import registry
+from sslcli.datasets.locate import ADDRESSES
 from sslcli.errors import UsageError, edits, nearest
-from sslcli.workflows.locating import ADDRESSES
-from sslcli.workflows.runs import FACTS_FILE, runs_folder
+from sslcli.runs.catalogue import FACTS_FILE, runs_folder
 
 # What people who know other tools type first.
 FOREIGN_FLAGS = {

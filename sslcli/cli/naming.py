@@ -13,8 +13,8 @@ from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, una
 from sslcli.config import decides_training, key_of, leaves, placed
 from sslcli.errors import ConfigError, UsageError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
-from sslcli.workflows.references import ASKED, decided, head_readers, run_of
-from sslcli.workflows.runs import RUN_FILE
+from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runs.references import ASKED, decided, head_readers, run_of
 
 REQUEST = "request"
 FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}

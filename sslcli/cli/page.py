@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sslcli.cli.drawing import number
 from sslcli.cli.tables import SHORT, VALUE, are_figures, scores_table
 from sslcli.reports import Table, filled, printable
-from sslcli.workflows.reporting import Page, Picture
+from sslcli.workflows.report.page import Page, Picture
 
 MOST_BYTES = 2_900_000
 ROWS = (500, 100, 20, 5)  # of each table: fewer where the page becomes too large

@@ -15,8 +15,8 @@ from sslcli.cli.drawing import number, sparkline
 from sslcli.cli.screen import Screen
 from sslcli.engine.events import Evaluated, Event, Finished, Noted, Observer, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.reports import printable, printable_lines
-from sslcli.workflows.planning import duration
-from sslcli.workflows.runfolder import describe
+from sslcli.runs.run_folder import describe
+from sslcli.workflows.training.plan import duration
 
 INDENT = "  "
 BAR_WIDTH, LEAST_BAR = 24, 8

@@ -12,9 +12,9 @@ import torch
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, learnt
 from sslcli.conformance.trees import copied, equal, global_generators
+from sslcli.contracts.examples import Prediction
 from sslcli.data.batches import Sample
 from sslcli.errors import CheckError
-from sslcli.labelled import Prediction
 from sslcli.reports import Report, Score
 
 CLOSE = 1e-4  # of numbers in an answer that were computed in another company

@@ -12,18 +12,21 @@ import torch
 from sslcli.config import Config
 from sslcli.conformance.records import tiny_records
 from sslcli.conformance.tiny import tiny_corpus, tiny_frame
-from sslcli.contracts import Frame, Learnable, Loss, Objective, Views
+from sslcli.contracts.examples import Encoded, Example, Prediction
+from sslcli.contracts.learnable import Frame, Learnable, Loss, Views
+from sslcli.contracts.objective import Objective
+from sslcli.contracts.probe import Probe
+from sslcli.contracts.scorer import Scorer
+from sslcli.contracts.task import Task
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample, collate
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
 from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
-from sslcli.labelled import Encoded, Example, Prediction, Scorer, Task
-from sslcli.subjects import Probe
 
 FEWEST_EXAMPLES = 8
 L = TypeVar("L", bound=Learnable)

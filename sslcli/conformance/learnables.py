@@ -18,14 +18,14 @@ from torch import Tensor
 from sslcli.config import Config, flags_of, leaves
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
-from sslcli.contracts import Loss, Views
-from sslcli.data.draws import Draws
+from sslcli.contracts.learnable import Loss, Views
+from sslcli.data.rng import Draws
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.processes.process_group import ALONE
 from sslcli.engine.schedule import share_done
 from sslcli.engine.settings import OptimizerSettings
-from sslcli.engine.stepstate import StepState
-from sslcli.engine.world import ALONE
+from sslcli.engine.step_state import StepState
 from sslcli.errors import CheckError
 
 TOLERANCE = 2e-4  # relative, of sums in float32 whose order differs

@@ -12,12 +12,12 @@ from sslcli.config import Config
 from sslcli.conformance import learnables, steps
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
-from sslcli.contracts import Illustrates
+from sslcli.contracts.abilities import Illustrates
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
 from sslcli.data.batches import Batch
-from sslcli.data.draws import Draws
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.data.rng import Draws
+from sslcli.settings import PretrainSettings
 
 COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
 

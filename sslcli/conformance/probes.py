@@ -16,12 +16,13 @@ from sslcli.conformance.learnables import demand, refuse_taken_flags
 from sslcli.conformance.subjects import state_of, tiny_subject
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.conformance.trees import equal, global_generators
+from sslcli.contracts.linear_shift import LinearShift
+from sslcli.contracts.probe import Probe, Subject
+from sslcli.contracts.shift import Shift
 from sslcli.core.settings import ARCHITECTURES, Architecture
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
 from sslcli.errors import CheckError, SslError
-from sslcli.linearshift import LinearShift
 from sslcli.reports import Report
-from sslcli.subjects import Probe, Shift, Subject
 
 COMMAND_FLAGS = frozenset(
     {

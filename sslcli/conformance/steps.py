@@ -5,9 +5,9 @@ import torch
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.learnables import EIGHT, demand
 from sslcli.conformance.trees import copied, equal, global_generators
-from sslcli.data.draws import Draws
-from sslcli.engine.stepstate import StepState
-from sslcli.engine.world import ALONE
+from sslcli.data.rng import Draws
+from sslcli.engine.processes.process_group import ALONE
+from sslcli.engine.step_state import StepState
 from sslcli.errors import CheckError, PluginError
 
 PROGRESS = (0.0, 0.5, 1.0)

@@ -13,18 +13,18 @@ from torch import nn
 from sslcli.config import Config
 from sslcli.conformance.records import TAGS, tiny_sentences
 from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_frame
-from sslcli.contracts import Frame, Learnable, Loss, Views
+from sslcli.contracts.examples import Annotated
+from sslcli.contracts.learnable import Frame, Learnable, Loss, Views
+from sslcli.contracts.probe import Subject
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Document, Where
-from sslcli.data.draws import Draws
-from sslcli.data.records import Record
+from sslcli.data.records.records import Record
+from sslcli.data.rng import Draws
 from sslcli.errors import UsageError
-from sslcli.labelled import Annotated
-from sslcli.subjects import Subject
 
 LANGUAGES = ("aa", "bb")
 WORDS: Mapping[str, str] = {

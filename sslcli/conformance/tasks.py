@@ -10,13 +10,15 @@ from sslcli.conformance import answers, learnables, steps
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
 from sslcli.conformance.trees import copied, equal
+from sslcli.contracts.examples import Encoded
+from sslcli.contracts.scorer import Scorer
+from sslcli.contracts.task import Task
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
-from sslcli.data.records import Record
+from sslcli.data.records.records import Record
 from sslcli.errors import CheckError, DataError
-from sslcli.labelled import Encoded, Scorer, Task
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.settings import FinetuneSettings
 
 COMMAND_FLAGS = flags_of_command(FinetuneSettings, "--check", "--compare-scratch", "--init", "--seeds")
 TYPED = "the cat sees the mouse in the garden ."  # what someone might type

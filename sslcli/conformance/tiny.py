@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 import tokenizers
 
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
-from sslcli.data.draws import mix
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.rng import mix
+from sslcli.data.text.tokenizer import Tokenizer
 
 FEATURES = 8  # of every item of a tiny array document
 SEQUENCE_TOKENS = 32

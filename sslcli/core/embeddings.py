@@ -6,9 +6,9 @@ Letters: T rows, D width, E width of the embeddings, F features of a ready row, 
 from torch import Tensor, nn
 
 from sslcli.core.inputs import Inputs
-from sslcli.core.lookup import Embedding, TokenEmbedding
 from sslcli.core.norms import build_norm
 from sslcli.core.settings import TransformerSettings
+from sslcli.core.token_embedding import Embedding, TokenEmbedding
 
 
 class Embeddings(nn.Module):

@@ -11,8 +11,8 @@ from sslcli.core.feedforward import ACTIVATIONS
 from sslcli.core.inputs import Hidden
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.norms import build_norm
-from sslcli.core.rounding import pays, with_spare_rows
 from sslcli.core.settings import TransformerSettings
+from sslcli.core.shape_buckets import pays, with_spare_rows
 from sslcli.core.transformer import Transformer
 
 

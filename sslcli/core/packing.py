@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sslcli.core.groups import Groups, group_sequences
+from sslcli.core.length_buckets import Groups, group_sequences
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from sslcli.core.cache import Cache
 from sslcli.core.embeddings import Embeddings
 from sslcli.core.feedforward import FeedForward
 from sslcli.core.inputs import Edit, Hidden, Inputs
-from sslcli.core.lookup import TokenEmbedding
 from sslcli.core.losses import LaterProduct
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
-from sslcli.core.rounding import pays, spare_rows, with_spare_memory, with_spare_sequence
 from sslcli.core.settings import TransformerSettings
+from sslcli.core.shape_buckets import pays, spare_rows, with_spare_memory, with_spare_sequence
+from sslcli.core.token_embedding import TokenEmbedding
 from sslcli.errors import DataError, UsageError
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.draws import mix
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.rng import mix
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 
 PORTION_SENTENCES = 1 << 18  # a longer span is cut here: one boundary in a quarter of a million sentences

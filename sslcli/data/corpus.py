@@ -13,7 +13,7 @@ from typing import Literal, Self
 import numpy as np
 
 from sslcli.data.documents import Modality
-from sslcli.data.draws import mix, name_key, unit
+from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.shards import map_shards
 from sslcli.errors import DataError
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from sslcli.data.documents import Where
-from sslcli.data.signatures import refuse_no_text
+from sslcli.data.records.signatures import refuse_no_text
 from sslcli.errors import DataError
 from sslcli.plainfiles import STANDARD_INPUT
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslcli.data.draws import name_key
 from sslcli.data.permuting import permuted
+from sslcli.data.rng import name_key
 
 _WITHIN = name_key("within a language")
 

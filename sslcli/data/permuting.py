@@ -5,7 +5,7 @@ Black and Rogaway 2002, "Ciphers with arbitrary finite domains", the cycle-walki
 
 import numpy as np
 
-from sslcli.data.draws import mix
+from sslcli.data.rng import mix
 
 _ROUNDS = 8
 

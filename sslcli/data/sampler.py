@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from sslcli.data.draws import mix, name_key
 from sslcli.data.mixing import Mixture
 from sslcli.data.permuting import permuted
+from sslcli.data.rng import mix, name_key
 
 WINDOW_BATCHES = 64
 _ORDER, _BATCHES = name_key("order"), name_key("batches")

@@ -23,7 +23,7 @@ import numpy as np
 
 from sslcli import plainfiles
 from sslcli.data.documents import Modality
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError, ModelError
 from sslcli.folders import MANIFEST, read_sealed, sealed
 

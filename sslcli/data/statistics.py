@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sslcli.data.draws import name_key
-from sslcli.data.normalizing import changeable
+from sslcli.data.rng import name_key
 from sslcli.data.shards import Texts
+from sslcli.data.text.normalization import changeable
 
 MOST_HASHES = 1 << 20
 CHARACTERS_LOOKED_AT = 20_000  # of what is added at once

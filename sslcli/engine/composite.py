@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sslcli.contracts import Follower, Frame, Group, Learnable, Loss, Objective, Readout, Views
+from sslcli.contracts.learnable import Follower, Frame, Group, Learnable, Loss, Views
+from sslcli.contracts.objective import Objective, Readout
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.draws import Draws, SampleDraws
+from sslcli.data.rng import Draws, SampleDraws
 from sslcli.engine.joining import Part, refuse_unjoinable
 from sslcli.reports import Report
 

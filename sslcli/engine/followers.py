@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sslcli.contracts import Follower
-from sslcli.engine.sharding import local
+from sslcli.contracts.learnable import Follower
+from sslcli.engine.checkpoints.tensor_files import local
 from sslcli.errors import PluginError
 
 _OWN = "learnable."

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from sslcli.contracts import Loss, Views
+from sslcli.contracts.learnable import Loss, Views
 from sslcli.core.inputs import to_device
-from sslcli.data.draws import mix
-from sslcli.engine.gathering import gathering
-from sslcli.engine.loading import Work
+from sslcli.data.rng import mix
+from sslcli.engine.loader import Work
+from sslcli.engine.metric_sums import Tally
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
-from sslcli.engine.stepstate import StepState
-from sslcli.engine.tally import Tally
-from sslcli.engine.world import World
+from sslcli.engine.processes.gather import gathering
+from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.replicas import Replica
+from sslcli.engine.step_state import StepState
 
 
 def accumulate_gradients(replica: Replica, views: Views, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:

@@ -7,15 +7,15 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from sslcli.contracts import Group, Learnable, Loss, Views
+from sslcli.contracts.learnable import Group, Learnable, Loss, Views
+from sslcli.contracts.task import Task
 from sslcli.core.transformer import Transformer
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
+from sslcli.engine.checkpoints.tensor_files import TENSOR_MODULE, local
 from sslcli.engine.composite import overrides
 from sslcli.engine.followers import Followers, leaders_of, modules_of
-from sslcli.engine.sharding import TENSOR_MODULE, local
-from sslcli.engine.world import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, World
 from sslcli.errors import PluginError
-from sslcli.labelled import Task
 
 _KEEP_IN_BUFFERS = "keep what it changes in buffers, which are whole on every rank"
 

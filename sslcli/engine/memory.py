@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from sslcli.contracts import Views
-from sslcli.engine.loading import Loader
+from sslcli.contracts.learnable import Views
+from sslcli.engine.loader import Loader
 from sslcli.errors import RunError
 
 # What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its own.

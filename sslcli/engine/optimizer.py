@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Size, Tensor
 
-from sslcli.contracts import Group
+from sslcli.contracts.learnable import Group
+from sslcli.engine.checkpoints.tensor_files import like, local
 from sslcli.engine.muon import StackedMuon
+from sslcli.engine.processes.process_group import ALONE, World
 from sslcli.engine.settings import OptimizerSettings
-from sslcli.engine.sharding import like, local
-from sslcli.engine.world import ALONE, World
 from sslcli.errors import ModelError, UsageError
 
 

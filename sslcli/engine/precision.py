@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sslcli.engine.place import known_place
+from sslcli.engine.processes.rank import known_place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
 

@@ -9,24 +9,24 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sslcli.data.draws import Draws
-from sslcli.engine.checkpoint import Checkpoints, Progress
+from sslcli.data.rng import Draws
+from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
 from sslcli.engine.composite import overrides
-from sslcli.engine.evaluation import Judge, Judgement
+from sslcli.engine.evaluator import Judge, Judgement
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
 from sslcli.engine.learner import Learner
-from sslcli.engine.loading import Loader, Work
+from sslcli.engine.loader import Loader, Work
 from sslcli.engine.memory import is_out_of_memory, split_finer
+from sslcli.engine.metric_sums import Tally
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
+from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.schedule import rate_factor, share_done
 from sslcli.engine.settings import ScheduleSettings
-from sslcli.engine.skipping import Verdicts
+from sslcli.engine.skipped_steps import Verdicts
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping
-from sslcli.engine.tally import Tally
-from sslcli.engine.world import ALONE, World
 from sslcli.errors import Diverged
 
 MOST_SKIPPED_IN_A_ROW = 10

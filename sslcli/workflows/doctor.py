@@ -13,7 +13,7 @@ from typing import Literal
 
 from sslcli import registry
 from sslcli.errors import PluginError
-from sslcli.workflows.runs import runs_folder
+from sslcli.runs.catalogue import runs_folder
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK_GB = 5.0
@@ -78,7 +78,7 @@ def _devices() -> Iterator[Finding]:
 def _fonts() -> Iterator[Finding]:
     """Imported by name and here, as torch is."""
     try:
-        fonts = importlib.import_module("sslcli.workflows.fonts")
+        fonts = importlib.import_module("sslcli.reporting.fonts")
         name = fonts.cjk_font()
     except (ImportError, OSError) as error:
         yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")

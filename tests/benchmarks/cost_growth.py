@@ -33,7 +33,7 @@ from sslcli.core.arithmetic import flops_per_token, parameters
 from sslcli.core.inputs import to_device
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
+from sslcli.engine.processes.replicas import Replica
 
 ALLOWANCE = 0.10
 SMALL_VOCABULARY = 2_000  # the head and the optimizer of a large one would hide what grows

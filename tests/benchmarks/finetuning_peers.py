@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from sslplugins.tasks.remap import STRANGE
+from sslplugins.tasks.remap.task import STRANGE
 from torch import Tensor
 from transformers import (
     AutoModelForQuestionAnswering,
@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from sslcli.config import Config
-from sslcli.labelled import Example, Prediction
+from sslcli.contracts.examples import Example, Prediction
 
 IGNORED = -100
 CANDIDATES = 20  # starts and ends of a window that are paired, n_best_size of run_qa

@@ -11,9 +11,9 @@ from finetuning_sides import Job
 
 from sslcli import registry
 from sslcli.core.presets import preset
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.weights import Pretrained, expected_shapes, part_of
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.weights import Pretrained, expected_shapes, part_of
 
 VOCABULARY, LONGEST = 120, 384
 SHAPE = {"depth": 12, "width": 16, "heads": 2, "feedforward_width": 32, "longest_tokens": LONGEST}

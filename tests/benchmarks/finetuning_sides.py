@@ -21,15 +21,15 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
+from sslcli.contracts.examples import Example
+from sslcli.datasets.labelled import Labelled, examples_of, task_class, task_options
 from sslcli.engine.events import Evaluated, Event, Stepped
-from sslcli.engine.world import ALONE
-from sslcli.labelled import Example
+from sslcli.engine.processes.process_group import ALONE
+from sslcli.models.loading import load_pretrained
 from sslcli.reports import Score
-from sslcli.workflows.finetuning import Finetuning
-from sslcli.workflows.labelling import Labelled, examples_of, task_class, task_options
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.running import run
-from sslcli.workflows.settings import FinetuneSettings, LabelledSettings
+from sslcli.settings import FinetuneSettings, LabelledSettings
+from sslcli.workflows.finetune.finetune import Finetuning
+from sslcli.workflows.training.run import run
 
 WARMUP = 0.1  # share of all steps
 DRAW = 0  # the seed that draws examples: those of every run are the same

@@ -24,7 +24,7 @@ from peers import Peer, peer_batches, peer_model, train_peer
 from sslcli.core.arithmetic import flops_per_token
 from sslcli.core.generation import generate_tokens
 from sslcli.engine.precision import Hardware
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 BERT_BASE = {"depth": 12, "width": 768, "heads": 12}
 TRAINING = {

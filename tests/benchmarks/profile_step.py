@@ -28,7 +28,7 @@ from sslcli.core.attention import attend
 from sslcli.core.inputs import to_device
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
+from sslcli.engine.processes.replicas import Replica
 
 COPIED_BYTES = 1 << 28
 

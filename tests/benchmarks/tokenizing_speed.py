@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer as Library
 
-from sslcli.data.sentences import split_sentences
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.tokenizer import FILE, Tokenizer
-from sslcli.workflows.cutting import portions
-from sslcli.workflows.sources import documents, expand
-from sslcli.workflows.tokenizing import tokenize, tokenizer_for
+from sslcli.data.text.sentences import split_sentences
+from sslcli.data.text.tokenizer import FILE, Tokenizer
+from sslcli.datasets.shard_writer import portions
+from sslcli.datasets.sources import documents, expand
+from sslcli.datasets.tokenized import tokenize, tokenizer_for
 
 Portions = Sequence[Sequence[str]]
 

@@ -17,26 +17,26 @@ import numpy as np
 import torch
 
 from sslcli import registry
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import BERT, GPT2
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
-from sslcli.data.draws import SampleDraws
+from sslcli.data.rng import SampleDraws
 from sslcli.data.sampler import Sampler
-from sslcli.engine.checkpoint import Checkpoints, Progress
-from sslcli.engine.evaluation import Agree, Judgement
+from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
+from sslcli.engine.evaluator import Agree, Judgement
 from sslcli.engine.events import Event, Stepped
 from sslcli.engine.learner import Learner
-from sslcli.engine.loading import Loader
+from sslcli.engine.loader import Loader
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
+from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.settings import OptimizerSettings, ScheduleSettings
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Plan, Trainer
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 MASK, SPECIALS = 4, 5
 RATE, SEED = 1e-4, 0

@@ -35,7 +35,7 @@ def test_a_place_that_cannot_be_written_is_named(ssl, tmp_path, monkeypatch):
     assert any(status == "failed" and "cannot write in /proc" in text for status, text in found)
 
 
-@pytest.mark.parametrize(("missing", "status"), [("torch", "failed"), ("sslcli.workflows.fonts", "warning")])
+@pytest.mark.parametrize(("missing", "status"), [("torch", "failed"), ("sslcli.reporting.fonts", "warning")])
 def test_a_library_that_cannot_be_imported_is_a_finding(monkeypatch, missing, status):
     real = doctor.importlib.import_module
 

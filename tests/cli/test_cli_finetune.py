@@ -9,8 +9,8 @@ import pytest
 
 from sslcli.cli.app import run
 from sslcli.engine.trainer import Trainer
-from sslcli.workflows import finetuning
-from sslcli.workflows.answering import Answerer
+from sslcli.workflows.finetune import finetune
+from sslcli.workflows.predict.predictor import Answerer
 
 WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
 QUICK = ["--max-steps", "4", "--batch-size", "8", "--eval-every", "2", "--no-plot"]
@@ -87,8 +87,8 @@ def test_a_score_that_is_mistyped_is_refused_before_anything_is_read(ssl, monkey
         pytest.fail("model or data was read")
 
     monkeypatch.setattr(Answerer, "load", fail)
-    monkeypatch.setattr(finetuning, "labelled_data", fail)
-    monkeypatch.setattr(finetuning, "load_pretrained", fail)
+    monkeypatch.setattr(finetune, "labelled_data", fail)
+    monkeypatch.setattr(finetune, "load_pretrained", fail)
     for words in (("--min", "accurcy=1"), ("--min", "f1=0", "--min", "exact-mach=60")):
         ended = ssl("evaluate", "sentiment", "--model", "moods", *words)
         name = words[-1].partition("=")[0]
@@ -290,7 +290,7 @@ def test_bounds_are_left_out_where_the_line_says_so(ssl):
 def test_several_processes_say_once_that_they_make_no_bounds(ssl, monkeypatch, more, environment, said):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sslcli.cli.actions.finetune.launched", lambda *_: 0)
+    monkeypatch.setattr("sslcli.cli.actions.finetuning.launched", lambda *_: 0)
     across = [] if "--resume" in more else ["--data", "en=demo:world", "--eval-data", "zh=demo:world"]
     ended = ssl("finetune", "sentiment", *WORLD, *QUICK, *across, "--gpus", "2", "--name", "moods" if "--resume" in more else "wide", *more)
     assert ended.code == 0, ended.err

@@ -7,7 +7,7 @@ import yaml
 
 from sslcli.errors import UsageError
 from sslcli.folders import MANIFEST
-from sslcli.workflows.references import ANY, ASKED, FOUNDATION, LOOKED_INTO, TRAINED, Use, decided, find_run, newest, resumed_run
+from sslcli.runs.references import ANY, ASKED, FOUNDATION, LOOKED_INTO, TRAINED, Use, decided, find_run, newest, resumed_run
 
 # The oldest first: name, kind, objective, start, names of the study, status, architecture, checkpoint.
 RUNS = [

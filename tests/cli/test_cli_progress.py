@@ -13,7 +13,7 @@ from sslcli.cli import app, screen
 from sslcli.cli.screen import SAID_SECONDS, Screen
 from sslcli.progress import begin, heard_by, working
 from sslcli.reports import Report
-from sslcli.workflows import subjects
+from sslcli.workflows.probe import frozen_model
 
 TOKENIZER = SimpleNamespace(hash="one")
 
@@ -144,10 +144,10 @@ def test_every_milestone_is_said_before_it_is_loaded(tmp_path, monkeypatch):
     for step in (0, 1, 2):
         (tmp_path / "milestones" / f"step-{step:06d}").mkdir(parents=True)
     last = SimpleNamespace(folder=tmp_path / "checkpoints" / "step-000003", tokenizer=lambda: TOKENIZER)
-    monkeypatch.setattr(subjects, "load_pretrained", lambda reference: events.append("load") or last)
-    monkeypatch.setattr(subjects, "_subject", lambda *given, **how: None)
+    monkeypatch.setattr(frozen_model, "load_pretrained", lambda reference: events.append("load") or last)
+    monkeypatch.setattr(frozen_model, "_subject", lambda *given, **how: None)
     with heard_by(events.append):
-        stages = subjects._stages(tmp_path, None, None, TOKENIZER)
+        stages = frozen_model._stages(tmp_path, None, None, TOKENIZER)
         assert len(list(stages)) == 4
     assert events[0] == "load"  # the last, of which no more than its step is known
     assert events[1:] == [text for number in (1, 2, 3, 4) for text in (f"milestone {number} of 4, step {number - 1}", "load")]

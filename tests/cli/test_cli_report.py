@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 from sslcli.cli.page import MOST_BYTES, rendered
+from sslcli.reporting.report_files import save_report
+from sslcli.reporting.saved_reports import read_report, write_report, write_scores
 from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table
-from sslcli.workflows.pictures import save_report
-from sslcli.workflows.reporting import Page, Picture, Section, page_of
-from sslcli.workflows.runs import read_run
-from sslcli.workflows.savedreports import read_report, write_report, write_scores
+from sslcli.runs.catalogue import read_run
+from sslcli.workflows.report.page import Page, Picture, Section, page_of
 
 FACTS = {
     "kind": "pretrain", "objective": "mlm", "command": ["/usr/bin/ssl", "pretrain", "--name", "a b"], "started": "2026-01-01T00:00:00",

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from sslcli.errors import UsageError
-from sslcli.workflows.references import find_run, resumable_run
-from sslcli.workflows.runs import all_runs
+from sslcli.runs.catalogue import all_runs
+from sslcli.runs.references import find_run, resumable_run
 
 EVALUATIONS = [(10, 3.5, 0.1), (20, 2.5, 0.4)]
 

@@ -8,12 +8,12 @@ import subprocess
 import pytest
 from stops import StopAtPoll
 
-from sslcli.cli.actions import runspace as screens
-from sslcli.engine.checkpointfiles import OPTIMIZER
+from sslcli.cli.actions import freeing_disk as screens
+from sslcli.engine.checkpoints.checkpoint_files import OPTIMIZER
 from sslcli.folders import read_sealed
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 
 def train(corpus, folder, stopper=None):

@@ -9,7 +9,7 @@ from sslcli.cli.options import flags_for, layers_of, plugin_flags, spellings
 from sslcli.config import Config, Count, Seconds, resolve, setting, write_yaml
 from sslcli.errors import ConfigError, SslError
 from sslcli.runfiles import DEEPEST, dotted_layer, parse_assignments, read_layer
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
 
 FLAGS = flags_for(PretrainSettings)
 

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from sslcli.cli.actions import suite as action
+from sslcli.cli.actions import training_suites as action
 from sslcli.cli.app import run
 
 SHAPE = [f"model.shape.{name}={value}" for name, value in {"width": 32, "depth": 1, "heads": 2, "feedforward_width": 64}.items()]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from sslcli.conformance.subjects import tiny_subject
-from sslcli.workflows import shifting
-from sslcli.workflows.shifts.files import load_shift
+from sslcli.workflows.translate_shift import translate_shift
+from sslcli.workflows.translate_shift.shift_files import load_shift
 
 
 def test_a_text_is_moved_and_the_report_lies_below_the_run(ssl, world_run):
@@ -62,9 +62,9 @@ def test_mistakes_are_one_sentence_and_exit_code_2(ssl, world_run, words, says):
     ],
 )
 def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, subject, says, hint):
-    monkeypatch.setattr(shifting, "load_subject", lambda *_: subject)
+    monkeypatch.setattr(translate_shift, "load_subject", lambda *_: subject)
     monkeypatch.setattr("sslcli.cli.judging.refuse_absent_model", lambda reference: None)
-    monkeypatch.setattr("sslcli.cli.actions.translate_shift.chosen", lambda reference, *_: (reference, None))
+    monkeypatch.setattr("sslcli.cli.actions.shifting.chosen", lambda reference, *_: (reference, None))
     ended = ssl("translate-shift", "the cat", "--model", "x", "--from", "aa", "--to", "bb")
     assert ended.code == 2
     assert says in ended.err
@@ -91,7 +91,7 @@ def test_a_shift_that_was_saved_moves_as_it_did_and_is_not_estimated(ssl, world_
     path = str(tmp_path / "shift.safetensors")
     line = ("translate-shift", "anna eats an apple.", "--model", str(world_run), "--json", "--out")
     first = ssl(*line, str(tmp_path / "a"), "--sentences", "40", "--save", path)
-    monkeypatch.delattr(shifting, "estimate")
+    monkeypatch.delattr(translate_shift, "estimate")
     again = ssl(*line, str(tmp_path / "b"), "--load", path)
     assert (first.code, again.code) == (0, 0), first.err + again.err
     tables = [json.loads(ended.out)["report"]["tables"] for ended in (first, again)]

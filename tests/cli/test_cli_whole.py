@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from sslcli.cli.app import run
-from sslcli.contracts import Artifact
+from sslcli.contracts.abilities import Artifact
 
 SMALL = ["--arch", "tiny", "--vocabulary", "120", "--seq-len", "32", "--batch-size", "16", "--no-plot", "-s", "training.eval_samples=8"]
 SMALL += ["-s", "model.shape.width=32", "-s", "model.shape.heads=2", "-s", "model.shape.feedforward_width=64", "-s", "data.held_out=0.1"]
@@ -211,7 +211,7 @@ def test_a_pipe_that_closes_early_is_no_error(place):
 
 @pytest.mark.parametrize(("made", "said"), [("the cat ", True), ("the cat sees", False)])
 def test_a_text_that_is_ended_at_once_is_said(place, ssl, monkeypatch, made, said):
-    monkeypatch.setattr("sslcli.cli.actions.generate.generate", lambda *given: [Artifact(made)])
+    monkeypatch.setattr("sslcli.cli.actions.generating.generate", lambda *given: [Artifact(made)])
     ended = ssl("generate", "the cat", "--model", "first")
     assert ended.code == 0
     assert ("adds nothing" in ended.err) is said

@@ -17,15 +17,15 @@ import torch
 from safetensors.torch import save_file
 from torch import distributed
 
-from sslcli.engine.loading import Loader
+from sslcli.engine.checkpoints.tensor_files import is_shard
+from sslcli.engine.loader import Loader
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.place import place
-from sslcli.engine.sharding import is_shard
+from sslcli.engine.processes.rank import place
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import SslError
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
+from sslcli.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 RANK = place()[0]
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sslcli.cli.actions import launching
-from sslcli.engine.checkpoint import Checkpoints
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
 
 LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
 LOSES_A_RANK = ("--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2")

@@ -20,8 +20,8 @@ from several import run
 from test_several_processes import PARTS, assert_equal_tensors, logged, settings_for, tensors, together
 
 from sslcli import registry
-from sslcli.engine.sharding import load_tensors
-from sslcli.workflows.exporting import export
+from sslcli.engine.checkpoints.tensor_files import load_tensors
+from sslcli.workflows.export.export import export
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 RIVALS = {

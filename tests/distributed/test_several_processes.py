@@ -12,8 +12,8 @@ from generated_texts import generated_paragraphs
 from safetensors.torch import load_file
 from several import run
 
-from sslcli.engine.sharding import load_tensors
-from sslcli.workflows.exporting import export
+from sslcli.engine.checkpoints.tensor_files import load_tensors
+from sslcli.workflows.export.export import export
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp", "mlm+sop"]
 STEPS = 8

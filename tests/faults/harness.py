@@ -28,7 +28,9 @@ SAVE_EVERY, STEPS = 5, 60
 PATIENCE_SECONDS = 120
 CLOCKS = ("seconds", "tokens_per_second")
 SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}
-_ACTIONS = [f"sslcli.cli.actions.{name}" for name in ("pretrain", "finetune", "predict", "evaluate", "probe", "export", "tokenize")]
+_ACTIONS = [
+    f"sslcli.cli.actions.{name}" for name in ("pretraining", "finetuning", "predicting", "evaluating", "probing", "exporting", "tokenizing")
+]
 _PRELOADED = (*_ACTIONS, "sslcli.cli.progress", "sslplugins.objectives.mlm", "sslplugins.readers.txt")
 _BY_TRAINING = ("torch._dynamo", "sslcli.cli.commands.pretrain")  # torch imports the first one with an optimizer, for a second
 _SERVER = multiprocessing.get_context("forkserver")

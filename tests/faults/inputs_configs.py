@@ -17,8 +17,8 @@ from inputs_models import FAMILIES, write_tiny_model
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.core.pretrained import CONFIG
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.hf_tensors import CONFIG
+from sslcli.models.loading import load_pretrained
 
 CODE = "modeling_strange"
 ASKS_FOR_CODE: Mapping[str, Any] = {

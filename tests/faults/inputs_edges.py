@@ -19,8 +19,8 @@ from tallies import Tally
 from sslcli.config import resolve
 from sslcli.errors import RunError
 from sslcli.runfiles import dotted_layer
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 CORPORA: Mapping[str, str] = {
     "sentences": "\n\n".join(f"The cat number {number} sees. A dog runs {number} times." for number in range(20)),

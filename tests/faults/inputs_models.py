@@ -8,9 +8,9 @@ import torch
 
 from sslcli import registry
 from sslcli.core.presets import preset
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.weights import Pretrained, expected_shapes, part_of
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.weights import Pretrained, expected_shapes, part_of
 
 TEXTS = ["The cat sees the dog in the garden.", "苹果很好吃。", "one two three [x]"] * 5
 SIZES = {"width": 8, "depth": 1, "heads": 2, "feedforward_width": 16, "longest_tokens": 16}

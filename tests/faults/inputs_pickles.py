@@ -22,10 +22,10 @@ from inputs_models import write_tiny_model
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.core.pretrained import SINGLE
 from sslcli.data.settings import DataSettings
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.sources import documents, expand
+from sslcli.datasets.sources import documents, expand
+from sslcli.models.hf_tensors import SINGLE
+from sslcli.models.loading import load_pretrained
 
 NAMES = (
     SINGLE, "pytorch_model.bin", "model.pt", "model.pth", "model.pkl", "model.ckpt", "adapter.safetensors", "training_args.bin",

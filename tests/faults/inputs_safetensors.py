@@ -21,9 +21,9 @@ from inputs_models import write_tiny_model
 from inputs_trying import PeakMemory, Trial, by_hand
 from tallies import Tally
 
-from sslcli.core.pretrained import SINGLE, Read, find_tensors, read_tensors
-from sslcli.workflows.directories import families, read_directory
-from sslcli.workflows.weights import expected_shapes
+from sslcli.models.hf_directory import families, read_directory
+from sslcli.models.hf_tensors import SINGLE, Read, find_tensors, read_tensors
+from sslcli.models.weights import expected_shapes
 
 SPARE_BYTES = 128_000_000  # the first use of a library, and a kilobyte for each of 100000 tensors
 ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "U64": 8}

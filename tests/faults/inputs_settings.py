@@ -22,9 +22,9 @@ from tallies import Tally
 from sslcli import registry
 from sslcli.config import leaves, resolve, write_yaml
 from sslcli.core.settings import TransformerSettings
+from sslcli.models.objectives import objective_classes, objective_options
 from sslcli.runfiles import Layer, dotted_layer, nested, parse_assignments, read_layer
-from sslcli.workflows.objectives import objective_classes, objective_options
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
 
 HUGE = 10**18
 # name -> value, as a run file holds it.

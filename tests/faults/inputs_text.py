@@ -25,9 +25,9 @@ from sslcli import registry
 from sslcli.data.corpus import Corpus
 from sslcli.data.files import zstd
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.sources import documents, expand
-from sslcli.workflows.tokenizing import tokenize
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.sources import documents, expand
+from sslcli.datasets.tokenized import tokenize
 
 MOST_FILES = 600
 MOST_MEMORY_BYTES = 600_000_000

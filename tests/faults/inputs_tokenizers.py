@@ -16,7 +16,7 @@ from inputs_models import tiny_tokenizer
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.data.tokenizer import FILE, Tokenizer
+from sslcli.data.text.tokenizer import FILE, Tokenizer
 
 KINDS = ("wordpiece", "bpe", "unigram", "words")
 TEXTS = (

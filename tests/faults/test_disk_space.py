@@ -10,12 +10,12 @@ from stops import StopAtPoll
 from test_resume import assert_equal_runs, ignore, settings_for
 
 from sslcli import folders
-from sslcli.engine.checkpoint import Checkpoints
-from sslcli.engine.checkpointfiles import OPTIMIZER, OPTIMIZER_PARTS
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.engine.checkpoints.checkpoint_files import OPTIMIZER, OPTIMIZER_PARTS
 from sslcli.errors import ModelError
 from sslcli.folders import drop_from, read_sealed, sealed
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import pretrain
+from sslcli.models.loading import load_pretrained
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 LATE = 41  # polls: behind three checkpoints
 
@@ -113,7 +113,7 @@ def test_a_run_of_an_earlier_version_goes_on(whole, text_corpus, monkeypatch, tm
     old = tmp_path / "old"
     with monkeypatch.context() as before:
         before.setattr(Checkpoints, "_beside", lambda self: [])
-        before.setattr("sslcli.engine.checkpoint.drop_optimizer", lambda path: None)
+        before.setattr("sslcli.engine.checkpoints.checkpoint.drop_optimizer", lambda path: None)
         settings = settings_for("mlm", text_corpus, old, keep=4, save_every=4)
         pretrain(settings, observe=ignore, stopper=StopAtPoll(LATE))
     assert with_optimizer(old) == steps(old)

@@ -8,7 +8,7 @@ from inputs_configs import ASKS_FOR_CODE, CODE, Watch, sweep
 from inputs_models import FAMILIES, write_tiny_model
 
 from sslcli.errors import ModelError
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 
 def test_random_configs_are_refused_or_used_without_code_and_network():

@@ -13,7 +13,7 @@ from inputs_models import write_tiny_model
 from sslcli import plainfiles
 from sslcli.cli.app import run
 from sslcli.errors import SslError
-from sslcli.workflows.models import learner_of, load_pretrained
+from sslcli.models.loading import learner_of, load_pretrained
 
 DEEP = "[" * 100_000
 PATIENCE_SECONDS = 20

@@ -4,10 +4,10 @@ import pytest
 from inputs_models import write_tiny_model
 from inputs_pickles import payloads, sweep
 
-from sslcli.core.pretrained import SINGLE
+from sslcli.datasets.sources import expand
 from sslcli.errors import SslError
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.sources import expand
+from sslcli.models.hf_tensors import SINGLE
+from sslcli.models.loading import load_pretrained
 
 
 def test_no_payload_is_run_or_unpacked_under_any_name():

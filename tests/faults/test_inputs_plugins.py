@@ -8,7 +8,7 @@ from inputs_models import write_tiny_model
 from inputs_plugins import NOISE, ran, sweep, write_distribution
 
 from sslcli.errors import SslError
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 
 def test_strange_plugins_are_named_and_hurt_nobody_else():

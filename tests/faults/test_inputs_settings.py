@@ -8,7 +8,7 @@ from sslcli.cli.app import run
 from sslcli.config import resolve
 from sslcli.errors import ConfigError
 from sslcli.runfiles import parse_assignments, read_layer
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
 
 
 def test_bad_values_in_any_field_and_any_format_are_refused():

@@ -9,7 +9,7 @@ import pytest
 from inputs_models import tiny_tokenizer
 from inputs_tokenizers import KINDS, sweep
 
-from sslcli.data.tokenizer import FILE, Tokenizer
+from sslcli.data.text.tokenizer import FILE, Tokenizer
 from sslcli.errors import ModelError
 
 
@@ -55,7 +55,7 @@ def test_every_special_token_spelt_in_a_text_is_plain_text(kind):
 
 USE = """
 import sys
-from sslcli.data.tokenizer import ModelError, Tokenizer
+from sslcli.data.text.tokenizer import ModelError, Tokenizer
 for folder in sys.argv[1:]:
     try:
         Tokenizer.load(folder).encode("a" * 40 + "!")

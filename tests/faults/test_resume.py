@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from stops import StopAtPoll
 
 from sslcli.errors import ConfigError, DataError, ModelError, RunError, UsageError
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"]
 FILES = ("backbone.safetensors", "learnable.safetensors")
@@ -95,7 +95,7 @@ def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls,
 
 def test_the_saved_settings_replay_the_run(uninterrupted, tmp_path):
     """config.yaml alone, with another folder, gives the same run to the bit."""
-    from sslcli.workflows.resuming import saved_settings
+    from sslcli.workflows.training.resume import saved_settings
 
     _, whole, _ = uninterrupted
     settings = saved_settings(PretrainSettings, whole)

@@ -9,8 +9,8 @@ from stops import StopAtPoll
 from test_resume import ignore, logged
 
 from sslcli.errors import ConfigError, DataError
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.finetune.finetune import finetune
 
 FILES = ("backbone.safetensors", "learnable.safetensors")
 VARIANTS = {

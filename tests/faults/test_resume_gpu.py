@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

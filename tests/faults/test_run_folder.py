@@ -9,7 +9,7 @@ import pytest
 from harness import PATIENCE_SECONDS, differences, step_reached, whole_checkpoints
 from hooks import FaultAt
 
-from sslcli.workflows.runs import read_run
+from sslcli.runs.catalogue import read_run
 
 LENGTH = {"max_steps": 20}
 

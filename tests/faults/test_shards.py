@@ -11,8 +11,8 @@ import pytest
 
 from sslcli.data.corpus import Corpus
 from sslcli.data.settings import DataSettings, TokenizerSettings
+from sslcli.datasets.tokenized import opened, shards_for, tokenize
 from sslcli.errors import DataError
-from sslcli.workflows.tokenizing import opened, shards_for, tokenize
 
 PIECES = TokenizerSettings(kind="bpe", vocabulary=300)
 PATIENCE_SECONDS = 240
@@ -21,7 +21,7 @@ import signal
 import sys
 from pathlib import Path
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.workflows.tokenizing import shards_for
+from sslcli.datasets.tokenized import shards_for
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 made = shards_for(DataSettings(train=(sys.argv[1],)), TokenizerSettings(kind="bpe", vocabulary=300), Path(sys.argv[2]), say=print)
 print(made.fingerprint)

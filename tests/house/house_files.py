@@ -15,7 +15,7 @@ def sources(*folders):
 
 
 def module_name(path):
-    """sslcli/data/draws.py -> sslcli.data.draws."""
+    """sslcli/data/rng.py -> sslcli.data.rng."""
     base = ROOT / "plugins" if "sslplugins" in path.parts else ROOT
     return ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
 

@@ -12,13 +12,13 @@ from tiny_models import TOLERANCE, tokens_of, transformers
 from sslcli.core.adapters import add_adapters, merged_state
 from sslcli.core.settings import AdapterSettings
 from sslcli.errors import CheckError, UsageError
-from sslcli.workflows.adapters import OWN_FILES, export_adapter, write_adapter
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.exporting import export
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import FinetuneSettings, PretrainSettings
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.export.adapters import OWN_FILES, export_adapter, write_adapter
+from sslcli.workflows.export.export import export
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 peft = pytest.importorskip("peft")
 CASES = [

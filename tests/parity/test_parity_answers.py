@@ -14,8 +14,8 @@ from tiny_models import KINDS, LENGTHS, LONGEST, TOLERANCE, VOCABULARY, drawn, p
 from sslcli.core.heads import PooledClassifier, RowClassifier
 from sslcli.core.presets import preset
 from sslcli.errors import ModelError, UsageError
-from sslcli.workflows.answers import AnswerHead, answer_head
-from sslcli.workflows.directories import read_directory, write_directory
+from sslcli.models.answer_heads import AnswerHead, answer_head
+from sslcli.models.hf_directory import read_directory, write_directory
 
 LABELS = ("good", "so so", "bad")
 SMALL = {"width": 32, "heads": 4, "feedforward_width": 48, "depth": 3, "longest_tokens": LONGEST, "dropout": 0.1}

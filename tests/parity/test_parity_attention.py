@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_models import KINDS, LENGTHS, TOLERANCE, packed, tokens_of
 
-from sslcli.core.maps import attention_maps
-from sslcli.workflows.directories import read_directory
+from sslcli.core.attention_maps import attention_maps
+from sslcli.models.hf_directory import read_directory
 
 NAMES = ("bert", "roberta", "albert", "modernbert", "modernbert every other", "gpt2", "llama", "mistral", "qwen2 windowed")
 

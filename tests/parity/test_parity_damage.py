@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import KINDS
 
 from sslcli.errors import ModelError
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 
 @pytest.fixture(scope="module")

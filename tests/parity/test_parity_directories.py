@@ -13,21 +13,21 @@ from stops import StopAtPoll
 from tiny_models import drawn, transformers
 
 from sslcli.cli.app import run
-from sslcli.data import tokenizer as tokenizer_module
+from sslcli.contracts.examples import Example
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.corpus import Corpus
-from sslcli.data.records import Where
-from sslcli.data.roles import usual_template
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.records.records import Where
+from sslcli.data.text import tokenizer as tokenizer_module
+from sslcli.data.text.roles import usual_template
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.labelled import Example
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.directories import read_directory, write_directory
-from sslcli.workflows.exporting import export
-from sslcli.workflows.generating import generate
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.hf_directory import read_directory, write_directory
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.export.export import export
+from sslcli.workflows.generate.generate import generate
+from sslcli.workflows.predict.predictor import Answerer
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 ENCODERS = ("BERT uncased", "BERT Chinese", "multilingual BERT", "RoBERTa", "XLM-R", "CamemBERT", "ALBERT")
 DECODERS = ("GPT-2", "Llama 2", "Llama 3", "Mistral", "Qwen2", "SmolLM2-Instruct")

@@ -9,11 +9,11 @@ from tiny_models import transformers
 
 from sslcli.data.arrangements import enclose
 from sslcli.errors import CheckError, UsageError
-from sslcli.workflows import exporting
-from sslcli.workflows.exporting import export
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.export import export as export_module
+from sslcli.workflows.export.export import export
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 SHAPES = {
     "mlm": {"width": 16, "heads": 2, "feedforward_width": 32},
@@ -56,7 +56,7 @@ def test_a_run_becomes_a_directory_that_loads_without_a_word(runs, tmp_path, obj
     assert len(report.tables[0].rows) == 3
     _, loading = getattr(transformers, loader).from_pretrained(tmp_path / "out", output_loading_info=True)
     assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    assert {path.name for path in (tmp_path / "out").iterdir()} == exporting.OWN_FILES
+    assert {path.name for path in (tmp_path / "out").iterdir()} == export_module.OWN_FILES
 
 
 @pytest.mark.parametrize("objective", ["mlm+nsp", "mlm+sop", "clm"])
@@ -146,7 +146,7 @@ def test_a_difference_is_refused_and_leaves_nothing(runs, tmp_path, monkeypatch)
         read.backbone["inputs.token.weight"][7] *= 1.01
         return read
 
-    monkeypatch.setattr(exporting, "read_directory", read_wrongly)
+    monkeypatch.setattr(export_module, "read_directory", read_wrongly)
     with pytest.raises(CheckError, match="other numbers"):
         export(str(runs / "mlm"), tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -23,10 +23,10 @@ from tiny_models import (
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.core.presets import preset
 from sslcli.core.transformer import Transformer
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
-from sslcli.workflows.directories import read_directory, write_directory
-from sslcli.workflows.weights import Pretrained
+from sslcli.models.hf_directory import read_directory, write_directory
+from sslcli.models.weights import Pretrained
 
 
 def tokenizer_with(pad):

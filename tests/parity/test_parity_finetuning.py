@@ -15,19 +15,19 @@ from test_parity_answers import SMALL, model_of
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from finetuning_peers import PEERS, Padding
 
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.presets import preset
 from sslcli.data.documents import Where
-from sslcli.data.records import Record
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.records.records import Record
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.labelled import task_class, task_options
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
-from sslcli.engine.replicas import Replica
+from sslcli.engine.processes.replicas import Replica
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.loading import load_pretrained
 from sslcli.registry import load
-from sslcli.workflows.answering import EncodedSet, answer, evaluation_loader
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.labelling import task_class, task_options
-from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.predict.predictor import EncodedSet, answer, evaluation_loader
 
 VOCABULARY, LONGEST, EXAMPLES = 120, 64, 40
 TOLERANCE = 1e-4

@@ -14,14 +14,14 @@ from sslcli.core.presets import preset
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.evaluating import evaluate
-from sslcli.workflows.finetuning import Finetuning, finetune
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.runs import read_metrics
-from sslcli.workflows.settings import AnswerSettings, FinetuneSettings
-from sslcli.workflows.taskheads import matched, named_as_in
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.loading import load_pretrained
+from sslcli.models.task_heads import matched, named_as_in
+from sslcli.runs.catalogue import read_metrics
+from sslcli.settings import AnswerSettings, FinetuneSettings
+from sslcli.workflows.evaluate.evaluate import evaluate
+from sslcli.workflows.finetune.finetune import Finetuning, finetune
+from sslcli.workflows.predict.predictor import Answerer
 
 LONGEST = 64
 LABELS = {"sentiment": ("bad", "good"), "nli": ("no", "perhaps", "yes"), "dna": ("ei", "ie", "n"), "pos": ("O", "N"), "qa": ()}

@@ -11,12 +11,12 @@ from test_parity_directories import LABELS, model_in
 
 from sslcli.cli.app import run
 from sslcli.errors import ModelError
-from sslcli.workflows.directories import read_directory
-from sslcli.workflows.exporting import export
-from sslcli.workflows.generating import generate
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.hf_directory import read_directory
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.export.export import export
+from sslcli.workflows.generate.generate import generate
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 
 @pytest.fixture

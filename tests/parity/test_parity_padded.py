@@ -12,12 +12,12 @@ from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from sslcli.cli.app import run
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.engine.checkpointfiles import BACKBONE
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.engine.checkpoints.checkpoint_files import BACKBONE
 from sslcli.errors import ModelError
 from sslcli.folders import MANIFEST, sealed
-from sslcli.workflows.generating import generate
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
+from sslcli.workflows.generate.generate import generate
 
 TEXTS = ["ann wrote the book in may and bob read it in june .", "the cat sat on the mat ."] * 4
 ROWS = 384  # of the embeddings, of which the tokenizer has fewer

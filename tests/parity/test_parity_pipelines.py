@@ -11,11 +11,11 @@ from test_parity_answers import LABELS, SHAPES, loaded, model_of
 from tiny_models import VOCABULARY, packed, transformers
 
 from sslcli.data.arrangements import enclose, join_pair
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.loading import load_pretrained
 from sslcli.registry import load
-from sslcli.workflows.directories import write_directory
-from sslcli.workflows.exporting import export
-from sslcli.workflows.models import load_pretrained
+from sslcli.workflows.export.export import export
 
 TEXTS = ["The cat sees the dog.", "the wolf follows a bird", "zzz 苹果, really?"]
 PAIRS = [("The cat sees the dog.", "the lion likes"), ("a bird", "The goat hears the mouse in the house.")]

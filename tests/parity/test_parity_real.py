@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_models import assert_equal_numbers, our_numbers, packed, their_numbers, transformers
 
-from sslcli.workflows.models import load_pretrained
+from sslcli.models.loading import load_pretrained
 
 TEXTS = ["I ate an apple.", "The river bank was flooded after a week of rain, and nobody went there.", "苹果", "Apple sold a new phone."]
 

@@ -16,13 +16,13 @@ import torch
 from tiny_models import packed, transformers
 
 from sslcli import registry
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.arrangements import enclose, join_pair
-from sslcli.data.records import Record, Where
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.generating import generate
-from sslcli.workflows.models import load_pretrained
+from sslcli.data.records.records import Record, Where
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.models.loading import load_pretrained
+from sslcli.workflows.generate.generate import generate
 
 COUNT = 1_000
 LONGEST, STRIDE, QUESTION = 256, 64, 48

@@ -8,11 +8,11 @@ from dataclasses import asdict
 import pytest
 from hub_directories import DIRECTORIES
 
-from sslcli.data.roles import usual_template
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.data.tokenizerfile import OWN_CONFIG
-from sslcli.workflows.resuming import known_tokenizer
-from sslcli.workflows.runfolder import write_facts
+from sslcli.data.text.roles import usual_template
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer_json import OWN_CONFIG
+from sslcli.runs.run_folder import write_facts
+from sslcli.workflows.training.resume import known_tokenizer
 
 ENCLOSED = ("mask_token", "cls_token", "sep_token", "pad_token", "unk_token")
 SWAPPED = {

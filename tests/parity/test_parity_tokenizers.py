@@ -14,12 +14,12 @@ from hub_texts import ROLES, texts
 from tiny_models import transformers
 
 from sslcli import registry
-from sslcli.contracts import Frame
+from sslcli.contracts.examples import Example
+from sslcli.contracts.learnable import Frame
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.arrangements import enclose, join_pair
-from sslcli.data.records import Record, Where
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.labelled import Example
+from sslcli.data.records.records import Record, Where
+from sslcli.data.text.tokenizer import Tokenizer
 
 COUNTS = Counter()
 SINGLES = texts(200)

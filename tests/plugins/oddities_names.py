@@ -3,9 +3,9 @@
 import json
 
 from reader_oddities import Oddity
-from sslplugins.questions.answers import Answer
-from sslplugins.questions.files import Question
-from sslplugins.tagging.sentences import Sentence
+from sslplugins.tasks.qa.answers import Answer
+from sslplugins.tasks.qa.files import Question
+from sslplugins.tasks.tag.sentences import Sentence
 
 ROWS = "good film,pos\nbad film,neg\n"
 READ = [(("good film",), "pos"), (("bad film",), "neg")]

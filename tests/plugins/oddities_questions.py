@@ -8,8 +8,8 @@ import io
 import json
 
 from reader_oddities import Oddity
-from sslplugins.questions.answers import Answer
-from sslplugins.questions.files import Question
+from sslplugins.tasks.qa.answers import Answer
+from sslplugins.tasks.qa.files import Question
 
 PASSAGE = "The caf\u00e9 in Oslo, which Anna \U0001d11e ran, opened in 1998. Anna sold it."
 OSLO, OPENED = PASSAGE.index("Oslo"), PASSAGE.index("opened")

@@ -1,7 +1,7 @@
 """Tagged words as corpora and the hub write them: columns, CoNLL-U, JSON."""
 
 from reader_oddities import Oddity
-from sslplugins.tagging.sentences import Sentence
+from sslplugins.tasks.tag.sentences import Sentence
 from tag_layouts import LAYOUTS, SENTENCES, lines
 
 ANN = (Sentence(("Ann", "slept")), ("B-PER", "O"))

@@ -1,10 +1,10 @@
 """Questions about an English, a Chinese and a long passage, with a small model to answer them."""
 
-from sslplugins.tasks.qa import QuestionAnswering
+from sslplugins.tasks.qa.task import QuestionAnswering
 from task_bench import TaskBench, record
 
 from sslcli import registry
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
 
 ENGLISH = " The cafe\u0301 in Oslo opened in 1998, and Anna Berg (born 1970) ran it; later 👩\u200d💻 Tom Lee took over. "
 CHINESE = "苹果公司由乔布斯于1976年在加州创立，总部位于库比蒂诺。后来由库克领导。"

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sslcli.contracts.examples import Example
+from sslcli.datasets.label_sets import with_labels
+from sslcli.datasets.labelled import examples_of, task_class, task_options
+from sslcli.datasets.sifter import FLAG, Sifter
 from sslcli.errors import SslError
-from sslcli.labelled import Example
-from sslcli.workflows.labelling import examples_of, task_class, task_options
-from sslcli.workflows.labelsets import with_labels
-from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sifting import FLAG, Sifter
+from sslcli.settings import LabelledSettings
 
 
 @dataclass(frozen=True)

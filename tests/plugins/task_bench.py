@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
-from sslcli.data.draws import Draws
-from sslcli.data.records import Record, Where
+from sslcli.data.records.records import Record, Where
+from sslcli.data.rng import Draws
 
 SMALL = TransformerSettings(
     vocabulary=1, width=32, depth=2, heads=2, feedforward_width=64, longest_tokens=64, segments=2, initial_deviation=0.1

@@ -6,14 +6,14 @@ import zipfile
 
 import pytest
 from glue_folders import make_glue_data, write
-from sslplugins.suites.glue import Glue
+from sslplugins.suites.glue.suite import Glue
 
 from sslcli.api import DataError, Prediction, Score, UsageError
-from sslcli.data.labelforms import MARKS
-from sslcli.workflows.labelling import examples_of, task_class, task_options
-from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sifting import Sifter
-from sslcli.workflows.submitting import add_answers
+from sslcli.data.records.label_forms import MARKS
+from sslcli.datasets.labelled import examples_of, task_class, task_options
+from sslcli.datasets.sifter import Sifter
+from sslcli.settings import LabelledSettings
+from sslcli.workflows.suite.submission import add_answers
 
 # What the readers that came with BERT and with the GLUE baselines take: text columns and label column, of train and of test.
 POSITIONS = {

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from probe_subjects import Known, parallel, tiny, translated, vectors_slowly
 from sslplugins.probes.alignment import Alignment
-from sslplugins.translations.finding import languages_of, uses_by_word
-from sslplugins.translations.report import Found, layers_report, look, stages_report
-from sslplugins.translations.sides import Sentences, Words
+from sslplugins.probes.translations.finding import languages_of, uses_by_word
+from sslplugins.probes.translations.report import Found, layers_report, look, stages_report
+from sslplugins.probes.translations.sides import Sentences, Words
 
 from sslcli.api import DataError, Draws, Pair, Retrieval, UsageError, Use, Where, mean_score, retrieve
-from sslcli.scoring.retrieval import Ranks
+from sslcli.metrics.retrieval import Ranks
 
 DRAWS = Draws(0, 0, "probe")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from probe_subjects import Known, parallel, tiny
 from sense_subjects import Generated
-from sslplugins.growth.looks import translations
-from sslplugins.growth.report import Measured, commonest, reached_at, report_of
+from sslplugins.probes.embryology.looks import translations
+from sslplugins.probes.embryology.report import Measured, commonest, reached_at, report_of
 
 from sslcli import registry
 from sslcli.api import Annotated, Curve, Draws, Inputs, Packing, UsageError, Use, locate_words, words_told

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sense_subjects import Generated, run, sense_record, tiny_subject
 from sslplugins.probes.neighbors import Neighbors
-from sslplugins.senses.sampling import some_sentences, words_in
+from sslplugins.probes.senses.sampling import some_sentences, words_in
 
 from sslcli.api import DataError, Draws, UsageError, Use, word_vectors
 

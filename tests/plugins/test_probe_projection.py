@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sense_subjects import Generated, run, sense_record, tiny_subject
 from sslplugins.probes.projection import Projection
-from sslplugins.senses.planes import alike_score, centred
+from sslplugins.probes.senses.planes import alike_score, centred
 
 from sslcli.api import DataError, Draws, UsageError, Use, sentence_vectors, word_vectors
 

@@ -10,7 +10,7 @@ from sslcli.conformance.tiny import corpus_in_memory, tiny_frame
 from sslcli.core.initialize import initialize
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings

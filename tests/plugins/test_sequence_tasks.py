@@ -17,10 +17,10 @@ from transformers import PreTrainedTokenizerFast
 
 from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageError, Where
 from sslcli.config import resolve, write_yaml
+from sslcli.datasets.labelled import balance_of
 from sslcli.errors import ConfigError
 from sslcli.runfiles import Layer
 from sslcli.testing import tiny_tokenizer
-from sslcli.workflows.labelling import balance_of
 
 TOKENIZER = tiny_tokenizer()
 WORDS = ["the", "cat", "dog", "bird", "fish", "mouse", "sees", "likes", "follows", "in", "house", "garden", "river", "horse"]

@@ -3,13 +3,13 @@
 from functools import partial
 
 import pytest
-from sslplugins.tagging.columns import refuse_other_columns
-from sslplugins.tasks.tag import Tag
+from sslplugins.tasks.tag.columns import refuse_other_columns
+from sslplugins.tasks.tag.task import Tag
 from tag_layouts import LAYOUTS, SENTENCES, lines
 
 from sslcli.api import DataError, UsageError
-from sslcli.data.readcontext import Reading, names_of, reading_with
-from sslcli.workflows.sifting import Sifter
+from sslcli.data.records.read_context import Reading, names_of, reading_with
+from sslcli.datasets.sifter import Sifter
 
 
 def read(folder, name, content, columns="", notes=None, **options):

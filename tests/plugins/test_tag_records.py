@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
-from sslplugins.tasks.tag import Tag
+from sslplugins.tasks.tag.task import Tag
 from task_bench import TaskBench
 from test_task_tag import trained
 
 from sslcli.api import DataError, Prediction
-from sslcli.data.readcontext import Reading, reading_with
-from sslcli.workflows.evaluating import line_of
+from sslcli.data.records.read_context import Reading, reading_with
+from sslcli.workflows.evaluate.evaluate import line_of
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC"]
 ROWS = [

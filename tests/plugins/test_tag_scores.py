@@ -1,7 +1,7 @@
 """Scores, tables and notes of tagging: spans in every scheme, words that count and words that do not."""
 
 import pytest
-from sslplugins.tasks.tag import Tag
+from sslplugins.tasks.tag.task import Tag
 from task_bench import record
 
 from sslcli.api import Prediction

@@ -8,9 +8,9 @@ from sslplugins.tasks.classify import Classify
 from task_bench import TaskBench, record
 
 from sslcli.api import DataError
-from sslcli.data.golds import converted, gold_of, kind_of
+from sslcli.data.records.labels import converted, gold_of, kind_of
+from sslcli.datasets.labelled import balance_of
 from sslcli.testing import tiny_tokenizer
-from sslcli.workflows.labelling import balance_of
 
 
 def parsed(options=None, **values):

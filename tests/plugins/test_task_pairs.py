@@ -7,8 +7,8 @@ from task_bench import TaskBench, record
 
 from sslcli.api import DataError, Frame, Tokenizer, UsageError
 from sslcli.conformance.tiny import SUBJECTS
+from sslcli.datasets.labelled import balance_of
 from sslcli.testing import tiny_frame, tiny_tokenizer
-from sslcli.workflows.labelling import balance_of
 
 
 def read(folder, name, content, **options):

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qa_bench import CHINESE, ENGLISH, EXAMPLES, LONG, asked, bench_of
-from sslplugins.questions.windows import best_spans, merged_spans, pieces_between, window_bounds
-from sslplugins.tasks.qa import NO_PIECE, QuestionAnswering
+from sslplugins.tasks.qa.task import NO_PIECE, QuestionAnswering
+from sslplugins.tasks.qa.windows import best_spans, merged_spans, pieces_between, window_bounds
 from task_bench import mean_loss, record, without_gold
 
 from sslcli.errors import UsageError
-from sslcli.workflows.directories import read_directory
+from sslcli.models.hf_directory import read_directory
 
 
 @pytest.mark.parametrize(("pieces", "capacity", "overlap"), [(0, 5, 2), (1, 5, 2), (5, 5, 2), (6, 5, 2), (8, 5, 2), (100, 7, 3), (9, 1, 0)])

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from sslplugins.questions.answers import Answer
-from sslplugins.questions.files import read_questions
-from sslplugins.tasks.qa import QuestionAnswering
+from sslplugins.tasks.qa.answers import Answer
+from sslplugins.tasks.qa.files import read_questions
+from sslplugins.tasks.qa.task import QuestionAnswering
 
 from sslcli.errors import DataError
 

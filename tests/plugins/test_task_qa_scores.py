@@ -4,11 +4,11 @@ import json
 
 import pytest
 from qa_bench import CHINESE, ENGLISH, EXAMPLES, LONG, asked, bench_of
-from sslplugins.tasks.qa import QuestionAnswering
+from sslplugins.tasks.qa.task import QuestionAnswering
 from task_bench import without_gold
 
-from sslcli.labelled import Prediction
-from sslcli.workflows.labelling import balance_of
+from sslcli.contracts.examples import Prediction
+from sslcli.datasets.labelled import balance_of
 
 
 def test_files_for_the_official_script_and_for_the_course():

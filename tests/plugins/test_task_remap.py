@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sslplugins.tasks.remap import STRANGE, Remap
+from sslplugins.tasks.remap.task import STRANGE, Remap
 from task_bench import TaskBench, record
 
 from sslcli.api import DataError, UsageError
+from sslcli.datasets.label_sets import with_labels
+from sslcli.datasets.sifter import Sifter
 from sslcli.testing import tiny_tokenizer
-from sslcli.workflows.labelsets import with_labels
-from sslcli.workflows.sifting import Sifter
 
 TOKENIZER = tiny_tokenizer()
 CHANCE = random.Random(0)

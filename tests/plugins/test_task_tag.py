@@ -5,22 +5,22 @@ import gzip
 import numpy as np
 import pytest
 import torch
-from sslplugins.tagging.pieces import NO_WORD, cut_at_words, joined, pieces_of
-from sslplugins.tasks.tag import NO_TAG, Tag
+from sslplugins.tasks.tag.pieces import NO_WORD, cut_at_words, joined, pieces_of
+from sslplugins.tasks.tag.task import NO_TAG, Tag
 from task_bench import TaskBench, mean_loss, record, without_gold
 from tokenizers import Tokenizer as Library
 from tokenizers import models
 
 from sslcli import registry
 from sslcli.api import Record, Where
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.labelled import balance_of
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import DataError
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.directories import read_directory
-from sslcli.workflows.labelling import balance_of
+from sslcli.models.hf_directory import read_directory
+from sslcli.workflows.predict.predictor import Answerer
 
 SENTENCES = ["the cat sees the dog", "a dog likes gardens", "苹果 很 好吃 。", "the gardener , a cat", "he said “ 你好 ” to 我们 。"]
 

@@ -8,10 +8,10 @@ from functools import cache
 import pytest
 
 from sslcli import registry
-from sslcli.data.normalizing import changeable
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.tokenizing import shards_for, tokenize
+from sslcli.data.text.normalization import changeable
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.tokenized import shards_for, tokenize
 
 TEXTS = {
     "Latin": "Les élèves naïfs ont déjà dîné à l’hôtel. Ça va? Ñandú, Łódź, œuvre.",

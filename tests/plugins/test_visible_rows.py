@@ -5,12 +5,12 @@ import torch
 from visible_rows import VisibleRows, Waves
 
 from sslcli.conformance.tiny import corpus_in_memory
-from sslcli.contracts import Frame
+from sslcli.contracts.learnable import Frame
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings

@@ -4,8 +4,8 @@ import json
 
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.workflows.finetuning import Finetuning
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.finetune.finetune import Finetuning
 
 HARDWARE = choose_hardware(HardwareSettings(device="cpu", precision="fp32"))
 

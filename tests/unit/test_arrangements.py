@@ -9,7 +9,7 @@ import pytest
 
 from sslcli.data import arrangements
 from sslcli.data.arrangements import ARRANGEMENTS, enclose, join_pair
-from sslcli.data.templates import Template
+from sslcli.data.text.templates import Template
 from sslcli.errors import DataError
 
 BERT = SimpleNamespace(template=Template.of_roles(1, 2, None))

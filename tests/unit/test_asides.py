@@ -15,7 +15,7 @@ from sslcli import asides
 from sslcli.asides import clear_away, output_file, output_folder, settled
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import put_together, replaced, write_atomically, written
-from sslcli.workflows.runfolder import locked
+from sslcli.runs.run_folder import locked
 
 WRITER = """
 import signal, sys, time

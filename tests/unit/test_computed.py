@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from sslplugins.readers.demo import REFERENCE, DemoReader
 from sslplugins.readers.txt import TextReader
-from sslplugins.world.generated import World
-from sslplugins.world.known import KNOWN
-from sslplugins.world.labelled import KINDS
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.known import KNOWN
+from sslplugins.readers.world.labelled import KINDS
 
 from sslcli.data.documents import Document, Where
-from sslcli.data.records import Record
+from sslcli.data.records.records import Record
+from sslcli.datasets import computed
+from sslcli.datasets.computed import documents_of, records_of
 from sslcli.errors import DataError
-from sslcli.workflows import computed
-from sslcli.workflows.computed import documents_of, records_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from core_samples import EVERY_SHAPE, MODERN, built, changed, packed, tokens_of
 
-from sslcli.core.maps import attention_maps
+from sslcli.core.attention_maps import attention_maps
 from sslcli.core.transformer import Transformer
 from sslcli.errors import UsageError
 

@@ -8,7 +8,7 @@ from torch import nn
 from sslcli.core import heads, transformer
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
-from sslcli.core.rounding import rounded
+from sslcli.core.shape_buckets import rounded
 
 LENGTHS = (9, 14, 26)  # 49 rows, which become 50
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from sslcli.reporting.svg_curves import curves_svg
 from sslcli.reports import Curve, Plot
-from sslcli.workflows.curvepictures import curves_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

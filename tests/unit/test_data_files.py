@@ -15,11 +15,11 @@ from sslcli import registry
 from sslcli.data import files
 from sslcli.data.files import read_lines, read_text, zstd
 from sslcli.data.settings import DataSettings
+from sslcli.datasets.locate import split_language
+from sslcli.datasets.probe_data import References
+from sslcli.datasets.sources import documents, expand
 from sslcli.errors import DataError, SslError
-from sslcli.workflows.locating import split_language
-from sslcli.workflows.material import References
-from sslcli.workflows.objectives import recipe_for
-from sslcli.workflows.sources import documents, expand
+from sslcli.models.objectives import recipe_for
 
 LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
 

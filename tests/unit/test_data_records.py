@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from sslcli.data.files import zstd
-from sslcli.data.records import read_json, read_records, read_table
+from sslcli.data.records.records import read_json, read_records, read_table
 from sslcli.errors import DataError
 
 ROWS = [{"text": 'A "quoted", word', "label": "yes"}, {"text": "第二\nline", "label": "no"}, {"text": "x = 'y'", "label": ""}]

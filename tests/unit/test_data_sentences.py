@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslcli.data.documents import Document, Where
-from sslcli.data.sentences import LONGEST_CHARACTERS, guess_language, split_sentences
+from sslcli.data.text.sentences import LONGEST_CHARACTERS, guess_language, split_sentences
 
 HERE = Where("here")
 

@@ -7,9 +7,9 @@ import pytest
 from tokenizers import Tokenizer as Library
 from tokenizers import models, pre_tokenizers, processors
 
-from sslcli.data.guarding import Guard, as_remark
-from sslcli.data.templates import Template
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.guard import Guard, as_remark
+from sslcli.data.text.templates import Template
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError
 
 TOKENS = [("[CLS]", 7), ("[SEP]", 8), ("<s>", 9)]

@@ -7,7 +7,7 @@ import pytest
 from sslplugins.objectives.mlm import one_blank
 
 from sslcli import registry
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError
 
 TEXTS = [

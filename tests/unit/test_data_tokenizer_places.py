@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from sslcli import registry
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
 
 TEXTS = [
     "The cat sees the dog in the garden, and the dog sees the cat.",

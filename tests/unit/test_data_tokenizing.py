@@ -18,11 +18,11 @@ from sslcli.data import statistics as statistics_module
 from sslcli.data.corpus import Corpus
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.statistics import DuplicateLines
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets import shard_writer, tokenized
+from sslcli.datasets.sources import documents, expand
+from sslcli.datasets.tokenized import shards_for, show_pieces, tokenize, tokenizer_for
 from sslcli.errors import DataError, RunError, UsageError
-from sslcli.workflows import cutting, tokenizing
-from sslcli.workflows.sources import documents, expand
-from sslcli.workflows.tokenizing import shards_for, show_pieces, tokenize, tokenizer_for
 
 BYTE_PIECES = TokenizerSettings(kind="bpe", vocabulary=400)
 TRICKY = ["  Two  spaces. And a tab\there.  ", "今天天气很好。 我们走吧！", "e\u0301 🙂 \u202eleft. \x0b", "Dr. Who? No.\u2028Yes."]
@@ -231,7 +231,7 @@ def test_lines_of_json_are_not_taken_for_plain_text(tmp_path):
 def test_documents_are_learnt_from_all_over_a_large_corpus(tmp_path):
     (tmp_path / "c.txt").write_text("".join(f"word{number:04d}\n" for number in range(1_000)))
     data = settings(tmp_path / "c.txt")
-    learnt = [int(text[4:]) for text in tokenizing._texts_to_learn_from(expand(data.train, None), data, 2_000)]
+    learnt = [int(text[4:]) for text in tokenized._texts_to_learn_from(expand(data.train, None), data, 2_000)]
     assert 200 <= len(learnt) <= 250
     assert max(np.diff([0, *learnt, 1_000])) <= 5
 
@@ -243,14 +243,14 @@ def test_a_large_document_is_encoded_in_portions(tmp_path, monkeypatch):
     taken, largest = TokenizerSettings(source=str(whole.folder)), []
     encode = Tokenizer.encode_together
     monkeypatch.setattr(Tokenizer, "encode_together", lambda self, texts: largest.append(sum(map(len, texts))) or encode(self, texts))
-    monkeypatch.setattr(cutting, "PORTION_CHARACTERS", 1_000)
+    monkeypatch.setattr(shard_writer, "PORTION_CHARACTERS", 1_000)
     portions = tokenize(settings(tmp_path / "c.txt"), taken, tmp_path / "portions")
     assert portions.fingerprint == whole.fingerprint
     assert max(largest) < 1_100 < len(text)
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(cutting, "PORTION_CHARACTERS", 10_000)
+    monkeypatch.setattr(shard_writer, "PORTION_CHARACTERS", 10_000)
     monkeypatch.setattr(files_module, "_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(shards_module, "SHARD_NUMBERS", 10_000)
     (tmp_path / "small.txt").write_text("The cat sees the dog in the garden.\n" * 500)
@@ -301,7 +301,7 @@ def read_of(tmp_path, sizes, most_bytes, exponent=0.7):
     for language, count in sizes.items():
         (tmp_path / f"{language}.txt").write_text("".join(f"{language}{number:06d}.\n" for number in range(count)))
     data = DataSettings(train=tuple(f"{language}={tmp_path / language}.txt" for language in sizes), language_exponent=exponent)
-    texts = list(tokenizing._texts_to_learn_from(expand(data.train, None), data, most_bytes))
+    texts = list(tokenized._texts_to_learn_from(expand(data.train, None), data, most_bytes))
     assert len(set(texts)) == len(texts)
     return {language: 10 * sum(text.startswith(language) for text in texts) for language in sizes}
 

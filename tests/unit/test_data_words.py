@@ -10,9 +10,9 @@ from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
 
 from sslcli import registry
-from sslcli.data import words as words_module
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.data.words import KnownWords
+from sslcli.data.text import words as words_module
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.data.text.words import KnownWords
 
 TEXTS = ["The cat's in the garden, isn't it?  1,234 naïve cafés.", "今天天气很好。我们去公园吧！", "tabs\tand\u3000spaces \u00a8 ﬁne"] * 5
 PARTS = list(" \n\t\x0b\x1c\x85\xa0\u3000\u200b\u0301aBéİΣ'ſ.,!?今好，。\uf900▁Ġ\u0600\u1100\u1161\ufb01\u00a8🙂09")

@@ -5,13 +5,13 @@ import json
 import pytest
 from small_runs import settings, write
 
+from sslcli.contracts.examples import Encoded, Example
 from sslcli.data.documents import Where
-from sslcli.labelled import Encoded, Example
-from sslcli.workflows.checking import check_data
-from sslcli.workflows.describing import described
-from sslcli.workflows.labelling import task_class
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.settings import LabelledSettings
+from sslcli.datasets.labelled import task_class
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import LabelledSettings
+from sslcli.workflows.finetune.check import check_data
+from sslcli.workflows.finetune.describe import described
 
 
 def checked(model, path, task, **options):

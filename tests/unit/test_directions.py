@@ -8,14 +8,14 @@ from rich.console import Console
 
 from sslcli.cli.tables import TerminalTable, scores_table
 from sslcli.errors import UsageError
+from sslcli.metrics.squad2 import squad_v2_scores
+from sslcli.reporting.report_files import save_report
+from sslcli.reporting.saved_reports import read_report
 from sslcli.reports import Report, Score, higher_is_better
-from sslcli.scoring.abstaining import squad_v2_scores
-from sslcli.workflows.evaluating import refuse_below
-from sslcli.workflows.finetuning import cost_of
-from sslcli.workflows.pictures import save_report
-from sslcli.workflows.runfacts import scores_of
-from sslcli.workflows.runs import Run
-from sslcli.workflows.savedreports import read_report
+from sslcli.runs.catalogue import Run
+from sslcli.runs.facts import scores_of
+from sslcli.workflows.evaluate.evaluate import refuse_below
+from sslcli.workflows.finetune.finetune import cost_of
 
 DIRECTIONS = {
     "accuracy": "higher", "f1": "higher", "mlm.accuracy": "higher", "matthews": "higher",

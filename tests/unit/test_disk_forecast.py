@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from sslcli.engine.checkpoint import Checkpoints
-from sslcli.workflows.diskspace import disk_space
-from sslcli.workflows.planning import plan_for
-from sslcli.workflows.preparing import prepare
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.prepare import prepare
+from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.disk_space import disk_space
+from sslcli.workflows.training.plan import plan_for
 
 PARTS = ("checkpoints", "milestones")
 # Headers of safetensors files, manifests and positions; the model itself is far larger.

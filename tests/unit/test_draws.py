@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sslcli.data.draws import Draws, mix, unit
+from sslcli.data.rng import Draws, mix, unit
 
 NUMBERS = np.arange(20_000)
 

@@ -8,9 +8,9 @@ import torch
 
 from sslcli.api import Inputs, Sample, Views
 from sslcli.data.sampler import Sampler
-from sslcli.engine.loading import EVALUATION, Loader
+from sslcli.engine.loader import EVALUATION, Loader
+from sslcli.engine.processes.process_group import World
 from sslcli.engine.schedule import share_done
-from sslcli.engine.world import World
 
 STEPS, LENGTHS = 5, np.arange(3, 16)
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sslcli.api import SampledRows, gather
-from sslcli.engine.gathering import gathering
-from sslcli.engine.stepstate import StepState
-from sslcli.engine.world import ALONE
+from sslcli.engine.processes.gather import gathering
+from sslcli.engine.processes.process_group import ALONE
+from sslcli.engine.step_state import StepState
 
 generator = np.random.default_rng(5)
 ROWS_ND, ORDER_N = (

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from sslcli.engine.loading import Work
-from sslcli.engine.place import known_place, place
-from sslcli.engine.world import ALONE
+from sslcli.engine.loader import Work
+from sslcli.engine.processes.process_group import ALONE
+from sslcli.engine.processes.rank import known_place, place
 from sslcli.errors import UsageError
 
 

@@ -7,16 +7,16 @@ from small_runs import HARDWARE, course, ignore, reviews, settings, write
 from stops import StopAtPoll
 
 from sslcli.data.documents import Where
-from sslcli.data.records import Record
+from sslcli.data.records.records import Record
+from sslcli.datasets.labelled import held_out, labelled_data, task_class
 from sslcli.errors import CheckError, DataError, UsageError
 from sslcli.reports import Report, Score
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.evaluating import evaluate, refuse_below
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.labelling import held_out, labelled_data, task_class
-from sslcli.workflows.running import Result
-from sslcli.workflows.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.studying import Ended, Variant, settings_of, summary, variants
+from sslcli.settings import AnswerSettings, LabelledSettings
+from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.finetune.study import Ended, Variant, settings_of, summary, variants
+from sslcli.workflows.predict.predictor import Answerer
+from sslcli.workflows.training.run import Result
 
 
 def test_evaluate_gives_the_scores_that_the_run_ended_with(model, tmp_path):

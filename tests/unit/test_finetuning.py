@@ -12,16 +12,16 @@ from small_runs import course, ignore, settings, write
 from stops import StopAtPoll
 
 from sslcli.core.settings import TransformerSettings
-from sslcli.engine.checkpoint import Checkpoints
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.engine.events import Evaluated
-from sslcli.engine.world import ALONE
+from sslcli.engine.processes.process_group import ALONE
 from sslcli.errors import UsageError
-from sslcli.workflows import finetuning
-from sslcli.workflows.evaluating import scored
-from sslcli.workflows.finetuning import Finetuning, finetune
-from sslcli.workflows.models import load_pretrained, newest_fitting
-from sslcli.workflows.settings import StartSettings
-from sslcli.workflows.starting import rates
+from sslcli.models.initialise import rates
+from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.settings import StartSettings
+from sslcli.workflows.evaluate.evaluate import scored
+from sslcli.workflows.finetune import finetune as finetune_module
+from sslcli.workflows.finetune.finetune import Finetuning, finetune
 
 
 def weights_after(folder, file="backbone.safetensors"):
@@ -164,7 +164,7 @@ def test_a_stop_in_the_last_scoring_leaves_a_run_that_a_resume_ends(model, tmp_p
         os.kill(os.getpid(), signal.SIGTERM)
         return scored(*args)
 
-    monkeypatch.setattr(finetuning, "scored", scored_by_nobody)
+    monkeypatch.setattr(finetune_module, "scored", scored_by_nobody)
     stopped = finetune(settings(model, tmp_path), observe=ignore)
     facts = json.loads((tmp_path / "run.json").read_text())
     assert (stopped.outcome.reason, facts["status"], facts["step"]) == ("preempted", "stopped", 4)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sslcli.engine.trainer import Trainer
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.finetune.finetune import finetune
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 TASKS = {"sentiment": {}, "pos": {}, "nli": {}, "qa": {"sequence_tokens": 48, "stride": 12}}

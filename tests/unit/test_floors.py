@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sslcli.data import floors as module
-from sslcli.data.floors import count_neighbours, floors, summed
+from sslcli.datasets import ngrams as module
+from sslcli.datasets.ngrams import count_neighbours, floors, summed
 
 VOCABULARY = 7
 

@@ -10,9 +10,9 @@ from stops import StopAtPoll
 from sslcli.engine.events import Stepped
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import ConfigError, RunError
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.running import Result
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.run import Result
 
 
 def going_on_from(model, folder, source, **training):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslcli.data.golds import Vector, checked
+from sslcli.data.records.labels import Vector, checked
 
 
 @pytest.mark.parametrize(

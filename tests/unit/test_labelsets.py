@@ -7,19 +7,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from sslcli.data.firstrows import IF_HEADER
-from sslcli.data.golds import Vector, gold_of
-from sslcli.data.labelforms import LabelNames, form_of
-from sslcli.data.readcontext import joined_names, names_of
-from sslcli.data.records import Record, Where
+from sslcli.contracts.examples import Example, Prediction
+from sslcli.data.records.first_rows import IF_HEADER
+from sslcli.data.records.label_forms import LabelNames, form_of
+from sslcli.data.records.labels import Vector, gold_of
+from sslcli.data.records.read_context import joined_names, names_of
+from sslcli.data.records.records import Record, Where
+from sslcli.datasets.label_sets import with_labels
+from sslcli.datasets.labelled import examples_of, labelled_data, task_class
+from sslcli.datasets.sifter import Sifter
 from sslcli.errors import DataError
-from sslcli.labelled import Example, Prediction
-from sslcli.workflows.labelling import examples_of, labelled_data, task_class
-from sslcli.workflows.labelsets import with_labels
-from sslcli.workflows.predicting import NOT_READ, examples_to_answer
-from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.sifting import Sifter
-from sslcli.workflows.submissions import official_files, share_ids
+from sslcli.settings import LabelledSettings
+from sslcli.workflows.evaluate.submission_files import official_files, share_ids
+from sslcli.workflows.predict.predict import NOT_READ, examples_to_answer
 
 CLASSIFY = task_class("classify")
 

@@ -18,21 +18,21 @@ from sslcli.api import Draws
 from sslcli.data.batches import collate
 from sslcli.data.mixing import draws_of
 from sslcli.data.sampler import Sampler
-from sslcli.engine.loading import EVALUATION
+from sslcli.datasets.arrange import Source
+from sslcli.engine.loader import EVALUATION
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
-from sslcli.workflows import baselines
-from sslcli.workflows.arranging import Source
-from sslcli.workflows.baselines import floors_of
-from sslcli.workflows.modelcard import model_card
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.planning import plan_for, warnings
-from sslcli.workflows.preparing import prepare
-from sslcli.workflows.pretraining import dry_run, pretrain
-from sslcli.workflows.resuming import continued_settings
-from sslcli.workflows.runfacts import scores_of
-from sslcli.workflows.runs import compare, read_run, show
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.loading import load_pretrained
+from sslcli.runs.catalogue import compare, read_run, show
+from sslcli.runs.facts import scores_of
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.export.model_card import model_card
+from sslcli.workflows.pretrain import baselines
+from sslcli.workflows.pretrain.baselines import floors_of
+from sslcli.workflows.pretrain.prepare import prepare
+from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
+from sslcli.workflows.training.plan import plan_for, warnings
+from sslcli.workflows.training.resume import continued_settings
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text
 TRAINING = {"max_steps": 6, "batch_size": 12, "micro_batch_size": 5, "log_every": 4, "eval_every": 3, "save_every": 3, "eval_samples": 60}

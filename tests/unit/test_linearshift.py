@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sslcli.linearshift import LinearShift
+from sslcli.contracts.linear_shift import LinearShift
 
 WIDTH = 5
 

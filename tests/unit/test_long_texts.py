@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sslcli.subjects import Lengths
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.probing import probe
-from sslcli.workflows.shifting import shift_evaluated
-from sslcli.workflows.shifts.sentences import LONGEST_TOKENS, Sentences, cut_notes, encoded
-from sslcli.workflows.shifts.settings import ShiftSettings
+from sslcli.contracts.probe import Lengths
+from sslcli.models.loading import load_pretrained
+from sslcli.workflows.probe.probe import probe
+from sslcli.workflows.translate_shift.sentences import LONGEST_TOKENS, Sentences, cut_notes, encoded
+from sslcli.workflows.translate_shift.settings import ShiftSettings
+from sslcli.workflows.translate_shift.translate_shift import shift_evaluated
 
 SHORT = {"en": "leon rests every evening {}.", "zh": "{} \u72d7\u5728\u8dd1\u3002"}
 

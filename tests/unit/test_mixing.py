@@ -7,9 +7,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from sslcli.data.draws import name_key
 from sslcli.data.mixing import Mixture, draws_of
 from sslcli.data.permuting import permuted
+from sslcli.data.rng import name_key
 from sslcli.data.sampler import Sampler
 
 SIZES = (900, 90, 13)

@@ -6,17 +6,17 @@ import shutil
 import pytest
 import torch
 
-from sslcli.contracts import Generates
+from sslcli.contracts.abilities import Generates
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.core.transformer import Transformer
 from sslcli.engine.composite import with_ability
 from sslcli.engine.learner import Learner
 from sslcli.errors import ModelError, PluginError, SslError
-from sslcli.workflows.exporting import export
-from sslcli.workflows.models import learner_of, load_pretrained, locate
-from sslcli.workflows.pretraining import pretrain
-from sslcli.workflows.references import head_readers
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.models.loading import learner_of, load_pretrained, locate
+from sslcli.runs.references import head_readers
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.export.export import export
+from sslcli.workflows.pretrain.pretrain import pretrain
 
 
 def run(folder, objective, corpus, **training):

@@ -4,8 +4,8 @@ import pytest
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from sslcli.data.passages import passages_of, spans_of
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.reporting.passages import passages_of, spans_of
 from sslcli.testing import tiny_tokenizer
 
 TEXT = "the horse sees the garden ."

@@ -14,13 +14,13 @@ from matplotlib.text import Text
 
 from sslcli.errors import DataError, RunError
 from sslcli.folders import write_atomically
+from sslcli.reporting import fonts, report_files, run_plots
+from sslcli.reporting.heatmaps import maps_across
+from sslcli.reporting.plots import drawn, figure_of
+from sslcli.reporting.report_files import file_name, font_notes, save_report
+from sslcli.reporting.saved_reports import read_report
+from sslcli.reporting.text import as_it_is, with_letters_at_hand
 from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table, stretches
-from sslcli.workflows import figures, fonts, pictures
-from sslcli.workflows.drawing import drawn, figure_of
-from sslcli.workflows.heatmaps import maps_across
-from sslcli.workflows.labels import as_it_is, with_letters_at_hand
-from sslcli.workflows.pictures import file_name, font_notes, save_report
-from sslcli.workflows.savedreports import read_report
 
 SENTENCES = ["It cost $5 and _not_ $6 or an apple", "Apple sells phones", "苹果发布了新手机", "a\x1bb\nc <&>"]
 PNG, SVG = b"\x89PNG\r\n", b"<?xml"
@@ -206,7 +206,7 @@ def test_a_family_of_the_region_is_chosen_first(monkeypatch):
     assert fonts.cjk_font() is None
     assert fonts.is_drawable("apple é")
     assert not fonts.is_drawable("apple 苹果")
-    assert pictures.font_notes(Report()) == []
+    assert report_files.font_notes(Report()) == []
 
 
 def test_plots_over_the_same_steps_are_panels_of_one_picture(tmp_path):
@@ -314,11 +314,11 @@ def test_curves_of_a_run_are_told_apart_beside_them(tmp_path, monkeypatch):
         for split in ("train", "eval")
     ]
     kept = []
-    monkeypatch.setattr(figures, "_write_png", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr(run_plots, "_write_png", lambda figure, path: kept.append(figure))
     floors = {"unigram": 1.0, "bigram": 2.0, "two-sided bigram": 3.0, "trigram": 4.0}
-    figures.loss_curve(lines, "mlm", floors, "world: mlm on demo:world", tmp_path / "loss.png")
+    run_plots.loss_curve(lines, "mlm", floors, "world: mlm on demo:world", tmp_path / "loss.png")
     starts = ("pretrained", "random", "shuffled-weights", "other", "more")
-    figures.score_curves(dict.fromkeys(starts, lines), "qa", tmp_path / "scores.png")
+    run_plots.score_curves(dict.fromkeys(starts, lines), "qa", tmp_path / "scores.png")
     assert [len(figure.axes) for figure in kept] == [1, 2]
     for figure in kept:
         figure.draw_without_rendering()

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sslcli.workflows.resuming import flat, identity
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.training.resume import flat, identity
 
 
 def course(shape=None, **options):

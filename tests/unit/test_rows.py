@@ -15,16 +15,16 @@ from sslcli.data import shards
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Where
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.engine.sharding import load_tensors
+from sslcli.datasets import array_rows as road
+from sslcli.datasets.cache import quiet
+from sslcli.datasets.sources import expand, fingerprint
+from sslcli.datasets.tokenized import shards_for, tokenize
+from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import DataError, UsageError
-from sslcli.workflows import rows as road
-from sslcli.workflows.caching import quiet
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.pretraining import dry_run, pretrain
-from sslcli.workflows.settings import PretrainSettings
-from sslcli.workflows.sources import expand, fingerprint
-from sslcli.workflows.tokenizing import shards_for, tokenize
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 FOUND = {
@@ -106,7 +106,7 @@ def test_the_same_bytes_in_another_shape_or_type_are_other_data(change, installe
     for array in (zeros, change(zeros)):
         assert array.tobytes() == zeros.tobytes()
         monkeypatch.setattr(
-            "sslcli.workflows.sources.documents_of", lambda *given, array=array: iter([Document(Where("x", 1), array=array)])
+            "sslcli.datasets.sources.documents_of", lambda *given, array=array: iter([Document(Where("x", 1), array=array)])
         )
         found.append(fingerprint(source, DataSettings()))
     assert found[0] != found[1]
@@ -148,7 +148,7 @@ def test_documents_without_a_row_leave_no_trace(tmp_path, monkeypatch):
 
 def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(installed, text_corpus, tmp_path, monkeypatch, module_cache):
     tokenize(DataSettings(train=["waves:20"]), TokenizerSettings(), tmp_path / "shards")
-    monkeypatch.setattr("sslcli.workflows.preparing.shards_for", lambda *given: pytest.fail("data was read"))
+    monkeypatch.setattr("sslcli.workflows.pretrain.prepare.shards_for", lambda *given: pytest.fail("data was read"))
     for data, objective, message in (
         ("waves:20", "mlm", "'mlm' reads text, and waves:20 holds sound"),
         (tmp_path / "shards", "mlm", f"'mlm' reads text, and {tmp_path / 'shards'} holds sound"),

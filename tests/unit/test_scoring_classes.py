@@ -9,8 +9,8 @@ import pytest
 from sklearn import metrics
 
 from sslcli.api import DataError, binary_scores, class_scores, class_tables, multilabel_scores
-from sslcli.scoring import multilabel
-from sslcli.scoring.multilabel import label_table
+from sslcli.metrics import multilabel
+from sslcli.metrics.multilabel import label_table
 
 LABELS = ["neutral", "entailment", "contradiction", "other", "none"]
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from sslcli.api import DataError, mean_score, statistic_score, sums_score
-from sslcli.scoring.classes import Margins, macro_f1
-from sslcli.scoring.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums, share_interval
+from sslcli.metrics.classes import Margins, macro_f1
+from sslcli.metrics.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums, share_interval
 
 
 def test_shares_have_the_interval_of_wilson():

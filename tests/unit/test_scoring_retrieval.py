@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cosine
 
 from sslcli.api import DataError, centred, retrieve
-from sslcli.scoring import retrieval
+from sslcli.metrics import retrieval
 
 
 def slow_ranks(queries, candidates, rights):

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from sslcli.errors import DataError
-from sslcli.scoring.separation import cosines, sense_gap, sense_gaps, separation
+from sslcli.metrics.separation import cosines, sense_gap, sense_gaps, separation
 
 
 def vectors(count, width=7, seed=0):

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from sslcli.data.documents import Where
-from sslcli.data.draws import Draws
-from sslcli.data.records import Record
-from sslcli.vectors import sense_uses
+from sslcli.data.records.records import Record
+from sslcli.data.rng import Draws
+from sslcli.kits.word_vectors import sense_uses
 
 DRAWS = Draws(42, 0, "probe")
 

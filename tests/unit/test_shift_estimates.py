@@ -9,11 +9,11 @@ import two_languages
 from sslcli import registry
 from sslcli.config import Config
 from sslcli.conformance.subjects import tiny_subject
-from sslcli.data.draws import Draws
+from sslcli.contracts.linear_shift import LinearShift
+from sslcli.data.rng import Draws
 from sslcli.errors import DataError, UsageError
-from sslcli.linearshift import LinearShift
-from sslcli.workflows.shifts import moves
-from sslcli.workflows.shifts.sentences import Sentences, TokenLanguages, encoded, encoded_pairs, read_language
+from sslcli.workflows.translate_shift import moved_rows
+from sslcli.workflows.translate_shift.sentences import Sentences, TokenLanguages, encoded, encoded_pairs, read_language
 
 ROWS, WIDTH = 40, 6
 
@@ -82,20 +82,20 @@ def slow_rows(subject, sentences, layer):
 
 @pytest.mark.parametrize("kept_bytes", [0, 1 << 28])
 def test_moves_of_all_layers_are_those_of_each_alone(subject, monkeypatch, kept_bytes):
-    monkeypatch.setattr(moves, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(moved_rows, "KEPT_BYTES", kept_bytes)
     source, target = sentences_of(subject, "aa"), sentences_of(subject, "bb", 20)
-    found = moves.estimate_moves(shift("mean"), subject, source, target, [0, 1, 2])
+    found = moved_rows.estimate_moves(shift("mean"), subject, source, target, [0, 1, 2])
     for layer, move in found.items():
         way = np.concatenate(slow_rows(subject, target, layer)).mean(axis=0) - np.concatenate(slow_rows(subject, source, layer)).mean(
             axis=0
         )
         assert np.allclose(move(torch.zeros(1, 32), 1.0)[0], way, atol=1e-5)
-        assert moves.length_of(move, torch.zeros(3, 32)) == pytest.approx(np.linalg.norm(way), rel=1e-4)
+        assert moved_rows.length_of(move, torch.zeros(3, 32)) == pytest.approx(np.linalg.norm(way), rel=1e-4)
 
 
 def test_sentence_means_are_in_the_order_of_the_sentences(subject):
     sentences = sentences_of(subject, "aa")
-    found = moves.sentence_means(subject, sentences, [1])[1]
+    found = moved_rows.sentence_means(subject, sentences, [1])[1]
     assert np.allclose(found, np.stack([rows.mean(axis=0) for rows in slow_rows(subject, sentences, 1)]), atol=1e-5)
 
 
@@ -111,21 +111,22 @@ def test_a_move_at_a_middle_layer_runs_through_the_rest(subject):
 
         (batch,) = subject.hidden([sentences.enclosed[number]], [subject.depth], edit={1: edit})
         slow.append(batch.hidden.kept[subject.depth][1:-1])
-    found = moves.moved_rows(subject, sentences, 1, LinearShift(vector), 0.5)
+    found = moved_rows.moved_rows(subject, sentences, 1, LinearShift(vector), 0.5)
     assert torch.allclose(found, torch.cat(slow), atol=1e-5)
 
 
 def test_at_the_last_layer_moving_before_or_after_is_the_same_and_alpha_0_changes_nothing(subject):
     sentences, vector = sentences_of(subject, "aa", 12), torch.ones(32)
-    still = moves.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 0.0)
+    still = moved_rows.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 0.0)
     assert torch.allclose(still, torch.from_numpy(np.concatenate(slow_rows(subject, sentences, subject.depth))), atol=1e-5)
-    assert torch.equal(moves.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 2.0), still + 2 * vector)
-    assert torch.equal(moves.moved_rows(subject, sentences, 0, LinearShift(vector), 0.0), still)
+    assert torch.equal(moved_rows.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 2.0), still + 2 * vector)
+    assert torch.equal(moved_rows.moved_rows(subject, sentences, 0, LinearShift(vector), 0.0), still)
 
 
 def test_a_random_vector_has_the_length_and_follows_from_the_seed():
     drawn = [
-        moves.random_move(3.0, 32, Draws(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0] for seed, number in ((0, 0), (0, 0), (0, 1))
+        moved_rows.random_move(3.0, 32, Draws(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0]
+        for seed, number in ((0, 0), (0, 0), (0, 1))
     ]
     assert all(float(vector.norm()) == pytest.approx(3.0, rel=1e-5) for vector in drawn)
     assert torch.equal(drawn[0], drawn[1])

@@ -9,18 +9,18 @@ from two_languages import CONCEPTS, DEPTH, Material, headless, subject
 from sslcli import registry
 from sslcli.config import Config
 from sslcli.conformance.subjects import tiny_subject
-from sslcli.data.draws import Draws
+from sslcli.data.rng import Draws
+from sslcli.datasets.probe_data import References
 from sslcli.errors import DataError, PluginError, Preempted, RunError, UsageError
-from sslcli.workflows import shifting
-from sslcli.workflows.material import References
-from sslcli.workflows.shifts.estimating import has_texts
-from sslcli.workflows.shifts.evaluation import evaluate
-from sslcli.workflows.shifts.pairs import Translations, read_translations, right_answers, rights_of_tokens, set_apart
-from sslcli.workflows.shifts.reading import NONE
-from sslcli.workflows.shifts.report import evaluation_report
-from sslcli.workflows.shifts.sentences import encoded, read_language
-from sslcli.workflows.shifts.settings import ShiftSettings
-from sslcli.workflows.shifts.template import template_sentences
+from sslcli.workflows.translate_shift import translate_shift
+from sslcli.workflows.translate_shift.estimate import has_texts
+from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.evaluation_report import evaluation_report
+from sslcli.workflows.translate_shift.head_readings import NONE
+from sslcli.workflows.translate_shift.sentences import encoded, read_language
+from sslcli.workflows.translate_shift.settings import ShiftSettings
+from sslcli.workflows.translate_shift.template import template_sentences
+from sslcli.workflows.translate_shift.translations import Translations, read_translations, right_answers, rights_of_tokens, set_apart
 
 SETTINGS = ShiftSettings(source="aa", target="bb", sentences=200, limit=20, random_vectors=3)
 
@@ -200,9 +200,9 @@ def test_the_template_asks_with_one_mask_a_word():
 
 def test_a_text_is_read_piece_by_piece():
     of, settings = subject(), SETTINGS.model_copy(update={"alpha": (0.0, 1.0), "layers": (0, DEPTH), "top": 2})
-    estimated, learning = shifting.fit_for_text(registry.load("shifts", "mean")(Config()), of, settings)
-    tokens = shifting.tokens_of(of, "a3 a7 .")
-    report = shifting.text_report(of, "a3 a7 .", tokens, settings, estimated.moves, ["where from"])
+    estimated, learning = translate_shift.fit_for_text(registry.load("shifts", "mean")(Config()), of, settings)
+    tokens = translate_shift.tokens_of(of, "a3 a7 .")
+    report = translate_shift.text_report(of, "a3 a7 .", tokens, settings, estimated.moves, ["where from"])
     assert (learning, report.notes) == ((), ["where from"])
     assert [table.title for table in report.tables] == [f"layer 0 of {DEPTH}", f"layer {DEPTH} of {DEPTH}"]
     for table in report.tables:
@@ -218,7 +218,7 @@ def test_a_text_is_read_piece_by_piece():
 @pytest.mark.parametrize(("text", "error"), [("  ", UsageError), ("a1 " * 80, DataError)])
 def test_a_text_without_a_word_or_too_long_is_refused(text, error):
     with pytest.raises(error) as caught:
-        shifting.tokens_of(subject(), text)
+        translate_shift.tokens_of(subject(), text)
     assert caught.value.hint
 
 

@@ -10,14 +10,14 @@ from two_languages import DEPTH, subject
 
 from sslcli import registry
 from sslcli.config import Config
-from sslcli.data.draws import Draws
+from sslcli.contracts.linear_shift import LinearShift
+from sslcli.data.rng import Draws
 from sslcli.errors import DataError, UsageError
-from sslcli.linearshift import LinearShift
-from sslcli.workflows.shifts.estimating import estimate
-from sslcli.workflows.shifts.evaluation import evaluate
-from sslcli.workflows.shifts.files import load_shift, pair_hashes, refuse_misfit, refuse_to_replace, save_shift
-from sslcli.workflows.shifts.pairs import read_translations
-from sslcli.workflows.shifts.settings import ShiftSettings
+from sslcli.workflows.translate_shift.estimate import estimate
+from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.settings import ShiftSettings
+from sslcli.workflows.translate_shift.shift_files import load_shift, pair_hashes, refuse_misfit, refuse_to_replace, save_shift
+from sslcli.workflows.translate_shift.translations import read_translations
 
 SETTINGS = ShiftSettings(source="aa", target="bb", sentences=200, limit=20, random_vectors=3)
 

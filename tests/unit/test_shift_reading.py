@@ -7,11 +7,11 @@ import two_languages
 
 from sslcli.conformance.subjects import tiny_subject
 from sslcli.errors import DataError
-from sslcli.scoring.unigrams import bleu_1, bleu_1_rows
-from sslcli.workflows.shifts import reading
-from sslcli.workflows.shifts.figures import Share, Trial
-from sslcli.workflows.shifts.reading import NONE, Asked, Reading, read
-from sslcli.workflows.shifts.sentences import TokenLanguages, encoded
+from sslcli.metrics.bleu import bleu_1, bleu_1_rows
+from sslcli.workflows.translate_shift import head_readings
+from sslcli.workflows.translate_shift.head_readings import NONE, Asked, Reading, read
+from sslcli.workflows.translate_shift.readings import Share, Trial
+from sslcli.workflows.translate_shift.sentences import TokenLanguages, encoded
 
 
 def slow_rank(logits, rights, candidates):
@@ -26,7 +26,7 @@ SIZES = [(1, 0, 0), (1 << 24, 0, 0), (7, 9, 0), (7, 9, 4)]
 @pytest.mark.parametrize(("at_once", "padding", "holes"), SIZES)
 def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding, holes):
     """`padding`, `holes`: rows of the embedding that no token has: never read, however likely."""
-    monkeypatch.setattr(reading, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(head_readings, "LOGITS_AT_ONCE", at_once)
     subject, generator = tiny_subject(), np.random.default_rng(0)
     size, count = subject.backbone.settings.vocabulary - padding, 40
     known = np.arange(size) >= holes

@@ -5,17 +5,17 @@ import json
 import pytest
 from small_runs import ignore, settings, write
 
+from sslcli.contracts.examples import Example
 from sslcli.data.documents import Where
-from sslcli.data.reading import Parsed, goes_on
+from sslcli.data.records.continuing import Parsed, goes_on
+from sslcli.datasets.labelled import labelled_data, task_class
+from sslcli.datasets.sifter import Sifter
 from sslcli.errors import DataError, PassedOver, RecordErrors
-from sslcli.labelled import Example
-from sslcli.workflows.checking import check_data
-from sslcli.workflows.evaluating import evaluate
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.labelling import labelled_data, task_class
-from sslcli.workflows.runs import read_facts
-from sslcli.workflows.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.sifting import Sifter
+from sslcli.runs.catalogue import read_facts
+from sslcli.settings import AnswerSettings, LabelledSettings
+from sslcli.workflows.evaluate.evaluate import evaluate
+from sslcli.workflows.finetune.check import check_data
+from sslcli.workflows.finetune.finetune import finetune
 
 GOOD = [json.dumps({"id": n, "text": f"text {n}", "label": "ab"[n % 2]}) for n in range(20)]
 BAD = {

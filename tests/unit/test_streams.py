@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sslcli.contracts import Views
+from sslcli.contracts.learnable import Views
 from sslcli.core.inputs import Inputs
 from sslcli.data.batches import Sample, collate
 from sslcli.data.sampler import Sampler
-from sslcli.engine.loading import Loader
+from sslcli.engine.loader import Loader
 
 
 def sample_of(number):

@@ -8,9 +8,9 @@ from stops import StopAtPoll
 from sslcli.core.transformer import Transformer
 from sslcli.engine.learner import Learner
 from sslcli.errors import UsageError
-from sslcli.workflows.preparing import prepare
-from sslcli.workflows.pretraining import dry_run, pretrain
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.prepare import prepare
+from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
 
 WORLD = {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"}
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from small_runs import HARDWARE, ignore, settings, write
 
+from sslcli.contracts.examples import Encoded
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
-from sslcli.data.records import Record
-from sslcli.labelled import Encoded
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.evaluating import evaluate, line_of
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.runs import read_metrics
-from sslcli.workflows.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.truncation import cut_of, cut_sentences
+from sslcli.data.records.records import Record
+from sslcli.datasets.cut_texts import cut_of, cut_sentences
+from sslcli.runs.catalogue import read_metrics
+from sslcli.settings import AnswerSettings, LabelledSettings
+from sslcli.workflows.evaluate.evaluate import evaluate, line_of
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.predict.predictor import Answerer
 
 LIMIT = 12
 SPECIALS = {"text": 2, "pair": 3}

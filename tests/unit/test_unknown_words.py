@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.workflows.generating import generate
-from sslcli.workflows.unknownwords import unknown_in
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.unknown_words import unknown_in
+from sslcli.workflows.generate.generate import generate
 
 TEXTS = {
     "zebra lives in [MASK].": ["zebra"],

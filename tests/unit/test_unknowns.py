@@ -5,15 +5,15 @@ import pytest
 from small_runs import HARDWARE, course, ignore, settings, write
 
 from sslcli import registry
-from sslcli.data.tokenizer import Tokenizer
-from sslcli.data.unknowns import SEVERE, Unknowns
-from sslcli.workflows.answering import Answerer
-from sslcli.workflows.checking import check_data
-from sslcli.workflows.evaluating import evaluate
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.models import load_pretrained
-from sslcli.workflows.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.tokenizing import show_pieces
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.data.text.unknowns import SEVERE, Unknowns
+from sslcli.datasets.tokenized import show_pieces
+from sslcli.models.loading import load_pretrained
+from sslcli.settings import AnswerSettings, LabelledSettings
+from sslcli.workflows.evaluate.evaluate import evaluate
+from sslcli.workflows.finetune.check import check_data
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.predict.predictor import Answerer
 
 STRANGE = "\u03b6\u03b7"  # letters that no language of the built-in world has
 

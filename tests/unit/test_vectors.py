@@ -20,7 +20,7 @@ from sslcli.api import (
 )
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.workflows.subjects import load_subject
+from sslcli.workflows.probe.frozen_model import load_subject
 
 TEXTS = ("emma works for nokia in munich .", "toyota makes the metal watch .", "emma lives in munich .")
 

@@ -10,9 +10,9 @@ import pytest
 
 from sslcli import registry
 from sslcli.api import DataError, Draws, PluginError, Rows
+from sslcli.datasets import arrange
+from sslcli.datasets.arrange import LENGTHS, VALUES, arranged
 from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_tokenizer
-from sslcli.workflows import arranging
-from sslcli.workflows.arranging import LENGTHS, VALUES, arranged
 
 CLASSES = {"sop": registry.load("objectives", "sop")}
 OPTIONS = {"sop": CLASSES["sop"].Options()}
@@ -157,4 +157,4 @@ def test_a_class_without_source_is_known_by_its_name(cache, objective, monkeypat
     for cls in names:
         assert len(arranged(objective, {"sop": cls}, OPTIONS, tiny_corpus()))
     assert len(list(cache.iterdir())) == 2
-    assert arranging._code_of(type(tiny_tokenizer())) != arranging._code_of(CLASSES["sop"])
+    assert arrange._code_of(type(tiny_tokenizer())) != arrange._code_of(CLASSES["sop"])

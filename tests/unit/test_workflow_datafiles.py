@@ -5,8 +5,8 @@ import os
 import pytest
 
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.workflows.datafiles import file_facts, what_changed
-from sslcli.workflows.tokenizing import tokenize
+from sslcli.datasets.data_files import file_facts, what_changed
+from sslcli.datasets.tokenized import tokenize
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ from itertools import combinations
 import pytest
 from small_runs import ignore, reviews, settings, write
 
+from sslcli.datasets.labelled import chosen_by, labelled_data, other_languages, task_class, task_options
 from sslcli.errors import DataError, UsageError
+from sslcli.metrics.mlqa import mlqa_f1
 from sslcli.reports import Report, Score
-from sslcli.scoring.mlqa import mlqa_f1
-from sslcli.workflows.checking import check_data
-from sslcli.workflows.finetuning import finetune
-from sslcli.workflows.labelling import chosen_by, labelled_data, other_languages, task_class, task_options
-from sslcli.workflows.languages import across, in_language_data, transferred, with_bound
-from sslcli.workflows.running import Result
-from sslcli.workflows.runs import read_metrics
-from sslcli.workflows.settings import LabelledSettings
-from sslcli.workflows.studying import Ended, Variant, settings_of, summary, variants
+from sslcli.runs.catalogue import read_metrics
+from sslcli.settings import LabelledSettings
+from sslcli.workflows.finetune.check import check_data
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.finetune.languages import across, in_language_data, transferred, with_bound
+from sslcli.workflows.finetune.study import Ended, Variant, settings_of, summary, variants
+from sslcli.workflows.training.run import Result
 
 WORLD = "demo:world"
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from sslplugins.world.chance import Chance, zipf_bounds
-from sslplugins.world.events import NOISE, claims
-from sslplugins.world.generated import World
-from sslplugins.world.lexicon import LANGUAGES
+from sslplugins.readers.world.chance import Chance, zipf_bounds
+from sslplugins.readers.world.events import NOISE, claims
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.lexicon import LANGUAGES
 
 SENTENCES = 6_000
 SPARSE = {("animal", "fruit"), ("company", "city")}  # maps that may leave fillers out

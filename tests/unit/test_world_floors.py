@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sslplugins.world.events import claims
-from sslplugins.world.generated import World
-from sslplugins.world.lexicon import LANGUAGES
+from sslplugins.readers.world.events import claims
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.lexicon import LANGUAGES
 
 TRAIN, TEST = 40_000, 2_500
 EDGE = 0  # the number of a sentence's beginning and end

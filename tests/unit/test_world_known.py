@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 from sslplugins.readers.demo import DemoReader
-from sslplugins.world.generated import World
-from sslplugins.world.lexicon import LANGUAGES
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.lexicon import LANGUAGES
 
-from sslcli.contracts import HasLanguages
+from sslcli.contracts.reader import HasLanguages
 from sslcli.errors import DataError
 
 LETTERS = dict(zip("abcdefghijklmnopqrstuvwxyz", "абцдефгхижклмнопщрстувшчыз", strict=True))

@@ -9,14 +9,14 @@ from itertools import islice
 
 import pytest
 from sslplugins.readers.demo import DemoReader
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.replayed import Replayed
 from sslplugins.tokenizers.words import WordTrainer
-from sslplugins.world.generated import World
-from sslplugins.world.replayed import Replayed
 
 from sslcli import registry
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import DataError
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.settings import PretrainSettings
 
 FINGERPRINT = """
 import hashlib

@@ -3,8 +3,8 @@
 import pytest
 from sslplugins.readers.demo import DemoReader
 
+from sslcli.contracts.task import GivesRecords
 from sslcli.errors import DataError
-from sslcli.labelled import GivesRecords
 
 ASKED = {"texts": ["text"], "pairs": ["premise", "hypothesis"], "words": ["tokens"], "questions": ["context", "question"]}
 

@@ -4,11 +4,21 @@ import re
 from collections import Counter
 
 import pytest
-from sslplugins.world.chance import Chance
-from sslplugins.world.events import Event
-from sslplugins.world.exercises import inferences, questions, reviews
-from sslplugins.world.generated import World
-from sslplugins.world.truth import bare, dictionary, is_true, plain_clause, senses, statements, tagged, true_fillers, with_other_main
+from sslplugins.readers.world.chance import Chance
+from sslplugins.readers.world.events import Event
+from sslplugins.readers.world.exercises import inferences, questions, reviews
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.truth import (
+    bare,
+    dictionary,
+    is_true,
+    plain_clause,
+    senses,
+    statements,
+    tagged,
+    true_fillers,
+    with_other_main,
+)
 
 LANGUAGES = ("en", "zh")
 SENTENCES = 1_500

@@ -4,11 +4,11 @@ import string
 from itertools import pairwise
 
 import pytest
-from sslplugins.world.chance import Chance
-from sslplugins.world.events import Teller
-from sslplugins.world.generated import World
-from sslplugins.world.lexicon import load_lexicon
-from sslplugins.world.rendering import Renderer, starts, text_of
+from sslplugins.readers.world.chance import Chance
+from sslplugins.readers.world.events import Teller
+from sslplugins.readers.world.generated import World
+from sslplugins.readers.world.lexicon import load_lexicon
+from sslplugins.readers.world.rendering import Renderer, starts, text_of
 
 LANGUAGES = ("en", "zh")
 LONGEST_TOKENS, SPECIAL_TOKENS = 24, 2

@@ -11,14 +11,14 @@ import tokenizers
 import torch
 
 from sslcli.conformance.subjects import tiny_subject
+from sslcli.contracts.probe import Subject
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document, Where
-from sslcli.data.records import Record
-from sslcli.data.tokenizer import Tokenizer
+from sslcli.data.records.records import Record
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
-from sslcli.subjects import Subject
 
 CONCEPTS, WIDTH, DEPTH = 10, 32, 2
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

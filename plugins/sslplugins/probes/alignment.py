@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from itertools import chain
 
 from sslcli.api import Config, Count, Draws, Probe, Report, Subject, UsageError, setting
-from sslplugins.bylayer.report import best_layer
-from sslplugins.translations.finding import known_records, languages_of, pairs_of
-from sslplugins.translations.report import layers_report, look, stages_report
-from sslplugins.translations.sides import Sentences, Translations, Words
+from sslplugins.probes.bylayer.report import best_layer
+from sslplugins.probes.translations.finding import known_records, languages_of, pairs_of
+from sslplugins.probes.translations.report import layers_report, look, stages_report
+from sslplugins.probes.translations.sides import Sentences, Translations, Words
 
 
 class Alignment(Probe["Alignment.Options"]):

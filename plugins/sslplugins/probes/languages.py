@@ -31,8 +31,8 @@ from sslcli.api import (
     sentence_vectors,
     setting,
 )
-from sslplugins.bylayer.report import best_layer, layer_plot, layer_table
-from sslplugins.bylayer.sentences import usable_sentences
+from sslplugins.probes.bylayer.report import best_layer, layer_plot, layer_table
+from sslplugins.probes.bylayer.sentences import usable_sentences
 
 _PARTS = 3
 _FEWEST = 12  # sentences of a language

@@ -29,7 +29,7 @@ from sslcli.api import (
     static_vectors,
     word_vectors,
 )
-from sslplugins.bylayer.report import best_layer, layer_plot, layer_table
+from sslplugins.probes.bylayer.report import best_layer, layer_plot, layer_table
 
 
 class Layers(Probe["Layers.Options"]):

@@ -27,9 +27,9 @@ from sslcli.api import (
     static_vectors,
     word_vectors,
 )
-from sslplugins.senses.finding import find_uses, occurrence, refuse_unknown, unknown_notes
-from sslplugins.senses.layers import STATIC, chosen_layer
-from sslplugins.senses.sampling import some_sentences, words_in
+from sslplugins.probes.senses.finding import find_uses, occurrence, refuse_unknown, unknown_notes
+from sslplugins.probes.senses.layers import STATIC, chosen_layer
+from sslplugins.probes.senses.sampling import some_sentences, words_in
 
 MOST_CANDIDATES = 20_000
 MEETING_CHARACTERS = 48  # of a neighbour's sentence

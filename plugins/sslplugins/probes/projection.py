@@ -26,12 +26,12 @@ from sslcli.api import (
     sense_uses,
     setting,
 )
-from sslplugins.senses.finding import find_uses
-from sslplugins.senses.layers import chosen_layer
-from sslplugins.senses.planes import alike_score, centred, neighbour_plane, principal_plane
-from sslplugins.senses.points import Pairs, Points, known_pairs, sense_points, sentence_points, word_points
-from sslplugins.senses.sampling import some_sentences
-from sslplugins.translations.finding import two_languages
+from sslplugins.probes.senses.finding import find_uses
+from sslplugins.probes.senses.layers import chosen_layer
+from sslplugins.probes.senses.planes import alike_score, centred, neighbour_plane, principal_plane
+from sslplugins.probes.senses.points import Pairs, Points, known_pairs, sense_points, sentence_points, word_points
+from sslplugins.probes.senses.sampling import some_sentences
+from sslplugins.probes.translations.finding import two_languages
 
 FEWEST = 4
 AXES = {

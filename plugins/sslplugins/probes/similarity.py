@@ -30,9 +30,9 @@ from sslcli.api import (
     sense_uses,
     setting,
 )
-from sslplugins.senses.finding import find_uses, unknown_notes
-from sslplugins.senses.layers import SensesByLayer, chosen_layer, vectors_by_layer
-from sslplugins.senses.words import comparable, senses_of_words, words_report
+from sslplugins.probes.senses.finding import find_uses, unknown_notes
+from sslplugins.probes.senses.layers import SensesByLayer, chosen_layer, vectors_by_layer
+from sslplugins.probes.senses.words import comparable, senses_of_words, words_report
 
 LABEL_CHARACTERS = 32
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
-from sslplugins.world import generated
-from sslplugins.world.generated import Part, World
-from sslplugins.world.grammar import Order
-from sslplugins.world.known import KNOWN, known
-from sslplugins.world.labelled import KINDS, labelled
-from sslplugins.world.lexicon import LANGUAGES
-from sslplugins.world.replayed import Replayed
+from sslplugins.readers.world import generated
+from sslplugins.readers.world.generated import Part, World
+from sslplugins.readers.world.grammar import Order
+from sslplugins.readers.world.known import KNOWN, known
+from sslplugins.readers.world.labelled import KINDS, labelled
+from sslplugins.readers.world.lexicon import LANGUAGES
+from sslplugins.readers.world.replayed import Replayed
 
 REFERENCE = "demo:world"
 _SPOKEN: Mapping[str, tuple[str, ...]] = {"both": ("en", "zh"), "en+fake": ("en", "fake"), "all": LANGUAGES}

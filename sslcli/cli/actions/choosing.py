@@ -1,8 +1,8 @@
 """Which model a line means, decided once, and what is to be said of it."""
 
 from sslcli.cli.screen import Screen
-from sslcli.workflows.models import Place, locate
-from sslcli.workflows.references import Use, decided
+from sslcli.models.loading import Place, locate
+from sslcli.runs.references import Use, decided
 
 
 def chosen(reference: str, use: Use, is_default: bool, screen: Screen) -> tuple[str, Place]:

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from sslcli.deferred import Deferred
-from sslcli.engine.place import LAUNCHER, place
+from sslcli.engine.processes.rank import LAUNCHER, place
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
-from sslcli.workflows.judging import refuse_one_gpu_for_several
-from sslcli.workflows.runs import read_facts
+from sslcli.models.line_checks import refuse_one_gpu_for_several
+from sslcli.runs.catalogue import read_facts
 
 torch_run, torch_elastic = Deferred("torch.distributed.run"), Deferred("torch.distributed.elastic.multiprocessing.api")
 torch_errors = Deferred("torch.distributed.elastic.multiprocessing.errors")

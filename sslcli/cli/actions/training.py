@@ -9,15 +9,15 @@ from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import header_lines
 from sslcli.cli.screen import Screen
 from sslcli.engine.events import Started
-from sslcli.engine.place import is_restart, launch_name, place, restarts_are_left
+from sslcli.engine.processes.rank import is_restart, launch_name, place, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
-from sslcli.workflows.references import resumable_run, resumed_run
-from sslcli.workflows.runfolder import new_name
-from sslcli.workflows.running import Result
-from sslcli.workflows.runs import read_facts, runs_folder, settings_file
-from sslcli.workflows.settings import RunSettings
+from sslcli.runs.catalogue import read_facts, runs_folder, settings_file
+from sslcli.runs.references import resumable_run, resumed_run
+from sslcli.runs.run_folder import new_name
+from sslcli.settings import RunSettings
+from sslcli.workflows.training.run import Result
 
 
 def resumed_folder(given: Given, kind: str) -> Path | None:

@@ -10,6 +10,6 @@ def build(words: Sequence[str]) -> Command:
         "doctor",
         "Say what this machine can do, and what is missing; exit code 3 where something essential fails",
         (),
-        "sslcli.cli.actions.doctor:run",
+        "sslcli.cli.actions.diagnosing:run",
         ("ssl doctor", "ssl doctor --json"),
     )

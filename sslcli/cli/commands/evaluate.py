@@ -6,7 +6,7 @@ from sslcli import registry
 from sslcli.cli.naming import answering_flags
 from sslcli.cli.options import Command, Flag, flags_for
 from sslcli.engine.settings import HardwareSettings
-from sslcli.workflows.settings import AnswerSettings
+from sslcli.settings import AnswerSettings
 
 TASK = Flag("task", (), "task that the model was fine-tuned for", metavar="TASK", required=True)
 MODEL = Flag(
@@ -61,7 +61,7 @@ def build(words: Sequence[str]) -> Command:
         "evaluate",
         "Score a fine-tuned model on labelled data, beside what answers without a model reach",
         with_options(words, flags),
-        "sslcli.cli.actions.evaluate:run",
+        "sslcli.cli.actions.evaluating:run",
         ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
         judge="sslcli.cli.judging:evaluate",
     )

@@ -25,7 +25,7 @@ def build(words: Sequence[str]) -> Command:
             Flag("check", ("--check/--no-check",), "read it back and compare hidden states and logits", kind="truth", default="yes"),
             Flag("transformers", ("--transformers",), "have transformers, where it is installed, read it and compare too", kind="truth"),
         ),
-        "sslcli.cli.actions.export:run",
+        "sslcli.cli.actions.exporting:run",
         (
             "ssl export @latest --to hf my-model",
             "ssl export runs/first --to hf my-model --overwrite",

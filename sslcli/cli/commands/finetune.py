@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sslcli import registry
 from sslcli.cli.naming import named_task, suite_flags, task_flags
 from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, flags_for, peek
-from sslcli.workflows.references import resumed_run
-from sslcli.workflows.runs import settings_file
-from sslcli.workflows.settings import FinetuneSettings
+from sslcli.runs.catalogue import settings_file
+from sslcli.runs.references import resumed_run
+from sslcli.settings import FinetuneSettings
 
 OWN = (
     Flag("task", (), "task or suite: sentiment, pos, nli, qa, dna, glue, ... (ssl plugins list tasks)", metavar="TASK"),
@@ -59,7 +59,7 @@ def build(words: Sequence[str]) -> Command:
         "finetune",
         "Fine-tune a pretrained model: a head at random and the backbone, trained together on labelled data",
         flags,
-        "sslcli.cli.actions.finetune:run",
+        "sslcli.cli.actions.finetuning:run",
         (
             "ssl finetune qa --data squad.json",
             "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.naming import request_flags
 from sslcli.cli.options import Command, Flag, asks_for_help, peek
-from sslcli.workflows.references import LATEST
+from sslcli.runs.references import LATEST
 
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
@@ -20,7 +20,7 @@ def build(words: Sequence[str]) -> Command:
         "generate",
         "Fill the blanks of an encoder, or continue a text with a decoder; with --model, --help lists the model's own flags too",
         flags,
-        "sslcli.cli.actions.generate:run",
+        "sslcli.cli.actions.generating:run",
         (
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.options import Command, Flag, Group
 
-ACTIONS = "sslcli.cli.actions.plugins"
+ACTIONS = "sslcli.cli.actions.listing_plugins"
 
 
 def build(words: Sequence[str]) -> Group:

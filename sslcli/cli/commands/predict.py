@@ -24,7 +24,7 @@ def build(words: Sequence[str]) -> Command:
         "predict",
         "Let a fine-tuned model answer: a text on the line, a file, or standard input; one JSON document a line where nobody watches",
         with_options(words, flags),
-        "sslcli.cli.actions.predict:run",
+        "sslcli.cli.actions.predicting:run",
         (
             'ssl predict sentiment "what a lovely day"',
             'ssl predict qa "Who wrote it?" "It was written by Ann."',

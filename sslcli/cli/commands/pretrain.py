@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sslcli.cli.naming import data_plugin_flags, objective_flags, said_by, text_at
 from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, asks_for_help, flags_for, peek
-from sslcli.workflows.references import resumed_run
-from sslcli.workflows.runs import settings_file
-from sslcli.workflows.settings import PretrainSettings
+from sslcli.runs.catalogue import settings_file
+from sslcli.runs.references import resumed_run
+from sslcli.settings import PretrainSettings
 
 OWN = (
     CONFIG,
@@ -31,7 +31,7 @@ def build(words: Sequence[str]) -> Command:
         "pretrain",
         "Pretrain a Transformer: labels out of raw data, one run folder that says everything; without --data on the built-in demo:world",
         flags,
-        "sslcli.cli.actions.pretrain:run",
+        "sslcli.cli.actions.pretraining:run",
         (
             "ssl pretrain --objective mlm",
             "ssl pretrain --objective clm --data corpus.txt --arch gpt2 --max-steps 10k --out runs/first",

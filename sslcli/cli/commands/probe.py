@@ -6,7 +6,7 @@ from sslcli import registry
 from sslcli.cli.commands.evaluate import hardware_flags
 from sslcli.cli.naming import probe_flags
 from sslcli.cli.options import Command, Flag
-from sslcli.workflows.references import LATEST
+from sslcli.runs.references import LATEST
 
 READER = Flag("reader", ("--reader",), "reader plugin of --data; chosen by suffix or scheme when not given", "Data", metavar="NAME")
 OWN = (
@@ -32,7 +32,7 @@ def build(words: Sequence[str]) -> Command:
         "probe",
         f"Look into a frozen model: {about}",
         flags,
-        "sslcli.cli.actions.probe:run",
+        "sslcli.cli.actions.probing:run",
         (
             "ssl probe similarity apple",
             "ssl probe alignment --model runs/world",

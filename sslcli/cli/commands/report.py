@@ -14,7 +14,7 @@ def build(words: Sequence[str]) -> Command:
             Flag("run", (), f"{RUN_HELP}; @latest when not given", metavar="RUN"),
             Flag("out", ("--out", "-o"), "HTML file to write; report.html in the run folder when not given", metavar="FILE"),
         ),
-        "sslcli.cli.actions.report:run",
+        "sslcli.cli.actions.reporting:run",
         ("ssl report", "ssl report @latest:mlm --out world.html"),
         judge="sslcli.cli.judging:report",
     )

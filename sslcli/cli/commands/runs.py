@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.options import Command, Flag, Group
 
-ACTIONS = "sslcli.cli.actions.runs"
+ACTIONS = "sslcli.cli.actions.listing_runs"
 RUN_HELP = "run folder, run name, beginning of a name, @latest or @latest:OBJECTIVE"
 COMPARE = Command(
     "compare",
@@ -14,7 +14,7 @@ COMPARE = Command(
     ("ssl runs compare @latest:mlm @latest:mlm+nsp", "ssl runs compare first second --json"),
 )
 
-SPACE = "sslcli.cli.actions.runspace"
+SPACE = "sslcli.cli.actions.freeing_disk"
 YES = Flag("yes", ("--yes", "-y"), "do not ask", kind="truth")
 
 

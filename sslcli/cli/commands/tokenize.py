@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.naming import data_plugin_flags, said_by
 from sslcli.cli.options import CONFIG, SET, Command, Flag, flags_for
-from sslcli.workflows.settings import TokenizeSettings
+from sslcli.settings import TokenizeSettings
 
 SHARDS = "shards"
 NOT_HERE = ("data.evaluation", "data.sequence_tokens")  # they say how shards are used, not how they are made
@@ -24,7 +24,7 @@ def build(words: Sequence[str]) -> Command:
         "tokenize",
         "Learn a tokenizer, or take one, and cut raw text into memory-mapped shards",
         flags,
-        "sslcli.cli.actions.tokenize:run",
+        "sslcli.cli.actions.tokenizing:run",
         (
             "ssl tokenize --data corpus.txt --vocabulary 8k --out shards",
             "ssl tokenize --data zh=news.jsonl.zst --tokenizer unigram --out shards-zh",

@@ -7,8 +7,8 @@ from sslcli.cli.commands.evaluate import hardware_flags
 from sslcli.cli.commands.probe import READER
 from sslcli.cli.naming import shift_flags
 from sslcli.cli.options import Command, Flag, flags_for, peek
-from sslcli.workflows.references import LATEST
-from sslcli.workflows.shifts.settings import ShiftSettings
+from sslcli.runs.references import LATEST
+from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 DEFAULT = "mean"
 OWN = (
@@ -36,7 +36,7 @@ def build(words: Sequence[str]) -> Command:
         "translate-shift",
         "Move words into another language, and see what the model then reads",
         flags,
-        "sslcli.cli.actions.translate_shift:run",
+        "sslcli.cli.actions.shifting:run",
         (
             'ssl translate-shift "the cook eats a red apple."',
             'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',

@@ -1,0 +1,75 @@
+"""What is learnt when: words by their kind, senses, languages and a downstream score over the milestones of one run.
+
+Chiang, Huang & Lee 2020, "Pretrained Language Model Embryology: The Birth of ALBERT" (arXiv 2010.02480): masked prediction and
+reconstruction by part of speech; and that what a model is good for does not simply grow with its steps.
+
+Letters: N words.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sslcli.api import (
+    Annotated,
+    Config,
+    Count,
+    DataError,
+    Draws,
+    Probe,
+    Report,
+    Subject,
+    UsageError,
+    Use,
+    labelled_uses,
+    locate_words,
+    setting,
+    words_told,
+)
+from sslplugins.probes.embryology.looks import labels_of_texts, labels_of_words, senses, translations
+from sslplugins.probes.embryology.report import Measured, commonest, report_of
+
+FEWEST_OF_A_KIND = 20  # words; a kind with fewer has no curve of its own
+FEWEST_STAGES = 3
+
+
+class Embryology(Probe["Embryology.Options"]):
+    class Options(Config):
+        task: str = setting("pos", "the task whose labels are the kinds of words")
+        words: Count = setting(2_000, "words that are hidden, one at a time", gt=0)
+        downstream: str | None = setting(
+            "sentiment", "a task for whole texts, learnt from frozen vectors at every step; none: no such task"
+        )
+        examples: Count = setting(1_500, "labelled places, and labelled texts, to learn from", gt=9)
+
+    summary = "what is learnt when: parts of speech, senses, languages and a score over the milestones of a run"
+    needs = frozenset({"encoder"})
+
+    def run(self, subject: Subject, draws: Draws) -> Report:
+        options = self.options
+        train, test = subject.material.annotated(options.task)
+        uses = self._words(subject, test, draws)
+        looks = [labels_of_words(subject, options.task, (train, test), options.examples, draws)]
+        if options.downstream not in (None, "", "none"):
+            looks.append(labels_of_texts(subject, options.downstream, options.examples, draws))
+        looks += [look for look in (senses(subject, draws), translations(subject)) if look is not None]
+        measured = []
+        for stage in subject.stages():
+            words = locate_words(stage.tokenizer, uses)
+            told = (words_told(stage, words, hidden=True), words_told(stage, words, hidden=False))
+            measured.append(Measured(stage.step or 0, *told, [look.measure(stage) for look in looks]))
+        if len(measured) < FEWEST_STAGES:
+            raise UsageError(
+                f"{subject.name} has {len(measured)} milestones", "pretraining keeps them at steps 0, 1, 2, 4, ...: train for longer"
+            )
+        return report_of(measured, looks, [use.sense for use in uses], commonest(uses, train))
+
+    def _words(self, subject: Subject, texts: Sequence[Annotated], draws: Draws) -> list[Use]:
+        """Words of all kinds, at most an equal share of each; the kind stands where the sense of a word would."""
+        by_kind: dict[str, list[Use]] = defaultdict(list)
+        for use in labelled_uses(subject, texts):
+            by_kind[use.sense].append(use)
+        kept = {kind: found for kind, found in sorted(by_kind.items()) if len(found) >= FEWEST_OF_A_KIND}
+        if not kept:
+            raise DataError(f"no label of {self.options.task} comes {FEWEST_OF_A_KIND} times", "give more labelled text")
+        share = -(-self.options.words // len(kept))
+        return [use for kind, found in kept.items() for use in draws.some(kind, found, share)]

@@ -1,0 +1,152 @@
+"""Curves over training steps, when each reached most of what it ends with, and what rose early and fell again.
+
+Letters: N words.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sslcli.api import Annotated, Curve, Plot, Report, Score, Table, Use, mean_score
+from sslplugins.probes.embryology.looks import Look
+
+REACHED = 0.9  # of the rise (Chiang et al. 2020 rescale by the last value, and begin near 0)
+FALLEN = 0.8  # of the highest value: from there on it is said that a curve peaked
+
+
+@dataclass(frozen=True)
+class Measured:
+    """At one step: whether each word was told when it was hidden, and when it was in sight [N]; one figure for each look."""
+
+    step: int
+    hidden_N: np.ndarray
+    plain_N: np.ndarray
+    figures: Sequence[float]
+
+
+def commonest(uses: Sequence[Use], train: Sequence[Annotated]) -> Mapping[str, float]:
+    """Of each kind of word the share that the commonest word of the kind in its language makes: what can be told without a model."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for text in train:
+        for (start, stop), label in zip(text.spans, text.labels, strict=True):
+            counts.setdefault((text.language, label), Counter())[text.text[start:stop]] += 1
+    guesses = {kind: found.most_common(1)[0][0] for kind, found in counts.items()}
+    right: dict[str, list[bool]] = {}
+    for use in uses:
+        right.setdefault(use.sense, []).append(use.word == guesses.get((use.language, use.sense)))
+    return {kind: float(np.mean(found)) for kind, found in right.items()}
+
+
+def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], guessed: Mapping[str, float]) -> Report:
+    """`guessed`: of every kind what `commonest` gives."""
+    steps = [each.step for each in measured]
+    kinds = np.asarray(kinds_N)
+    curves = {
+        name: [Curve(kind, steps, [float(told[kinds == kind].mean()) for told in series]) for kind in guessed]
+        for name, series in (
+            ("words told while hidden", [each.hidden_N for each in measured]),
+            ("words told while in sight", [each.plain_N for each in measured]),
+        )
+    }
+    hidden, plain = curves.values()
+    others = [Curve(look.name, steps, [each.figures[place] for each in measured]) for place, look in enumerate(looks)]
+    order = sorted(range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title))
+    rows = [
+        [
+            kind.title,
+            int((kinds == kind.title).sum()),
+            kind.ys[-1],
+            guessed[kind.title],
+            reached_at(kind),
+            plain[place].ys[-1],
+            reached_at(plain[place]),
+        ]
+        for place, kind in ((place, hidden[place]) for place in order)
+    ]
+    columns = (
+        "kind",
+        "n",
+        "hidden: right",
+        "commonest of its kind",
+        f"{REACHED:.0%} at step",
+        "in sight: right",
+        f"{REACHED:.0%} at step ",
+    )
+    plots = [Plot(name, "step", "share that is right", found, logarithmic=True) for name, found in curves.items()]
+    plots.append(Plot("what else is learnt", "step", "score", others, logarithmic=True))
+    last = measured[-1]
+    scores = [
+        _with(
+            mean_score("words told while hidden", last.hidden_N),
+            {"commonest of its kind": float(np.mean([guessed[kind] for kind in kinds_N]))},
+        ),
+        mean_score("words told while in sight", last.plain_N),
+        *(
+            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.control]))
+            for curve, look in zip(others, looks, strict=True)
+        ),
+    ]
+    tables = [Table("by kind, the quickest first", columns, rows), _of_looks(others)]
+    return Report(
+        f"what is learnt when, up to step {steps[-1]:,}",
+        scores,
+        tables,
+        plots=plots,
+        notes=[*_notes(hidden, guessed), *map(_story, others)],
+    )
+
+
+def reached_at(curve: Curve) -> float | None:
+    """The first of the steps at which REACHED of the way is gone from the first value to the last; None where it leads nowhere up.
+
+    (Between the steps nothing is known.)
+    """
+    first, rise = curve.ys[0], curve.ys[-1] - curve.ys[0]
+    return (
+        next((step for step, value in zip(curve.xs, curve.ys, strict=True) if value >= first + REACHED * rise), None) if rise > 0 else None
+    )
+
+
+def _of_looks(curves: Sequence[Curve]) -> Table:
+    rows = []
+    for curve in curves:
+        peak = int(np.argmax(curve.ys))
+        rows.append([curve.title, curve.ys[0], curve.ys[-1], reached_at(curve), curve.ys[peak], curve.xs[peak]])
+    return Table("from step to step", ("what", "at step 0", "at the end", f"{REACHED:.0%} at step", "highest", "at step"), rows)
+
+
+def _story(curve: Curve) -> str:
+    """One sentence: whether it rises to its end or peaks before."""
+    peak = int(np.argmax(curve.ys))
+    if curve.ys[-1] < FALLEN * curve.ys[peak]:
+        return f"{curve.title}: peaks at step {curve.xs[peak]:,} with {curve.ys[peak]:.2f} and ends at {curve.ys[-1]:.2f}"
+    step = reached_at(curve)
+    if step is None:
+        return f"not emerged: {curve.title}: {curve.ys[-1]:.2f} at the end, no more than the {curve.ys[0]:.2f} of untrained weights"
+    return f"{curve.title}: from {curve.ys[0]:.2f} to {curve.ys[-1]:.2f}, nine tenths of the way at step {step:,}"
+
+
+def _when(curve: Curve) -> float:
+    """For an order: what is never learnt comes last."""
+    step = reached_at(curve)
+    return math.inf if step is None else step
+
+
+def _notes(hidden: Sequence[Curve], guessed: Mapping[str, float]) -> list[str]:
+    """Which kinds are never told better than by the commonest word of the kind; whether the kinds differ in when they are learnt."""
+    missed = [curve.title for curve in hidden if curve.ys[-1] <= guessed[curve.title]]
+    notes = [f"not emerged: {', '.join(missed)}: told no better than by always saying the commonest word of the kind"] if missed else []
+    learnt = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}
+    if len(set(learnt.values())) > 1:
+        first, last = min(learnt, key=learnt.__getitem__), max(learnt, key=learnt.__getitem__)
+        notes.append(f"{first} is learnt first (step {learnt[first]:,}), {last} last (step {learnt[last]:,})")
+    elif len(learnt) > 1:
+        notes.append("not emerged: all kinds of words are learnt at the same milestone")
+    return notes
+
+
+def _with(score: Score, baselines: Mapping[str, float]) -> Score:
+    return Score(score.name, score.value, score.unit, score.higher_is_better, score.count, score.interval, baselines)

@@ -1,0 +1,123 @@
+"""What retrieval found at every layer, and at every milestone, as a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sslcli.api import Curve, Plot, Report, Retrieval, Score, Subject, Table, retrieve
+from sslplugins.probes.bylayer.report import best_layer, curve_of, layer_plot
+from sslplugins.probes.translations.sides import Translations
+
+_PARTS_OF_FINAL = (("half", 0.5), ("90 %", 0.9))
+
+
+@dataclass(frozen=True)
+class Found:
+    """By layer, from 0 on, or of one layer by milestone."""
+
+    raw: Sequence[Retrieval]
+    centred: Sequence[Retrieval]
+
+    def accuracies(self, which: str) -> list[Score]:
+        return [retrieval.accuracy(f"{which} at 1") for retrieval in (self.raw if which == "raw" else self.centred)]
+
+
+def look(subject: Subject, translations: Translations, layers: Sequence[int]) -> Found:
+    first, second = translations.sides(subject, layers)
+    pairs = translations.pairs_L2
+    return Found(
+        [retrieve(first[layer].rows_ND, second[layer].rows_ND, pairs) for layer in layers],
+        [retrieve(first[layer].centred, second[layer].centred, pairs) for layer in layers],
+    )
+
+
+@dataclass(frozen=True)
+class Control:
+    """What must be surpassed: chance, and where it is known, what is found before the first step by length, digits and names alone."""
+
+    level: float
+    said: str
+
+    @classmethod
+    def of(cls, found: Retrieval, untrained: Retrieval | None) -> "Control":
+        chance = found.accuracy("").baselines["chance"]
+        if untrained is None:
+            return cls(chance, f"held against chance alone, {chance:.3f}: the model is not known as it was before its first step")
+        before = untrained.accuracy("")
+        return cls(max(chance, before.ends[1]), f"held against chance, {chance:.3f}, and step 0, {before.value:.3f}")
+
+    def surpassed_by(self, found: Retrieval, layers: int) -> bool:
+        """By an interval that allows for the choice of the best of so many layers."""
+        return found.at_least(layers) > self.level
+
+
+def layers_report(found: Found, name: str, languages: Sequence[str], untrained: Found | None) -> Report:
+    """`untrained`: the same at step 0, None where that is not known."""
+    raw, centred = found.accuracies("raw"), found.accuracies("centred")
+    best, best_raw = best_layer(centred), best_layer(raw)
+    chance = centred[best].baselines["chance"]
+    own = [
+        replace(score, baselines={**score.baselines, "raw": other.value})
+        for score, other in zip(
+            _beside(found.centred, None if untrained is None else untrained.centred, best, f"{name} at layer {best}, centred", languages),
+            found.raw[best].scores("", languages),
+            strict=True,
+        )
+    ]
+    plain = _beside(found.raw, None if untrained is None else untrained.raw, best_raw, f"{name} at layer {best_raw}, raw", languages)[0]
+    control = Control.of(found.centred[best], None if untrained is None else untrained.centred[best])
+    reading = f"{name}: {centred[best].value:.3f} find their translation first at the best layer, {best}, centred;"
+    reading += f" {raw[best_raw].value:.3f} raw, at layer {best_raw}; {control.said}"
+    return Report(
+        scores=[*own, plain],
+        tables=[_table(found, f"{name} by layer")],
+        plots=[layer_plot(f"{name} by layer", "retrieval at 1", {"raw": raw, "centred": centred}, {"chance": chance})],
+        notes=[reading if control.surpassed_by(found.centred[best], len(centred)) else f"not emerged: {reading}"],
+    )
+
+
+def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer: int, layers: int) -> Report:
+    """When the languages line up; `found`: of the layer that is best at the end, out of so many `layers`, at each of the steps."""
+    curves = {which: [each.accuracies(which)[0] for each in found] for which in ("raw", "centred")}
+    final = curves["centred"][-1]
+    chance = final.baselines["chance"]
+    lines = [curve_of(which, steps, scores) for which, scores in curves.items()]
+    lines.append(Curve("chance", [float(steps[0]), float(steps[-1])], [chance, chance]))
+    plot = Plot(f"{name} by step, layer {layer}", "step", "retrieval at 1", lines, logarithmic=True)
+    both = zip(steps, curves["raw"], curves["centred"], strict=True)
+    rows = [[step, raw.value, centred.value, *centred.ends] for step, raw, centred in both]
+    table = Table(plot.title, ["step", "raw", "centred", "from", "to"], rows)
+    control = Control.of(found[-1].centred[0], None if steps[0] else found[0].centred[0])
+    if not control.surpassed_by(found[-1].centred[0], layers):
+        return Report(tables=[table], plots=[plot], notes=[f"not emerged: {name} end at {final.value:.3f} centred; {control.said}"])
+    firsts = [
+        f"{part} of its final value first at step "
+        f"{next(step for step, score in zip(steps, curves['centred'], strict=True) if score.value >= share * final.value):,}"
+        for part, share in _PARTS_OF_FINAL
+    ]
+    return Report(tables=[table], plots=[plot], notes=[f"{name} line up: {', '.join(firsts)} ({final.value:.3f} centred at layer {layer})"])
+
+
+def _beside(
+    found: Sequence[Retrieval], untrained: Sequence[Retrieval] | None, layer: int, name: str, languages: Sequence[str]
+) -> list[Score]:
+    """What is said of retrieval at a layer, each figure beside that of step 0."""
+    scores = found[layer].scores(name, languages)
+    before = untrained[layer].scores("", languages) if untrained else [None] * len(scores)
+    return [
+        score if old is None else replace(score, baselines={**score.baselines, "step 0": old.value})
+        for score, old in zip(scores, before, strict=True)
+    ]
+
+
+def _table(found: Found, title: str) -> Table:
+    columns = ["layer", "raw at 1", "centred at 1", "from", "to", "centred at 5", "centred at 10", "raw reciprocal", "centred reciprocal"]
+    rows = []
+    for layer, (raw, centred) in enumerate(zip(found.raw, found.centred, strict=True)):
+        first = centred.accuracy("")
+        rows.append(
+            [
+                layer, raw.accuracy("").value, first.value, *first.ends, centred.accuracy("", 5).value,
+                centred.accuracy("", 10).value, raw.reciprocal("").value, centred.reciprocal("").value,
+            ]
+        )  # fmt: skip
+    return Table(title, columns, rows)

@@ -1,0 +1,101 @@
+"""The world as a whole: paragraphs about one person or thing each, and the facts behind them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sslplugins.readers.world.chance import Chance
+from sslplugins.readers.world.events import Event, Teller
+from sslplugins.readers.world.facts import Facts
+from sslplugins.readers.world.grammar import Kind, Order, Phrase, load_grammar
+from sslplugins.readers.world.lexicon import Concept, load_lexicon
+from sslplugins.readers.world.rendering import Renderer, Word, text_of
+
+Part = Literal["train", "test"]
+
+_ASKING = 0.04  # share of paragraphs that end in a question and its answer
+_ASTRAY = 0.1  # share of paragraphs that do not tell their clauses in the usual order
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    event: Event
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        return text_of(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Sentences about one subject; no clause is told twice, so whoever asks for one finds one answer."""
+
+    language: str
+    subject: Concept
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """Sentences whose concatenation is the text: all but the first begin with a space."""
+        return tuple(sentence.text if not place else f" {sentence.text}" for place, sentence in enumerate(self.sentences))
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+class World:
+    """A small world with known truth. The same (seed, order, anchors) is the same world, in any process.
+
+    `order`: whether Chinese keeps the order of English ("same"), half ("semi") or not at all ("chinese").
+    `anchors`: share of the concepts whose Chinese word is the English one.
+    """
+
+    def __init__(self, seed: int = 0, order: Order = "same", anchors: float = 0.0) -> None:
+        self.seed = seed
+        self.lexicon = load_lexicon(anchors, seed)
+        self.facts = Facts(self.lexicon, seed)
+        self.kinds = load_grammar(order)
+        weights = [kind.share / (sum(kind.sentences) / 2) for kind in self.kinds]
+        self._bounds = [sum(weights[: place + 1]) / sum(weights) for place in range(len(weights))]
+
+    def paragraphs(self, language: str, sentences: int, part: Part = "train") -> Iterator[Paragraph]:
+        """Paragraphs of `sentences` sentences in all; the languages and the two parts tell different things."""
+        renderer = Renderer(self.lexicon, language)
+        for subject, events in self.told(f"{language} {part}", sentences):
+            yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
+
+    def events(self, language: str, sentences: int, part: Part = "train") -> Iterator[Event]:
+        """What the sentences of those paragraphs say, one after the other."""
+        for _, events in self.told(f"{language} {part}", sentences):
+            yield from events
+
+    def told(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
+        """What paragraphs say before they are in any language: a subject and its sentences' contents. Another purpose, other paragraphs."""
+        chance = Chance(self.seed, f"paragraphs {purpose}")
+        teller = Teller(self.lexicon, self.facts, chance)
+        while sentences > 0:
+            draw = chance.uniform()
+            kind = next(kind for kind, bound in zip(self.kinds, self._bounds, strict=True) if draw < bound or kind is self.kinds[-1])
+            subject = chance.by_rank(self.lexicon.types[kind.name])
+            events = [teller.event(subject, kind.subject, phrases) for phrases in _plan(kind, chance)]
+            if chance.below(_ASKING):
+                phrase = chance.choice(chance.choice(events).clauses).phrase
+                events.append(teller.event(subject, kind.subject, [phrase], asked=True))
+            events = events[:sentences]
+            sentences -= len(events)
+            yield subject, events
+
+
+def _plan(kind: Kind, chance: Chance) -> Iterator[Sequence[Phrase]]:
+    """The clauses of every sentence: drawn without repetition, mostly told in the order of the grammar."""
+    counts = [chance.integer(*kind.clauses) for _ in range(chance.integer(*kind.sentences))]
+    while sum(counts) > len(kind.tells):
+        counts[counts.index(max(counts))] -= 1
+    places = chance.shuffled(range(len(kind.tells)))[: sum(counts)]
+    if not chance.below(_ASTRAY):
+        places.sort()
+    for count in counts:
+        yield [kind.tells[place] for place in places[:count]]
+        places = places[count:]

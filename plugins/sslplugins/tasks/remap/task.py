@@ -1,0 +1,165 @@
+"""A class for any sequence of symbols, read by a text model: every symbol is written as an ordinary word (DNA, protein).
+
+Kao and Lee 2021, "Is BERT a Cross-Disciplinary Knowledge Learner?" (arXiv 2103.07162): a model that was pretrained on
+text alone classifies DNA better than one that was not pretrained.
+
+Letters: V vocabulary.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator
+
+from sslcli.api import (
+    DataError,
+    Draws,
+    Example,
+    Parsed,
+    Record,
+    SequenceTask,
+    Tokenizer,
+    UsageError,
+    current_reading,
+    read_json,
+    read_records,
+    remark,
+    setting,
+    suffix_of,
+)
+from sslplugins.tasks.remap.files import FORMATS, label_hint
+
+SEQUENCES = ("sequence", "text", "seq")
+ANSWERS = ("label", "labels", "class")
+STRANGE = "strange"  # stands for whatever the training examples did not have; symbols are in capitals
+SHORTEST_WORD = 3  # letters
+LOWER_CASE = "letters in lower case (as of masked repeats) are read as capitals"
+
+
+def _given(value: Any) -> Any:
+    """ "A=apple,C=cat" -> {"A": "apple", "C": "cat"}; any other text names a file."""
+    if isinstance(value, str) and "=" in value:
+        return {
+            symbol.strip(): word.strip()
+            for symbol, word in (part.split("=", 1) if "=" in part else (part, "") for part in value.split(","))
+        }
+    return value
+
+
+class Remap(SequenceTask["Remap.Options"]):
+    class Options(SequenceTask.Options):
+        words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
+            "", "word of every symbol, as A=apple,C=cat or a JSON file; drawn from the vocabulary where it says none", "--words"
+        )
+        map_seed: int = setting(0, "another seed draws other words", "--map-seed", trains=True, ge=0)
+        symbols_per_word: int = setting(1, "symbols that make one word together (k-mers)", "--symbols-per-word", gt=0, le=32)
+        stride: int | None = setting(
+            None, "symbols from the begin of a word to the next; symbols_per_word when not given", "--stride", gt=0
+        )
+        text_field: str = setting("", "column of the sequence, where it has none of the usual names", "--text-field")
+
+    summary = "a class for any sequence of symbols, each written as an ordinary word (DNA)"
+    records = "sequences"
+
+    text_columns, label_columns = SEQUENCES, ANSWERS
+
+    @classmethod
+    def typed(cls, options: Options) -> tuple[str, ...]:
+        return (options.text_field or SEQUENCES[0],)
+
+    @classmethod
+    def asked_columns(cls, options: Options) -> tuple[str, ...]:
+        return (options.text_field,) if options.text_field else ()
+
+    @classmethod
+    def parse(cls, options: Options, record: Record) -> Example:
+        columns = cls.asked_columns(options) or SEQUENCES
+        columns = [name for name in columns if name in record.values][:1] or columns
+        written = "".join(record.text(*columns).split())
+        symbols = written.upper()  # lower case marks repeats in genomes: the letter is the same
+        example = cls.example(options, record, (symbols,), ANSWERS)
+        return example if symbols == written else replace(example, note=LOWER_CASE)
+
+    @classmethod
+    def read(cls, options: Options, reference: str) -> Iterator[Example]:
+        suffix = suffix_of(reference)
+        if suffix in FORMATS and (columns := current_reading().columns):
+            remark(f"{reference}: a .{suffix} has no columns to be named, so --columns {','.join(columns)} is not used")
+        records = FORMATS.get(suffix, read_records)(reference)
+        return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
+
+    @classmethod
+    def label_hint(cls, example: Example) -> str:
+        return label_hint(suffix_of(example.where.file), example.id)
+
+    @classmethod
+    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+        """And a word for every symbol of the training examples, and one for all others."""
+        options = super().settle(options, examples, tokenizer)
+        given = options.words if isinstance(options.words, Mapping) else _read(options.words) if options.words else {}
+        symbols = {word for example in examples for word in _symbols(example.data[0], options)}
+        return options.model_copy(update={"words": _mapped(given, symbols, options.map_seed, tokenizer)})
+
+    def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
+        words = self.options.words
+        assert isinstance(words, Mapping), "options come settled"
+        written = (" ".join(words.get(symbol, words[STRANGE]) for symbol in _symbols(text, self.options)) for text in texts)
+        return self.tokenizer.encode_batch(list(written))
+
+
+def _symbols(sequence: str, options: Remap.Options) -> list[str]:
+    """Pieces of `symbols_per_word` symbols, `stride` apart; what is left at the end is a shorter one."""
+    size, stride = options.symbols_per_word, options.stride or options.symbols_per_word
+    starts = range(0, max(len(sequence) - size, 0) + 1, stride)
+    pieces = [sequence[start : start + size] for start in starts]
+    rest = sequence[max(starts[-1] + size, starts[-1] + stride) :]
+    return [*pieces, rest] if rest else pieces
+
+
+def _read(path: str) -> dict[str, str]:
+    words = read_json(path)
+    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
+        raise DataError(f"{path} does not give every symbol a word", 'write {"A": "apple", "C": "cat"}')
+    return words
+
+
+def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: Tokenizer) -> dict[str, str]:
+    """What is given, and for every other symbol, in their order, a word that no other has."""
+    words = {symbol if symbol == STRANGE else symbol.upper(): word for symbol, word in given.items()}
+    if len(words) < len(given):
+        cases = Counter(symbol.upper() for symbol in given)
+        raise UsageError(f"the symbol '{max(cases, key=cases.__getitem__)}' has two words", "capitals and small letters are one symbol")
+    silent = [symbol for symbol, word in words.items() if not len(tokenizer.encode(word))]
+    if silent:
+        raise UsageError(f"the word of the symbol '{silent[0]}' is empty", "give words as A=apple,C=cat")
+    if len({word for word in words.values()}) < len(words):
+        raise UsageError("two symbols have the same word", "the model could not tell them apart: give every symbol its own")
+    wanted = [symbol for symbol in [*sorted(symbols), STRANGE] if symbol not in words]
+    drawn = _drawn(len(wanted), seed, tokenizer, frozenset(words.values()))
+    return words | dict(zip(wanted, drawn, strict=True))
+
+
+def _drawn(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -> list[str]:
+    """Different words of one token each and of several letters, all equally likely."""
+    order_V = np.argsort(Draws(seed, 0).uniform("words", np.arange(tokenizer.size)))
+    found: list[str] = []
+    for token in order_V[~(tokenizer.continues | tokenizer.specials)[order_V]].tolist():
+        if len(found) == count:
+            break
+        word = tokenizer.decode([token]).strip()
+        if word.isalpha() and len(word) >= SHORTEST_WORD and word not in taken and _is_one_token(word, token, tokenizer):
+            found.append(word)
+    if len(found) < count:
+        hint = "use a smaller --symbols-per-word, or a model with a larger vocabulary"
+        raise UsageError(f"{count} symbols need a word each, and the vocabulary has {len(found)} whole words", hint)
+    return found
+
+
+def _is_one_token(word: str, token: int, tokenizer: Tokenizer) -> bool:
+    """Amid other words, where a word begins as it does in running text."""
+    alone, after = tokenizer.encode(word), tokenizer.encode(f"{word} {word}")
+    return len(after) == len(alone) + 1 and int(after[-1]) == token

@@ -1,0 +1,143 @@
+"""What a column of a file holds, by all of its cells: numbers that count, spans, nothing, words.
+
+Letters: R rows of the usual width.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from sslcli.api import TagReading, tag_reading
+from sslplugins.tasks.tag.rows import Row, Rows
+
+NOTHING = frozenset(("_", "-", "", "*", "--", "?"))
+WITHHELD = frozenset(("_", "[WORD]"))  # in treebanks and in OntoNotes whose texts are not free
+_WHOLE = re.compile(r"-?\d+\.?")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+_BESIDE_WORDS = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4: written in one; 8.1: not written at all
+_NAME = re.compile(r"\d+$")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_BRACKETED = re.compile(r"(\([^()*\s]+)*\*?\)*")
+
+
+@dataclass(frozen=True)
+class Column:
+    """`runs`: the cells of each sentence."""
+
+    place: int
+    runs: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def cells(self) -> list[str]:
+        return [cell for run in self.runs for cell in run]
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Different cells."""
+        return frozenset(self.cells)
+
+    @cached_property
+    def is_empty(self) -> bool:
+        return self.kinds <= NOTHING
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether it numbers the words: 1, 2, 3, ... in each sentence (or from 0), or through the whole file.
+
+        Numbers may begin anew inside of a run: a file may have no empty lines.
+        """
+        if not self.kinds or not all(map(_WHOLE.fullmatch, self.kinds)):
+            return False
+        return _count([[int(cell.rstrip(".")) for cell in run] for run in self.runs if run])
+
+    @cached_property
+    def names_words(self) -> bool:
+        """Whether numbers that count the words end all cells, beside hardly a letter: t1, s2-1."""
+        numbers = {kind: found[0] for kind in self.kinds if (found := _NAME.search(kind))}
+        letters = (len(each) for kind in self.kinds for each in _LETTERS.findall(kind))
+        if self.is_numeric or numbers.keys() != {*self.kinds} or max(letters, default=0) > 2:
+            return False
+        runs = [[int(numbers[cell]) for cell in run] for run in self.runs if run]
+        return any(len(run) > 1 for run in runs) and _count(runs)
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        return all(_NUMBER.fullmatch(cell) or cell in NOTHING for cell in self.kinds)
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether it says the same of all words of each sentence: a name of a document, a speaker."""
+        long = [run for run in self.runs if len(run) > 1]
+        return len(long) > 0 and all(len(set(run)) == 1 for run in long)
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether it parts a file without empty lines: each of its values stands in one stretch of lines, most in several."""
+        cells = self.cells
+        stretches = 1 + sum(a != b for a, b in pairwise(cells))
+        return len(self.runs) == 1 and 1 < len(self.kinds) == stretches <= len(cells) / 2
+
+    @cached_property
+    def reading(self) -> TagReading | None:
+        """How its cells mark spans, where they do."""
+        return tag_reading(self.kinds)
+
+    @cached_property
+    def is_outside(self) -> bool:
+        """Whether all that it says is that nothing is there."""
+        return self.kinds == {"O"}
+
+    @cached_property
+    def is_bracketed(self) -> bool:
+        """Whether it has spans as CoNLL-2005 and CoNLL-2012 write them: "(PERSON*", "*", "*)"."""
+        return any("(" in kind for kind in self.kinds) and all(map(_BRACKETED.fullmatch, self.kinds)) and "(" not in self.kinds
+
+
+def columns_of(rows: Rows) -> list[Column]:
+    """Of the rows of the usual width, without words that are written in one with others or not at all."""
+    sentences = [[row for row in sentence if len(row.cells) == rows.width] for sentence in rows.sentences]
+    sentences = [[row for row in sentence if not is_beside_words(row, 0)] or sentence for sentence in sentences]
+    return [
+        Column(place, tuple(tuple(row.cells[place] for row in sentence) for sentence in sentences if sentence))
+        for place in range(rows.width)
+    ]
+
+
+def is_beside_words(row: Row, place: int) -> bool:
+    """Whether a row of a numbered file is none of a word."""
+    return _BESIDE_WORDS.fullmatch(row.cells[place]) is not None
+
+
+def bio_of_brackets(cells: Sequence[str]) -> Iterator[str]:
+    """ "(PERSON*", "*", "*)" -> B-PERSON, I-PERSON, I-PERSON. Raises ValueError where spans are open twice, or never."""
+    kind = ""
+    for cell in cells:
+        opened = re.findall(r"\(([^()*\s]+)", cell)
+        if len(opened) > 1 or (opened and kind):
+            raise ValueError(f"a span begins inside of another, in '{cell}'")
+        if not opened and not kind and ")" in cell:
+            raise ValueError(f"no span is open that could end, in '{cell}'")
+        kind = opened[0] if opened else kind
+        yield f"{'B' if opened else 'I'}-{kind}" if kind else "O"
+        kind = "" if ")" in cell else kind
+    if kind:
+        raise ValueError(f"the span of '{kind}' does not end")
+
+
+def _count(runs: Sequence[Sequence[int]]) -> bool:
+    """Whether they are 1, 2, 3, ... in each sentence (or from 0), or through the whole file."""
+    steps = [b - a for run in runs for a, b in pairwise(run)]
+    if steps and sum(step == 1 for step in steps) * 2 < len(steps):
+        return False  # 1, 1, 1: numbers of sentences or parts
+    return any(all(_counts_from(run, start) for run in runs) for start in (0, 1)) or _goes_on(runs)
+
+
+def _counts_from(run: Sequence[int], start: int) -> bool:
+    return all(number in (start, previous + 1) for previous, number in zip([start - 1, *run], run, strict=False)) and run[0] == start
+
+
+def _goes_on(runs: Sequence[Sequence[int]]) -> bool:
+    flat = [number for run in runs for number in run]
+    return len(flat) > 1 and flat[0] in (0, 1) and all(b == a + 1 for a, b in pairwise(flat))

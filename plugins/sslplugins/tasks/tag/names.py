@@ -1,0 +1,73 @@
+"""Names of columns, as headers of files, CoNLL-U Plus and --columns give them."""
+
+from collections.abc import Sequence
+
+from sslcli.api import DataError, UsageError, Where
+from sslplugins.tasks.tag.sentences import counted, listed, wrong
+
+WORDS = frozenset(("word", "words", "token", "tokens", "form", "text", "surface", "char", "character"))
+TAGS = frozenset(
+    ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "entities", "pos", "pos_tag", "pos_tags", "upos",
+     "xpos", "chunk", "chunk_tag", "chunk_tags", "iob", "bio", "slot", "slots")
+)  # fmt: skip
+SENTENCES = frozenset(("sentence", "sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence_number", "sent"))
+OTHERS = frozenset(
+    ("-", "_", "", "id", "idx", "index", "number", "no", "#", "lemma", "feats", "features", "head", "deprel", "deps", "misc", "start",
+     "end", "offset", "doc", "doc_id", "document", "score", "confidence", "speaker", "token_id", "word_id")
+)  # fmt: skip
+
+NOT_COUNTED = (-100, -1, "-100", "-1")  # tags that losses of torch and `datasets` give to words that are not counted
+
+
+def named(where: Where, field: str, tag: str, names: Sequence[str]) -> str:
+    """The name of a tag that is a number, where tags have names. Raises DataError for a number beyond them."""
+    if not names or not tag.isdigit():
+        return tag
+    if int(tag) >= len(names):
+        problem = f"there are names for the tags 0 to {len(names) - 1}, and none for {tag}"
+        raise wrong(where, field, problem, "--label-names gives a name for each number, from 0")
+    return names[int(tag)]
+
+
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether all of these are names, and one is that of the words."""
+    names = [cell.lower() for cell in cells]
+    known = all(name in WORDS | TAGS | SENTENCES | OTHERS for name in names)
+    return known and len(names) > 1 and sum(name in WORDS for name in names) == 1
+
+
+def word_and_tags(names: Sequence[str]) -> tuple[int, list[int]]:
+    """Places of the words and of what may be tags."""
+    lowered = [name.lower() for name in names]
+    return next(place for place, name in enumerate(lowered) if name in WORDS), [p for p, name in enumerate(lowered) if name in TAGS]
+
+
+def asked_places(names: Sequence[str], width: int, reference: str, at_least: bool) -> tuple[int, int | None]:
+    """Word and tag by --columns, "number,word,tag"; all other names count for nothing.
+
+    Raises UsageError for names that are not of one column of words and at most one of tags, DataError where
+    the file has another number of columns. `at_least`: its rows differ, and may have more.
+    """
+    columns = ",".join(names)
+    words, tags = ([place for place, name in enumerate(names) if name.lower() in known] for known in (WORDS, TAGS))
+    if len(words) != 1 or len(tags) > 1:
+        found = f"{counted(len(words), 'column')} of words and {len(tags)} of tags"
+        raise UsageError(f"--columns {columns} names {found}", "name one word and one tag, and - what is neither: --columns -,word,-,tag")
+    if len(names) > width or (len(names) < width and not at_least):
+        problem = f"{reference} has {counted(width, 'column')}, and --columns {columns} names {len(names)}"
+        raise DataError(problem, "name all of them: word, tag, and - for each that is neither")
+    return words[0], tags[0] if tags else None
+
+
+def columns_hint(width: int, word: int | None, tag: int | None) -> str:
+    """A flag as it would be typed."""
+    names = ["-"] * width
+    if word is not None:
+        names[word] = "word"
+    if tag is not None:
+        names[tag] = "tag"
+    return f"--columns {','.join(names)}"
+
+
+def shown_row(cells: Sequence[str]) -> str:
+    return f"its first line has {listed(list(cells), 12)}"

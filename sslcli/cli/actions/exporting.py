@@ -1,0 +1,27 @@
+"""`ssl export`."""
+
+from pathlib import Path
+
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.runs.references import LATEST, TRAINED
+from sslcli.workflows.export.adapters import export_adapter
+from sslcli.workflows.export.export import export
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    reference, _ = chosen(given["model"], TRAINED, given["model"] == LATEST, screen)
+    if given.get("adapter"):
+        screen.report(export_adapter(reference, Path(given["folder"]), given.get("base"), overwrite=bool(given.get("overwrite"))))
+        return 0
+    report = export(
+        reference,
+        Path(given["folder"]),
+        overwrite=bool(given.get("overwrite")),
+        check=given.get("check", True),
+        transformers=bool(given.get("transformers")),
+        heads=given.get("heads", True),
+    )
+    screen.report(report)
+    return 0

@@ -1,0 +1,61 @@
+"""`ssl generate`: what the model makes of a request, as text, as candidates with their scores, or as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.judging import seed_of
+from sslcli.cli.naming import REQUEST, flags_named, text_at
+from sslcli.cli.options import Command, Given, spellings
+from sslcli.cli.screen import Screen
+from sslcli.contracts.abilities import Artifact
+from sslcli.core.settings import is_causal
+from sslcli.models.loading import Place
+from sslcli.reports import Report, Table, printable
+from sslcli.runfiles import read_layer
+from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runs.references import ASKED, LATEST
+from sslcli.workflows.generate.generate import generate
+
+BLANK = "[MASK]"
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    seed = seed_of(given)
+    request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
+    reference, place = chosen(given.get("model", LATEST), ASKED, "model" not in given, screen)
+    if "model" in given:
+        screen.say(f"model  {place.run or place.weights}")
+    if BLANK in given.get("text", "") and _continues(place):
+        screen.say(f"warning: this model continues a text and fills no blanks, {BLANK} is plain text to it")
+        screen.say("hint:  choose one that fills them: --model @latest:mlm")
+    typed = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
+    with flags_named(sources):
+        artifacts = list(generate(reference, request, seed, screen.say))
+    if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
+        screen.say("note: the model ends this text at once and adds nothing (a chat model wants its own turns around a question)")
+    if screen.json:
+        screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
+    elif all(artifact.score is None for artifact in artifacts):
+        for artifact in artifacts:
+            screen.line(printable(artifact.text))
+    else:
+        screen.report(Report(tables=[_table(artifacts)]))
+    return 0
+
+
+def adds_nothing(artifact: Artifact, prompt: str) -> bool:
+    """Whether a continuation is no more than what was to be continued."""
+    return artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
+
+
+def _continues(place: Place) -> bool:
+    """Whether a run of ours is a decoder; of a foreign directory, which was named on purpose, nobody asks."""
+    return place.run is not None and is_causal(text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture"))
+
+
+def _table(artifacts: Sequence[Artifact]) -> Table:
+    columns = list(dict.fromkeys(name for artifact in artifacts for name in artifact.details))
+    rows = [[*(str(artifact.details.get(name, "")) for name in columns), artifact.text, artifact.score] for artifact in artifacts]
+    return Table("", (*columns, "text", "score"), rows)

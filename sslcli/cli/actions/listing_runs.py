@@ -1,0 +1,39 @@
+"""`ssl runs`: what the workflow found, on the screen."""
+
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.errors import UsageError
+from sslcli.runs.catalogue import all_runs, compare, show, table_of, unreadable_settings
+from sslcli.runs.references import LATEST, find_run
+
+
+def list_runs(command: Command, given: Given, screen: Screen) -> int:
+    runs = all_runs()
+    if screen.json:
+        screen.document({"runs": [run.document() for run in runs]})
+    elif screen.quiet:
+        for run in runs:
+            screen.line(run.name)
+    else:
+        screen.report(table_of(runs))
+    return 0
+
+
+def show_run(command: Command, given: Given, screen: Screen) -> int:
+    run = find_run(given.get("run", LATEST))
+    if screen.json:
+        screen.document(run.document())
+    else:
+        screen.report(show(run))
+    return 0
+
+
+def compare_runs(command: Command, given: Given, screen: Screen) -> int:
+    runs = [find_run(reference) for reference in given["runs"]]
+    if len(runs) < 2:
+        raise UsageError("one run alone cannot be compared", "name two or more: ssl runs compare A B")
+    for run in runs:
+        if problem := unreadable_settings(run):
+            screen.say(f"note: the settings of {run.name} are left out: {problem}")
+    screen.report(compare(runs))
+    return 0

@@ -1,0 +1,93 @@
+"""`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from sslcli.asides import output_file
+from sslcli.cli.actions.evaluating import model_of
+from sslcli.cli.judging import answer_settings
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given
+from sslcli.cli.screen import Screen
+from sslcli.contracts.examples import Example, Prediction
+from sslcli.datasets.cut_texts import cut_in, cut_sentences
+from sslcli.datasets.sifter import Sifter
+from sslcli.engine.precision import choose_hardware
+from sslcli.errors import DataError, UsageError
+from sslcli.folders import written
+from sslcli.plainfiles import STANDARD_INPUT
+from sslcli.reports import Report
+from sslcli.workflows.evaluate.evaluate import line_of
+from sslcli.workflows.predict.predict import examples_to_answer, typed_example
+from sslcli.workflows.predict.predictor import Answerer
+
+AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    resolved = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
+    settings = resolved.settings
+    texts = [given[key] for key in ("first", "second") if key in given]
+    if texts and "data" in given:
+        raise UsageError("a text and --data are two things to answer", "give one of them")
+    if not texts and "data" not in given and sys.stdin.isatty():
+        raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
+    out = output_file(Path(given["out"])) if "out" in given else None
+    with flags_named(resolved.sources):
+        answerer = Answerer.load(model_of(given, screen), given["task"], choose_hardware(settings.hardware), settings.options)
+    sifter = Sifter(settings.data.skip_bad_records)
+    reference = given.get("data", STANDARD_INPUT)
+    examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, settings.data, sifter)
+    is_piped = not texts and reference == STANDARD_INPUT
+    draws = bool(texts) and screen.out.is_terminal and not screen.json
+    cuts = []
+    with ExitStack() as stack:
+        file = stack.enter_context(written(out)) if out is not None else None
+        for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped, screen.say):
+            cuts.append(cut_in(prediction))
+            if draws:
+                screen.report(_shown(answerer, example, prediction))
+            else:
+                screen.wipe()
+                print(line_of(example, prediction), file=file, flush=file is None)
+    said = [] if draws else cut_sentences(answerer.task.records, cuts)
+    for sentence in (*sifter.remarks, *sifter.sentences(), *said):
+        screen.say(sentence)
+    said = () if answerer.tokenizer is None else answerer.tokenizer.notes
+    for note in (*said, *answerer.remarks()):
+        screen.say(f"note: {note}")
+    return 0
+
+
+def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Report:
+    """An answer for a terminal, and what of its text the model did not see."""
+    report = answerer.scorer.format_prediction(example, prediction)
+    cut = [f"the {part} was cut at {limit:,} tokens" for part, limit in cut_in(prediction).items()]
+    return replace(report, notes=[*report.notes, *cut])
+
+
+def _answered(
+    answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool, say: Callable[[str], None]
+) -> Iterator[tuple[Example, Prediction]]:
+    """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
+    left = iter(examples)
+    is_first = True
+    while portion := list(islice(left, batch_size if is_piped else AT_ONCE)):
+        if is_first:
+            _follow(answerer, portion)
+            for note in answerer.notes:
+                say(note)
+        is_first = False
+        yield from zip(portion, answerer.predictions(portion, batch_size), strict=True)
+
+
+def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
+    """What the model leaves open follows the first examples, where all of them say their answers and these can be used."""
+    with suppress(DataError):
+        labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
+        if all(example.gold is not None for example in labelled):
+            answerer.settle(labelled)

@@ -1,0 +1,64 @@
+"""`ssl probe`: the line's words become options, the report a screen."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sslcli import registry
+from sslcli.asides import output_folder
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.judging import hardware_of, seed_of
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, spellings
+from sslcli.cli.screen import Screen
+from sslcli.contracts.probe import Probe
+from sslcli.reporting.saved_reports import REPORT
+from sslcli.runs.references import LATEST, LOOKED_INTO
+from sslcli.workflows.probe.probe import Looked, probe
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    name = given["probe"]
+    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    cls = registry.load("probes", name)
+    reference = _reference(cls, given, options)
+    is_default = "model" not in given and reference == LATEST
+    reference, _ = chosen(reference, replace(LOOKED_INTO, architectures=cls.needs), is_default, screen)
+    typed = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
+    with flags_named(sources):
+        folder = output_folder(Path(given["out"])) if "out" in given else None
+        where = {"data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given)}
+        found = probe(name, reference, options, folder=folder, **where)
+    show(screen, found)
+    return 0
+
+
+def show(screen: Screen, found: Looked) -> None:
+    """A report on the screen, and where its files are."""
+    if screen.json:
+        screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
+        return
+    screen.report(found.report)
+    say_saved(found.files, found.remarks, screen)
+
+
+def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> None:
+    """Where a report lies, how much of it there is, and what is to be said of it."""
+    suffixes = Counter(path.suffix for path in files)
+    parts = [REPORT, *(f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}" for suffix in (".png", ".svg", ".csv") if suffixes[suffix])]
+    screen.say(f"saved  {files[0].parent}: {', '.join(parts)}")
+    for remark in remarks:
+        screen.say(remark)
+
+
+def _reference(cls: type[Probe], given: Given, options: dict[str, Any]) -> str:
+    """The model that is meant; a bare word is an option of the probe, or the model."""
+    word = given.get("typed")
+    if not cls.typed:
+        return word or given.get("model", LATEST)
+    if word is not None:
+        options[cls.typed] = word
+    return given.get("model", LATEST)

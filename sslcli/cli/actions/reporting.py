@@ -1,0 +1,30 @@
+"""`ssl report`: what the workflow gathered, as a file."""
+
+from pathlib import Path
+
+from sslcli.asides import output_file
+from sslcli.cli.options import Command, Given
+from sslcli.cli.page import rendered
+from sslcli.cli.screen import Screen
+from sslcli.folders import written
+from sslcli.runs.references import LATEST, find_run
+from sslcli.workflows.report.page import page_of
+
+FILE = "report.html"
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    found = find_run(given.get("run", LATEST))
+    path = Path(given["out"]) if "out" in given else found.folder / FILE
+    place = output_file(path)
+    page = page_of(found)
+    text = rendered(page)
+    with written(place) as file:
+        file.write(text)
+    if screen.json:
+        screen.document({"run": str(found.folder), "file": str(path), "bytes": len(text.encode())})
+    elif screen.quiet:
+        screen.line(str(path))
+    else:
+        screen.line(f"{path} · {len(page.sections)} sections · {len(text.encode()) / 1e6:.2f} MB")
+    return 0

@@ -1,0 +1,46 @@
+"""`ssl translate-shift`: the line's words become a text or files of translations, the report a screen."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sslcli.asides import output_file, output_folder
+from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.actions.probing import show
+from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
+from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, layers_of, spellings
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.runs.references import LATEST, LOOKED_INTO
+from sslcli.workflows.translate_shift.settings import ShiftSettings
+from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, ShiftFiles, shift_evaluated, shift_text
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    name, words = given.get("shift", DEFAULT), given.get("words") or []
+    languages = languages_of_load(given)
+    flags = [flag for flag in settings_flags() if flag.key not in languages]
+    settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(update=languages)
+    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
+    reference, _ = chosen(given.get("model", LATEST), use, "model" not in given, screen)
+    typed = [flag for flag in command.flags if flag.names and flag.key in given]
+    sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
+    where = {
+        "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
+        "folder": output_folder(Path(given["out"])) if "out" in given else None,
+    }  # fmt: skip
+    where["files"] = ShiftFiles(
+        load=Path(given["load"]) if "load" in given else None,
+        save=output_file(Path(given["save"]), "--save") if "save" in given else None,
+    )
+    with flags_named(sources):
+        if given.get("evaluate"):
+            found = shift_evaluated(name, reference, words, settings, options, **where)
+        else:
+            found = shift_text(name, reference, words[0], settings, options, **where)
+    show(screen, found)
+    if "save" in given and not screen.json:
+        screen.say(f"saved  {given['save']}")
+    return 0

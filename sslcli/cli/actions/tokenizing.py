@@ -1,0 +1,54 @@
+"""`ssl tokenize`."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from sslcli.cli.commands.tokenize import SHARDS
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import Command, Given, layers_of
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.datasets.tokenized import (
+    show_pieces,
+    tokenize,
+    tokenizer_for,
+    with_tokenizer_of_run,
+)
+from sslcli.errors import UsageError
+from sslcli.reports import Report
+from sslcli.settings import TokenizeSettings
+
+
+def run(command: Command, given: Given, screen: Screen) -> int:
+    fields = TokenizeSettings.model_fields
+    flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
+    resolved = resolve(TokenizeSettings, *layers_of(given, flags))
+    with flags_named(resolved.sources):
+        named = with_tokenizer_of_run(resolved.settings.tokenizer)
+        return _run(resolved.settings.model_copy(update={"tokenizer": named}), given, screen)
+
+
+def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
+    if "show" in given:
+        _show(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)), screen)
+        return 0
+    folder = Path(given.get("out", SHARDS))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not given.get("overwrite"):
+        raise UsageError(f"{folder} is not empty", "replace it with --overwrite, or choose another --out")
+    result = tokenize(settings.data, settings.tokenizer, folder, screen.say)
+    for note in result.notes:
+        screen.say(f"note: {note}")
+    if screen.json:
+        screen.document({"folder": str(folder), "fingerprint": result.fingerprint, "report": asdict(result.report)})
+    else:
+        screen.report(replace(result.report, scores=()))  # the table says it too
+    return 0
+
+
+def _show(report: Report, screen: Screen) -> None:
+    """On a terminal the pieces stand last, where the eye (and `tail -1`) looks for them."""
+    if not screen.json:
+        for note in report.notes:
+            screen.line(note)
+        report = replace(report, notes=())
+    screen.report(report)

@@ -1,0 +1,95 @@
+"""`ssl finetune SUITE`: every part of a suite with one set of settings, one table, the leaderboard's files."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+from sslcli import registry
+from sslcli.cli.actions.training import resumed_folder, show_prediction
+from sslcli.cli.naming import flags_named
+from sslcli.cli.options import AUTO, Given
+from sslcli.cli.progress import watching
+from sslcli.cli.screen import Screen
+from sslcli.config import resolve
+from sslcli.contracts.suite import SuitePart
+from sslcli.engine.processes.rank import place
+from sslcli.engine.stopping import Stopper
+from sslcli.errors import UsageError
+from sslcli.runfiles import Layer, read_layer
+from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder
+from sslcli.runs.references import resumed_run
+from sslcli.runs.run_folder import new_name
+from sslcli.settings import FinetuneSettings, Start
+from sslcli.workflows.finetune.check import check_data
+from sslcli.workflows.finetune.finetune import dry_run, finetune
+from sslcli.workflows.finetune.study import Variant
+from sslcli.workflows.suite.suite import SuitePlan, as_begun, planned, run_suite
+from sslcli.workflows.training.run import Result
+
+
+def is_named(given: Given) -> bool:
+    """Whether the line, or a run file on it, is about a suite, or goes on with one."""
+    if "task" in given or given.get("config"):
+        said = given.get("task") or next((read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None)
+        return said in registry.names("suites")
+    return given.get("resume", AUTO) != AUTO and resumed_run(given["resume"], ("finetune", "suite")).kind == "suite"
+
+
+def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:
+    """`layers`: what the line says about settings; `seeds`: how many, None where it says nothing of them."""
+    if len(starts) > 1:
+        raise UsageError("a suite starts all its runs in one way", f"once more with --init {starts[-1]} and another --name")
+    resume = resumed_folder(given, "suite")
+    saved = [] if resume is None else [read_layer(resume / RUN_FILE)]
+    resolved = resolve(FinetuneSettings, *saved, *layers)
+    settings = resolved.settings
+    if settings.hardware.gpus is not None or place()[1] > 1:
+        raise UsageError("several runs one after the other are not started in several processes", "leave out --gpus")
+    if "init" in given:
+        settings = settings.model_copy(update={"model": settings.model.model_copy(update={"start": starts[0]})})
+    with flags_named(resolved.sources):
+        if resume is not None:
+            settings = as_begun(resume, settings)
+        plan = _planned(settings, given, seeds, resume)
+        if given.get("check") or given.get("dry_run"):
+            return _looked_at(plan, bool(given.get("check")), screen)
+        overwrite = bool(given.get("overwrite")) and resume is None
+        report = run_suite(plan, partial(_trained, overwrite, screen), resuming=resume is not None, overwrite=overwrite)
+    if screen.json:
+        screen.document({"event": "done", "run": str(plan.folder), "report": asdict(report)})
+    elif screen.quiet:
+        screen.line(str(plan.folder))
+    else:
+        screen.report(report)
+        screen.say(f"saved in {plan.folder}")
+    return 0
+
+
+def _planned(settings: FinetuneSettings, given: Given, seeds: int | None, resume: Path | None) -> SuitePlan:
+    """A suite that is gone on with keeps its parts, to which the line may add, and its seeds, where the line says no other number."""
+    facts = read_facts(resume) if resume is not None else {}
+    first = settings.training.seed
+    names = [*given["parts"].split(","), *facts.get("parts", [])] if "parts" in given else facts.get("parts", [])
+    seeds = seeds or facts.get("seeds", 1)
+    said = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
+    return planned(settings, [part.strip() for part in names if part.strip()], range(first, first + seeds), resume or said)
+
+
+def _looked_at(plan: SuitePlan, checks: bool, screen: Screen) -> int:
+    """Each part as --check or --dry-run would show it alone; nothing is written."""
+    for part in plan.parts:
+        settings = plan.settings_for(part, plan.runs(part)[0])
+        if checks:
+            facts, report = {}, check_data(settings)
+        else:
+            facts, report = dry_run(settings)
+        show_prediction(facts, replace(report, title=f"{part.name}: {report.title}"), screen)
+    return 0
+
+
+def _trained(
+    overwrite: bool, screen: Screen, part: SuitePart, variant: Variant, settings: FinetuneSettings, stopper: Stopper, resume: Path | None
+) -> Result:
+    with watching(screen, f"ssl · finetune · {part.name} · seed {variant.seed}") as observe:
+        return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)

@@ -1,0 +1,47 @@
+"""Which special tokens play which roles, and which of them a vocabulary alone does not show."""
+
+from collections.abc import Collection, Mapping
+
+from sslcli.data.text.templates import Template
+
+# The names under which a special token of a role is found, best first; model directories say theirs
+# themselves.
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "mask_token": ("[MASK]", "<mask>"),
+    "cls_token": ("[CLS]", "<s>"),
+    "sep_token": ("[SEP]", "</s>"),
+    "pad_token": ("[PAD]", "<pad>"),
+    "unk_token": ("[UNK]", "<unk>"),
+    "eos_token": ("<|endoftext|>", "</s>"),
+}
+BEGIN = "bos_token"  # as a directory names it: no tokenizer of ours has one
+_IN_TEMPLATE = ("eos_token", BEGIN)  # which says them
+
+Roles = Mapping[str, int | None]
+
+
+def usual_roles(ids: Mapping[str, int]) -> Roles:
+    """Those of a vocabulary where nothing else says them."""
+    named = {role: [ids[name] for name in names if name in ids] for role, names in ROLES.items()}
+    return {role: next(iter(found), None) for role, found in named.items()}
+
+
+def usual_template(roles: Roles) -> Template:
+    """Of our own tokenizers. The end token is for decoders: one with [CLS] and [SEP] has none."""
+    classify, separate = roles["cls_token"], roles["sep_token"]
+    end = roles["eos_token"]
+    if end == separate and classify is not None:
+        end = None
+    return Template.of_roles(classify, separate, end)
+
+
+def moved_roles(roles: Roles, usual: Roles, special: Collection[int]) -> dict[str, int]:
+    """What is not to be seen from the vocabulary: a role that another token than the usual one plays,
+    or one that is not among the `special` ones. Of begin and end the template says the former."""
+    return {
+        role: token
+        for role, token in roles.items()
+        if token is not None
+        and token != usual.get(role)
+        and (token not in special or (role not in _IN_TEMPLATE and usual[role] is not None))
+    }

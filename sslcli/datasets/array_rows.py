@@ -1,0 +1,114 @@
+"""Array documents into shards: images, sound and tables travel the road of text, without a tokenizer.
+
+Letters: t rows of one document, F numbers of a row.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sslcli import registry
+from sslcli.data.documents import Document, Modality
+from sslcli.data.settings import DataSettings
+from sslcli.data.shards import ShardWriter, read_manifest
+from sslcli.datasets.cache import Say
+from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
+from sslcli.datasets.sources import TEXT, Source, documents
+from sslcli.errors import DataError, UsageError
+
+SAID_EVERY_NUMBERS = 1 << 22
+WORDS = {"text": "text", "images": "images", "sound": "sound", "table": "tables"}
+
+
+def modality_of(sources: Sequence[Source]) -> Modality:
+    """What the readers of these sources give. Raises DataError where they give different things."""
+    return _common({source.reference: _held(source.reader) for source in sources})
+
+
+def _common(held: Mapping[str, Modality]) -> Modality:
+    first, *others = held.items()
+    for reference, modality in others:
+        if modality != first[1]:
+            raise DataError(f"{first[0]} holds {WORDS[first[1]]}, and {reference} holds {WORDS[modality]}", "train on data of one kind")
+    return first[1]
+
+
+def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings) -> None:
+    """Raises UsageError where the data holds something else than what every part of the objective `reads`.
+
+    DataError where it holds two things.
+    """
+    held: dict[str, Modality] = {}
+    for references in filter(None, (data.train, data.evaluation)):
+        if len(references) == 1 and is_shards(references[0]):
+            held[references[0]] = read_manifest(Path(references[0]))["modality"]
+        else:
+            held |= {each: _held(name) for each in references for name in _readers(each, data.reader)}
+    for reference, modality in held.items():
+        for name, known in reads.items():
+            if modality not in known:
+                wanted = " and ".join(WORDS[each] for each in sorted(known))
+                raise UsageError(
+                    f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}", "choose another --objective, or other --data"
+                )
+    _common(held)
+
+
+def _readers(reference: str, reader: str | None) -> set[str]:
+    """Names of what will read it; a pipe is left alone, for it can be read but once."""
+    known, path = registry.names("readers"), split_language(reference)[1]
+    scheme, colon, _ = path.partition(":")
+    if reader is not None:
+        return {reader}
+    if colon and scheme in known:
+        return {scheme}
+    return {TEXT} if is_read_once(path) else {reader_for(file, known) for file in files_at(path, known)}
+
+
+def _held(reader: str) -> Modality:
+    return registry.load("readers", reader).modality
+
+
+def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality, folder: Path, say: Say) -> None:
+    """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the document."""
+    facts, said, shape = {}, 0, None
+    with ShardWriter(folder, facts, modality=modality) as writer:
+        for document in documents(sources, data):
+            rows_tF = _checked(document, modality)
+            if not len(rows_tF):
+                continue
+            shape = shape or rows_tF.shape[1:]
+            if rows_tF.shape[1:] != shape:
+                raise DataError(
+                    f"{document.where} has rows of shape {list(rows_tF.shape[1:])}, and those before it of {list(shape)}",
+                    "bring all documents to one shape",
+                )
+            writer.add_array(rows_tF, document.language)
+            counts = writer.counts
+            if counts["bytes"] // SAID_EVERY_NUMBERS > said:
+                said = counts["bytes"] // SAID_EVERY_NUMBERS
+                say(f"{counts['documents']:,} documents, {counts['tokens']:,} rows")
+        counts = writer.counts
+        if not counts["tokens"]:
+            raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
+        facts["statistics"] = {name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")}
+
+
+def _checked(document: Document, modality: Modality) -> np.ndarray:
+    """float32 [t, ...]"""
+    if document.array is None:
+        raise DataError(f"{document.where} is text where {WORDS[modality]} belong", "this is a fault of the reader")
+    array = document.array
+    if not isinstance(array, np.ndarray) or array.ndim < 2 or array.dtype.kind not in "biuf":
+        found = f"{array.dtype} of shape {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise DataError(f"{document.where} is no array of numbers in rows: {found}", "give an array [rows, features]")
+    if np.ma.is_masked(array):
+        row = int(np.argwhere(np.ma.getmaskarray(array))[0, 0])
+        raise DataError(f"{document.where}: row {row + 1} holds a value that is masked out", "leave it out, or fill it in")
+    with np.errstate(over="ignore"):
+        rows_tF = np.asarray(array).astype(np.float32)
+    if not np.isfinite(rows_tF).all():
+        row = int(np.argwhere(~np.isfinite(rows_tF))[0, 0])
+        raise DataError(f"{document.where}: row {row + 1} holds a value that is no finite number", "leave it out, or fill it in")
+    return rows_tF

@@ -1,0 +1,111 @@
+"""What a frozen model is looked at with: the references of the line, else the data of the run that trained it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from sslcli import registry
+from sslcli.contracts.examples import Annotated
+from sslcli.contracts.task import Annotates, GivesRecords
+from sslcli.data.documents import Document
+from sslcli.data.records.records import Record
+from sslcli.data.settings import DataSettings
+from sslcli.datasets.computed import records_of
+from sslcli.datasets.labelled import labelled_data, task_class, task_options
+from sslcli.datasets.locate import split_language
+from sslcli.datasets.sifter import Sifter
+from sslcli.datasets.sources import Source, documents, expand, reader_of
+from sslcli.errors import UsageError
+from sslcli.progress import working
+from sslcli.settings import LabelledSettings
+
+_DOCUMENTS_LOOKED_AT = 64
+
+
+@dataclass(frozen=True)
+class References:
+    """`given` and `reader`: what --data and --reader say; `trained`: the data of the run, which counts where nothing is given, and
+    the options of whose reader hold for what is given where the same reader opens it."""
+
+    given: Sequence[str] = ()
+    trained: DataSettings = field(default_factory=lambda: DataSettings(train=()))
+    reader: str | None = None
+
+    def languages(self) -> Sequence[str]:
+        sources = self._sources()
+        unsaid = [source for source in sources if not source.language]
+        seen = (document.language for document in islice(self._read(unsaid), _DOCUMENTS_LOOKED_AT))
+        return sorted({*(source.language for source in sources), *seen} - {""})
+
+    def documents(self, language: str = "") -> Iterator[Document]:
+        working(f"reading texts of {language}" if language else "reading texts")
+        if not language:
+            return self._read(self._sources())
+        found = self._read([source for source in self._sources() if source.language in ("", language)])
+        return (document for document in found if document.language == language)
+
+    def records(self, kind: str) -> Iterator[Record]:
+        working(f"reading {kind}")
+        data = DataSettings(reader_options=self._options)
+        sources = expand(self._generated, None)
+        for source in sources:
+            same = dict.fromkeys(each.language for each in sources if each.reference == source.reference and each.language)
+            reader = reader_of(source, data, list(same))  # "en=demo:world zh=demo:world" is one source in two languages
+            if isinstance(reader, GivesRecords):
+                return records_of(reader, source.reference, kind, "test")
+        raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
+
+    def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        working(f"reading labels of {task}")
+        cls = task_class(task)
+        annotator: type = cls
+        if not issubclass(annotator, Annotates):
+            raise UsageError(f"the answers of {task} are no labels of places in a text", f"choose one of {', '.join(_annotating())}")
+        references = tuple(self.given or self._generated)
+        if not references:
+            raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
+        options = task_options(task, {})
+        data = LabelledSettings(train=references, reader_options=self._options)
+        found = labelled_data(cls, options, data, Sifter(None))
+        train, test = (list(map(partial(annotator.annotated, found.options), examples)) for examples in (found.train, found.test))
+        return train, test
+
+    def _sources(self) -> Sequence[Source]:
+        if not self._all:
+            raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
+        return expand(self._all, self._reader)
+
+    def _read(self, sources: Sequence[Source]) -> Iterator[Document]:
+        return documents(sources, DataSettings(reader_options=self._options))
+
+    @property
+    def _all(self) -> Sequence[str]:
+        return self.given or self.trained.train
+
+    @property
+    def _reader(self) -> str | None:
+        return self.reader if self.given else self.trained.reader
+
+    @property
+    def _generated(self) -> list[str]:
+        """Those of a source that makes its own material ("demo:world")."""
+        return [reference for reference in self._all if _scheme(reference) in registry.names("readers")]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        trained = {_scheme(reference) for reference in self.trained.train}
+        return dict(self.trained.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
+
+
+def _annotating() -> list[str]:
+    """The tasks whose answers are labels of places."""
+    tasks: dict[str, type] = {name: task_class(name) for name in registry.names("tasks")}
+    return [name for name, task in tasks.items() if issubclass(task, Annotates)]
+
+
+def _scheme(reference: str) -> str:
+    """ "demo" of "demo:world" and of "en=demo:world"; nothing of a path."""
+    scheme, colon, _ = split_language(reference)[1].partition(":")
+    return scheme if colon else ""

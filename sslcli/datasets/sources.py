@@ -1,0 +1,150 @@
+"""What --data means: references become files and schemes, each with its reader and its language."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslcli import registry
+from sslcli.asides import spool
+from sslcli.config import checked
+from sslcli.contracts.reader import HasLanguages, Reader
+from sslcli.data.documents import Document
+from sslcli.data.files import open_bytes, read_lines
+from sslcli.data.settings import DataSettings
+from sslcli.datasets.computed import documents_of
+from sslcli.datasets.locate import files_at, is_read_once, reader_for, split_language
+from sslcli.errors import DataError, RunError
+from sslcli.folders import hash_file
+
+_ENDS_BYTES = 1 << 16
+_DOCUMENTS_LOOKED_AT = 64
+_LINES_LOOKED_AT = 20
+TEXT = "txt"  # the reader of what has no name that says more
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to be read. `language` is empty where the reference does not say it; `spooled`: a copy of what came through
+    a pipe, which is known by its content alone."""
+
+    reference: str
+    reader: str
+    language: str
+    spooled: bool = False
+
+
+def expand(references: Sequence[str], reader: str | None) -> list[Source]:
+    """Files in folders and globs in sorted order. Raises DataError where there is nothing or no reader fits."""
+    known = registry.names("readers")
+    sources = []
+    for reference in references:
+        language, path = split_language(reference)
+        scheme, colon, _ = path.partition(":")
+        if colon and scheme in known:
+            sources.append(Source(path, reader or scheme, language))
+        elif is_read_once(path):
+            kept = _spooled(path)
+            sources.append(Source(kept, reader or _text_reader(kept, path), language, spooled=True))
+        else:
+            files = files_at(path, known)
+            readers = (reader or _reader_of(file, known) for file in files)
+            sources += [Source(*each, language) for each in zip(files, readers, strict=True)]
+    return sources
+
+
+def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
+    """All documents, at most `data.limit`; a language in the reference chooses among the reader's, or else wins over them."""
+    return islice((document for source in sources for document in _of(source, data)), data.limit)
+
+
+def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ()) -> Reader:
+    """For the source's language, or for `languages`, where the reader can be asked for some of those it has."""
+    wanted = languages or [language for language in [source.language] if language]
+    cls = registry.load("readers", source.reader)
+    hint = f"ssl plugins show {source.reader} lists the options"
+    reader = cls(checked(cls.Options, data.reader_options, "data.reader_options", hint))
+    return reader.only(*wanted) if wanted and isinstance(reader, HasLanguages) else reader
+
+
+def fingerprint(source: Source, data: DataSettings) -> list[Any]:
+    """What changes when the content does: of a file its path, size, time and both ends, of a scheme its first documents."""
+    path = Path(source.reference)
+    digest = hashlib.blake2b(digest_size=16)
+    if source.spooled:
+        return [source.reader, source.language, hash_file(path)]
+    if not path.is_file():
+        for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
+            digest.update(repr((document.text, document.language)).encode())
+            if document.array is not None:
+                digest.update(f"{document.array.dtype.str} {document.array.shape}".encode())
+                digest.update(np.ascontiguousarray(document.array).data)
+        return [source.reference, source.reader, source.language, digest.hexdigest()]
+    status = path.stat()
+    with path.open("rb") as file:
+        digest.update(file.read(_ENDS_BYTES))
+        file.seek(max(0, status.st_size - _ENDS_BYTES))
+        digest.update(file.read(_ENDS_BYTES))
+    return [str(path.resolve()), source.reader, source.language, status.st_size, status.st_mtime_ns, digest.hexdigest()]
+
+
+def source_bytes(sources: Sequence[Source]) -> int:
+    """Bytes on disk; 0 for what is generated."""
+    return sum(os.path.getsize(source.reference) for source in sources if os.path.isfile(source.reference))
+
+
+def _of(source: Source, data: DataSettings) -> Iterator[Document]:
+    for document in documents_of(reader_of(source, data), source.reference):
+        if source.language:
+            document = Document(document.where, document.text, document.sentences, document.array, source.language, document.label)
+        yield document
+
+
+def _reader_of(file: str, known: Sequence[str]) -> str:
+    """By its suffix, and for text by its first lines. Raises DataError where nothing reads it."""
+    found = reader_for(file, known)
+    return _text_reader(file, file) if found == TEXT else found
+
+
+def _text_reader(file: str, called: str) -> str:
+    """That of plain text. Raises DataError where a file, `called` so, seems to be no such text."""
+    lines: list[str] = []
+    with suppress(DataError):  # what reads all of it says what is wrong
+        some = islice(read_lines(file, "replace"), _LINES_LOOKED_AT)
+        lines = [line for _, line in some if line.strip()]
+    if _are_objects(lines):
+        hint = "--reader jsonl reads a field of theirs, --reader txt takes all of it for text"
+        raise DataError(f"{called} has no plain text but lines of JSON", hint)
+    return TEXT
+
+
+def _are_objects(lines: Sequence[str]) -> bool:
+    """Whether every line is an object of JSON."""
+    try:
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _spooled(pipe: str) -> str:
+    """A pipe or standard input as a file, because it is read twice: to learn pieces, and to cut into them.
+
+    The file is there until the process ends.
+    """
+    try:
+        kept = spool(Path(tempfile.gettempdir()))
+        with open_bytes(pipe) as stream:
+            shutil.copyfileobj(stream, kept)
+        kept.flush()
+    except OSError as error:
+        raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
+    return kept.name

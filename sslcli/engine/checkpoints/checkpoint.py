@@ -1,0 +1,243 @@
+"""Checkpoints: step-000200/ with weights, optimizer and position, whole or not there; milestones: weights only.
+
+Nothing but safetensors and JSON. The newest whole one counts; a damaged one is passed over, aloud. The state is copied
+to the host, training goes on, and a thread writes the copy; one is in flight at a time.
+
+Older ones than the newest two, and all of a run that came to its end, hold no optimizer state:
+nothing goes on from there. Equal files of one run are hard links to one another.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslcli import plainfiles
+from sslcli.engine.background import Background
+from sslcli.engine.checkpoints.checkpoint_files import (
+    BACKBONE,
+    BEST,
+    CHECKPOINTS,
+    LEARNABLE,
+    MILESTONES,
+    OPTIMIZER,
+    STATE,
+    drop_optimizer,
+    holds_optimizer,
+    step_name,
+    step_of,
+)
+from sslcli.engine.checkpoints.tensor_files import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
+from sslcli.engine.events import Saved
+from sslcli.engine.learner import Learner
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.errors import ModelError
+from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
+
+RESUMABLE = 2  # so many of the newest, in case that one is damaged
+_FINAL = "final"  # in the manifest of the checkpoint with which a run came to its end
+
+
+@dataclass
+class Progress:
+    """Where a run stands. `position` counts the samples seen; `tally` is what was summed since the last log line.
+
+    `best_cost` is what decided the best (see Judgement), `worse_in_row` how many evaluations since were no better.
+    `micro_batch_size` is what memory allowed, where that was less than the settings say.
+    """
+
+    step: int = 0
+    position: int = 0
+    evaluated_step: int = -1
+    saved_step: int = -1
+    best_cost: float | None = None
+    best_loss: float | None = None
+    best_step: int | None = None
+    worse_in_row: int = 0
+    skipped_in_row: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    micro_batch_size: int | None = None
+    tally: dict[str, Any] = field(default_factory=dict)
+
+
+class Checkpoints:
+    """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
+
+    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], world: World = ALONE) -> None:
+        self.folder, self.milestone_folder = run_folder / CHECKPOINTS, run_folder / MILESTONES
+        self.best_file = run_folder / BEST
+        self.keep, self.facts, self.world = keep, facts, world
+        self._writer: Background[Saved] = Background()
+
+    def save(
+        self,
+        learner: Learner,
+        optimizer: Optimizer,
+        progress: Progress,
+        final: bool = False,
+    ) -> None:
+        """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed.
+
+        Older checkpoints than `keep` are removed then; none where the last update was skipped, for this one may be no good.
+        `final`: the run makes no more steps.
+        """
+        state, best_step, step = json.dumps(asdict(progress)), progress.best_step, progress.step
+        prunes = not progress.skipped_in_row
+
+        def conclude() -> None:
+            if best_step is not None:
+                self._name_best(best_step)
+            if prunes:
+                self._prune(step, best_step, 0 if final else RESUMABLE)
+
+        parts = {**_weights(learner), **({} if final else {OPTIMIZER: optimizer.state()})}
+        saved = Saved(step, self.folder / step_name(step), "checkpoint")
+        self._submit(saved, parts, state, conclude, {_FINAL: True} if final else {})
+
+    def save_milestone(self, learner: Learner, step: int) -> None:
+        self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
+
+    def finished(self) -> list[Saved]:
+        """What came whole onto the disk since the last call. Raises RunError where a disk refused."""
+        return self._writer.finished()
+
+    def wait(self) -> list[Saved]:
+        """The same, after the one in flight."""
+        return self._writer.wait()
+
+    def newest(self, to_go_on: bool = False) -> tuple[Path | None, list[str]]:
+        """The newest whole checkpoint, and a sentence for each newer one that is passed over.
+
+        `to_go_on`: with all that the next step needs, if there is one.
+        """
+        passed = []
+        for step, path in sorted(self._all(), reverse=True):
+            try:
+                manifest = read_sealed(path)
+            except ModelError as error:
+                passed.append(f"{path.name} is passed over: {error.message}")
+                continue
+            if manifest.get("step") == step:
+                if not to_go_on or holds_optimizer(manifest) or manifest.get(_FINAL):
+                    return path, passed
+                passed.append(f"{path.name} is passed over: it holds no optimizer state")
+                continue
+            passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
+        return None, passed
+
+    def newest_name(self) -> str | None:
+        """Of the newest checkpoint that is there, whole or damaged; None where there is none."""
+        return max((step_name(step) for step, _ in self._all()), default=None)
+
+    def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
+        """Where the run stood; the best checkpoint is again the one that was the best then.
+
+        Raises ModelError where names or shapes are others than the model's, RunError where the disk refuses.
+        """
+        for name, tensors in _weights(learner).items():
+            fill(tensors, path / name)
+        manifest = read_sealed(path, hashes=False)
+        if holds_optimizer(manifest):
+            state = optimizer.empty_state(shapes_in(path / OPTIMIZER))
+            fill(state, path / OPTIMIZER)
+            optimizer.load(state)
+        try:
+            progress = Progress(**plainfiles.read_json(path / STATE))
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
+        if self.world.leads:  # a kill may have come between a checkpoint and what follows it
+            self._name_best(progress.best_step)
+            if not progress.skipped_in_row:
+                resumable = 0 if manifest.get(_FINAL) else RESUMABLE
+                self._prune(progress.step, progress.best_step, resumable, beyond=False)
+        return progress
+
+    def _name_best(self, step: int | None) -> None:
+        if step is None:
+            remove(self.best_file)
+        else:
+            write_atomically(self.best_file, step_name(step))
+
+    def _submit(
+        self,
+        event: Saved,
+        parts: Mapping[str, Mapping[str, Tensor]],
+        state: str | None = None,
+        conclude: Callable[[], None] | None = None,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        sharded = any(is_sharded(tensors) for tensors in parts.values())
+        if not (sharded or self.world.leads):
+            return
+        self._writer.join()  # before there is a second copy in memory
+        copies = {name: on_host(tensors) for name, tensors in parts.items()}
+
+        def write() -> Saved:
+            refuse_gone(self.best_file.parent)
+            with self._folder_for(event, sharded, facts) as folder:
+                for name, tensors in copies.items():
+                    if sharded:
+                        save_shards(tensors, folder / name, self.world.writing)
+                    else:
+                        save_tensors(tensors, folder / name)
+                if state is not None and self.world.leads:
+                    (folder / STATE).write_text(state, encoding="utf-8")
+            if conclude is not None and self.world.leads:
+                conclude()
+            return event
+
+        self._writer.submit(write)
+
+    @contextmanager
+    def _folder_for(self, event: Saved, sharded: bool, facts: Mapping[str, Any]) -> Generator[Path]:
+        """Where to write: rank 0 makes it, tells the others, and seals it when all have written."""
+        with ExitStack() as stack:
+            facts = {"step": event.step, "torch": torch.__version__, **self.facts, **facts}
+            folder = None
+            if self.world.leads:
+                folder = str(stack.enter_context(sealed(event.path, facts, self._beside)))
+            yield Path(self.world.told(folder, self.world.writing) if sharded else folder or "")
+
+    def _beside(self) -> list[Path]:
+        """Whose files may be the same as those of a new one, as of a backbone that is frozen."""
+        folders = (self.folder, self.milestone_folder)
+        return [path for folder in folders for path in sorted(folder.glob("step-*"))]
+
+    def _all(self) -> Iterator[tuple[int, Path]]:
+        for path in self.folder.glob("step-*"):
+            if (step := step_of(path)) is not None:
+                yield step, path
+
+    def _prune(
+        self,
+        newest_step: int,
+        best_step: int | None,
+        resumable: int,
+        beyond: bool = True,
+    ) -> None:
+        """Only now that a newer one stands; never the best, never the newest.
+
+        What lies beyond it was damaged, or of another try.
+
+        So many of the newest as are to be `resumable` keep their optimizer state.
+        """
+        found = sorted(self._all(), reverse=True)
+        past = [(step, path) for step, path in found if step <= newest_step]
+        for step, path in [*past[self.keep :], *(entry for entry in found if beyond and entry not in past)]:
+            if step != best_step:
+                shutil.rmtree(path, ignore_errors=True)
+        for _, path in past[resumable:]:
+            drop_optimizer(path)
+
+
+def _weights(learner: Learner) -> dict[str, Mapping[str, Tensor]]:
+    return {BACKBONE: learner.backbone.state_dict(), LEARNABLE: learner.learnable.state_dict()}

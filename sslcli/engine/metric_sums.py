@@ -1,0 +1,104 @@
+"""Sums and counts that add up over micro-batches and steps; read only when a line is due."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslcli.contracts.learnable import Loss
+from sslcli.engine.processes.process_group import World
+
+
+class Tally:
+    """Terms and metrics as running (sum, count), in float64 on the device of the data."""
+
+    def __init__(self) -> None:
+        self.terms: dict[str, list[Tensor | float]] = {}
+        self.metrics: dict[str, list[Tensor | float]] = {}
+        self.exponential: set[str] = set()
+
+    def add(self, loss: Loss, counts: Mapping[str, int], counted: bool = True) -> None:
+        """A loss that is not counted leaves its names, with sums of nothing: all ranks must know the same ones."""
+        for term, value in loss.sums.items():
+            _accumulate(self.terms, term, *((value, counts[term]) if counted else (0.0, 0.0)))
+        for name, ratio in loss.metrics.items():
+            _accumulate(self.metrics, name, *((ratio.sum, ratio.count) if counted else (0.0, 0.0)))
+            if ratio.exponential:
+                self.exponential.add(name)
+
+    def merge(self, other: "Tally", finite: Tensor) -> None:
+        """Add another one, or nothing of it where the scalar bool `finite`, on the device, is false."""
+        for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
+            for name, pair in theirs.items():
+                _accumulate(mine, name, *(_where(finite, value) for value in pair))
+        self.exponential |= other.exponential
+
+    @classmethod
+    def total(cls, parts: Iterable["Tally"]) -> "Tally":
+        """Of one part the very same numbers."""
+        whole = cls()
+        for part in parts:
+            for mine, theirs in ((whole.terms, part.terms), (whole.metrics, part.metrics)):
+                for name, pair in theirs.items():
+                    _accumulate(mine, name, *pair)
+            whole.exponential |= part.exponential
+        return whole
+
+    def over(self, world: World) -> "Tally":
+        """The sums over all ranks, the same ones on each."""
+        if world.size == 1:
+            return self
+        whole = Tally()
+        entries = [(sums, name) for sums in (self.terms, self.metrics) for name in sorted(sums)]
+        rows = world.gather([float(value) for sums, name in entries for value in sums[name]])
+        totals = rows.sum(axis=0).tolist()
+        for place, (sums, name) in enumerate(entries):
+            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * place : 2 * place + 2]
+        whole.exponential = self.exponential
+        return whole
+
+    def read(self) -> tuple[float, dict[str, float], dict[str, float]]:
+        """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out, and a loss of nothing is no number."""
+        terms = {name: float(total) / float(count) for name, (total, count) in self.terms.items() if float(count)}
+        metrics = {name: float(total) / float(count) for name, (total, count) in self.metrics.items() if float(count)}
+        shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
+        return (sum(terms.values()) if terms else math.nan), terms, shown
+
+    def counts(self) -> dict[str, int]:
+        """Over how much each term and each metric is."""
+        return {name: round(float(count)) for sums in (self.terms, self.metrics) for name, (_, count) in sums.items()}
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON; Python writes a float so that it reads back to the bit."""
+
+        def numbers(sums: dict[str, list]) -> dict[str, list[float]]:
+            return {name: [float(total), float(count)] for name, (total, count) in sums.items()}
+
+        return {"terms": numbers(self.terms), "metrics": numbers(self.metrics), "exponential": sorted(self.exponential)}
+
+    @classmethod
+    def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "Tally":
+        """What `dump` gave; not counted, its names alone: the numbers are those of all ranks, and one of them takes them."""
+        tally = cls()
+        if dumped:
+            tally.terms, tally.metrics = (
+                {name: list(pair) if counted else [0.0, 0.0] for name, pair in dumped[kind].items()} for kind in ("terms", "metrics")
+            )
+            tally.exponential = set(dumped["exponential"])
+        return tally
+
+
+def _accumulate(sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float) -> None:
+    pair = [value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value) for value in (total, count)]
+    have = sums.get(name)
+    sums[name] = pair if have is None else [have[0] + pair[0], have[1] + pair[1]]
+
+
+def _where(finite: Tensor, value: Tensor | float) -> Tensor:
+    return torch.where(finite, value, 0.0) if isinstance(value, Tensor) else finite.to(torch.float64) * value
+
+
+def _exponential(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

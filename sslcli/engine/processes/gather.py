@@ -1,0 +1,67 @@
+"""Rows of all ranks for objectives that tie the samples of a batch together.
+
+The loop says with `gathering` which ranks compute a loss together. Everywhere else each process
+computes for itself, and `gather` gives back what it is given.
+
+Letters: N rows of this rank, M of all ranks.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sslcli.core.losses import differentiable_once
+from sslcli.engine.processes.process_group import ALONE, World
+
+_TOGETHER: ContextVar[tuple[World, bool]] = ContextVar("together", default=(ALONE, True))
+
+
+@contextmanager
+def gathering(world: World, counted: bool = True) -> Generator[None]:
+    """Around a forward pass of all ranks; nobody is given the rows of one that is not counted."""
+    before = _TOGETHER.set((world, counted))
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(before)
+
+
+def gather(x_N: Tensor) -> Tensor:
+    """The rows [M, ...] of all ranks, rank by rank, with gradient; in one process `x_N`.
+
+    Ranks may have different numbers of rows [N, ...]. The gradient of a row is the sum over all
+    ranks that read it, so that each rank adds up the loss of its own rows alone, and all ranks
+    together have the loss of one process. Every rank must call it equally often.
+    """
+    world, counted = _TOGETHER.get()
+    if world.size == 1:
+        return x_N
+    counts = world.gather([len(x_N) * counted])[:, 0].astype(int).tolist()
+    return _Gather.apply(x_N, counts, world)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x_N: Tensor, counts: list[int], world: World) -> Tensor:
+        context.counts, context.world, context.own = counts, world, len(x_N)
+        padded = x_N.new_zeros(max(counts), *x_N.shape[1:])
+        padded[: counts[world.rank]] = x_N[: counts[world.rank]]
+        every = world.stack(padded)
+        return torch.cat([rows[:count] for rows, count in zip(every, counts, strict=True)])
+
+    @staticmethod
+    @differentiable_once
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient_M,) = gradients
+        counts, rank = ctx.counts, ctx.world.rank
+        # A sum of many in bf16 would lose the small ones.
+        exact = torch.promote_types(gradient_M.dtype, torch.float32)
+        total_M = ctx.world.sum(gradient_M.to(exact, copy=True).contiguous())
+        start = sum(counts[:rank])
+        own = gradient_M.new_zeros(ctx.own, *gradient_M.shape[1:])
+        own[: counts[rank]] = total_M[start : start + counts[rank]]
+        return own, None, None

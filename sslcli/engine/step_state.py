@@ -1,0 +1,55 @@
+"""`Loss.state` over the micro-batches and ranks of a step: sums, and samples of rows.
+
+Letters: N rows of a micro-batch, K rows that are kept, D width.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sslcli.contracts.learnable import SampledRows
+from sslcli.engine.processes.process_group import World
+
+
+class StepState:
+    """Adds up over the micro-batches of this rank; `over` gives what all ranks have."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._rows: dict[str, SampledRows] = {}
+
+    def add(self, state: Mapping[str, Tensor | SampledRows], counted: bool = True) -> None:
+        """What is not counted leaves its names alone: all ranks must know the same ones."""
+        for name, value in state.items():
+            if isinstance(value, SampledRows):
+                rows_ND, order_N = value.rows_ND.detach(), value.order_N.detach().double()
+                if not counted:
+                    rows_ND, order_N = rows_ND[:0], order_N[:0]
+                if (have := self._rows.get(name)) is not None:
+                    rows_ND, order_N = torch.cat([have.rows_ND, rows_ND]), torch.cat([have.order_N, order_N])
+                self._rows[name] = _first(rows_ND, order_N, value.at_most)
+            else:
+                share = value.detach() * counted
+                self._sums[name] = self._sums[name] + share if name in self._sums else share
+
+    def over(self, world: World) -> dict[str, Tensor]:
+        """Of all ranks, the same on each: sums, and rows [K, D], the smallest order first."""
+        sums = {name: world.sum(self._sums[name]) for name in sorted(self._sums)}
+        return sums | {name: _over_ranks(self._rows[name], world) for name in sorted(self._rows)}
+
+
+def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
+    first_K = torch.argsort(order_N, stable=True)[:at_most]
+    return SampledRows(rows_ND[first_K], order_N[first_K], at_most)
+
+
+def _over_ranks(own: SampledRows, world: World) -> Tensor:
+    """Every rank sends `at_most` rows; those that it has not come last and are left out."""
+    if world.size == 1:
+        return own.rows_ND
+    missing = own.at_most - len(own.rows_ND)
+    rows_KD = torch.cat([own.rows_ND, own.rows_ND.new_zeros(missing, *own.rows_ND.shape[1:])])
+    order_K = torch.cat([own.order_N, own.order_N.new_full((missing,), torch.inf)])
+    found = _first(world.stack(rows_KD).flatten(0, 1), world.stack(order_K).flatten(), own.at_most)
+    return found.rows_ND[found.order_N < torch.inf]

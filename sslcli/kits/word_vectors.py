@@ -1,0 +1,200 @@
+"""Vectors of words and of sentences, out of the hidden states of any layer, the pieces of a word pooled in a way that is said.
+
+Letters: N words or sentences, D width, E width of the embeddings, V vocabulary.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from sslcli.contracts.examples import Annotated
+from sslcli.contracts.probe import Material, Subject
+from sslcli.data.arrangements import enclose
+from sslcli.data.rng import Draws
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.errors import DataError
+
+Pool = Literal["mean", "first"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A word where it stands: text[start:stop]. `sense`, `language`: empty where they are not known."""
+
+    text: str
+    start: int
+    stop: int
+    sense: str = ""
+    language: str = ""
+
+    @property
+    def word(self) -> str:
+        return self.text[self.start : self.stop]
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where things stand in token sequences (special tokens in place): thing n is `places[n]` of sequence `owners[n]`."""
+
+    sequences: Sequence[np.ndarray]
+    owners: Sequence[int]
+    places: Sequence[np.ndarray]
+
+    def tokens(self, number: int) -> np.ndarray:
+        """int64: the pieces of thing `number`."""
+        return self.sequences[self.owners[number]][self.places[number]]
+
+
+def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
+    """Every text is one sequence, however many words are asked of it. Raises DataError for a word without a piece."""
+    texts = list(dict.fromkeys(use.text for use in uses))
+    number_of = {text: number for number, text in enumerate(texts)}
+    encoded = _encoded(tokenizer, tuple(texts))
+    before = _before(tokenizer)
+    places = []
+    for use in uses:
+        own = _pieces(use, encoded[number_of[use.text]][1])
+        if not len(own):
+            raise DataError(f"'{use.word}' in '{use.text}' is no token of this model", "its tokenizer drops the word; choose another")
+        places.append(own + before)
+    return Located([enclose(tokens_T, tokenizer) for tokens_T, _ in encoded], [number_of[use.text] for use in uses], places)
+
+
+def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
+    """Those that have a piece, in texts for which the model has positions: what can be looked at without an error."""
+    texts = list(dict.fromkeys(use.text for use in uses))
+    places_of = {text: places for text, (_, places) in zip(texts, _encoded(subject.tokenizer, tuple(texts)), strict=True)}
+    most = _most_tokens(subject)
+    subject.lengths.note(texts, [len(places_of[text]) for text in texts], most)
+    return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
+
+
+def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
+    """Of each text whether it has a token, and not more than the model has positions for."""
+    most = _most_tokens(subject)
+    lengths = [len(tokens_T) for tokens_T in _tokens(subject.tokenizer, tuple(texts))]
+    subject.lengths.note(texts, lengths, most)
+    return [0 < length <= most for length in lengths]
+
+
+def labelled_uses(subject: Subject, texts: Sequence[Annotated]) -> list[Use]:
+    """The labelled places that are `usable`, text by text, the label where the sense of a word would stand.
+
+    A piece that goes on over the end of a place, as it may where no blank is written, would be in both: there the text is taken
+    with blanks between all places.
+    """
+    encoded = _encoded(subject.tokenizer, tuple(text.text for text in texts))
+    return usable(subject, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
+
+
+def _uses(text: Annotated, places_T2: np.ndarray) -> list[Use]:
+    """`places_T2`: of the pieces of the text as it is written."""
+    if not text.spans:
+        return []
+    starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
+    shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
+    said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)
+    return [Use(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)]
+
+
+def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
+    said, spans, last = "", [], 0
+    for start, stop in text.spans:
+        said += text.text[last:start] or " " * bool(said)
+        spans.append((len(said), len(said) + stop - start))
+        said, last = said + text.text[start:stop], stop
+    return said + text.text[last:], spans
+
+
+def sense_uses(material: Material, per_sense: int, draws: Draws, word: str = "") -> list[Use]:
+    """Uses with their senses that a generated source knows, of one word or of all, balanced over senses; none where it has not the word.
+
+    Raises UsageError where there is no such source, DataError where it knows no senses.
+    """
+    uses = []
+    for record in material.records("senses"):
+        text, found, sense, language = (str(record.values[column]) for column in ("text", "word", "sense", "language"))
+        if word in ("", found):
+            start = int(record.values["start"])
+            uses.append(Use(text, start, start + len(found), sense, language))
+    return balanced(uses, per_sense, draws)
+
+
+def balanced(uses: Sequence[Use], per_sense: int, draws: Draws) -> list[Use]:
+    """At most so many of each word's senses, drawn out of different sentences; in the order of languages, words and senses met first."""
+    groups: dict[tuple[str, str, str], list[Use]] = {}
+    for use in dict.fromkeys(uses):
+        groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
+    return [use for group, own in groups.items() for use in draws.some(" ".join(group), own, per_sense)]
+
+
+def word_vectors(subject: Subject, uses: Sequence[Use], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:
+    """float32 [N, D] by layer: of the pieces of each word their mean, or the first. Raises DataError for a word without a piece."""
+    found = locate_words(subject.tokenizer, uses)
+    if pool == "first":
+        found = Located(found.sequences, found.owners, [places[:1] for places in found.places])
+    return _means(subject, found, layers)
+
+
+def sentence_vectors(subject: Subject, texts: Sequence[str], layers: Collection[int]) -> dict[int, np.ndarray]:
+    """float32 [N, D] by layer: the mean over each text's tokens, special ones apart. Raises DataError for a text without a token."""
+    tokens = _tokens(subject.tokenizer, tuple(texts))
+    if (empty := next((number for number, tokens_T in enumerate(tokens) if not len(tokens_T)), None)) is not None:
+        raise DataError(f"the text '{texts[empty]}' has no token", "leave it out")
+    before = _before(subject.tokenizer)
+    places = [np.arange(len(tokens_T)) + before for tokens_T in tokens]
+    return _means(subject, Located([enclose(tokens_T, subject.tokenizer) for tokens_T in tokens], range(len(texts)), places), layers)
+
+
+def static_vectors(subject: Subject, uses: Sequence[Use], pool: Pool = "mean") -> np.ndarray:
+    """float32 [N, E]: rows of the input embedding, which know no context: what a contextual vector is compared with."""
+    table_VE, found = subject.backbone.embedding.detach(), locate_words(subject.tokenizer, uses)
+    own = [found.tokens(number) for number in range(len(uses))]
+    rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]
+    return np.stack(rows)
+
+
+# A question that is asked of every milestone is asked with the same texts and, where it is equal, the same tokenizer.
+@lru_cache(maxsize=8)
+def _encoded(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    return tokenizer.encode_with_places(texts)
+
+
+@lru_cache(maxsize=8)
+def _tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[np.ndarray]:
+    return tokenizer.encode_batch(list(texts))
+
+
+def _pieces(use: Use, places_T2: np.ndarray) -> np.ndarray:
+    """The tokens of a text, by number, that a word has a character in."""
+    return np.flatnonzero((places_T2[:, 0] < use.stop) & (places_T2[:, 1] > use.start))
+
+
+def _most_tokens(subject: Subject) -> int:
+    """Of a text, beside the special ones."""
+    return subject.backbone.settings.longest_tokens - subject.tokenizer.template.single.room
+
+
+def _before(tokenizer: Tokenizer) -> int:
+    """How many special tokens stand before a text."""
+    return tokenizer.template.single.before
+
+
+def _means(subject: Subject, things: Located, layers: Collection[int]) -> dict[int, np.ndarray]:
+    """float32 [N, D]: the mean over the places of each thing, by layer."""
+    width = subject.backbone.settings.width
+    found = {layer: np.zeros((len(things.owners), width), dtype=np.float32) for layer in layers}
+    wanted: dict[int, list[int]] = {}
+    for number, owner in enumerate(things.owners):
+        wanted.setdefault(owner, []).append(number)
+    for batch in subject.hidden(things.sequences, layers):
+        starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1])).tolist()
+        kept = {layer: rows_TD.float().cpu().numpy() for layer, rows_TD in batch.hidden.kept.items()}
+        for owner, start in zip(batch.numbers, starts, strict=True):
+            for number in wanted.get(owner, ()):
+                for layer in layers:
+                    found[layer][number] = kept[layer][start + things.places[number]].mean(axis=0)
+    return found

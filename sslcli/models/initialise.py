@@ -1,0 +1,50 @@
+"""The learner that is fine-tuned: backbone and head from what was trained before or from nothing, and who learns how fast."""
+
+from collections.abc import Callable, Sequence
+
+from sslcli.contracts.learnable import Group
+from sslcli.contracts.task import Task
+from sslcli.core.adapters import add_adapters
+from sslcli.core.initialize import shuffle
+from sslcli.core.settings import TransformerSettings
+from sslcli.engine.learner import Learner
+from sslcli.errors import UsageError
+from sslcli.models.task_heads import load_head
+from sslcli.models.weights import NEW, Pretrained, from_seed, generator_for
+from sslcli.settings import FinetuneSettings, StartSettings
+
+
+def learner_to_finetune(
+    build: Callable[[], Task], settings: FinetuneSettings, pretrained: Pretrained, shape: TransformerSettings
+) -> tuple[Learner, str]:
+    """The learner, and in words whether its head goes on from a trained one or is new.
+
+    Weights that are not loaded follow from the seed alone, each network's from its own generator.
+
+    A `pretrained` without a backbone is of a run that goes on, whose checkpoint has all weights.
+    """
+    seed, start, head = settings.training.seed, settings.model, NEW
+    backbone, task = from_seed(build, shape, seed)
+    if start.start != "random" and pretrained.backbone:
+        backbone.load_state_dict(dict(pretrained.backbone))
+    if start.start == "pretrained":
+        head = load_head(task, settings, pretrained)
+    if start.start == "shuffled-weights":
+        shuffle(backbone, generator_for(seed, "shuffle"))
+    if start.freeze:
+        backbone.requires_grad_(False)
+    add_adapters(backbone, settings.adapters, generator_for(seed, "adapters"))
+    return Learner(backbone, task, rates(start, shape)), head if pretrained.backbone else "the checkpoint's"
+
+
+def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
+    """Each layer learns at `layer_decay` times the rate of the one above it (Howard and Ruder 2018, section 3.2).
+
+    Raises UsageError where all layers are one.
+    """
+    decay, depth = start.layer_decay, shape.depth
+    if decay != 1.0 and shape.shared_layers:
+        raise UsageError("the layers of this model share their weights, which learn at one rate", "leave out --layer-decay")
+    blocks = [Group(f"backbone.blocks.{layer}.*", decay ** (depth - layer)) for layer in range(depth)]
+    below = [Group("backbone.inputs.*", decay ** (depth + 1))]
+    return [*(blocks + below if decay != 1.0 else []), Group("learnable.*", start.head_rate)]

@@ -1,0 +1,113 @@
+"""Whether a line can be right, by what plugins declare and what lies on the disk: before torch is imported or data is read.
+
+What passes may still be refused by the plugins themselves, whose validators are not known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sslcli import registry
+from sslcli.config import checked
+from sslcli.core.presets import preset as preset_settings
+from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
+from sslcli.datasets.locate import refuse_absent
+from sslcli.engine.joining import Part, refuse_unjoinable
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.runs.references import LATEST, run_of
+from sslcli.settings import PretrainSettings
+
+ANY_VOCABULARY = 1_000  # of a shape that is only looked for
+READOUT = ("sslcli.contracts.objective", "Readout")
+
+
+def objective_names(expression: str) -> list[str]:
+    """ "mlm+nsp" -> "mlm", "nsp". Raises UsageError for what joins nothing, or one thing with itself."""
+    names = [name.strip() for name in expression.split("+")]
+    if len(set(names)) != len(names) or not all(names):
+        raise UsageError(f"'{expression}' is not an objective", "join different objectives with one +, such as mlm+nsp")
+    return names
+
+
+def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises PluginError, UsageError or ConfigError for objectives that are not there, do not join, or have other options."""
+    names = objective_names(expression)
+    problems = [f"options.{name}: '{name}' is not part of the objective" for name in options if name not in names]
+    for name in names:
+        problems += problems_in("objectives", name, options.get(name, {}), f"options.{name}")
+    if problems:
+        raise ConfigError(problems, f"ssl pretrain --objective {expression} --help lists the options")
+    if len(names) > 1:
+        refuse_unjoinable({name: _part(name) for name in names})
+
+
+def _architecture(expression: str) -> Architecture:
+    """As `architecture_for` decides of the classes, which is called later and refuses what has no kind in common."""
+    needs = [registry.attribute("objectives", name, "needs") for name in objective_names(expression)]
+    return common_architecture(needs) or ARCHITECTURES[0]
+
+
+def _part(name: str) -> Part:
+    needs, arranges = (registry.attribute("objectives", name, member) for member in ("needs", "arranges"))
+    reads_out = registry.descends("objectives", name, READOUT)
+    return Part(needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
+
+
+def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Mistakes in a plugin's options, as far as its source says; as the plugin itself would tell them."""
+    model = registry.checked_settings(kind, name)
+    if model is None:
+        return []
+    try:
+        checked(model, given, prefix)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def refuse_unknown(kind: str, name: str, word: str) -> None:
+    """Raises UsageError with the nearest name, where no plugin is called so."""
+    _refuse_other(registry.names(kind), name, word)
+
+
+def refuse_unknown_task(name: str) -> None:
+    """Raises UsageError with the nearest name, suites among them, where nothing is called so."""
+    _refuse_other([*registry.names("tasks"), *registry.names("suites")], name, "task")
+
+
+def _refuse_other(known: Sequence[str], name: str, word: str) -> None:
+    if name.rpartition(":")[2] not in known:
+        hint = f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip()
+        raise UsageError(f"there is no {word} '{name}'", hint)
+
+
+def refuse_absent_model(reference: str | None) -> None:
+    """Raises UsageError for a run that is not there, and for a model on a hub. What "@latest" means, the command decides."""
+    if reference is not None and not reference.startswith(LATEST):
+        run_of(reference)
+
+
+def refuse_pretraining(settings: PretrainSettings) -> None:
+    """What no pretraining run can do, whatever its data is. Raises as the parts do."""
+    refuse_objective(settings.objective, settings.options)
+    preset = settings.model.preset
+    if preset is not None and settings.model.source is None:
+        wanted = settings.model.shape.get("architecture", _architecture(settings.objective))
+        preset_settings(preset, wanted, ANY_VOCABULARY)
+    refuse_untrained_backbone(settings)
+    refuse_one_gpu_for_several(settings.hardware)
+    refuse_absent_model(settings.model.source)
+    for references in (settings.data.train, settings.data.evaluation):
+        refuse_absent(references, settings.data.reader)
+
+
+def refuse_untrained_backbone(settings: PretrainSettings) -> None:
+    """Raises UsageError where a head is to be trained on a backbone that knows nothing."""
+    if settings.model.train == "head" and settings.model.source is None:
+        raise UsageError("--train head leaves the backbone as it is, and a new one knows nothing", "name a trained one with --model")
+
+
+def refuse_one_gpu_for_several(hardware: HardwareSettings) -> None:
+    if hardware.gpus is not None and hardware.device.startswith("cuda:"):
+        problem = f"--device {hardware.device} is one GPU, and --gpus gives each process its own"
+        raise UsageError(problem, "use --device cuda, or leave it out")

@@ -1,0 +1,245 @@
+"""Model references: what a user calls a model, and the weights that lie there.
+
+    runs/first                     a run folder: its best checkpoint, else its newest
+    runs/first/checkpoints/step-000200     one checkpoint or milestone
+    models/bert                    a directory with config.json and model.safetensors
+    first, fir                     a run by name or unique beginning
+    @latest, @latest:mlm           the newest run, of that objective
+    @best:mlm                      the run with the lowest held-out loss of that objective
+    REF:step-2000, REF:best, REF:last      that checkpoint of a run
+
+Nothing is fetched from a network.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+
+from sslcli import plainfiles, registry
+from sslcli.config import problems_of, resolve
+from sslcli.contracts.learnable import Frame
+from sslcli.core.adapters import merged_state
+from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.transformer import Transformer
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.engine.checkpoints.checkpoint_files import BACKBONE, LEARNABLE, step_name
+from sslcli.engine.checkpoints.tensor_files import load_tensors
+from sslcli.engine.composite import build_objective
+from sslcli.engine.learner import Learner
+from sslcli.errors import ConfigError, ModelError, SslError, UsageError
+from sslcli.folders import read_sealed
+from sslcli.models.answer_heads import answer_head, problem_of
+from sslcli.models.hf_directory import read_directory
+from sslcli.models.hf_tensors import CONFIG, is_finite
+from sslcli.models.objectives import objective_classes, objective_options
+from sslcli.models.weights import Pretrained, State, Trained, expected_shapes, shapes_of
+from sslcli.progress import working
+from sslcli.runfiles import read_layer
+from sslcli.runs.catalogue import RUN_FILE, Run, all_runs, failure_in, read_facts, runs_folder
+from sslcli.runs.references import FOUNDATION, TRAINED, decided, first_usable, head_readers, named_run, parts_of, run_above
+from sslcli.settings import FinetuneSettings, PretrainSettings
+
+ADAPTER = "adapter_config.json"
+_HEAD = re.compile(r"(?:parts\.[^.]+\.)?head\.(.+)")
+_POOLED = re.compile(r"(?:parts\.[^.]+\.)?classifier\.((?:pooler|classifier)\..+)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reference leads: a folder of weights and, where it is one of ours, its run folder."""
+
+    weights: Path
+    run: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_pretrained(reference: str) -> Pretrained:
+    """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere, ModelError where it is damaged."""
+    working("loading the model")
+    place = locate(reference)
+    return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
+
+
+def newest_fitting(needs: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
+    """The newest pretraining run of such a Transformer that has weights, and what is to be said of it. Raises UsageError."""
+    runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
+    found, notes = first_usable(runs, replace(FOUNDATION, architectures=needs))
+    if found is not None:
+        return found, notes
+    wanted = " or a ".join(sorted(needs))
+    raise UsageError(
+        f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
+    )
+
+
+def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
+    """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
+    source = source or str(newest_fitting(needs)[0].folder)
+    return str(locate(decided(source, replace(FOUNDATION, architectures=needs))[0]).weights.resolve())
+
+
+def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
+    """The newest run that learnt this task and began with a pretrained model, and what is to be said of it.
+
+    A task goes by several names, of which the one that is asked for comes first. Raises UsageError where there is none.
+    """
+    wanted, known = registry.load("tasks", task), registry.names("tasks")
+    runs = [run for run in all_runs() if run.kind == "finetune" and run.objective in known]
+    alike = [run for run in runs if registry.load("tasks", run.objective) is wanted]
+    found, notes = first_usable(sorted(alike, key=lambda run: run.objective != task), TRAINED)
+    if found is not None:
+        return found, notes
+    raise UsageError(
+        f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"
+    )
+
+
+def learner_of(pretrained: Pretrained) -> Learner:
+    """Backbone and learnable as they were trained; for a foreign directory the objective that reads its head.
+
+    Raises ModelError where there is no tokenizer or, of a foreign directory, no language-model head; PluginError where
+    the objective is no longer installed.
+    """
+    trained = pretrained.trained
+    settings = None if trained is None else trained.settings
+    if isinstance(settings, FinetuneSettings):
+        task = settings.task
+        raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
+    if settings is None and pretrained.head is None:
+        raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
+    expression = _head_reader(pretrained) if settings is None else settings.objective
+    classes = objective_classes(expression)
+    try:
+        options = objective_options(classes, {} if settings is None else settings.options)
+    except ConfigError as error:
+        raise ModelError(
+            f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
+        ) from error
+    tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
+    objective = build_objective(classes, options, Frame(pretrained.settings, tokenizer))
+    if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
+        raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")
+    learner = Learner(Transformer(pretrained.settings), objective)
+    pretrained.load_into(learner.backbone, objective)
+    return learner
+
+
+def _head_reader(pretrained: Pretrained) -> str:
+    """The objective that reads a directory's language-model head, by the Transformer that it needs. Raises ModelError."""
+    architecture = pretrained.settings.architecture
+    found = (name for name in head_readers() if architecture in registry.attribute("objectives", name, "needs"))
+    name = next(found, None)
+    if name is None:
+        problem = f"no objective here reads the head of the {architecture.replace('_', '-')} in {pretrained.folder}"
+        raise ModelError(problem, "train it further with one")
+    return name
+
+
+def locate(reference: str) -> Place:
+    """The folder behind a reference. Raises UsageError or ModelError where there is none."""
+    whole, selector, step = parts_of(reference)
+    path = Path(whole)
+    run = run_above(path)
+    if (path / BACKBONE).is_file():
+        if run is None:
+            raise ModelError(f"{path} is a checkpoint outside of its run", f"it needs the {RUN_FILE} of its run two folders above")
+        read_sealed(path)
+        return Place(path, run)
+    if run == path:
+        return _checkpoint(path, selector, step)
+    if (path / CONFIG).is_file():
+        if selector is not None:
+            raise UsageError(f"{path} is a model directory, which has no '{selector}'", "leave that out")
+        return Place(path)
+    if path.is_file():
+        raise ModelError(f"{path} is a file", "give the folder of a run or of a model; unpack an archive by hand, where you trust it")
+    if (path / ADAPTER).is_file():
+        problem = f"{path} holds an adapter, and not the model that it adapts"
+        raise ModelError(problem, "merge the two first: merge_and_unload() of peft, then save_pretrained()")
+    if path.exists():
+        raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {CONFIG}")
+    return _checkpoint(named_run(whole), selector, step)
+
+
+def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
+    """The named checkpoint or milestone; without a name the best, or the newest that is whole."""
+    if step is not None:
+        name = step_name(int(step))
+        found = next((folder / name for folder in (run / "checkpoints", run / "milestones") if (folder / name).is_dir()), None)
+        if found is None:
+            steps = sorted({path.name for kind in ("checkpoints", "milestones") for path in (run / kind).glob("step-*")})
+            raise UsageError(f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}")
+        read_sealed(found)
+        return Place(found, run)
+    failure = failure_in(read_facts(run))
+    notes = [f"{run.name} {failure}"] if failure else []
+    if selector != "last" and (best := _best_of(run)) is not None:
+        try:
+            read_sealed(best)
+            return Place(best, run, tuple(notes))
+        except ModelError as error:
+            if selector == "best":
+                raise
+            notes.append(f"the best checkpoint is passed over: {error.message}")
+    newest, passed = Checkpoints(run, 1, {}).newest()
+    if selector == "best" or newest is None:
+        problem = "best checkpoint" if selector == "best" else "complete checkpoint"
+        raise ModelError(f"{run} has no {problem}", passed[0] if passed else failure or "the run has not got that far")
+    return Place(newest, run, (*notes, *passed))
+
+
+def _best_of(run: Path) -> Path | None:
+    try:
+        name = plainfiles.read_text(run / "best").strip()
+    except (OSError, ValueError):
+        return None
+    return run / "checkpoints" / name if re.fullmatch(r"step-\d+", name) else None
+
+
+def _read_run(place: Place, run: Path) -> Pretrained:
+    try:
+        layer = read_layer(run / RUN_FILE)
+        saved = resolve(FinetuneSettings if "task" in layer.values else PretrainSettings, layer).settings
+        settings = TransformerSettings(**saved.model.shape)
+    except ValidationError as error:
+        raise ModelError(f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}", "the file is damaged") from error
+    except SslError as error:
+        raise ModelError(f"{run / RUN_FILE} cannot be used: {error.message}", "the file is damaged, or of another version") from error
+    backbone, learnable = load_tensors(place.weights / BACKBONE), load_tensors(place.weights / LEARNABLE)
+    adapted, answers = backbone, None
+    if isinstance(saved, FinetuneSettings):
+        backbone = merged_state(backbone, saved.adapters.alpha)
+        answers = answer_head(learnable, saved.labels, problem_of(saved.options.get("kind")))
+    _refuse_no_numbers(place.weights, backbone, learnable)
+    expected = {name.removeprefix("backbone."): shape for name, shape in expected_shapes(settings).items() if name.startswith("backbone.")}
+    if shapes_of(backbone) != expected:
+        raise ModelError(f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}", "the run folder is damaged")
+    head, pooled = _heads(learnable, settings)
+    return Pretrained(
+        settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable, adapted), answers
+    )
+
+
+def _refuse_no_numbers(weights: Path, *states: State) -> None:
+    """Raises ModelError naming the first tensor with values that are no finite numbers: of a run that diverged, say."""
+    bad = next((name for state in states for name, tensor in state.items() if not is_finite(tensor.to(torch.float32))), None)
+    if bad is not None:
+        hint = "the run diverged: take an earlier checkpoint (REF:step-N), or train with a lower --lr"
+        raise ModelError(f"{weights}: tensor '{bad}' holds values that are no finite numbers", hint)
+
+
+def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | None, State | None]:
+    """The heads of a known kind in a learnable's state, by their names; one that has other tensors is none of them."""
+    wanted = expected_shapes(settings)
+    head = {match[1]: value for name, value in learnable.items() if (match := _HEAD.fullmatch(name))}
+    pooled = {match[1]: value for name, value in learnable.items() if (match := _POOLED.fullmatch(name))}
+    names = {name.removeprefix("head."): shape for name, shape in wanted.items() if name.startswith("head.")}
+    if settings.tied:
+        names.pop("weight")
+    has_head = shapes_of(head) == names and (bool(head) or not settings.transforms_before_head)
+    has_pooled = shapes_of(pooled) == {name: wanted[name] for name in wanted if name.startswith(("pooler.", "classifier."))}
+    return head if has_head else None, pooled if has_pooled else None

@@ -1,0 +1,56 @@
+"""What --objective means: plugins by name, their options, the Transformer they need, and what their data recommends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sslcli import registry
+from sslcli.config import Config, checked
+from sslcli.contracts.objective import Objective
+from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
+from sslcli.data.settings import DataSettings
+from sslcli.datasets.locate import split_language
+from sslcli.datasets.sources import Source, reader_of
+from sslcli.engine.joining import refuse_no_common_transformer
+from sslcli.errors import ConfigError, PluginError
+from sslcli.models.line_checks import objective_names
+
+
+def objective_classes(expression: str) -> dict[str, type[Objective]]:
+    """The classes behind "mlm" or "mlm+nsp", by name. Raises PluginError or UsageError."""
+    return {name: registry.load("objectives", name) for name in objective_names(expression)}
+
+
+def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+    """Each part's Options. Raises ConfigError with every mistake at once."""
+    problems = [f"options.{name}: '{name}' is not part of the objective" for name in given if name not in classes]
+    options = {}
+    for name, cls in classes.items():
+        try:
+            options[name] = checked(cls.Options, given.get(name, {}), f"options.{name}")
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options")
+    return options
+
+
+def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
+    """The kind of Transformer that all parts can use; an encoder where several would do."""
+    needs = {name: cls.needs for name, cls in classes.items()}
+    refuse_no_common_transformer(needs)
+    found = common_architecture(needs.values())
+    if found is None:
+        raise PluginError(f"{' and '.join(classes)} need no kind of Transformer that there is", f"kinds: {', '.join(ARCHITECTURES)}")
+    return found
+
+
+def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], objective: str = "", task: str = "") -> Mapping[str, Any]:
+    """Settings that the data's own reader found to work for an objective, or for a task, for the first reference with a
+    scheme ("demo:world")."""
+    for reference in references:
+        language, path = split_language(reference)
+        scheme, colon, _ = path.partition(":")
+        if colon and scheme in registry.names("readers"):
+            reader = reader_of(Source(path, scheme, language), DataSettings(reader_options=dict(reader_options)))
+            return reader.task_recipe(path, task) if task else reader.recipe(path, objective)
+    return {}

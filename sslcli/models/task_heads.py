@@ -1,0 +1,159 @@
+"""What becomes of a trained head when its model is fine-tuned further, or scored on data that name its classes otherwise.
+
+Letters: K classes of the trained head, C classes of the data, D width.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+
+from sslcli.contracts.task import Task
+from sslcli.core.heads import PooledClassifier
+from sslcli.datasets.labelled import task_class
+from sslcli.models.answer_heads import PLACES, AnswerHead
+from sslcli.models.weights import KEPT, NEW, Pretrained, Trained, shapes_of
+from sslcli.settings import FinetuneSettings
+
+_NUMBERED = re.compile(r"(?:LABEL_)?(\d{1,6})")
+_SEPARATORS = re.compile(r"[\s_-]+")
+_SHOWN = 4  # names in a sentence
+PROBLEMS = {"classes": "one class of several", "labels": "any number of labels", "number": "a number"}
+KINDS = {"sequence": "whole texts", "tokens": "single words", "spans": "spans of a passage"}
+
+
+@dataclass(frozen=True)
+class Match:
+    """`rows_C`: of each class of the data its row in the trained head. `how`: in words; empty where names and order are the same."""
+
+    rows_C: Sequence[int]
+    how: str = ""
+
+
+def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
+    """The rows of a head with the classes `trained` for the classes `wanted` [C]; None where some has none, or it is a guess.
+
+    Names are compared as they stand; then without case and separators; then "LABEL_2" as 2. Data that number their classes
+    from 0 mean the rows of a head whose names are no numbers.
+    """
+    row_of = {name: row for row, name in enumerate(trained)}
+    if all(name in row_of for name in wanted):
+        if list(wanted) == list(trained):
+            return Match(range(len(trained)))
+        known = {*wanted}
+        others = [name for name in trained if name not in known]
+        return Match([row_of[name] for name in wanted], f"by name, without {_named(others)}" if others else "by name")
+    plain = {_plain(name): row for row, name in enumerate(trained)}
+    clear = len(plain) == len(trained) and len({*map(_plain, wanted)}) == len(wanted)
+    if clear and all(_plain(name) in plain for name in wanted):
+        rows = [plain[_plain(name)] for name in wanted]
+        return Match(rows, f"by name, though written otherwise: {_pairs(trained, rows, wanted)}")
+    numbers = [number for name in wanted if (number := _number(name)) is not None]
+    if len(numbers) < len(wanted) or 0 not in numbers or max(numbers) >= len(trained) or len({*numbers}) < len(numbers):
+        return None  # numbers that begin with 1 may count stars, or classes: nobody knows
+    row_of_number = {_number(name): row for row, name in enumerate(trained)}
+    if row_of_number.keys() >= {*numbers}:
+        rows = [row_of_number[number] for number in numbers]
+        return Match(rows, f"by number: {_pairs(trained, rows, wanted)}")
+    if any(number is not None for number in row_of_number):
+        return None
+    return Match(numbers, f"the data's numbers are taken for the places of its classes: {_pairs(trained, numbers, wanted)}")
+
+
+def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tuple[Sequence[str], str]:
+    """The classes of a head under the names that data give them, and how they were matched; as they are where all is known.
+
+    `answered`: what each example's gold answer says. Names of which the match would be a guess stay unknown.
+    """
+    there = {*chain.from_iterable(answered)}
+    wanted = sorted(there)
+    if not labels or there <= {*labels} or (found := matched(labels, wanted)) is None:
+        return labels, ""
+    names = dict(enumerate(labels)) | dict(zip(found.rows_C, wanted, strict=True))
+    return (tuple(names.values()), f"are those of the data {found.how}") if len({*names.values()}) == len(labels) else (labels, "")
+
+
+def load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> str:
+    """Copies a trained head of the same task and labels; of any other the pooler, where both have one. Says which it is."""
+    trained, answers = pretrained.trained, pretrained.answers
+    if trained is not None and _is_same(task, trained, settings):
+        task.load_state_dict(dict(trained.learnable))
+        return KEPT
+    found, reason = _match_of(task, settings, pretrained)
+    if found is not None and answers is not None:
+        rows = torch.as_tensor(list(found.rows_C))
+        state = {name: value[rows] if name.startswith("classifier.") else value for name, value in answers.state.items()}
+        getattr(task, PLACES[answers.kind][0]).load_state_dict(state)
+        return KEPT + (f" · {found.how}" if found.how else "")
+    pooler = _pooler_of(pretrained)
+    for module in task.modules():
+        if isinstance(module, PooledClassifier) and pooler:
+            module.load_state_dict(pooler, strict=False)
+    return NEW + (f": {reason}" if reason else "")
+
+
+def _match_of(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> tuple[Match | None, str]:
+    """How the trained head fits; else why it does not, in words."""
+    trained, answers = pretrained.trained, pretrained.answers
+    before = None if trained is None else trained.settings
+    if isinstance(before, FinetuneSettings) and task_class(before.task) is not task_class(settings.task):
+        return None, f"the model was fine-tuned for {before.task}"
+    if pretrained.unread_head:
+        return None, f"that of {pretrained.unread_head} computes what no head here does"
+    if answers is None:
+        return None, ""
+    return _match_of_head(task, settings, answers)
+
+
+def _match_of_head(task: Task, settings: FinetuneSettings, answers: AnswerHead) -> tuple[Match | None, str]:
+    place, kind = PLACES[answers.kind]
+    if not isinstance(getattr(task, place, None), kind):
+        return None, f"the model's is about {KINDS[answers.kind]}"
+    problem = settings.options.get("kind")
+    if answers.kind == "sequence" and answers.problem != problem:
+        asked = PROBLEMS.get(str(problem), "other answers")
+        return None, f"the model gives {PROBLEMS[answers.problem or 'classes']}, and the data have {asked}"
+    if not answers.labels:
+        return Match(range(answers.classes)), ""
+    found = matched(answers.labels, settings.labels)
+    if found is not None:
+        return found, ""
+    if all(_number(name) is not None for name in answers.labels):
+        return None, f"which of {_named(answers.labels)} the data's {_named(settings.labels)} are is not known"
+    known = {*answers.labels}
+    strangers = [name for name in settings.labels if name not in known]
+    return None, f"the model's does not know {_named(strangers)}: its classes are {_named(answers.labels)}"
+
+
+def _is_same(task: Task, trained: Trained, settings: FinetuneSettings) -> bool:
+    before = trained.settings
+    if not isinstance(before, FinetuneSettings) or task_class(before.task) is not task_class(settings.task):
+        return False
+    same = (before.labels, before.options.get("kind")) == (settings.labels, settings.options.get("kind"))
+    return same and shapes_of(task.state_dict()) == shapes_of(trained.learnable)
+
+
+def _pooler_of(pretrained: Pretrained) -> Mapping[str, torch.Tensor]:
+    answers = pretrained.answers
+    state = answers.state if answers is not None and answers.kind == "sequence" else pretrained.pooled or {}
+    return {name: value for name, value in state.items() if name.startswith("pooler.")}
+
+
+def _plain(name: str) -> str:
+    return _SEPARATORS.sub("", name.casefold())
+
+
+def _number(name: str) -> int | None:
+    found = _NUMBERED.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def _pairs(trained: Sequence[str], rows: Sequence[int], wanted: Sequence[str]) -> str:
+    return _named([f"{trained[row]} is {name}" for row, name in zip(rows, wanted, strict=True)])
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

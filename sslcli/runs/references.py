@@ -1,0 +1,229 @@
+"""What a line calls a run: a folder, a name, the beginning of a name, or "@latest", the newest that a command can use.
+
+Never a control, a bound or the twin with another seed, which only stand beside a run. One that is not finished is passed over,
+aloud, as long as a finished one is there. Without torch: a line is judged by it before anything is loaded.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sslcli import registry
+from sslcli.errors import SslError, UsageError, did_you_mean
+from sslcli.folders import MANIFEST
+from sslcli.runfiles import read_layer
+from sslcli.runs.catalogue import FACTS_FILE, PRETRAINED, RUN_FILE, Run, all_runs, failure_in, read_run, runs_folder
+
+LATEST, BEST = "@latest", "@best"
+UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
+MOST_NAMED = 3  # runs that are passed over
+_SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
+_HUBS = "bert|roberta|distilbert|albert|electra|deberta|xlm|modernbert|gpt|llama|qwen|bart|t5|vit|facebook|google|microsoft"
+_REMOTE = re.compile(rf"(hf|ms|https?):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?|({_HUBS})[\w.]*(-[\w.]+)*", re.IGNORECASE)
+_LATEST = re.compile(rf"{LATEST}(?::(?!(?:best|last|step-\d+)$)(?P<kind>.+?))?(?P<selector>:(?:best|last|step-\d+))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a command can do with a run. `kinds`: a run of an earlier one is preferred to a newer run of a later one where they
+    are `ranked`; whoever says "@latest:qa" has chosen. `architectures`: of its Transformer, any where empty. `ability`: a class
+    attribute that one of its objectives has."""
+
+    kinds: Sequence[str] = ("pretrain", "finetune", "suite")
+    ranked: bool = False
+    weights: bool = True
+    architectures: Collection[str] = ()
+    ability: str = ""
+
+
+ANY = Use(weights=False)  # to be shown
+TRAINED = Use(("pretrain", "finetune"))  # to be written elsewhere
+LOOKED_INTO = Use(("pretrain", "finetune"), ranked=True)
+FOUNDATION = Use(("pretrain",))  # to be trained further
+ASKED = Use(("pretrain",), ability="Request")  # for what its objective makes
+
+
+def find_run(reference: str, use: Use = ANY) -> Run:
+    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
+    if (Path(reference) / FACTS_FILE).is_file():
+        return read_run(Path(reference))
+    if reference == LATEST or reference.startswith(f"{LATEST}:"):
+        return newest(use, reference.partition(":")[2])[0]
+    everyone = [run for run in all_runs() if not (use.weights and run.kind == "suite")]
+    exact = [run for run in everyone if run.name == reference]
+    fitting = exact or [run for run in everyone if reference and run.name.startswith(reference)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(run.name for run in fitting[:4])
+        hint = "give more of the name, or @latest:OBJECTIVE for the newest run of an objective"
+        raise UsageError(f"'{reference}' is the beginning of {len(fitting)} runs: {names}", hint)
+    hint = did_you_mean(reference, [run.name for run in everyone])
+    raise UsageError(f"there is no run '{reference}'", f"{hint}  ssl runs lists them".strip())
+
+
+def parts_of(reference: str) -> tuple[str, str | None, str | None]:
+    """ "first:step-20" -> "first", "step-20", "20"; what is there under the whole name is not cut."""
+    match = None if Path(reference).exists() else _SELECTED.fullmatch(reference)
+    return (reference, None, None) if match is None else (match[1], match[2], match[3])
+
+
+def run_above(path: Path) -> Path | None:
+    """The run that a folder is, or lies in as a checkpoint."""
+    return next((folder for folder in (path, *path.parents[:2]) if (folder / RUN_FILE).is_file()), None)
+
+
+def run_of(reference: str) -> Path | None:
+    """The run that a model is of; None of what lies elsewhere, as a directory of another tool. Raises UsageError where there is nothing."""
+    whole = parts_of(reference)[0]
+    found = run_above(Path(whole))
+    return found if found is not None or Path(whole).exists() else named_run(whole)
+
+
+def named_run(name: str) -> Path:
+    """The folder of a run by its name, or "@best:mlm". Raises UsageError, which says of a model on a hub that nothing is fetched."""
+    if name == BEST or name.startswith(f"{BEST}:"):
+        return _best_run(name.partition(":")[2])
+    try:
+        return find_run(name, TRAINED).folder
+    except UsageError as error:
+        if _REMOTE.fullmatch(name):
+            hint = "nothing is fetched from a network: download the model and give its folder, as in --model models/bert"
+            raise UsageError(f"there is no run or folder '{name}'", hint) from error
+        if os.sep in name:
+            hint = "check the path; ssl runs lists the runs"
+            raise UsageError(f"there is no run or folder '{name}'", hint) from error
+        raise
+
+
+def _best_run(objective: str) -> Path:
+    runs = [run for run in all_runs() if isinstance(run.facts.get("best_loss"), int | float) and objective in ("", run.objective)]
+    if not runs:
+        raise UsageError(f"no run{f' of {objective}' if objective else ''} has a held-out loss yet", "ssl runs lists the runs")
+    objectives = sorted({run.objective for run in runs})
+    if len(objectives) > 1:
+        raise UsageError(
+            f"{BEST} compares losses, and those of {' and '.join(objectives)} do not compare", f"name one: {BEST}:{objectives[0]}"
+        )
+    return min(runs, key=lambda run: run.facts["best_loss"]).folder
+
+
+def decided(reference: str, use: Use) -> tuple[str, Sequence[str]]:
+    """A reference with the run that "@latest" means now in its place, and what is to be said of it; any other as it is."""
+    match = _LATEST.fullmatch(reference)
+    if match is None:
+        return reference, ()
+    run, notes = newest(use, match["kind"] or "")
+    return f"{run.folder}{match['selector'] or ''}", notes
+
+
+def newest(use: Use, kind: str = "") -> tuple[Run, Sequence[str]]:
+    """The newest run that a command can use, of a kind or an objective where one is said, and what is passed over for it.
+
+    Raises UsageError where there is none.
+    """
+    named = [run for run in all_runs() if kind in ("", run.objective, run.kind) and (kind or run.kind in use.kinds)]
+    groups = [[run for run in named if run.kind == each] for each in use.kinds] if use.ranked and not kind else [named]
+    for group in groups:
+        run, notes = first_usable(group, use)
+        if run is not None:
+            return run, notes
+    if not named:
+        of_kind = f" of {kind}" if kind else ""
+        raise UsageError(f"there is no run{of_kind} in {runs_folder()} yet", "make one: ssl pretrain --objective mlm")
+    problem = why_unusable(named[0], use) or "stands beside another run"
+    raise UsageError(f"no run in {runs_folder()} can be used: {named[0].name} {problem}", "ssl runs lists them; name one with --model")
+
+
+def first_usable(runs: Iterable[Run], use: Use) -> tuple[Run | None, Sequence[str]]:
+    """Of runs, the newest first, the first that is finished and of use, else the first that is of use; and what is said of it."""
+    notes, unfinished = [], None
+    for run in runs:
+        if stands_beside(run):
+            continue
+        problem, is_unfinished = why_unusable(run, use), run.status in UNFINISHED
+        if not (problem or (is_unfinished and use.weights)):
+            return run, notes[:MOST_NAMED]
+        if is_unfinished:
+            unfinished = unfinished if problem else unfinished or run
+            state = failure_in(run.facts) or f"is not finished ({run.status})"
+            notes.append(f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is passed over")
+    if unfinished is None:
+        return None, ()
+    return unfinished, [f"{unfinished.name} {failure_in(unfinished.facts) or f'is not finished ({unfinished.status})'}"]
+
+
+def stands_beside(run: Run) -> bool:
+    """Whether it is a control, or one of several runs of one line other than the first: a bound, or the twin with another seed."""
+    if run.facts.get("start", PRETRAINED) != PRETRAINED:
+        return True
+    study = _setting(run, "run", "study") if run.kind == "finetune" else None
+    return isinstance(study, list) and run.name in study[1:]
+
+
+def why_unusable(run: Run, use: Use) -> str:
+    """What a run lacks; empty where it lacks nothing."""
+    if use.weights and not any(run.folder.glob(f"checkpoints/step-*/{MANIFEST}")):
+        return "has no checkpoint"
+    architecture = _setting(run, "model", "shape", "architecture") if use.architectures else None
+    if use.architectures and architecture not in use.architectures:
+        return f"is no {' and no '.join(sorted(use.architectures))}"
+    if use.ability and not any(_has(name, use.ability) for name in run.objective.split("+")):
+        return f"learnt {run.objective}, which cannot do that"
+    return ""
+
+
+def _has(objective: str, attribute: str) -> bool:
+    try:
+        return registry.settings_of("objectives", objective, attribute) is not None
+    except (SslError, AttributeError):
+        return False
+
+
+def names_with(attribute: str) -> list[str]:
+    """Objectives that have settings of this name, such as "Request"; the built-in ones first."""
+    return [name for name in _objectives() if _has(name, attribute)]
+
+
+def head_readers() -> list[str]:
+    """Objectives that read the language-model head of a directory that no run of ours wrote; the built-in ones first."""
+    found = []
+    for name in _objectives():
+        with suppress(SslError, AttributeError):
+            if registry.attribute("objectives", name, "reads_head"):
+                found.append(name)
+    return found
+
+
+def _objectives() -> list[str]:
+    return sorted(registry.names("objectives"), key=lambda name: not registry.find("objectives", name).built_in)
+
+
+def resumed_run(reference: str, kinds: Sequence[str]) -> Run:
+    """The run that --resume names; "@latest" is the newest of the kinds that is not finished, else the newest of them."""
+    if reference != LATEST:
+        return find_run(reference)
+    of_kind = [run for run in all_runs() if run.kind in kinds]
+    return next((run for run in of_kind if run.resumable), None) or newest(Use(kinds, weights=False))[0]
+
+
+def resumable_run(kind: str) -> Run:
+    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError where there is none."""
+    found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)
+    if found is None:
+        raise UsageError(f"no run in {runs_folder()} can be resumed", "ssl runs lists them; name one with --resume RUN")
+    return found
+
+
+def _setting(run: Run, *names: str) -> object:
+    """A value of its config.yaml; None where there is none, or nothing that can be read."""
+    try:
+        found: object = read_layer(run.folder / RUN_FILE).values
+    except SslError:
+        return None
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,298 @@
+"""`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one loop."""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sslcli.contracts.examples import Example
+from sslcli.contracts.learnable import Frame
+from sslcli.contracts.task import Task
+from sslcli.core.arithmetic import parameters
+from sslcli.core.settings import TransformerSettings
+from sslcli.data.permuting import permuted
+from sslcli.data.rng import name_key
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.data.text.unknowns import remarks_by_part
+from sslcli.datasets.cache import Say, quiet
+from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
+from sslcli.datasets.data_files import facts_of
+from sslcli.datasets.labelled import Labelled, chosen_by, fingerprint_of, labelled_data, task_class, task_options
+from sslcli.datasets.locate import split_language
+from sslcli.datasets.sifter import LEFT_OUT, left_out_of
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.engine.evaluator import Agree, Judge, Judgement
+from sslcli.engine.events import Observer
+from sslcli.engine.loader import Loader, training_loader
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.replicas import Replica
+from sslcli.engine.stopping import Stopper
+from sslcli.engine.trainer import Illustrate, Plan
+from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.models.initialise import learner_to_finetune
+from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.models.weights import Pretrained
+from sslcli.reporting.run_plots import score_curves
+from sslcli.reporting.saved_reports import LANGUAGES
+from sslcli.reports import Report, Score
+from sslcli.runs.catalogue import read_metrics
+from sslcli.runs.facts import title_of
+from sslcli.runs.references import FOUNDATION, decided
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.evaluate.evaluate import scored, write_evaluation
+from sslcli.workflows.evaluate.score_names import refuse_unknown_scores, score_called
+from sslcli.workflows.finetune.languages import across
+from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
+from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
+from sslcli.workflows.training.resume import NEW_RUN, continued, from_same_weights, saved_settings
+from sslcli.workflows.training.run import Result, run
+
+EPOCHS = 3.0
+REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
+
+
+def finetune(
+    settings: FinetuneSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+) -> Result:
+    """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
+    if resume is not None:
+        settings = continued_finetuning(resume, settings)
+    return run(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+
+
+def dry_run(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
+    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    hardware, course = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
+    plan = plan_for(course.settings.training, course.lengths)
+    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
+
+
+def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
+    """As `continued` has it, for a fine-tuning run."""
+    saved = saved_settings(FinetuneSettings, folder)
+    if "task" in asked.model_fields_set and asked.task != saved.task:
+        raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
+    asked = from_same_weights(asked, saved.model.source)
+    return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
+
+
+class Finetuning:
+    """The course of a run over labelled examples. `settings` are complete: every field that was left open is decided."""
+
+    kind = "finetune"
+
+    def __init__(self, settings: FinetuneSettings, pretrained: Pretrained, tokenizer: Tokenizer, data: Labelled) -> None:
+        self.name, self.tokenizer, self.data = settings.task, tokenizer, data
+        self.task = task_class(settings.task)
+        given = data.options or task_options(settings.task, settings.options)
+        self.options = self.task.settle(given, data.train, tokenizer)
+        labels = settings.labels or tuple(self.task.labels(self.options, data.train))
+        self.scorer = self.task.scorer(self.options, labels)
+        shape = _shape(settings, pretrained)
+        self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)
+        frame = Frame(shape, tokenizer, labels)
+        with torch.device("meta"):
+            self.twin: Task = self.task(self.options, frame)
+        self.training = EncodedSet.of(self.twin, data.train, training=True)
+        self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
+        _refuse_nothing(self.training, "training", "nothing can be learnt from the training data")
+        _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
+        self._refuse_strange_score()
+        self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
+        self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
+        cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
+        parts = {"training": self.training, "held out": self.evaluation}
+        strange = remarks_by_part({name: each.unknowns(tokenizer) for name, each in parts.items()})
+        lost = [*_lost(self.training, "training"), *cut, *strange, *tokenizer.remarks()]
+        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
+
+    @classmethod
+    def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
+        task = task_class(settings.task)
+        refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
+        pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
+        if pretrained.settings.architecture not in task.needs:
+            what = f"{pretrained.folder} is {pretrained.settings.architecture}"
+            raise UsageError(f"'{settings.task}' needs {' or '.join(sorted(task.needs))}, and {what}", "choose another --model")
+        tokenizer = Tokenizer.load(learnt) if learnt is not None else pretrained.tokenizer()
+        say(f"reading {', '.join(settings.data.train)}")
+        data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
+        return cls(settings, pretrained, tokenizer, data)
+
+    def _refuse_strange_score(self) -> None:
+        """Raises UsageError where --best-by names a score that this data has not: before anything is trained."""
+        data, best_by = self.data, self.settings.best_by
+        guessed = self.scorer.baselines(data.train, data.evaluation) if best_by is not None else {}
+        for guesses in list(guessed.values())[:1]:
+            cost_of(self.scorer.score(guesses, data.evaluation), best_by)
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
+        return training_loader(self.training.sample, self.twin, self.lengths, self.settings.training, micro_batch_size, world, pinned)
+
+    @property
+    def sequences_at_once(self) -> int:
+        """In evaluations, where batches count sequences: no more than training has."""
+        training = self.settings.training
+        whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
+        return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)
+
+    def judge(self, hardware: Hardware, world: World) -> Judge:
+        """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
+        training = self.settings.training
+        loader = evaluation_loader(self.evaluation, self.twin, self.sequences_at_once, training.micro_batch_size, training.seed)
+
+        def judge(replica: Replica, agree: Agree) -> Judgement:
+            alone = {"agree": agree} if world.size == 1 else {}
+            tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
+            scores = self.scorer.score(predictions, self.evaluation.examples)
+            loss, terms, _ = tally.read()
+            found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
+            cut = cut_counts(self.evaluation.cuts)[CUT]
+            counts = {**tally.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
+            return Judgement(*json.loads(world.told(json.dumps([*found, counts]))))
+
+        return judge
+
+    def illustrate(self) -> Illustrate:
+        return lambda learner: ()
+
+    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
+        settings, shape = self.settings, self.learner.backbone.settings
+        training, model = settings.training, settings.model
+        trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
+        start = "" if model.start == "pretrained" else f" · {model.start}"
+        labels = f" · {len(settings.labels)} answers" if settings.labels else ""
+        windows = len(self.training.samples) - len(self.data.train)
+        return {
+            "model": f"{model.source}{start} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}",
+            "data": f"{', '.join(settings.data.train)} · {len(self.data.train):,} examples, {len(self.data.evaluation):,} held out"
+            + (f", {len(self.data.test):,} to test" if self.data.test is not self.data.evaluation else "")
+            + "".join(f", {len(examples):,} of {language}" for language, examples in self.data.others.items())
+            + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
+            + f" · {self.lengths.mean():.0f} tokens on average",
+            "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
+            "head": self.head,
+            "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
+            **how_it_is_trained(settings, self.learner, plan, hardware, world),
+        }
+
+    def _how(self) -> str:
+        model, rank = self.settings.model, self.settings.adapters.rank
+        head_only = " · the head only" if model.freeze and not rank else ""
+        adapters = f" · LoRA of rank {rank} on {', '.join(self.settings.adapters.targets)}" if rank else ""
+        return f"{head_only}{adapters}" + (f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else "")
+
+    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        return hardware_warnings(hardware)
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        data = self.settings.data
+        return facts_of(split_language(reference)[1] for reference in (*data.train, *data.evaluation, *data.test))
+
+    def facts(self) -> Mapping[str, Any]:
+        counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
+        return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start}
+
+    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
+        """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""
+        if self.settings.run.plot:
+            title = title_of(folder, self.name, self.settings.data.train)
+            curves: dict[str, Any] = {self.settings.model.start: read_metrics(folder)}
+            score_curves(curves, title, folder / "plots" / "scores.png")
+        if not done:
+            return Report()
+        answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
+        found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
+        write_evaluation(found, folder)
+        counts = {**found.report.counts, LEFT_OUT: self.data.left_out}
+        report = replace(found.report, notes=[*found.report.notes, *left_out_of(self.data.left_out)], counts=counts)
+        if chosen := chosen_by(self.task, self.evaluation.examples, self.data.test):
+            report = replace(report, notes=[*report.notes, chosen])
+        return across(report, self.settings.data.train, self._elsewhere(answerer, folder)) if self.data.others else report
+
+    def _elsewhere(self, answerer: Answerer, folder: Path) -> Mapping[str, Report]:
+        """Scores in the languages that nothing was trained in, and the answers themselves, a folder a language."""
+        reports = {}
+        for language, examples in self.data.others.items():
+            found = scored(answerer, self.data.train, examples, self.sequences_at_once)
+            (folder / LANGUAGES / language).mkdir(parents=True, exist_ok=True)
+            write_evaluation(found, folder / LANGUAGES / language)
+            reports[language] = found.report
+        return reports
+
+
+def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
+    source = settings.model.source
+    if source is None:
+        found, notes = newest_fitting(task.needs)
+        source = str(found.folder)
+        say(f"model  {source} (the newest that fits; choose with --model)")
+    else:
+        source, notes = decided(source, replace(FOUNDATION, architectures=task.needs))
+    for note in notes:
+        say(f"note: {note}")
+    return load_pretrained(source)
+
+
+def _going_on(settings: FinetuneSettings, learnt: Path | None) -> Pretrained | None:
+    """What a run with a checkpoint needs to know of the model that it began with, which may be gone by now."""
+    if learnt is None or settings.model.source is None or Checkpoints(learnt.parent, 1, {}).newest()[0] is None:
+        return None
+    return Pretrained(TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={})
+
+
+def _drawn(examples: Sequence[Example], count: int) -> Sequence[Example]:
+    """So many of them for the evaluations on the way, always the same ones, in their order; all are scored at the end."""
+    places = permuted(np.arange(min(count, len(examples))), len(examples), name_key("evaluation"))
+    return [examples[place] for place in sorted(places.tolist())]
+
+
+def _shape(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:
+    changes = {} if settings.model.dropout is None else {"dropout": settings.model.dropout}
+    return pretrained.settings.model_copy(update=changes)
+
+
+def _completed(
+    settings: FinetuneSettings, options: Mapping[str, Any], labels: Sequence[str], shape: TransformerSettings, pretrained: Pretrained
+) -> FinetuneSettings:
+    training, optimizer = settings.training, settings.optimizer
+    if training.max_steps is None and training.epochs is None:
+        training = training.model_copy(update={"epochs": EPOCHS})
+    if "rate" not in optimizer.model_fields_set:
+        optimizer = optimizer.model_copy(update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")})
+    source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
+    decided = {"options": options, "labels": tuple(labels), "training": training, "optimizer": optimizer, "model": model}
+    return settings.model_copy(update=decided)
+
+
+def _refuse_nothing(data: EncodedSet, name: str, problem: str) -> None:
+    """Raises DataError where no example of the set has anything that the model sees."""
+    if not len(data.samples):
+        why = next(iter(_lost(data, name)), "no example has a token")
+        raise DataError(f"{problem}: {why}", "look at it with --check")
+
+
+def _lost(data: EncodedSet, name: str) -> list[str]:
+    lost = [(example, each.lost) for example, each in zip(data.examples, data.encoded, strict=True) if each.lost]
+    if not lost:
+        return []
+    example, what = lost[0]
+    verb = "loses" if len(lost) == 1 else "lose"
+    return [f"{len(lost):,} of {len(data.examples):,} {name} examples {verb} something: {example.where}: {what}"]
+
+
+def cost_of(scores: Sequence[Score], best_by: str | None) -> float:
+    """The lower the better: of the first score, of the named one, or the mean of several ("f1+accuracy").
+
+    Raises UsageError where there is no score of a name.
+    """
+    names = [] if best_by is None else best_by.split("+")
+    chosen = [score_called(name, scores) for name in names] or scores[:1]
+    return statistics.fmean(-score.value if score.higher_is_better else score.value for score in chosen)

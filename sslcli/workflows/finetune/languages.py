@@ -1,0 +1,80 @@
+"""Zero-shot across languages: a task is learnt in one language and scored in others, each between its bounds."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from sslcli.datasets.labelled import is_generated, other_languages, tagged
+from sslcli.datasets.locate import split_language
+from sslcli.errors import UsageError
+from sslcli.reports import Report, Score, in_language
+from sslcli.runs.facts import IN_LANGUAGE
+from sslcli.settings import LabelledSettings
+
+SCRATCH = "random"  # the start whose scores are the lower bound
+NO_BOUND = "none"
+
+
+def in_language_data(data: LabelledSettings, given: Sequence[str]) -> Mapping[str, LabelledSettings]:
+    """For each of the other languages that has training data the data of a run in it, scored on the same test, on
+    which it chooses nothing: no checkpoint of any run has seen it.
+
+    `given`: what --in-language says. A source that makes its own material needs none. Raises UsageError for what fits nothing.
+    """
+    if list(given) == [NO_BOUND]:
+        return {}
+    others, known = other_languages(data), tagged(given)
+    for reference in given:
+        language = split_language(reference)[0]
+        if language not in others:
+            what = f"{language}, in which nothing is scored" if language else f"{reference} without its language"
+            raise UsageError(f"--in-language names {what}", "write it as in --eval-data zh=TEST --in-language zh=TRAIN")
+    training = {language: known.get(language) or (tests if is_generated(tests) else ()) for language, tests in others.items()}
+    return {
+        language: data.model_copy(update={"train": tuple(training[language]), "evaluation": (), "test": tuple(tests)})
+        for language, tests in others.items()
+        if training[language]
+    }
+
+
+def across(own: Report, train: Sequence[str], others: Mapping[str, Report]) -> Report:
+    """A run's report with the first score of every language, one under the other; `train`: what it was trained on."""
+    languages = [language for language in dict.fromkeys(split_language(reference)[0] for reference in train) if language]
+    source = "+".join(languages)
+    first, *rest = own.scores
+    elsewhere = [in_language(report.scores[0], language) for language, report in others.items()]
+    scores = [in_language(first, source), *elsewhere]
+    chosen = f"the checkpoint was chosen on held-out examples of {source or 'the training language'} alone"
+    return replace(own, scores=[*scores, *rest], notes=[*own.notes, chosen])
+
+
+def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
+    """The same score beside the median of the runs that were trained in its language, where there are any."""
+    for language, reports in bounds.items():
+        reached = [report.scores[0] for report in reports]
+        if score.name == in_language(reached[0], language).name:
+            return replace(score, baselines={**score.baselines, IN_LANGUAGE: statistics.median(each.value for each in reached)})
+    return score
+
+
+def transferred(scores: Iterable[Score], language: str, least: Mapping[str, float]) -> str:
+    """In words how far a language came that nothing was trained in. `least`: by score, what it surely reached, be it the worst of
+    seeds or the worse end of an interval."""
+    score = next(score for score in scores if score.name.endswith(f" in {language}"))
+    better = 1 if score.higher_is_better else -1  # times a figure: the greater the better
+    reached = f"zero-shot {score.name.removesuffix(f' in {language}')} is {score.value:.4g}"
+    bound = score.baselines.get(IN_LANGUAGE)
+    floors = {floor: value for floor, value in score.baselines.items() if floor != IN_LANGUAGE}
+    if not floors:
+        return f"{language}: {reached}, and there is nothing to hold it against"
+    best, floor = max(floors.items(), key=lambda each: better * each[1])
+    if better * least[score.name] <= better * floor:
+        return f"{language}: not emerged; {reached}, and {best} reaches {floor:.4g}"
+    start, lower = (SCRATCH, floors[SCRATCH]) if SCRATCH in floors else (best, floor)
+    if bound is None:
+        gap = f"{abs(score.value - lower):.4g} {'above' if score.value > lower else 'below'} {start}"
+        return f"{language}: {reached}, {gap}; --in-language {language}=FILE would say how far training in it comes"
+    if better * bound <= better * lower:
+        return f"{language}: {reached}; training in {language} itself is no better than {start}"
+    way = (score.value - lower) / (bound - lower)
+    return f"{language} is at {way:.0%} of the way from {start} ({lower:.4g}) to training in it ({bound:.4g}): {reached}"

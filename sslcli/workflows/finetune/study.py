@@ -1,0 +1,161 @@
+"""Several runs that differ in one thing: where they start, their seed, or the language they learn in. What pretraining is worth, and
+how sure that is."""
+
+import statistics
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sslcli.errors import RunError
+from sslcli.reporting.run_plots import score_curves
+from sslcli.reporting.saved_reports import STUDY, write_report
+from sslcli.reports import Report, Score, Table
+from sslcli.runs.catalogue import read_metrics
+from sslcli.settings import FinetuneSettings, LabelledSettings, Start
+from sslcli.workflows.finetune.languages import transferred, with_bound
+from sslcli.workflows.training.run import Result
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run of a study. `folder` is where it is written; the first variant has the name that the user gave.
+
+    `language`: of an upper bound, which is trained in the language that the others are only scored in.
+    """
+
+    start: Start
+    seed: int
+    folder: Path
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    variant: Variant
+    result: Result
+
+
+def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()) -> Iterator[Variant]:
+    """All starts with all seeds; every start sees the same batches for the same seed. Behind them the bound of each language."""
+    for seed in seeds:
+        for start, language in [*((start, "") for start in starts), *((starts[0], language) for language in bounds)]:
+            differing = (start if start != starts[0] else "", language, f"seed{seed}" if seed != seeds[0] else "")
+            yield Variant(start, seed, folder.with_name("-".join([folder.name, *filter(None, differing)])), language)
+
+
+def settings_of(
+    variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
+) -> FinetuneSettings:
+    """`bounds`: by language the data of its upper bound."""
+    names = tuple(each.folder.name for each in study)
+    return settings.model_copy(
+        update={
+            "data": bounds[variant.language] if bounds and variant.language else settings.data,
+            "model": settings.model.model_copy(update={"start": variant.start}),
+            "training": settings.training.model_copy(update={"seed": variant.seed}),
+            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None, "study": names}),
+        }
+    )
+
+
+def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterator[Ended]:
+    """One after the other, up to the one that was asked to stop."""
+    for variant in wanted:
+        with named_failures(variant.folder):
+            ended = Ended(variant, run(variant))
+        yield ended
+        if ended.result.outcome.reason != "done":
+            return
+
+
+@contextmanager
+def named_failures(folder: Path) -> Generator[None]:
+    """Of several runs a failure names the one it is of."""
+    try:
+        yield
+    except RunError as error:
+        raise type(error)(f"{folder}: {error.message}", error.hint) from error
+
+
+def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()) -> Report:
+    """The first run's report, each score beside the other starts' median; median and spread where there are several seeds.
+
+    Scores in other `languages` also stand beside those of the runs that were trained in them. Into the first folder go the held-out
+    curves of the first seed of every start, and the report itself.
+    """
+    first = ended[0]
+    by_start: dict[str, list[Report]] = {}
+    bounds: dict[str, list[Report]] = {}
+    for each in ended:
+        alike = bounds.setdefault(each.variant.language, []) if each.variant.language else by_start.setdefault(each.variant.start, [])
+        alike.append(each.result.report)
+    others = {start: reports for start, reports in by_start.items() if start != first.variant.start}
+    scores = [with_bound(_beside(score, by_start[first.variant.start], others), bounds) for score in first.result.report.scores]
+    several = any(len(reports) > 1 for reports in by_start.values())
+    in_languages = {f"trained in {language}": reports for language, reports in bounds.items()}
+    tables = [_spread({**by_start, **in_languages})] if several else []
+    if plot and len(by_start) > 1:
+        same_seed = [each for each in ended if each.variant.seed == first.variant.seed and not each.variant.language]
+        curves: dict[str, Any] = {each.variant.start: read_metrics(each.result.folder) for each in same_seed}
+        score_curves(curves, title, folder / "plots" / "comparison.png")
+    own = first.result.report
+    seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
+    notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start), *_transfers(scores, by_start[first.variant.start], languages)]
+    report = replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
+    (folder / STUDY).mkdir(exist_ok=True)
+    write_report(report, folder / STUDY)
+    return report
+
+
+def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]) -> list[str]:
+    """Over several seeds the worst of them is sure; of one, the worse end of the interval."""
+    worst = {True: min, False: max}
+    surely = {
+        score.name: worst[score.higher_is_better](score.interval or _values(own, score.name))
+        for score in scores
+        if score.higher_is_better is not None
+    }
+    return [transferred(scores, language, surely) for language in languages]
+
+
+def _beside(score: Score, own: Sequence[Report], others: Mapping[str, Sequence[Report]]) -> Score:
+    medians = {start: statistics.median(values) for start, reports in others.items() if (values := _values(reports, score.name))}
+    return Score(
+        score.name,
+        statistics.median(_values(own, score.name)),
+        score.unit,
+        score.higher_is_better,
+        score.count,
+        score.interval if len(own) == 1 else None,
+        {**score.baselines, **medians},
+    )
+
+
+def _values(reports: Sequence[Report], name: str) -> list[float]:
+    return [score.value for report in reports for score in report.scores if score.name == name]
+
+
+def _spread(by_start: Mapping[str, Sequence[Report]]) -> Table:
+    rows = []
+    for start, reports in by_start.items():
+        for score in reports[0].scores:
+            values = _values(reports, score.name)
+            rows.append([start, score.name, statistics.median(values), min(values), max(values), len(values)])
+    return Table("over the seeds", ("start", "score", "median", "least", "most", "runs"), rows)
+
+
+def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
+    """What pretraining is worth, in words; a gap that is smaller than the spread of the seeds is called that."""
+    sentences = []
+    name = next(iter(by_start[first][0].scores)).name
+    own = _values(by_start[first], name)
+    for start, reports in by_start.items():
+        if start == first or not (theirs := _values(reports, name)):
+            continue
+        gap = statistics.median(own) - statistics.median(theirs)
+        spread = max(max(own) - min(own), max(theirs) - min(theirs))
+        unsure = ", which is within the spread of the seeds" if spread >= abs(gap) and len(own) > 1 else ""
+        sentences.append(f"{first} is {gap:+.4g} {name} beside {start} on the same batches{unsure}")
+    return sentences

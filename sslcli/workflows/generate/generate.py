@@ -1,0 +1,78 @@
+"""`ssl generate`: what a model with the ability makes of a request; and the examples shown while it learns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from sslcli.config import checked
+from sslcli.contracts.abilities import Artifact, Generates, Illustrates
+from sslcli.data.rng import Draws
+from sslcli.datasets.cache import Say, quiet
+from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
+from sslcli.engine.composite import with_ability
+from sslcli.engine.learner import Learner
+from sslcli.engine.trainer import Illustrate
+from sslcli.errors import UsageError
+from sslcli.models.finite import watched
+from sslcli.models.loading import learner_of, load_pretrained
+from sslcli.runs.references import names_with
+from sslcli.workflows.pretrain.prepare import Prepared
+
+EXAMPLES = 3
+CANDIDATES = 3
+
+
+def generator_of(learner: Learner, what: str) -> Generates:
+    """The part of a learner that generates. Raises UsageError where none does."""
+    found = next(with_ability(learner.learnable, Generates), None)
+    if found is None:
+        hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
+        raise UsageError(f"{what} cannot generate: its objective has no such ability", hint)
+    return found[1]
+
+
+def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet) -> Iterator[Artifact]:
+    """Artifacts one after the other; the same request and seed give the same ones.
+
+    `say` hears what is to be known of the model and of the text. Raises ConfigError, ModelError, UsageError.
+    """
+    pretrained = load_pretrained(reference)
+    learner = learner_of(pretrained).eval()
+    watched(learner)
+    generator = generator_of(learner, reference)
+    complete = checked(generator.Request, request, hint="ssl generate --help lists the flags")
+    yield from generator.generate(learner.backbone, complete, Draws(seed, 0))
+    tokenizer = pretrained.tokenizer()
+    remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
+    unknown = unknown_sentences(unknown_in(tokenizer, str(request.get("text", ""))))
+    for note in (*tokenizer.notes, *remarks, *unknown):
+        say(f"note: {note}")
+
+
+def illustrations(prepared: Prepared) -> Illustrate:
+    """What a learnable makes of a few held-out samples, the same at every evaluation; nothing where it makes no requests of them."""
+    name, part = next(with_ability(prepared.twin, Illustrates), (None, None))
+    if part is None:
+        return lambda learner: ()
+    draws = Draws(prepared.settings.training.seed, 0, "illustration")
+    count = min(EXAMPLES, len(prepared.evaluation))
+    numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
+    samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
+    requests = part.illustrations(samples)
+
+    def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
+        generator = dict(with_ability(learner.learnable, Illustrates))[name]
+        return [(shown, _in_one_line(generator.generate(learner.backbone, request, draws))) for shown, request in requests]
+
+    return illustrate
+
+
+def _in_one_line(artifacts: Iterator[Artifact]) -> str:
+    """ "apple .41  orange .12" for the best candidates of a blank, the text for anything else."""
+    lines = []
+    for _, group in groupby(artifacts, key=lambda artifact: artifact.details.get("blank")):
+        best = list(group)[:CANDIDATES]
+        lines.append("  ".join(a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1) for a in best))
+    return " | ".join(lines)

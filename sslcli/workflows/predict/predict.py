@@ -1,0 +1,130 @@
+"""`ssl predict`: examples without gold answers, from the line, from a file, or from standard input."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from sslcli.contracts.examples import Example
+from sslcli.data.documents import Where
+from sslcli.data.files import read_lines
+from sslcli.data.records.continuing import Parsed, goes_on
+from sslcli.data.records.first_rows import IF_HEADER, is_first_row
+from sslcli.data.records.read_context import ReadInContext, Reading, reading_with
+from sslcli.data.records.records import Record, parse_json, record_of
+from sslcli.datasets.labelled import read_examples
+from sslcli.datasets.sifter import Sifter
+from sslcli.errors import DataError, PassedOver, UsageError
+from sslcli.plainfiles import STANDARD_INPUT
+from sslcli.settings import LabelledSettings
+from sslcli.workflows.predict.predictor import Answerer
+
+LINE = "the command line"
+NOT_READ = "the gold answer cannot be read and is left out"
+
+
+def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
+    """Raises UsageError where the task takes another number of texts."""
+    wanted = answerer.task.typed(answerer.options)
+    if len(texts) != len(wanted):
+        raise UsageError(
+            f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
+        )
+    return answerer.task.parse(answerer.options, Record(Where(LINE, 1), dict(zip(wanted, texts, strict=True))))
+
+
+def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
+    """Of a file in any format of the task, or of a suite; of standard input one a line.
+
+    What cannot be used is left to `sifter`. A gold answer that cannot be read is left out, aloud.
+    """
+    task, options = answerer.task, answerer.options
+    found = _WithoutWrongLabels(_read(answerer, reference, data, sifter), sifter.remarks)
+
+    def plain(example: Example) -> Example:
+        """With its gold answer as the task takes it, or without it where it does not fit the model; says so of the first."""
+        if example.gold is None:
+            return example
+        is_strange = isinstance(example.gold, str) and answerer.labels and example.gold not in answerer.labels
+        if is_strange and is_first_row(example.where):
+            strange = f"{example.where}: the model has no label '{example.gold}'"
+            sifter.remarks[f"{strange}; {IF_HEADER}"] = None
+        try:
+            return task.plain(options, answerer.labels, [example])[0]
+        except DataError as error:
+            unfit.append(error)
+            if len(unfit) == 1:
+                sifter.remarks[f"gold answers that do not fit the model are not written: {error.message}"] = None
+            return replace(example, gold=None)
+
+    unfit: list[DataError] = []
+    return map(plain, sifter.usable(found))
+
+
+def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> ReadInContext[Example]:
+    """With gold answers, unless it is they for which the file cannot be read. Raises DataError."""
+    if reference == STANDARD_INPUT:
+        reading = Reading(labels="wanted", notes=sifter.remarks)
+        return reading_with(reading, partial(_from_lines, answerer))
+    read = partial(read_examples, answerer.task, answerer.options, reference, "test", data, sifter)
+    try:
+        return read(labels="wanted")
+    except DataError as error:
+        try:
+            found = read(labels="unread")
+        except DataError:
+            raise error from None
+        sifter.remarks[f"{error.message}: it is read without gold answers"] = None
+        return found
+
+
+class _WithoutWrongLabels(Iterator[Example]):
+    """The examples; one whose gold answer cannot be read is given without it, which its note says."""
+
+    def __init__(self, examples: ReadInContext[Example], remarks: dict[str, None]) -> None:
+        self._examples, self._remarks, self._is_said = examples, remarks, False
+
+    @property
+    def continues(self) -> bool | None:
+        """See `goes_on`."""
+        return goes_on(self._examples)
+
+    def __next__(self) -> Example:
+        try:
+            return next(self._examples)
+        except PassedOver:
+            raise
+        except DataError as error:
+            if (example := self._again()) is None:
+                raise
+            if not self._is_said:
+                self._remarks[f"gold answers that cannot be read are not written: {error.message}"] = None
+            self._is_said = True
+            return replace(example, note=NOT_READ)
+
+    def _again(self) -> Example | None:
+        try:
+            return self._examples.without_label()
+        except DataError:
+            return None
+
+
+def _from_lines(answerer: Answerer) -> Iterator[Example]:
+    """Each line an object of JSON, or texts between tabs. Raises DataError naming the line."""
+
+    def example_of(numbered: tuple[int, str]) -> Example:
+        number, line = numbered
+        record = _record(line, answerer.task.typed(answerer.options), Where.at_line("standard input", number))
+        return answerer.task.parse(answerer.options, record)
+
+    return Parsed(example_of, (pair for pair in read_lines(STANDARD_INPUT) if pair[1].strip()))
+
+
+def _record(line: str, columns: Sequence[str], where: Where) -> Record:
+    if line.lstrip().startswith("{"):
+        return record_of(parse_json(line, where), where)
+    texts = line.split("\t")
+    if len(texts) != len(columns):
+        raise DataError(
+            f"{where}: there are {len(texts)} texts, and {len(columns)} belong there", f"write {' TAB '.join(columns)}, or JSON"
+        )
+    return Record(where, dict(zip(columns, texts, strict=True)))

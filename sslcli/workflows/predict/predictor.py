@@ -1,0 +1,280 @@
+"""A task with its weights: examples in, predictions out. `ssl evaluate`, `ssl predict` and the evaluations of a run share it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslcli import registry
+from sslcli.config import Config, decides_training, flags_of, leaves
+from sslcli.contracts.examples import Encoded, Example, Prediction
+from sslcli.contracts.learnable import Frame
+from sslcli.contracts.scorer import Scorer
+from sslcli.contracts.task import Task
+from sslcli.core.transformer import Transformer
+from sslcli.data.batches import Sample
+from sslcli.data.records.label_forms import LabelNames
+from sslcli.data.rng import SampleDraws
+from sslcli.data.sampler import Sampler
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.data.text.unknowns import Unknowns
+from sslcli.datasets.cut_texts import Cut, cut_of, with_cut
+from sslcli.datasets.labelled import task_class, task_options
+from sslcli.engine.evaluator import Agree, examine
+from sslcli.engine.learner import Learner
+from sslcli.engine.loader import EVALUATION, Loader, Work
+from sslcli.engine.metric_sums import Tally
+from sslcli.engine.precision import Hardware
+from sslcli.engine.processes.replicas import Replica
+from sslcli.errors import ConfigError, ModelError, UsageError
+from sslcli.models.answer_heads import AnswerHead
+from sslcli.models.finite import watched
+from sslcli.models.loading import load_pretrained
+from sslcli.models.task_heads import named_as_in
+from sslcli.models.weights import Pretrained, State, shapes_of
+from sslcli.progress import working
+from sslcli.settings import FinetuneSettings, LabelledSettings
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """Examples and the samples they became; `owners` [n] says which example each sample belongs to."""
+
+    examples: Sequence[Example]
+    encoded: Sequence[Encoded]
+    samples: Sequence[Sample]
+    owners: np.ndarray
+
+    @classmethod
+    def of(cls, task: Task, examples: Sequence[Example], training: bool) -> "EncodedSet":
+        encoded = list(task.encode(examples, training))
+        owners = np.repeat(np.arange(len(encoded)), [len(each.samples) for each in encoded])
+        return cls(examples, encoded, [sample for each in encoded for sample in each.samples], owners)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [n]"""
+        return np.asarray([len(sample) for sample in self.samples], dtype=np.int64)
+
+    def sample(self, number: int, draws: SampleDraws) -> Sample:
+        return self.samples[number]
+
+    def merged(self, task: Task, parts: Mapping[int, Any]) -> list[Prediction]:
+        """One prediction an example, out of the parts by sample number."""
+        own: list[list[Any]] = [[] for _ in self.examples]
+        for number, owner in enumerate(self.owners.tolist()):
+            own[owner].append(parts[number])
+        merged = [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
+        return [with_cut(*each) for each in zip(merged, self.cuts, strict=True)]
+
+    def unknowns(self, tokenizer: Tokenizer) -> Unknowns:
+        """Of the tokens that the model is given, those that are unknown to the tokenizer."""
+        return Unknowns.of(tokenizer, (sample.tokens for sample in self.samples))
+
+    @property
+    def cuts(self) -> list[Cut]:
+        """Of every example what the model does not see of it."""
+        return [cut_of(each) for each in self.encoded]
+
+
+def evaluation_loader(data: EncodedSet, twin: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
+    """Every rank reads all of it, so that each window finds its neighbours; sequences of like length together."""
+    sampler = Sampler(data.lengths, batch_size, "sequences", seed, shuffle=False)
+    return Loader(data.sample, twin, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
+
+
+def answer(
+    replica: Replica, loader: Loader, data: EncodedSet, hardware: Hardware, agree: Agree = lambda work: work
+) -> tuple[Tally, list[Prediction]]:
+    """Held-out loss, and a prediction for each example."""
+    task = loader.twin
+    assert isinstance(task, Task), "only a task answers"
+    if not len(data.samples):
+        return Tally(), data.merged(task, {})
+    tally, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
+    return tally, data.merged(task, parts)
+
+
+def _counted(agree: Agree, total: int) -> Agree:
+    """Says how many of so many samples are answered."""
+    done = 0
+
+    def agreed(work: Work) -> Work:
+        nonlocal done
+        work = agree(work)
+        working(f"answering, {min(done, total):,} of {total:,} samples")
+        done += len(work.samples)
+        return work
+
+    return agreed
+
+
+class Answerer:
+    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, `run`: its folder; None where not known."""
+
+    def __init__(
+        self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
+    ) -> None:
+        self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
+        self.name, self.task, self.options = name, type(self.learnable), options
+        self.labels = LabelNames(labels)
+        watched(self.learner)
+        self.notes: Sequence[str] = ()
+        self.run: Path | None = None
+        self.trained_options = options  # before anybody asked for others
+        self.is_open = False  # whether the options still follow the data where they say so
+        self.tokenizer: Tokenizer | None = None
+        self._unknowns = Unknowns()
+
+    @classmethod
+    def load(cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None) -> "Answerer":
+        """`asked`: options of the task that are to be others than those that the model was fine-tuned with.
+
+        Raises ModelError or UsageError where the reference is no model that was fine-tuned for the task `name`, ConfigError
+        for options that cannot be.
+        """
+        pretrained = load_pretrained(reference)
+        trained, answers = pretrained.trained, pretrained.answers
+        task, settings = task_class(name), None if trained is None else trained.settings
+        if isinstance(settings, FinetuneSettings):
+            if task is not task_class(settings.task):
+                raise UsageError(f"{reference} was fine-tuned for {settings.task}, not for {name}", f"use ssl evaluate {settings.task}")
+            known, labels, data = settings.options, settings.labels, settings.data
+        elif answers is not None:  # a directory of another tool: what it does not say of the task is as we would have it
+            known, labels, data = _said_by_directory(pretrained, task, answers), answers.labels, None
+        else:
+            raise _unanswerable(reference, name, pretrained)
+        before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
+        learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
+        if trained is not None:
+            _load(learnable, trained.learnable, pretrained)
+        elif answers is not None:
+            answers.load_into(learnable)
+        backbone = Transformer(pretrained.settings)
+        backbone.load_state_dict(dict(pretrained.backbone))
+        answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
+        answerer.run = None if trained is None else trained.folder
+        answerer.trained_options, answerer.is_open = before, trained is None or bool(asked)
+        said = trained is not None or bool(pretrained.task_said[1])
+        unsaid = [] if said else [f"{reference} does not say all of how its task was set: {_by_default(options, asked or {})}"]
+        answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
+        answerer.tokenizer = pretrained.tokenizer()
+        return answerer
+
+    @property
+    def learnable(self) -> Task:
+        learnable = self.learner.learnable
+        assert isinstance(learnable, Task), "only what was fine-tuned for a task answers"
+        return learnable
+
+    @property
+    def scorer(self) -> Scorer:
+        """By the options and labels of now, which `settle` may change."""
+        return self.task.scorer(self.options, self.labels)
+
+    def settle(self, examples: Sequence[Example]) -> None:
+        """What is left open ("auto"), and what the head's classes are called, follows these examples, whose answers are known.
+
+        Of a model whose run is known nothing is left open, unless somebody asked for it.
+        """
+        if not self.is_open:
+            return
+        self.is_open, learnable = False, self.learnable
+        assert learnable.frame.tokenizer is not None, "what a task reads is text"
+        options = self.task.settle(self.options, examples, learnable.frame.tokenizer)
+        labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
+        decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
+        self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
+        labels = LabelNames(labels)
+        if options == self.options and labels == self.labels:
+            return
+        renewed = self.task(options, replace(learnable.frame, labels=labels))
+        renewed.load_state_dict(learnable.state_dict())
+        watched(renewed)
+        self.options, self.labels = options, labels
+        self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
+
+    def named_as_in(self, examples: Sequence[Example]) -> Sequence[str]:
+        """The head's classes as `settle` would name them after these examples, those without a label among them."""
+        if not self.is_open:
+            return self.labels
+        plain = self.task.plain(self.options, self.labels, examples)
+        labelled = [example for example in plain if example.gold is not None]
+        return named_as_in(self.labels, self.scorer.label_names(labelled))[0]
+
+    def remarks(self) -> list[str]:
+        """Sentences about the texts that were answered since this was last asked."""
+        unknowns, self._unknowns = self._unknowns, Unknowns()
+        return [] if self.tokenizer is None else [*unknowns.remarks(), *self.tokenizer.remarks()]
+
+    def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
+        """One an example, in their order; what their gold answers are, if they have any, does not matter."""
+        examples = [replace(example, gold=None) for example in examples]
+        twin = self.learnable
+        data = EncodedSet.of(twin, examples, training=False)
+        if self.tokenizer is not None:
+            self._unknowns += data.unknowns(self.tokenizer)
+        if not len(data.samples):  # nothing of the texts is seen, and the task has its answer to that
+            return data.merged(twin, {})
+        loader = evaluation_loader(data, twin, batch_size, None, seed=0)
+        return answer(Replica(self.learner), loader, data, self.hardware)[1]
+
+
+def _said_by_directory(pretrained: Pretrained, task: type[Task], answers: AnswerHead) -> Mapping[str, Any]:
+    """The options that a model directory tells: all of them where we wrote it, else what its head's numbers mean."""
+    name, options = pretrained.task_said
+    if name in registry.names("tasks") and task_class(name) is task:
+        try:
+            task_options(name, options)
+        except ConfigError as error:
+            problem = f"{pretrained.folder}: its config.json has options that '{name}' does not have"
+            raise ModelError(f"{problem}: {error.problems[0]}", "it is of another version; export it again") from error
+        return options
+    return {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
+
+
+def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
+    """The options that nobody said, as they would be typed."""
+    fields = {name: field for name, field in leaves(type(options)) if name not in asked and not decides_training(field)}
+    typed = [f"{flag} {value}" for name, field in fields.items() for flag in flags_of(field)[:1] if (value := getattr(options, name))]
+    return f"it is taken as with {' '.join(typed)}" if typed else "the rest is as by default"
+
+
+def _differences(before: Config, after: Config) -> Mapping[str, Any]:
+    """Name -> value of the options that changed, of those that somebody may choose."""
+    fields = [name for name, field in leaves(type(before)) if not decides_training(field) and flags_of(field)]
+    return {name.replace("_", " "): getattr(after, name) for name in fields if getattr(before, name) != getattr(after, name)}
+
+
+def _changed(before: Config, after: Config) -> Sequence[str]:
+    old = _differences(after, before)
+    return [
+        f"{name} is {_written(value)} here, and was {_written(old[name])} in training"
+        for name, value in _differences(before, after).items()
+    ]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return "not given" if value in (None, "") else f"{value}"
+
+
+def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:
+    """Why a directory without a head that we read does not answer, and what to do."""
+    is_decoder, unread = pretrained.settings.causal, pretrained.unread_head
+    hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
+    if is_decoder:
+        hint = "it is a decoder, and tasks need an encoder: choose another --model"
+    if not unread:
+        return UsageError(f"{reference} was not fine-tuned for {name}", hint)
+    problem = f"{reference} was fine-tuned as {unread}, whose head computes what no head here does, so it cannot answer"
+    return UsageError(problem, hint if is_decoder else f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}")
+
+
+def _load(task: Task, state: State, pretrained: Pretrained) -> None:
+    if shapes_of(task.state_dict()) != shapes_of(state):
+        raise ModelError(f"{pretrained.folder} does not fit its task any more", "install the version that trained it")
+    task.load_state_dict(dict(state))

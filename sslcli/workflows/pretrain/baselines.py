@@ -1,0 +1,126 @@
+"""What counting alone reaches on the same held-out targets: the floors a model has to beat."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sslcli.contracts.objective import PredictsTokens, TokenTargets
+from sslcli.data.permuting import permuted
+from sslcli.data.rng import Draws, name_key
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.ngrams import NeighbourCounts, count_neighbours, floors, summed
+from sslcli.engine.composite import CompositeViews, joined, with_ability
+from sslcli.engine.loader import Loader
+from sslcli.workflows.pretrain.prepare import Prepared
+
+MOST_TOKENS_COUNTED = 5_000_000
+MOST_TARGETS = 5_000
+PORTION_SAMPLES = 1 << 12
+
+
+@dataclass(frozen=True)
+class Reached:
+    """`losses`: cross entropy in nats per target, `accuracies`: shares, by baseline."""
+
+    losses: Mapping[str, float] = field(default_factory=dict)
+    accuracies: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def facts(self) -> dict[str, Any]:
+        return {"losses": dict(self.losses), "accuracies": dict(self.accuracies)}
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What is reached on all held-out targets, and by counters of one language on the targets of that language.
+
+    `term` and `accuracy_metric` are what the learnable calls the loss and the accuracy to be compared with them. Empty
+    where no tokens are predicted.
+    """
+
+    term: str = ""
+    accuracy_metric: str = ""
+    whole: Reached = Reached()
+    languages: Mapping[str, Reached] = field(default_factory=dict)
+
+    def of(self, language: str) -> Reached:
+        """Those of a language, or of all of the data where none is named."""
+        return self.languages.get(language, Reached()) if language else self.whole
+
+    def facts(self) -> dict[str, Any]:
+        languages = {language: reached.facts() for language, reached in self.languages.items()}
+        return {"term": self.term, **self.whole.facts(), **({"languages": languages} if languages else {})}
+
+
+def floors_of(prepared: Prepared) -> Floors:
+    """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on held-out targets."""
+    found = next(with_ability(prepared.twin, PredictsTokens), None)
+    if found is None:
+        return Floors()
+    name, part = found
+    loaders = prepared.evaluation_loaders()
+    counted = {
+        language: _counts(prepared, prepared.train.languages[language], len(loaders))
+        for language in loaders
+        if len(loaders) > 1 and language in prepared.train.languages
+    }
+    whole = _targets(part, name, prepared.evaluation_loader())
+    return Floors(
+        term=name or prepared.settings.objective,
+        accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
+        whole=_reached(prepared, whole, _counts_of_all(prepared, counted, len(loaders))),
+        languages={language: _reached(prepared, _targets(part, name, loaders[language]), counts) for language, counts in counted.items()},
+    )
+
+
+def _counts(prepared: Prepared, among: np.ndarray | None = None, parts: int = 1) -> NeighbourCounts:
+    """Of the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
+    tokens = _training_tokens(prepared, among)
+    return count_neighbours(tokens, _tokenizer(prepared).size, MOST_TOKENS_COUNTED // parts)
+
+
+def _counts_of_all(prepared: Prepared, counted: Mapping[str, NeighbourCounts], parts: int) -> NeighbourCounts:
+    """Nothing is read again where the languages are all of the data, each read to its end."""
+    own = prepared.train.languages
+    to_the_end = all(part.tokens_V.sum() < MOST_TOKENS_COUNTED // parts for part in counted.values())
+    if counted and to_the_end and sum(len(own[language]) for language in counted) == len(prepared.train):
+        return summed(list(counted.values()))
+    return _counts(prepared)
+
+
+def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts) -> Reached:
+    """By counters of the training data, on those targets."""
+    total = sum(len(t.tokens_N) for t in targets)
+    every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
+    tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
+    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials)
+    return Reached(
+        losses={floor.name: floor.cross_entropy for floor in reached},
+        accuracies={floor.name: floor.accuracy for floor in reached},
+        notes=[
+            *([f"the floors are computed on every {every}th of {total:,} held-out targets"] if every > 1 else []),
+            *(f"no {baseline} floor: {why}" for baseline, why in left_out.items()),
+        ],
+    )
+
+
+def _tokenizer(prepared: Prepared) -> Tokenizer:
+    assert prepared.tokenizer is not None, "floors are of objectives that predict tokens"
+    return prepared.tokenizer
+
+
+def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
+    """`name`: of the part, where the objective has several."""
+    passes = (views for work in loader.one_pass() for views in work.views)
+    return [part.targets(views.parts[name] if name is not None and isinstance(views, CompositeViews) else views) for views in passes]
+
+
+def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
+    """Samples from all over the data; enough of them, for counting."""
+    draws, size = Draws(prepared.settings.training.seed, 0), len(prepared.train if among is None else among)
+    for start in range(0, size, PORTION_SAMPLES):
+        places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
+        for number in (places if among is None else among[places]).tolist():
+            yield prepared.train.sample(number, draws.sample(number)).ids

@@ -1,0 +1,247 @@
+"""Everything between the settings and the loop: data cut into samples, the model, the objective, its settings completed."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from sslcli.config import problems_of
+from sslcli.contracts.learnable import Frame
+from sslcli.contracts.objective import Objective
+from sslcli.core.arithmetic import parameters, training_bytes
+from sslcli.core.presets import preset
+from sslcli.core.settings import Architecture, TransformerSettings, is_causal
+from sslcli.data.corpus import Corpus
+from sslcli.data.mixing import Mixture
+from sslcli.data.permuting import permuted
+from sslcli.data.rng import name_key
+from sslcli.data.sampler import Sampler
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.arrange import Source, arranged
+from sslcli.datasets.array_rows import refuse_unread
+from sslcli.datasets.cache import Say, cache_folder, quiet
+from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
+from sslcli.engine.composite import build_objective
+from sslcli.engine.learner import Learner
+from sslcli.engine.loader import EVALUATION, Loader, training_loader
+from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.errors import ConfigError, UsageError
+from sslcli.models.line_checks import refuse_untrained_backbone
+from sslcli.models.loading import load_pretrained
+from sslcli.models.objectives import architecture_for, objective_classes, objective_options
+from sslcli.models.weights import NEW, Pretrained, from_seed
+from sslcli.reports import Report
+from sslcli.runs.references import FOUNDATION, decided
+from sslcli.settings import PretrainSettings
+
+FLOAT_BYTES = 4
+SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`settings` are complete: every field that was left open is decided. `head`: whether it is kept or new, in words."""
+
+    settings: PretrainSettings
+    tokenizer: Tokenizer | None
+    learner: Learner
+    twin: Objective
+    train: Source
+    evaluation: Source
+    fingerprint: str
+    data_report: Report
+    notes: Sequence[str]
+    head: str = NEW
+
+    def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
+        training, train = self.settings.training, self.train
+        return training_loader(train.sample, self.twin, train.lengths, training, micro_batch_size, world, pinned, self.mixture)
+
+    @cached_property
+    def mixture(self) -> Mixture | None:
+        """How the languages of the training data are drawn."""
+        return self.train.mixture(self.settings.data.language_exponent)
+
+    def evaluation_loaders(self, world: World = ALONE) -> Mapping[str, Loader]:
+        """One a language, so that each is judged by itself; one of all samples where the languages are not to be told apart."""
+        parts = self.evaluation.languages
+        if len(parts) < 2 or self.twin.couples:
+            return {"": self.evaluation_loader(world)}
+        return {language: self.evaluation_loader(world, numbers) for language, numbers in parts.items()}
+
+    def evaluation_loader(self, world: World = ALONE, among: np.ndarray | None = None) -> Loader:
+        training = self.settings.training
+        sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False, among=among)
+        return Loader(
+            self.evaluation.sample, self.twin, sampler,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION, world=world,
+        )  # fmt: skip
+
+
+def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = quiet) -> Prepared:
+    """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`.
+
+    `learnt`: the tokenizer of a run that goes on. `say` hears what takes its time.
+    """
+    classes = objective_classes(settings.objective)
+    options = objective_options(classes, settings.options)
+    refuse_unread({name: cls.reads for name, cls in classes.items()}, settings.data)
+    pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
+    refuse_untrained_backbone(settings)
+    settings = _with_tokenizer(settings, classes, pretrained)
+    shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
+    corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
+    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
+    _refuse_misfit(settings, classes, shape)
+    _refuse_strange_data(shards.tokenizer, (corpus,), shape)
+    _refuse_giant(shape, settings.hardware.device)
+    corpora = _parts(corpus, settings, shards, say)
+    _refuse_strange_data(shards.tokenizer, corpora, shape)
+    tokenizer = _ending_as(pretrained, settings, shards.tokenizer)
+    complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
+    source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
+
+    frame = Frame(shape, tokenizer)
+    with torch.device("meta"):
+        twin = build_objective(classes, options, frame)
+    train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in corpora)
+    _refuse_long(train, evaluation, shape)
+    fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
+    evaluation = _drawn(evaluation, settings.training.eval_samples)
+    learner, head = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
+    notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
+    return Prepared(settings, tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes, head)
+
+
+def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
+    """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit its architecture."""
+    settings = settings.model_copy(update={"tokenizer": with_tokenizer_of_run(settings.tokenizer)})
+    if pretrained is not None and settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
+        settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
+    if settings.tokenizer.kind is None:
+        settings = _with(settings, "tokenizer", kind="bpe" if is_causal(architecture_for(classes)) else "wordpiece")
+    return settings
+
+
+def _ending_as(
+    pretrained: Pretrained | None,
+    settings: PretrainSettings,
+    tokenizer: Tokenizer | None,
+) -> Tokenizer | None:
+    """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
+    source = settings.tokenizer.source
+    if tokenizer is None or pretrained is None or pretrained.tokenizer_folder is None or source is None:
+        return tokenizer
+    if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
+        return tokenizer
+    return tokenizer.ending_at(pretrained.tokenizer().ends)
+
+
+def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:
+    """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
+    if not all(shape.architecture in cls.needs for cls in classes.values()):
+        raise UsageError(f"'{settings.objective}' cannot train a {shape.architecture}", "choose another --arch, --model or --objective")
+    wanted = settings.data.sequence_tokens
+    if wanted > shape.longest_tokens and shape.positions == "learned":
+        raise UsageError(
+            f"sequences of {wanted} tokens are longer than the {shape.longest_tokens} positions of the model",
+            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
+        )
+
+
+def _refuse_strange_data(tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings) -> None:
+    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have another width than it reads."""
+    if tokenizer is None:
+        if wrong := next((corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None):
+            reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
+            raise UsageError(
+                f"the rows in {wrong.folder} have {prod(wrong.row_shape)} numbers, and the model reads {reads}",
+                "choose other data, or another --model",
+            )
+        return
+    if tokenizer.size > shape.vocabulary:
+        raise UsageError(
+            f"the tokenizer has {tokenizer.size:,} tokens, and the model knows {shape.vocabulary:,}",
+            "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
+        )
+
+
+def _refuse_long(train: Source, evaluation: Source, shape: TransformerSettings) -> None:
+    """Raises UsageError where an array document has more rows than the model has positions; text is cut to fit."""
+    longest = max(int(source.lengths.max()) for source in (train, evaluation))
+    if train.corpus.modality != "text" and shape.positions == "learned" and longest > shape.longest_tokens:
+        raise UsageError(
+            f"a document has {longest} rows, and the model has positions for {shape.longest_tokens}",
+            f"use --set model.shape.longest_tokens={longest}",
+        )
+
+
+def _refuse_giant(shape: TransformerSettings, device: str) -> None:
+    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that training keeps of it."""
+    trains_here = device == "cpu" or not torch.cuda.is_available()
+    needed = training_bytes(shape) if trains_here else FLOAT_BYTES * parameters(shape)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UsageError(
+            f"a model of {parameters(shape):,} parameters needs {needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}",
+            "choose a smaller --arch, or smaller model.shape settings",
+        )
+
+
+def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:
+    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
+
+
+def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer | None, corpus: Corpus) -> TransformerSettings:
+    """The preset with the differences from the run file, for the tokens or the rows of the data."""
+    name = settings.model.preset or "mini"
+    overrides: dict[str, Any] = {"vocabulary": 0 if tokenizer is None else tokenizer.size}
+    if tokenizer is None:
+        overrides["row_features"] = prod(corpus.row_shape)
+    overrides |= settings.model.shape
+    try:
+        return preset(name, overrides.pop("architecture", architecture), overrides.pop("vocabulary"), **overrides)
+    except ValidationError as error:
+        raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
+
+
+def _parts(corpus: Corpus, settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
+    """The samples to train on, and those that are held out of them or come from data of their own."""
+    data = settings.data
+    if not data.evaluation:
+        return corpus.split(data.held_out, SPLIT_SEED)
+    taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
+    held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say)
+    return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
+
+
+def _drawn(source: Source, count: int) -> Source:
+    """So many samples of all parts of the data, always the same ones, in their order."""
+    numbers = np.sort(permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation")))
+    return source.some(numbers)
+
+
+def _learner(
+    build: Callable[[], Objective], shape: TransformerSettings, settings: PretrainSettings, pretrained: Pretrained | None
+) -> tuple[Learner, str]:
+    """And whether its head is kept or new. Raises UsageError where the backbone is not to learn, and nothing else can."""
+    backbone, objective = from_seed(build, shape, settings.training.seed)
+    head = NEW
+    if pretrained is not None:
+        head = pretrained.load_into(backbone, objective)
+    if settings.model.train == "head":
+        backbone.requires_grad_(False)
+    learner = Learner(backbone, objective)
+    if not learner.trained_parameters():
+        raise UsageError(
+            f"'{settings.objective}' has nothing of its own to train: its head is the model's embedding matrix", "leave out --train head"
+        )
+    return learner, head

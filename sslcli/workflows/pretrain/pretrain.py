@@ -1,0 +1,128 @@
+"""`ssl pretrain`: labels out of raw data, one loop, a run folder that says everything."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslcli.data.batches import collate
+from sslcli.data.rng import Draws
+from sslcli.datasets.cache import Say
+from sslcli.datasets.data_files import file_facts
+from sslcli.engine.evaluator import Judge, held_out_loss
+from sslcli.engine.events import Observer
+from sslcli.engine.loader import Loader
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.stopping import Stopper
+from sslcli.engine.trainer import Illustrate, Plan
+from sslcli.reporting.run_plots import loss_curve
+from sslcli.reports import Report, Score, higher_is_better, printable
+from sslcli.runs.catalogue import read_metrics
+from sslcli.runs.facts import title_of
+from sslcli.settings import PretrainSettings
+from sslcli.workflows.generate.generate import illustrations
+from sslcli.workflows.pretrain.baselines import Floors, floors_of
+from sslcli.workflows.pretrain.prepare import Prepared, prepare
+from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
+from sslcli.workflows.training.resume import continued_settings
+from sslcli.workflows.training.run import Result, run
+
+
+def pretrain(
+    settings: PretrainSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+) -> Result:
+    """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
+    if resume is not None:
+        settings = continued_settings(resume, settings)
+    return run(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+
+
+def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
+    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    hardware, course = choose_hardware(settings.hardware), Pretraining(prepare(settings))
+    plan = plan_for(settings.training, course.lengths)
+    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
+
+
+def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
+    """The first training samples, in words: what was corrupted, and what is to be predicted."""
+    prepared = prepare(settings)
+    loader, draws = prepared.loader(None), Draws(settings.training.seed, 0, progress=0.0)
+    first = next(loader.sampler.batches(0))
+    keys = first.keys[:count]
+    samples = [prepared.train.sample(int(number), draws.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]
+    return prepared.twin.show(prepared.twin.views(collate(keys, samples), draws))
+
+
+class Pretraining:
+    """The course of a run that makes its labels itself."""
+
+    kind = "pretrain"
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared, self.settings, self.name = prepared, prepared.settings, prepared.settings.objective
+        self.tokenizer, self.learner, self.twin = prepared.tokenizer, prepared.learner, prepared.twin
+        self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
+
+    @classmethod
+    def of(cls, settings: PretrainSettings, learnt: Path | None, say: Say) -> "Pretraining":
+        return cls(prepare(settings, learnt, say))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.prepared.train.lengths
+
+    @cached_property
+    def floors(self) -> Floors:
+        """Counted when they are first shown: by rank 0 alone."""
+        return floors_of(self.prepared)
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
+        return self.prepared.loader(micro_batch_size, world, pinned)
+
+    def judge(self, hardware: Hardware, world: World) -> Judge:
+        return held_out_loss(self.prepared.evaluation_loaders(world), hardware)
+
+    def illustrate(self) -> Illustrate:
+        return illustrations(self.prepared)
+
+    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
+        return header(self.prepared, plan, hardware, world)
+
+    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        return [*warnings(self.prepared, plan, hardware), *self.floors.whole.notes]
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        return file_facts(self.settings.data)
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"floors": self.floors.facts()}
+
+    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
+        """The loss curve, and the last evaluation, each figure beside its floors."""
+        lines = read_metrics(folder)
+        if self.settings.run.plot:
+            title, floors = title_of(folder, self.name, self.settings.data.train), self.floors
+            path = folder / "plots" / "loss.png"
+            loss_curve(lines, floors.term, floors.whole.losses, title, path)
+        last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
+        if last is None:
+            return Report(notes=["nothing was evaluated"])
+        parts = {"": last, **last.get("languages", {})}
+        scores = [score for language, figures in parts.items() for score in self._scores(figures, language)]
+        return Report(f"held-out data at step {last['step']}", scores=scores)
+
+    def _scores(self, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
+        """Losses and metrics of a language, or of all held-out data where none is named."""
+        counts, terms, reached = figures.get("counts", {}), figures["terms"], self.floors.of(language)
+        suffix = f" {printable(language)}" if language else ""
+        for term, value in terms.items():
+            name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
+            baselines = reached.losses if term == self.floors.term else {}
+            yield Score(name + suffix, value, "nats", higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
+        for name, value in figures["metrics"].items():
+            baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
+            yield Score(name + suffix, value, "", higher_is_better(name), counts.get(name, 0), baselines=baselines)

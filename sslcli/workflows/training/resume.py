@@ -1,0 +1,212 @@
+"""Going on with a run: the same settings, the same data, the newest whole checkpoint."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sslcli.config import resolve
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.data_files import what_changed
+from sslcli.datasets.tokenized import with_tokenizer_of_run
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.errors import ConfigError, DataError, ModelError, UsageError
+from sslcli.folders import read_sealed
+from sslcli.models.loading import locate
+from sslcli.models.objectives import objective_classes, objective_options
+from sslcli.runfiles import dotted_layer, read_layer
+from sslcli.runs.catalogue import read_facts, settings_file
+from sslcli.settings import FinetuneSettings, PretrainSettings
+
+# What neither the weights nor the order of the data depend on may differ from one start to the next.
+MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
+# Whatever differs in these makes other data, whose fingerprint says so: runs of before they existed have none.
+IN_THE_DATA = ("data.sentence_rules",)
+# What plugins and Transformers may have more of than when a run was begun.
+GROWING = ("options.", "model.shape.")
+S = TypeVar("S", PretrainSettings, FinetuneSettings)
+NO_TOKENIZER = "none"  # of a run on arrays
+NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
+
+
+def saved_settings(model: type[S], folder: Path) -> S:
+    """The complete settings of a run. Raises UsageError where the folder holds none."""
+    path = settings_file(folder)
+    layer = read_layer(path)
+    if not layer.values:  # which would be a run of defaults, on other data
+        raise UsageError(f"{path} is empty", "the file is damaged: start a new run")
+    return resolve(model, layer).settings
+
+
+def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
+    """As `continued` has it, for a pretraining run.
+
+    Runs saved before `language_exponent` existed go on with 1.0, and those saved before
+    `sentence_rules` existed with version 1.
+    """
+    saved = saved_settings(PretrainSettings, folder)
+    before = {"language_exponent": 1.0, "sentence_rules": 1}
+    asked = from_same_weights(asked, saved.model.source)
+    asked = _with_same_tokenizer(folder, saved, asked)
+    missing = {key: before[key] for key in before.keys() - saved.data.model_fields_set}
+    saved = saved.model_copy(update={"data": saved.data.model_copy(update=missing)})
+    if "objective" in asked.model_fields_set and asked.objective != saved.objective:
+        raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
+    options = objective_options(objective_classes(saved.objective), asked.options)
+    spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
+    return continued(folder, saved, asked, spoken)
+
+
+def _with_same_tokenizer(folder: Path, saved: PretrainSettings, asked: PretrainSettings) -> PretrainSettings:
+    """By the name that the run has for it: "@latest" may be the run itself by now."""
+    own, named = saved.tokenizer.source, with_tokenizer_of_run(asked.tokenizer).source
+    if own is None or named is None:
+        return asked
+    known = {Path(own).resolve(), (folder / "tokenizer").resolve()}
+    if Path(named).resolve() not in known:
+        return asked
+    return asked.model_copy(update={"tokenizer": asked.tokenizer.model_copy(update={"source": own})})
+
+
+def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
+    """The settings of the run in `folder` with what `asked` says of the machine and the folder.
+
+    `options` are those of the plugin that were asked for, as it understands them: "3e-1" is no change from 0.3. Raises
+    ConfigError naming everything else that was asked for and differs: it would make another run of it.
+    """
+    before = flat(saved.model_dump(mode="json"))
+    said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": options})
+    changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
+    if changed:
+        problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
+        raise ConfigError(problems, NEW_RUN)
+    return resolve(type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
+
+
+def from_same_weights(asked: S, source: str | None) -> S:
+    """With the weights that a run began with, by their name, where what was asked for means them too."""
+    if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
+        return asked
+    return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
+
+
+def _is_same_place(asked: str, saved: str) -> bool:
+    """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
+    if Path(saved).is_relative_to(Path(asked).resolve()):
+        return True  # also where it is gone by now
+    place = locate(asked)
+    return Path(saved).is_relative_to((place.run or place.weights).resolve())
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    leaves = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return leaves
+
+
+class Identified(Protocol):
+    """Whatever is trained: what its run depends on."""
+
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def tokenizer(self) -> Tokenizer | None: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+    def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Facts of every file that was read, so that a resume can name the one that changed."""
+
+
+def refuse_other_data(
+    facts: Mapping[str, Any],
+    expected: Mapping[str, str],
+    course: Identified,
+) -> None:
+    """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with.
+
+    `expected`: the run's `identity` as it is now.
+    """
+    for what in ("data", "tokenizer"):
+        value = expected[what]
+        if facts.get(what) not in (None, value):
+            changes = "; ".join(what_changed(facts.get("files") or {}, course.files()))
+            raise DataError(
+                f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[what]} and is {value}'}",
+                f"give back the {what} of the run, or start a new run",
+            )
+
+
+def begun_with(folder: Path) -> Mapping[str, Any]:
+    """The options of the plugin, and the shape of the model, as the run was begun with them: {"options.mlm.mask_rate": 0.15}."""
+    saved = flat(read_layer(folder / "config.yaml").values)
+    return {key: value for key, value in saved.items() if key.startswith(GROWING)}
+
+
+def known_tokenizer(folder: Path, tokenizer: Tokenizer) -> str:
+    """The hash under which a run that goes on knows its tokenizer, where it is still the same.
+
+    Runs that were begun before roles counted have the hash of then, and the tokenizer that they saved
+    says whether the roles are still the same.
+    """
+    before = tokenizer.former_hash
+    if before == tokenizer.hash or read_facts(folder).get("tokenizer") != before:
+        return tokenizer.hash
+    return before if Tokenizer.load(folder / "tokenizer").hash == tokenizer.hash else tokenizer.hash
+
+
+def identity(
+    course: Identified,
+    begun: Mapping[str, Any] | None = None,
+    known_as: str | None = None,
+) -> dict[str, str]:
+    """What a checkpoint belongs to, as hashes that are written into it.
+
+    `begun`: the options and the shape that a run was begun with, where it goes on. Those that the plugin,
+    or a Transformer, has since then are by default, and do not count: a new one makes no old run another
+    one. `known_as`: the `known_tokenizer` of such a run.
+    """
+    settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
+    fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
+    if begun is not None:
+        fixed = {key: fixed[key] for key in fixed if not key.startswith(GROWING) or key in begun}
+    digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+    tokenizer = known_as or (NO_TOKENIZER if course.tokenizer is None else course.tokenizer.hash)
+    return {"data": course.fingerprint, "tokenizer": tokenizer, "settings": digest}
+
+
+def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:
+    """Raises ModelError where the checkpoint is of other data, another tokenizer or other settings than this run."""
+    manifest = read_sealed(checkpoint, hashes=False)
+    for what, value in expected.items():
+        if manifest.get(what, value) != value:
+            raise ModelError(
+                f"{checkpoint} was made with other {what} than the run has now",
+                "give back config.yaml, the tokenizer and the data as they were, or start a new run with --model",
+            )
+
+
+def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
+    """The checkpoint to go on from, and sentences about those passed over. Raises ModelError where all are damaged.
+
+    Without any checkpoint the run begins anew, which it also says.
+    """
+    path, passed = checkpoints.newest(to_go_on=True)
+    if path is None:
+        if passed:
+            hint = "start a new run"
+            if checkpoints.newest()[0] is not None:
+                hint += f", with the weights that are left: --model {checkpoints.folder.parent}"
+            problem = f"{checkpoints.folder} has no complete checkpoint to go on from: {passed[0]}"
+            raise ModelError(problem, hint)
+        facts = read_facts(checkpoints.folder.parent)
+        step = facts.get("step")
+        if step and facts.get("saved", step) is not None:
+            raise ModelError(
+                f"the checkpoints of this run are gone: it had reached step {step}", "start a new run; milestones hold weights for --model"
+            )
+        return None, ["there is no checkpoint yet: the run begins at step 0"]
+    return path, [*passed, f"resumed from {path.name}"]

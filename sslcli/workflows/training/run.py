@@ -1,0 +1,369 @@
+"""One start of a run, whatever it trains: from a prepared course to an outcome, with a folder that says everything."""
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from sslcli.asides import clear_away
+from sslcli.config import write_yaml
+from sslcli.contracts.learnable import Learnable, Views
+from sslcli.core.arithmetic import parameters
+from sslcli.core.inputs import to_device
+from sslcli.datasets.cache import Say
+from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
+from sslcli.engine.evaluator import Judge
+from sslcli.engine.events import Event, Finished, Noted, Observer, Started
+from sslcli.engine.learner import Learner
+from sslcli.engine.loader import Loader
+from sslcli.engine.memory import told_in_words
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.precision import Hardware, choose_hardware
+from sslcli.engine.processes.process_group import ALONE, World, joined
+from sslcli.engine.processes.rank import is_restart, known_place, launch_name, restart_of
+from sslcli.engine.processes.replicas import replica_of
+from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
+from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
+from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
+from sslcli.folders import remove, write_atomically
+from sslcli.reporting.saved_reports import files_of
+from sslcli.reports import Report
+from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, read_facts
+from sslcli.runs.interrupting import stopping_at_once
+from sslcli.runs.run_folder import (
+    Recorder,
+    asked_folder,
+    command_line,
+    environment,
+    locked,
+    new_run_folder,
+    now,
+    refuse_occupied,
+    write_facts,
+)
+from sslcli.runs.starts import computing, what_differs, with_this_start
+from sslcli.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.training.plan import plan_for
+from sslcli.workflows.training.resume import (
+    Identified,
+    begun_with,
+    identity,
+    known_tokenizer,
+    newest_whole,
+    refuse_other_data,
+    refuse_strange,
+)
+
+COMPUTED = "computed"
+S = TypeVar("S", PretrainSettings, FinetuneSettings)
+
+
+class Course(Identified, Protocol):
+    """What there is to be trained and how it is judged; `settings` are complete and hold the groups that all runs have.
+
+    `lengths` [n] are those of the training samples, in tokens. `twin` is the learnable on the meta device. `notes` are
+    sentences to be said at the start.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def learner(self) -> Learner: ...
+    @property
+    def twin(self) -> Learnable: ...
+    @property
+    def lengths(self) -> np.ndarray: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
+    def judge(self, hardware: Hardware, world: World) -> Judge: ...
+    def illustrate(self) -> Illustrate: ...
+    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]: ...
+
+    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """What run.json says besides what all runs say."""
+
+    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
+        """Rank 0 alone, at the end: pictures into the folder; what was reached, each figure beside its baselines.
+
+        Not `done`: the run was asked to stop, and should be quick about it.
+        """
+
+
+@dataclass(frozen=True)
+class Result:
+    """`first_step`: where this start began."""
+
+    folder: Path
+    outcome: Outcome
+    report: Report
+    first_step: int = 0
+
+    def more_time(self, most_seconds: float | None) -> str:
+        """What goes behind --resume on a line that goes on: nothing, unless the same limit of time would never make a step."""
+        outcome = self.outcome
+        if most_seconds is None or outcome.reason != "out of time" or outcome.progress.step > self.first_step:
+            return ""
+        return f" {with_more_time(most_seconds)}"
+
+
+def run(
+    settings: S,
+    prepare: Callable[[S, Path | None, Say], Course],
+    name: str,
+    *,
+    resume: Path | None = None,
+    overwrite: bool = False,
+    observe: Observer,
+    stopper: Stopper | None = None,
+) -> Result:
+    """Train to the end of the plan or until asked to stop; `resume` is the folder of a run to go on with.
+
+    `prepare` is given the settings, the folder of the tokenizer of a run that goes on, and what to call for whatever takes
+    its time; `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an error here.
+    `stopper` is for a caller with signals of its own.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(told_in_words())
+        stopper = stack.enter_context(stopper or Stopper(settings.training.max_time))
+        hardware = choose_hardware(settings.hardware)
+        course, failure = None, None
+        try:
+            asked = asked_folder(settings.run.name, settings.run.folder)
+            if resume is None and asked is not None and known_place()[0] == 0:
+                refuse_occupied(asked, overwrite)  # now, and not when the data is prepared
+            course = _prepared(settings, prepare, resume, stopper, observe)
+        except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
+            failure = error
+        world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
+        world.refuse_failures(failure)
+        assert course is not None, "every rank has raised the failure of any"
+        world.refuse_differences(
+            json.dumps([identity(course), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
+        )
+
+        def claim() -> str:
+            folder = resume or new_run_folder(settings.run.name, settings.run.folder, name, overwrite)
+            stack.enter_context(locked(folder))
+            return str(folder)
+
+        folder = Path(world.once(claim))
+        return _Run(course, hardware, folder, resume is not None, stopper, observe, world).go()
+
+
+def _prepared(
+    settings: S, prepare: Callable[[S, Path | None, Say], Course], resume: Path | None, stopper: Stopper, observe: Observer
+) -> Course:
+    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
+
+    def say(sentence: str) -> None:
+        stopper.poll()
+        observe(Noted(sentence))
+
+    try:
+        return prepare(settings, resume and resume / "tokenizer", say)
+    except Stopping as stop:
+        kind = Interrupted if stop.reason == "interrupted" else Preempted
+        hint = "the same command begins again"
+        if stop.reason == "out of time" and (most_seconds := settings.training.max_time) is not None:
+            hint = f"{hint}, and comes further with {with_more_time(most_seconds)}"
+        raise kind(f"{stop.reason} while the data was prepared, before the first step", hint) from stop
+
+
+class _Run:
+    """One start of a run: from settings to outcome, in the order in which `go` reads."""
+
+    def __init__(
+        self, course: Course, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer, world: World
+    ) -> None:
+        self.course, self.hardware, self.settings, self.world = course, hardware, course.settings, world
+        self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
+        self.plan = plan_for(course.settings.training, course.lengths)
+        # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
+        sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
+        self.learner = course.learner if sharded else course.learner.to(hardware.device)
+        belongs = identity(course)
+        if resuming:
+            known_as = None if course.tokenizer is None else known_tokenizer(folder, course.tokenizer)
+            belongs = identity(course, begun_with(folder), known_as)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
+
+    def go(self) -> Result:
+        found = json.loads(self.world.once(self._folder_made_ready))
+        progress = self._learner_made_ready(found["checkpoint"])
+        settings = self.settings
+        self.computing = computing(self.hardware, settings.hardware, settings.training.micro_batch_size, self.world)
+        changes = what_differs(read_facts(self.folder).get(COMPUTED), progress.step, self.computing)
+        tell, facts = self._recording(progress)
+        if self.world.leads:
+            self._introduce(tell, progress, [*found["notes"], *changes])
+        with self._failures_recorded(facts, progress):
+            return self._to_the_end(tell, facts, progress)
+
+    def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> Result:
+        first_step = progress.step
+        outcome = self._trainer(tell).run(progress)
+        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
+        report, reason = Report(), outcome.reason
+        if self.world.leads:
+            try:
+                with stopping_at_once():
+                    report = self._conclude(facts, outcome)
+            except Stopping as stop:  # all is trained; a resume concludes
+                reason = stop.reason
+            self._write_end(facts, progress, reason)
+        # A rank that ended before would make torchrun and srun end the one that still writes.
+        said = self.world.told(reason, self.world.patient)
+        agreed: Literal["done"] | Reason = next((known for known in REASONS if known == said), "done")
+        return Result(self.folder, Outcome(agreed, progress), report, first_step)
+
+    @contextmanager
+    def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Generator[None]:
+        """A run that ends in an error says so in its folder, as far as the disk lets it."""
+        try:
+            yield
+        except Exception as error:
+            if self.world.leads:
+                with suppress(OSError, RunError):
+                    how = "diverged" if isinstance(error, Diverged) else "failed"
+                    self._write_end(facts, progress, getattr(error, "message", repr(error)), how)
+            if isinstance(error, Diverged):  # which all meet; rank 0 has to have said it before another one ends
+                self.world.told("", self.world.patient)
+            raise
+
+    def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
+        header = self.course.header(self.plan, self.hardware, self.world)
+        tell(Started(self.folder, header, progress.step, self.plan.total_steps))
+        lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
+        for note in (*lost, *self.course.notes, *found, *self.course.warnings(self.plan, self.hardware)):
+            tell(Noted(note))
+
+    def _folder_made_ready(self) -> str:
+        """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
+        path, notes = None, []
+        try:
+            for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
+                clear_away(folder, ours=True)
+            if self.resuming:
+                refuse_other_data(read_facts(self.folder), self.checkpoints.facts, self.course)
+                path, notes = newest_whole(self.checkpoints)
+                if path is not None:
+                    refuse_strange(path, self.checkpoints.facts)
+            else:
+                self._clear()
+        except OSError as error:
+            raise RunError(
+                f"cannot write in {self.folder}: {error.strerror}", "check the free space and the permissions of the disk"
+            ) from error
+        return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
+
+    def _clear(self) -> None:
+        """Nothing of a run that was there before, and the first files of this one.
+
+        A kill in between leaves a run that died, and may be replaced: run.json is written first and
+        config.yaml, with which there is something to resume, last.
+        """
+        names = ("config.yaml", *files_of(self.folder), *OWN_FILES)
+        write_facts(self.folder, self._first_facts())
+        for name in names:
+            if name != FACTS_FILE:
+                remove(self.folder / name)
+        if self.course.tokenizer is not None:
+            self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
+        write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
+
+    def _learner_made_ready(self, checkpoint: str | None) -> Progress:
+        """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
+        if checkpoint is None:
+            self.learner.begin(self._first_batch, self.world)
+        if self.hardware.compile:
+            for block in (block for stack in self.learner.backbone.stacks for block in stack.blocks):
+                block.compile(dynamic=True)
+        self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
+        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
+        return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+
+    def _first_batch(self) -> Views:
+        """All samples of the first global batch in one piece, the same on every rank."""
+        work = next(self.course.loader(None, ALONE, False).steps(0, 0, self.plan.total_steps))
+        return to_device(work.views[0], next(self.learner.parameters()).device)
+
+    def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
+        """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
+        if not self.world.leads:
+            return lambda event: None, {}
+        facts = self._facts(progress)
+        write_facts(self.folder, facts)
+        record = Recorder(self.folder, progress)
+
+        def tell(event: Event) -> None:
+            record(event)
+            self.observe(event)
+
+        return tell, facts
+
+    def _trainer(self, tell: Observer) -> Trainer:
+        on_gpu = self.hardware.device.type == "cuda"
+        return Trainer(
+            self.replica,
+            self.optimizer,
+            self.course.loader(self.settings.training.micro_batch_size, self.world, on_gpu),
+            self.course.judge(self.hardware, self.world),
+            schedule=self.settings.schedule,
+            plan=self.plan,
+            hardware=self.hardware,
+            checkpoints=self.checkpoints,
+            stopper=self.stopper,
+            observe=tell,
+            illustrate=self.course.illustrate(),
+            world=self.world,
+        )
+
+    def _first_facts(self) -> dict[str, Any]:
+        return {
+            "kind": self.course.kind,
+            "objective": self.course.name,
+            "command": command_line(),
+            "started": now(),
+            "status": "running",
+            "launch": launch_name(),
+        }
+
+    def _facts(self, progress: Progress) -> dict[str, Any]:
+        before = read_facts(self.folder)
+        return {
+            **before,
+            COMPUTED: with_this_start(before.get(COMPUTED), progress.step, self.computing),
+            **environment(),
+            **self._first_facts(),
+            "data": self.course.fingerprint,
+            "files": self.course.files(),
+            "tokenizer": self.checkpoints.facts["tokenizer"],
+            "parameters": parameters(self.learner.backbone.settings),
+            "total_steps": self.plan.total_steps,
+            "processes": self.world.size,
+            "parent": self.settings.model.source,
+            **self.course.facts(),
+        }
+
+    def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> Report:
+        self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
+        return self.course.conclude(self.folder, self.hardware, outcome.reason == "done")
+
+    def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str, status: str | None = None) -> None:
+        status = status or {"done": "done", "concluding": "running"}.get(reason, "stopped")
+        saved = {"saved": self.checkpoints.newest_name(), "skipped": progress.skipped}
+        ended = {"status": status, "reason": reason, "step": progress.step, "ended": now(), **saved}
+        best = {"best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
+        write_facts(self.folder, {**facts, **ended, **best})

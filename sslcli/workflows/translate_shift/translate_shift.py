@@ -1,0 +1,206 @@
+"""`ssl translate-shift`: a text moved into another language and read again, or how well that goes, beside controls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sslcli import registry
+from sslcli.config import checked
+from sslcli.contracts.linear_shift import LinearShift
+from sslcli.contracts.probe import Subject
+from sslcli.contracts.shift import Shift
+from sslcli.core.generation import only_known
+from sslcli.data.records.translations import TextPair
+from sslcli.data.rng import Draws
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.unknown_words import is_unknown, unknown_sentences
+from sslcli.engine.precision import choose_hardware
+from sslcli.engine.settings import HardwareSettings
+from sslcli.errors import DataError, UsageError
+from sslcli.reporting.report_files import file_name
+from sslcli.reports import Report, Table
+from sslcli.workflows.probe.frozen_model import load_subject
+from sslcli.workflows.probe.probe import Looked, saved
+from sslcli.workflows.translate_shift.estimate import Estimated, estimate
+from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.evaluation_report import behind_notes, evaluation_report
+from sslcli.workflows.translate_shift.moved_rows import moved_rows
+from sslcli.workflows.translate_shift.sentences import Sentences
+from sslcli.workflows.translate_shift.settings import ShiftSettings
+from sslcli.workflows.translate_shift.shift_files import SavedShift, load_shift, refuse_misfit, refuse_to_replace, save_shift
+from sslcli.workflows.translate_shift.translations import Translations, read_translations, set_apart
+
+ARCHITECTURES = ("encoder",)  # whose states are of the word itself, and not of what follows it
+
+
+@dataclass(frozen=True)
+class ShiftFiles:
+    """`load`: a file of shifts to use in place of estimating any. `save`: where those that were estimated are kept."""
+
+    load: Path | None = None
+    save: Path | None = None
+
+
+def shift_text(
+    name: str, reference: str, text: str, settings: ShiftSettings, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+    folder: Path | None = None, files: ShiftFiles = ShiftFiles(),
+) -> Looked:  # fmt: skip
+    """What the head reads at every piece of the text after the shift. Files go where those of probes go.
+
+    Raises ConfigError, DataError, ModelError, PluginError, RunError or UsageError.
+    """
+    loaded, settings = _loaded(files, settings)
+    shift = None if loaded is not None else _shift(name, options)
+    subject = _subject(reference, data, reader, hardware)
+    if subject.head is None:
+        raise UsageError(f"{subject.name} has no language-model head, so no word can be read", _head_hint(reference))
+    tokens = tokens_of(subject, text)
+    if shift is None:
+        assert loaded is not None
+        refuse_misfit(loaded, subject, settings.layers)
+        shifts, origin = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}, loaded.notes(subject)
+    else:
+        estimated, learning = fit_for_text(shift, subject, settings)
+        shifts, origin = estimated.moves, behind_notes(estimated, settings)
+        if files.save is not None:
+            save_shift(files.save, name, options, subject, settings, estimated, learning)
+    report = text_report(subject, text, tokens, settings, shifts, origin)
+    return saved(report, reference, file_name(f"translate-shift {settings.source} {settings.target}"), folder, subject, seed)
+
+
+def shift_evaluated(
+    name: str, reference: str, pairs: Sequence[str], settings: ShiftSettings, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+    folder: Path | None = None, files: ShiftFiles = ShiftFiles(),
+) -> Looked:  # fmt: skip
+    """`pairs`: files of a dictionary, of parallel text, or of both; of what is not given, the data's own.
+
+    Raises ConfigError, DataError, ModelError, PluginError, RunError or UsageError.
+    """
+    loaded, settings = _loaded(files, settings)
+    shift = _shift(name, options) if loaded is None else _shift(loaded.about.shift, loaded.about.options)
+    subject = _subject(reference, data, reader, hardware)
+    if loaded is not None:
+        refuse_misfit(loaded, subject, settings.layers)
+    found = read_translations(pairs, subject.material, (settings.source, settings.target), subject.tokenizer)
+    origin, draws = None, Draws(seed, 0, "translate-shift")
+    if loaded is not None:
+        found, notes = _not_learnt(found, loaded)
+        origin = [*loaded.notes(subject), *notes]
+    evaluation = evaluate(shift, subject, settings, found, draws, None if loaded is None else loaded.shifts)
+    if files.save is not None:
+        save_shift(files.save, name, options, subject, settings, evaluation.estimated, evaluation.learning)
+    report = evaluation_report(evaluation, settings, _head_hint(reference), origin)
+    name = name if loaded is None else loaded.about.shift
+    return saved(report, reference, file_name(f"translate-shift {name} evaluated"), folder, subject, seed)
+
+
+def _loaded(files: ShiftFiles, settings: ShiftSettings) -> tuple[SavedShift | None, ShiftSettings]:
+    """The shifts of a file, and the settings with its languages. Raises UsageError where the line names others."""
+    if files.save is not None:
+        refuse_to_replace(files.save)
+    if files.load is None:
+        return None, settings
+    loaded = load_shift(files.load)
+    languages = {"source": loaded.about.source, "target": loaded.about.target}
+    for key, language in languages.items():
+        if key in settings.model_fields_set and getattr(settings, key) != language:
+            flag = "--from" if key == "source" else "--to"
+            problem = f"{files.load} moves {languages['source']} into {languages['target']}, not as {flag} says"
+            raise UsageError(problem, f"leave {flag} out, or estimate another shift")
+    return loaded, settings.model_copy(update=languages)
+
+
+def _not_learnt(found: Translations, loaded: SavedShift) -> tuple[Translations, list[str]]:
+    """The translations without those that the shift was estimated on, and a sentence about these."""
+    kept = replace(found, words=loaded.without_learnt(found.words), sentences=loaded.without_learnt(found.sentences))
+    dropped = len(found.words) + len(found.sentences) - len(kept.words) - len(kept.sentences)
+    return kept, [f"{dropped:,} translations are not tested: the shift was estimated on them"] if dropped else []
+
+
+def tokens_of(subject: Subject, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [T] and the characters [T, 2] of each. Raises UsageError or DataError for a text without a token, or with too many."""
+    ((tokens_T, places_T2),) = subject.tokenizer.encode_with_places([text])
+    room = subject.backbone.settings.longest_tokens - 2
+    if not len(tokens_T):
+        raise UsageError("there is no word in the text", 'write one: ssl translate-shift "I like apples"')
+    if len(tokens_T) > room:
+        raise DataError(f"the text has {len(tokens_T)} tokens, and the model has room for {room}", "shorten it")
+    return tokens_T, places_T2
+
+
+def fit_for_text(shift: Shift, subject: Subject, settings: ShiftSettings) -> tuple[Estimated, Sequence[TextPair]]:
+    """Shifts at the layers of the line, or at the last, and the translations that they were estimated on, where they were."""
+    learning: Sequence[TextPair] = ()
+    if shift.paired:
+        found = read_translations((), subject.material, (settings.source, settings.target), subject.tokenizer)
+        learning = set_apart(found, 0, settings.sentences).learning
+    layers = sorted(set(settings.layers or (subject.depth,)))
+    return estimate(shift, subject, settings, layers, learning, tested=False), learning
+
+
+def text_report(
+    subject: Subject, text: str, tokens: tuple[np.ndarray, np.ndarray], settings: ShiftSettings,
+    shifts: Mapping[int, LinearShift], origin: Sequence[str],
+) -> Report:  # fmt: skip
+    """A table for each layer: piece by piece the likeliest tokens by alpha, with their probabilities."""
+    tokens_T, places_T2 = tokens
+    alphas = list(dict.fromkeys(settings.alpha or (1.0,)))
+    sentence = Sentences([tokens_T], subject.tokenizer)
+    pieces, unknown = _as_written(subject.tokenizer, text, tokens_T, places_T2)
+    tables = []
+    for layer, shift in sorted(shifts.items()):
+        columns = [_candidates(subject, sentence, layer, shift, alpha, settings.top) for alpha in alphas]
+        rows = [[piece, *read] for piece, *read in zip(pieces, *columns, strict=True)]
+        tables.append(Table(f"layer {layer} of {subject.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
+    return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[*unknown, *origin])
+
+
+def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2: np.ndarray) -> tuple[list[str], list[str]]:
+    """The pieces, of unknown ones the word that stands there; and a sentence about these."""
+    unknown_T = is_unknown(tokenizer, tokens_T)
+    words = [text[start:stop] for start, stop in places_T2.tolist()]
+    pieces = [
+        f"{word} (?)" if strange else piece for word, strange, piece in zip(words, unknown_T, tokenizer.pieces(tokens_T), strict=True)
+    ]
+    strange = dict.fromkeys(word for word, unknown in zip(words, unknown_T, strict=True) if unknown)
+    return pieces, unknown_sentences(list(strange))
+
+
+def _candidates(subject: Subject, sentence: Sentences, layer: int, shift: LinearShift, alpha: float, count: int) -> list[str]:
+    """ "喜欢 .69  爱 .12" for each token."""
+    assert subject.head is not None
+    with torch.no_grad():
+        logits_TV = subject.head(moved_rows(subject, sentence, layer, shift, alpha), subject.backbone).float()
+    known = subject.tokenizer.known
+    logits_TV = only_known(logits_TV, torch.from_numpy(known))
+    best = logits_TV.softmax(dim=1).topk(min(count, int(known.sum())), dim=1)
+    return [
+        "  ".join(
+            f"{piece} {share:.2f}".replace(" 0.", " .") for piece, share in zip(subject.tokenizer.pieces(tokens), shares, strict=True)
+        )
+        for tokens, shares in zip(np.asarray(best.indices.cpu()), best.values.tolist(), strict=True)
+    ]
+
+
+def _shift(name: str, options: Mapping[str, Any]) -> Shift:
+    cls = registry.load("shifts", name)
+    hint = f"ssl translate-shift --shift {name} --help lists the options"
+    return cls(checked(cls.Options, options, hint=hint))
+
+
+def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> Subject:
+    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+    if subject.backbone.settings.architecture not in ARCHITECTURES:
+        hint = "choose an encoder: --model @latest:mlm"
+        raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)
+    return subject
+
+
+def _head_hint(reference: str) -> str:
+    return f"ssl pretrain --objective mlm --model {reference} --train head --data FILE gives it one"
