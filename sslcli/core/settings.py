@@ -9,6 +9,7 @@ from sslcli.config import Config, Count, setting
 
 Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 
+MODEL_CONFIG = "config.json"  # of a model directory
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 

@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sslcli import plainfiles
+from sslcli.core.settings import MODEL_CONFIG
 from sslcli.errors import ModelError, RunError
 
-CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+CONFIG, SINGLE, INDEX = MODEL_CONFIG, "model.safetensors", "model.safetensors.index.json"
 DTYPES = frozenset({"F64", "F32", "F16", "BF16"})  # others are quantised: their numbers mean nothing by themselves
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.gguf")
 ARCHIVES = ("*.zip", "*.7z", "*.tar", "*.tar.*", "*.tgz")

@@ -1,7 +1,7 @@
 """Which model a line means, decided once, and what is to be said of it."""
 
 from sslcli.cli.screen import Screen
-from sslcli.models.loading import Place, locate
+from sslcli.models.places import Place, locate
 from sslcli.runs.references import Use, decided
 
 

@@ -10,7 +10,7 @@ from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
-from sslcli.models.loading import Place
+from sslcli.models.places import Place
 from sslcli.reports import Report, Table, printable
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE

@@ -9,7 +9,7 @@ nothing goes on from there. Equal files of one run are hard links to one another
 
 import json
 import shutil
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,14 +25,16 @@ from sslcli.engine.checkpoints.checkpoint_files import (
     BACKBONE,
     BEST,
     CHECKPOINTS,
+    FINAL,
     LEARNABLE,
     MILESTONES,
     OPTIMIZER,
     STATE,
     drop_optimizer,
     holds_optimizer,
+    newest_whole,
     step_name,
-    step_of,
+    steps_in,
 )
 from sslcli.engine.checkpoints.tensor_files import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
 from sslcli.engine.events import Saved
@@ -43,7 +45,6 @@ from sslcli.errors import ModelError
 from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
 
 RESUMABLE = 2  # so many of the newest, in case that one is damaged
-_FINAL = "final"  # in the manifest of the checkpoint with which a run came to its end
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Checkpoints:
 
         parts = {**_weights(learner), **({} if final else {OPTIMIZER: optimizer.state()})}
         saved = Saved(step, self.folder / step_name(step), "checkpoint")
-        self._submit(saved, parts, state, conclude, {_FINAL: True} if final else {})
+        self._submit(saved, parts, state, conclude, {FINAL: True} if final else {})
 
     def save_milestone(self, learner: Learner, step: int) -> None:
         self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
@@ -119,24 +120,11 @@ class Checkpoints:
 
         `to_go_on`: with all that the next step needs, if there is one.
         """
-        passed = []
-        for step, path in sorted(self._all(), reverse=True):
-            try:
-                manifest = read_sealed(path)
-            except ModelError as error:
-                passed.append(f"{path.name} is passed over: {error.message}")
-                continue
-            if manifest.get("step") == step:
-                if not to_go_on or holds_optimizer(manifest) or manifest.get(_FINAL):
-                    return path, passed
-                passed.append(f"{path.name} is passed over: it holds no optimizer state")
-                continue
-            passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
-        return None, passed
+        return newest_whole(self.folder, to_go_on)
 
     def newest_name(self) -> str | None:
         """Of the newest checkpoint that is there, whole or damaged; None where there is none."""
-        return max((step_name(step) for step, _ in self._all()), default=None)
+        return max((step_name(step) for step, _ in steps_in(self.folder)), default=None)
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
         """Where the run stood; the best checkpoint is again the one that was the best then.
@@ -157,7 +145,7 @@ class Checkpoints:
         if self.world.leads:  # a kill may have come between a checkpoint and what follows it
             self._name_best(progress.best_step)
             if not progress.skipped_in_row:
-                resumable = 0 if manifest.get(_FINAL) else RESUMABLE
+                resumable = 0 if manifest.get(FINAL) else RESUMABLE
                 self._prune(progress.step, progress.best_step, resumable, beyond=False)
         return progress
 
@@ -212,11 +200,6 @@ class Checkpoints:
         folders = (self.folder, self.milestone_folder)
         return [path for folder in folders for path in sorted(folder.glob("step-*"))]
 
-    def _all(self) -> Iterator[tuple[int, Path]]:
-        for path in self.folder.glob("step-*"):
-            if (step := step_of(path)) is not None:
-                yield step, path
-
     def _prune(
         self,
         newest_step: int,
@@ -230,7 +213,7 @@ class Checkpoints:
 
         So many of the newest as are to be `resumable` keep their optimizer state.
         """
-        found = sorted(self._all(), reverse=True)
+        found = sorted(steps_in(self.folder), reverse=True)
         past = [(step, path) for step, path in found if step <= newest_step]
         for step, path in [*past[self.keep :], *(entry for entry in found if beyond and entry not in past)]:
             if step != best_step:

@@ -1,15 +1,16 @@
 """What a checkpoint holds, by its names. Without torch, which `ssl runs` does not need."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sslcli.errors import ModelError, RunError
-from sslcli.folders import drop_from
+from sslcli.folders import drop_from, read_sealed
 
 BACKBONE, LEARNABLE = "backbone.safetensors", "learnable.safetensors"
+FINAL = "final"  # in the manifest of the checkpoint with which a run came to its end
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 # A file, or the folder of its shards.
 OPTIMIZER_PARTS = (OPTIMIZER, OPTIMIZER.partition(".")[0])
@@ -37,3 +38,31 @@ def drop_optimizer(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         with suppress(ModelError, RunError):
             drop_from(path, OPTIMIZER_PARTS)
+
+
+def steps_in(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Every checkpoint or milestone that lies there, whole or damaged, with its step."""
+    for path in folder.glob("step-*"):
+        if (step := step_of(path)) is not None:
+            yield step, path
+
+
+def newest_whole(folder: Path, to_go_on: bool = False) -> tuple[Path | None, list[str]]:
+    """The newest whole checkpoint, and a sentence for each newer one that is passed over.
+
+    `to_go_on`: with all that the next step needs, if there is one.
+    """
+    passed = []
+    for step, path in sorted(steps_in(folder), reverse=True):
+        try:
+            manifest = read_sealed(path)
+        except ModelError as error:
+            passed.append(f"{path.name} is passed over: {error.message}")
+            continue
+        if manifest.get("step") == step:
+            if not to_go_on or holds_optimizer(manifest) or manifest.get(FINAL):
+                return path, passed
+            passed.append(f"{path.name} is passed over: it holds no optimizer state")
+            continue
+        passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
+    return None, passed

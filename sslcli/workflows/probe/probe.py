@@ -14,7 +14,7 @@ from sslcli.data.rng import Draws
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
-from sslcli.models.loading import locate
+from sslcli.models.places import locate
 from sslcli.reporting.report_files import file_name, font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
 from sslcli.reports import Report

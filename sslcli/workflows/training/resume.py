@@ -13,8 +13,8 @@ from sslcli.datasets.tokenized import with_tokenizer_of_run
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
-from sslcli.models.loading import locate
 from sslcli.models.objectives import objective_classes, objective_options
+from sslcli.models.places import locate
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
 from sslcli.settings import FinetuneSettings, PretrainSettings
