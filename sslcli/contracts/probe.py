@@ -6,7 +6,7 @@ Letters: T tokens of a packed batch, N features, D width, V vocabulary.
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Protocol
 
@@ -64,18 +64,28 @@ class Lengths:
     """Texts that a model was to be looked at with, each once, and those that are too long for it."""
 
     def __init__(self) -> None:
-        self._limit_of: dict[str, int | None] = {}  # of a text that is longer, what it is longer than
+        self._limit_of: dict[str, str] = {}  # what a text is longer than, "" where it is not
 
     def note(self, texts: Sequence[str], tokens: Sequence[int], most: int) -> None:
         """`most`: so many of its own tokens a text may have."""
-        for text, count in zip(texts, tokens, strict=True):
-            self._limit_of[text] = most if count > most else None
+        limit = f"the {most:,} tokens that the model reads"
+        self._note(texts, tokens, most, limit)
+
+    def shorter(self, texts: Iterable[str], most: int) -> list[str]:
+        """Texts of at most so many characters; the others are noted."""
+        found = list(texts)
+        self._note(found, [len(text) for text in found], most, f"{most:,} characters")
+        return [text for text in found if len(text) <= most]
+
+    def _note(self, texts: Sequence[str], sizes: Sequence[int], most: int, limit: str) -> None:
+        for text, size in zip(texts, sizes, strict=True):
+            self._limit_of[text] = limit if size > most else ""
 
     def remarks(self) -> list[str]:
-        """A sentence where some are too long."""
-        long = Counter(most for most in self._limit_of.values() if most is not None)
-        what = "longer than the {:,} tokens that the model reads, and left out: {:,} of {:,} texts"
-        return [what.format(most, count, len(self._limit_of)) for most, count in long.items()]
+        """A sentence for each limit that some are longer than."""
+        long = Counter(limit for limit in self._limit_of.values() if limit)
+        what = "longer than {}, and left out: {:,} of {:,} texts"
+        return [what.format(limit, count, len(self._limit_of)) for limit, count in long.items()]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from sslcli.api import (
     read_pairs,
     sense_uses,
     setting,
+    usable,
 )
 from sslplugins.probes.senses.finding import find_uses
 from sslplugins.probes.senses.layers import chosen_layer
@@ -99,7 +100,7 @@ class Projection(Probe["Projection.Options"]):
         if options.word:
             return find_uses(subject, options.word, options.sentences, per_sense, draws).uses
         try:
-            return sense_uses(subject.material, 20, draws)
+            return usable(subject, sense_uses(subject.material, 20, draws))
         except UsageError as error:
             raise UsageError("there is no word to look at", "name one: --word apple") from error
 

@@ -29,6 +29,7 @@ from sslcli.api import (
     cosines,
     sense_uses,
     setting,
+    usable,
 )
 from sslplugins.probes.senses.finding import find_uses, unknown_notes
 from sslplugins.probes.senses.layers import SensesByLayer, chosen_layer, vectors_by_layer
@@ -87,7 +88,7 @@ class Similarity(Probe["Similarity.Options"]):
     def _of_all(self, subject: Subject, layer: int, draws: Draws) -> Report:
         options = self.options
         try:
-            uses = sense_uses(subject.material, options.per_sense, draws)
+            uses = usable(subject, sense_uses(subject.material, options.per_sense, draws))
         except UsageError as error:
             raise UsageError("there is no word to look at", "name one: ssl probe similarity apple") from error
         uses, rare = comparable(uses)

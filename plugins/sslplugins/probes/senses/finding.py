@@ -23,6 +23,7 @@ from sslcli.api import (
     sense_uses,
     split_sentences,
     suffix_of,
+    usable,
 )
 
 MOST_DOCUMENTS = 50_000  # looked through for a word
@@ -57,8 +58,8 @@ def occurrence(text: str, word: str) -> int | None:
 def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws: Draws) -> Found:
     """At most `per_sense` uses of each sense, twice as many where none is known. `sentences`: a file; else what is best at hand.
 
-    Raises UsageError where the word is found nowhere, DataError for a file that cannot be used and for a word that the
-    tokenizer does not know.
+    Sentences that the model cannot read whole are left out and noted. Raises UsageError where the word is found nowhere,
+    DataError for a file that cannot be used, for a word that the tokenizer does not know, and where no sentence is left.
     """
     if not word.strip():
         raise UsageError("there is no word to look for", "name one, such as apple")
@@ -67,7 +68,12 @@ def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws
         lambda: Found(_ready(word), "built-in; --sentences FILE for others"),
         lambda: Found(_from_corpus(subject, word, 2 * per_sense), "of the data, without senses; --sentences FILE for others"),
     ]  # fmt: skip
-    found = next((found for find in finders if (found := find()).uses), None)
+    unread: list[Use] = []
+    found = next((found for find in finders if (found := _readable(subject, find(), unread)).uses), None)
+    if found is None and unread:
+        locate_words(subject.tokenizer, unread)  # which names a word that has no piece
+        problem = f"every sentence with '{word}' is longer than this model reads"
+        raise DataError(problem, "give shorter ones: --sentences FILE")
     if found is None:
         raise UsageError(f"'{word}' does not occur in the data of this model", "give sentences with it: --sentences FILE, or other --data")
     known = any(found.senses)
@@ -76,6 +82,13 @@ def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws
     refuse_unknown(subject, word, by_sense)
     more = f" of {len(found.uses)}" if len(found.uses) > len(chosen) else ""
     return Found(by_sense, f'{len(chosen)}{more} sentences with "{word}" ({found.source})')
+
+
+def _readable(subject: Subject, found: Found, unread: list[Use]) -> Found:
+    """Without the uses that the model cannot be given, which are added to `unread`."""
+    uses = usable(subject, found.uses)
+    unread += [] if uses else found.uses
+    return Found(uses, found.source)
 
 
 def unknown_share(subject: Subject, uses: list[Use]) -> float:
@@ -140,18 +153,18 @@ def _from_corpus(subject: Subject, word: str, most: int) -> list[Use]:
     """The first sentences of the corpus with the word; none where there is no corpus."""
     try:
         documents = subject.material.documents()
-        return list(islice(_of_corpus(documents, word), most))
+        return list(islice(_of_corpus(subject, documents, word), most))
     except UsageError:
         return []
 
 
-def _of_corpus(documents: Iterator, word: str) -> Iterator[Use]:
+def _of_corpus(subject: Subject, documents: Iterator, word: str) -> Iterator[Use]:
     for document in islice(documents, MOST_DOCUMENTS):
         if document.text is None or occurrence(document.text, word) is None:
             continue
         for sentence in split_sentences(document):
-            text = sentence.strip()
-            if len(text) <= MOST_CHARACTERS and (use := _use(text, word, language=document.language)):
+            use = _use(sentence.strip(), word, language=document.language)
+            if use is not None and subject.lengths.shorter([use.text], MOST_CHARACTERS):
                 yield use
 
 

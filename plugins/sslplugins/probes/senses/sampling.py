@@ -25,7 +25,8 @@ def some_sentences(subject: Subject, count: int, draws: Draws) -> list[tuple[str
         own = by_language.setdefault(document.language, {})
         if document.text is not None and len(own) < MOST_SENTENCES:
             sentences = (sentence.strip() for sentence in split_sentences(document))
-            own.update(dict.fromkeys(text for text in sentences if 0 < len(text) <= MOST_CHARACTERS))
+            found = filter(None, sentences)
+            own.update(dict.fromkeys(subject.lengths.shorter(found, MOST_CHARACTERS)))
     chosen = []
     for language, own in by_language.items():
         fitting = [text for text, fits in zip(own, usable_texts(subject, list(own)), strict=True) if fits]
