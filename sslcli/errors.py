@@ -18,12 +18,14 @@
 `assert` is for our own mistakes; whatever a user can cause is one of these.
 """
 
+import errno
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import ClassVar
 
 MOST_COMPARED = 5_000  # names that a mistyped one is compared with
 MOST_LETTERS = 64  # of one that is: the time for each grows with their square
+_OF_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE)
 INDENT = "\n       "  # of every line but the first, below "error: "
 
 
@@ -41,6 +43,15 @@ class SslError(Exception):
     def lines(self) -> Sequence[str]:
         """What has a line of its own: a line's end anywhere else stands in a name or in data."""
         return (self.message,)
+
+
+def is_of_disk(error: BaseException | None) -> bool:
+    """Whether it was raised from an error of the disk itself: no fault of the file that was to be read."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _OF_DISK:
+            return True
+        error = error.__cause__
+    return False
 
 
 class UsageError(SslError):

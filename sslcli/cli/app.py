@@ -22,10 +22,11 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.processes.rank import end_with_launcher, known_place, others_speak
-from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError
+from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, is_of_disk
 from sslcli.progress import heard_by
 from sslcli.reports import printable
 
+CHECK_DISK = "check the path, its permissions and the disk"
 COMMANDS = {
     "tokenize": "Learn a tokenizer and cut raw text into shards",
     "pretrain": "Pretrain a Transformer on raw data",
@@ -95,6 +96,8 @@ def run(words: Sequence[str]) -> int:
         sys.stdout.flush()  # a disk that is full says so only now
         return code
     except SslError as error:
+        if not isinstance(error, RunError) and is_of_disk(error):
+            return _report(words, error.lines, CHECK_DISK, RunError.exit_code)
         is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
         if is_alike and is_launched(words) and known_place()[0] > 0 and others_speak():
             return error.exit_code  # rank 0 meets the same and says it
@@ -112,7 +115,7 @@ def run(words: Sequence[str]) -> int:
         place_of = str(error.filename or "the output")[:200]
         if error.filename is None:
             _write_no_more()
-        return _report(words, [f"{place_of}: {error.strerror or error}"], "check the path, its permissions and the disk", code)
+        return _report(words, [f"{place_of}: {error.strerror or error}"], CHECK_DISK, code)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return _report(words, [f"this should not have happened: {what}"], "--debug shows where; please report it", 1)

@@ -165,10 +165,16 @@ class Commands:
 
     def calls_of(self, job: Job) -> int:
         """How many calls of the file system below its folder the command makes."""
+        return len(self.noted_calls(job))
+
+    def noted_calls(self, job: Job) -> list[str]:
+        """Each of them as what was called, and its path below the folder."""
         folder, noted = self.place(job), self.folder / f"calls-{job.name}.txt"
         ended = self.bench.run(job.line, InFolder(folder, FaultAt(str(folder), 0, "count", noted=str(noted))))
         assert ended.code == 0, ended.said
-        return len(noted.read_text(encoding="utf-8").splitlines())
+        lines = noted.read_text(encoding="utf-8").splitlines()
+        noted.unlink()
+        return lines
 
     def kill_at_call(self, job: Job, call: int) -> Tried:
         folder = self.place(job)
