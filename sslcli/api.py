@@ -34,6 +34,7 @@ from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.rng import Draws, SampleDraws
+from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.processes.gather import gather
@@ -177,6 +178,7 @@ __all__ = [
     "SequenceTask",
     "Shift",
     "Span",
+    "SpecialToken",
     "Split",
     "SslError",
     "Subject",

@@ -88,15 +88,22 @@ class Bench(LearnableBench[Objective]):
     def of(cls, objective: type[Objective], options: Config | None, architecture: Architecture) -> "Bench":
         modality: Modality = "text" if "text" in objective.reads else min(objective.reads)
         options = objective.Options() if options is None else options
-        frame, corpus = tiny_frame(architecture, modality), tiny_corpus(modality)
-        chunks = list(objective(options, frame).arrange(corpus))
-        rows, lengths = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("values", "lengths"))
-        return cls(objective, options, frame, corpus, rows, lengths)
+        frame, none = tiny_frame(architecture, modality), np.empty(0, dtype=np.int64)
+        return cls(objective, options, frame, tiny_corpus(modality), none, none).arranged()
+
+    def arranged(self) -> "Bench":
+        """With the rows that the objective cuts the corpus into."""
+        chunks = list(self.cls(self.options, self.frame).arrange(self.corpus))
+        rows, lengths = (np.concatenate(each) for each in zip(*((chunk.values, chunk.lengths) for chunk in chunks), strict=True))
+        return replace(self, rows=rows, lengths=lengths)
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
-        twin, draws = self.twin(), Draws(0, epoch)
         numbers = [number % len(self.rows) for number in numbers]
-        return collate(numbers, [twin.sample(self.corpus, self.rows[number], draws.sample(number)) for number in numbers])
+        return collate(numbers, [self.sample(number, epoch) for number in numbers])
+
+    def sample(self, number: int, epoch: int = 0) -> Sample:
+        number %= len(self.rows)
+        return self.twin().sample(self.corpus, self.rows[number], Draws(0, epoch).sample(number))
 
 
 @dataclass(frozen=True)

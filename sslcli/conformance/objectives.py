@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.conformance import learnables, steps
+from sslcli.conformance import learnables, special_tokens, steps
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
 from sslcli.contracts.abilities import Illustrates
@@ -83,7 +83,7 @@ def illustrations(bench: Bench) -> None:
         return
     twins: list[Any] = [bench.twin(), bench.twin()]
     draws = Draws(0, 0)
-    given = [bench.twin().sample(bench.corpus, bench.rows[number % len(bench.rows)], draws.sample(number)) for number in EIGHT]
+    given = [bench.sample(number) for number in EIGHT]
     asked, again = (twin.illustrations(given) for twin in twins)
     demand(list(asked) == list(again), "illustrations makes other requests the second time", "draw nothing there")
     for shown, request in asked:
@@ -99,6 +99,7 @@ CHECKS: Mapping[str, Check] = {
     "imports": learnables.imports,
     "options round-trip": learnables.options,
     "options as flags": option_flags,
+    "special tokens": special_tokens.objective,
     "rows": rows,
     "samples by number": samples,
     "views are pure": learnables.pure_views,

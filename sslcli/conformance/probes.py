@@ -21,6 +21,7 @@ from sslcli.contracts.probe import Probe, Subject
 from sslcli.contracts.shift import Shift
 from sslcli.core.settings import ARCHITECTURES, Architecture
 from sslcli.data.rng import Draws
+from sslcli.data.special_tokens import SPECIAL_TOKENS
 from sslcli.errors import CheckError, SslError
 from sslcli.reports import Report
 
@@ -84,6 +85,8 @@ def probe_declarations(bench: ProbeBench) -> None:
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
+    strange = sorted(map(str, cls.special_tokens - SPECIAL_TOKENS.keys()))
+    demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
     known = not cls.typed or cls.typed in cls.Options.model_fields
     demand(known, f"typed is '{cls.typed}', which is no option", "name the option that a bare word on the line fills")
 

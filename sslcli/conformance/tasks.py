@@ -6,7 +6,7 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isabstract
 
-from sslcli.conformance import answers, learnables, steps
+from sslcli.conformance import answers, learnables, special_tokens, steps
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
 from sslcli.conformance.trees import copied, equal
@@ -150,6 +150,7 @@ TASK_CHECKS: Mapping[str, Check] = {
     "imports": learnables.imports,
     "options round-trip": learnables.options,
     "options as flags": option_flags,
+    "special tokens": special_tokens.task,
     "settled options": settling,
     "labels": labels,
     "examples": examples,

@@ -15,6 +15,7 @@ from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
 from sslcli.data.rng import mix
+from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 
 FEATURES = 8  # of every item of a tiny array document
@@ -46,6 +47,17 @@ def tiny_texts() -> list[list[str]]:
 @cache
 def tiny_tokenizer() -> Tokenizer:
     """Word pieces for the tiny texts; three of its words have two pieces."""
+    return Tokenizer(_tiny_library())
+
+
+@cache
+def tiny_tokenizer_without(token: SpecialToken) -> Tokenizer:
+    """The same pieces under the same numbers, of which none plays this role."""
+    roles = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask") if name != token}
+    return Tokenizer(_tiny_library(), roles)
+
+
+def _tiny_library() -> tokenizers.Tokenizer:
     words = {word for text in tiny_texts() for sentence in text for word in sentence.split()}
     whole = sorted(words - {"garden", "forest", "horse", "river"})
     vocabulary = {piece: number for number, piece in enumerate((*SPECIALS, *PIECES, *whole))}
@@ -54,7 +66,7 @@ def tiny_tokenizer() -> Tokenizer:
     library.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     library.decoder = tokenizers.decoders.WordPiece()
     library.add_special_tokens(list(SPECIALS))
-    return Tokenizer(library)
+    return library
 
 
 def corpus_in_memory(

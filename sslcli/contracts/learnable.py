@@ -18,7 +18,9 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Modality
 from sslcli.data.rng import Draws
+from sslcli.data.special_tokens import SpecialToken, special_tokens_of, worded
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Frame:
     architecture: TransformerSettings
     tokenizer: Tokenizer | None = None
     labels: Sequence[str] | None = None
+
+    def special_token(self, name: SpecialToken) -> int:
+        """The id of one that the learnable declares. Raises UsageError where the tokenizer has none."""
+        found = {} if self.tokenizer is None else special_tokens_of(self.tokenizer)
+        if name not in found:
+            raise UsageError(f"a {worded([name])} is needed, and the tokenizer has none", "use another tokenizer")
+        return found[name]
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a tokenizer without one of them is refused
     couples: bool = False  # ties samples together: batches are not split, see api.gather
 
     def __init__(self, options: O, frame: Frame) -> None:

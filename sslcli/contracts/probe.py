@@ -24,6 +24,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
 from sslcli.data.records.records import Record
 from sslcli.data.rng import Draws
+from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.progress import working
@@ -158,6 +159,7 @@ class Probe(ABC, Generic[O]):
 
     summary: ClassVar[str]
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a model whose tokenizer lacks one of them is refused
     typed: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
 
     def __init__(self, options: O) -> None:

@@ -8,6 +8,7 @@ import tokenizers
 
 from sslcli.config import Config
 from sslcli.contracts.learnable import O
+from sslcli.data.special_tokens import SpecialToken
 
 
 class PieceTrainer(ABC, Generic[O]):
@@ -20,6 +21,10 @@ class PieceTrainer(ABC, Generic[O]):
 
     def __init__(self, options: O) -> None:
         self.options = options
+
+    def special_tokens(self) -> frozenset[SpecialToken] | None:
+        """Those that every tokenizer of it has with these options; None where only training tells."""
+        return None
 
     @abstractmethod
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer: ...

@@ -34,8 +34,8 @@ def _common(held: Mapping[str, Modality]) -> Modality:
     return first[1]
 
 
-def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings) -> None:
-    """Raises UsageError where the data holds something else than what every part of the objective `reads`.
+def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings) -> Modality:
+    """What the data holds. Raises UsageError where it is something else than what every part of the objective `reads`.
 
     DataError where it holds two things.
     """
@@ -52,7 +52,7 @@ def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings)
                 raise UsageError(
                     f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}", "choose another --objective, or other --data"
                 )
-    _common(held)
+    return _common(held)
 
 
 def _readers(reference: str, reader: str | None) -> set[str]:

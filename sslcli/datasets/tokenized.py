@@ -15,6 +15,7 @@ import numpy as np
 from sslcli import registry
 from sslcli.asides import settled
 from sslcli.config import checked
+from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
@@ -39,6 +40,7 @@ PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
 SHOWN_UNKNOWN = 8  # words of a text that is shown
 FORMAT = 2  # of the cache; another one makes all shards anew
+DEFAULT_KIND = "wordpiece"
 ROWS_FORMAT = "rows 1"
 
 
@@ -221,15 +223,20 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
         facts["statistics"] = {**statistics.facts(), "changes": changes}
 
 
-def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
-    kind = settings.kind or "wordpiece"
+def piece_trainer(settings: TokenizerSettings) -> PieceTrainer:
+    """What learns the pieces. Raises PluginError or ConfigError."""
+    kind = settings.kind or DEFAULT_KIND
     cls = registry.load("tokenizers", kind)
     hint = f"ssl plugins show {kind} lists the options"
-    trainer = cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
+    return cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
+
+
+def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
+    kind, trainer = settings.kind or DEFAULT_KIND, piece_trainer(settings)
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
 
     def learn(go_on: Callable[[], None]) -> Tokenizer:
-        texts = _texts_to_learn_from(sources, data, cls.most_bytes)
+        texts = _texts_to_learn_from(sources, data, trainer.most_bytes)
         return Tokenizer(trainer.train(_watched(texts, go_on), settings.vocabulary))
 
     try:

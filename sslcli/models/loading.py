@@ -20,6 +20,7 @@ from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.models.answer_heads import answer_head, problem_of
+from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.hf_directory import read_directory
 from sslcli.models.hf_tensors import is_finite
 from sslcli.models.objectives import objective_classes, objective_options
@@ -98,6 +99,7 @@ def learner_of(pretrained: Pretrained) -> Learner:
             f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
         ) from error
     tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
+    refuse_missing_tokens(classes, tokenizer)
     objective = build_objective(classes, options, Frame(pretrained.settings, tokenizer))
     if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
         raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")

@@ -44,6 +44,7 @@ class Rivals(Objective[RivalViews]):
         blank_rate: float = setting(0.25, "share of the tokens that the generator fills in", gt=0, lt=1)
 
     summary = "a critic learns to find the words that a generator made up"
+    special_tokens = frozenset({"mask"})
     needs = frozenset({"encoder"})
 
     def __init__(self, options: Options, frame: Frame) -> None:

@@ -35,6 +35,11 @@ class TakesFlag(Classify):
         freeze: bool = setting(False, "a name of the command's")
 
 
+class NeedsMask(Classify):
+    def cut(self, texts):
+        return [np.append(tokens, np.int64(int(self.tokenizer.mask))) for tokens in super().cut(texts)]
+
+
 class SettlesAgain(Classify):
     class Options(Classify.Options):
         seen: int = setting(0, "examples so far")
@@ -328,6 +333,7 @@ RIVALS = {
     OfTheOldDoor: ("declarations", "score is now Scorer.score(predictions, examples)"),
     TakesAnything: ("options round-trip", "unknown keys"),
     TakesFlag: ("options as flags", "--freeze"),
+    NeedsMask: ("special tokens", 'frozenset({"mask"})'),
     SettlesAgain: ("settled options", "changes it"),
     NamesTwice: ("labels", "twice"),
     NumbersAsLabels: ("labels", "give texts"),

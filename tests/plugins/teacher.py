@@ -43,6 +43,7 @@ class Student(Objective[StudentViews]):
         hide_rate: float = setting(0.3, "share of the tokens that the student does not see", gt=0, lt=1)
 
     summary = "tell what a teacher thinks of hidden words"
+    special_tokens = frozenset({"mask"})
     needs = frozenset({"encoder"})
 
     def __init__(self, options: Options, frame: Frame) -> None:

@@ -203,7 +203,17 @@ class Raises(MaskedLanguageModel):
         raise ZeroDivisionError("on purpose")
 
 
+class Undeclaring(MaskedLanguageModel):
+    special_tokens = frozenset()
+
+
+class DeclaresAStranger(MaskedLanguageModel):
+    special_tokens = frozenset({"mask", "blank"})
+
+
 DEFECTS = {
+    Undeclaring: "special tokens",
+    DeclaresAStranger: "special tokens",
     Undeclared: "declarations",
     TakesAnything: "options round-trip",
     TakesFlag: "options as flags",

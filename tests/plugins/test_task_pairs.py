@@ -5,10 +5,10 @@ from sslplugins.readers.demo import DemoReader
 from sslplugins.tasks.pairs import Pairs
 from task_bench import TaskBench, record
 
-from sslcli.api import DataError, Frame, Tokenizer, UsageError
+from sslcli.api import DataError
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.datasets.labelled import balance_of
-from sslcli.testing import tiny_frame, tiny_tokenizer
+from sslcli.testing import tiny_tokenizer
 
 
 def read(folder, name, content, **options):
@@ -63,15 +63,6 @@ def test_what_people_did_not_agree_on_has_no_label(tmp_path):
     options, said = Pairs.understand(Pairs.Options(), examples)
     assert [example.gold for example in Pairs.plain(options, (), examples)] == [None, "neutral", "entailment"]
     assert Pairs.understand(options, examples) == (options, said)
-
-
-def test_a_tokenizer_without_a_separator_is_refused():
-    class Bare(Tokenizer):
-        separate = property(lambda self: None, lambda self, value: None)
-
-    bare = Bare(tiny_tokenizer()._library)
-    with pytest.raises(UsageError, match="a separator between them"):
-        Pairs(Pairs.Options(kind="classes"), Frame(tiny_frame().architecture, bare, ("a", "b")))
 
 
 def test_which_text_is_which_is_learnt():

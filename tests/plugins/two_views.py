@@ -42,6 +42,7 @@ class TwoViews(Objective[PairViews]):
         temperature: float = setting(0.2, "what similarities are divided by", gt=0)
 
     summary = "find the other view of the same sample in the batch"
+    special_tokens = frozenset({"mask"})
     needs = frozenset({"encoder"})
     couples = True
 

@@ -34,7 +34,6 @@ from sslcli.api import (
     Tokenizer,
     TokenTargets,
     Transformer,
-    UsageError,
     Views,
     enclose,
     passages_of,
@@ -75,13 +74,14 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
     summary = "predict hidden tokens from both sides (BERT)"
     reads_head = True
     needs = frozenset({"encoder"})
+    special_tokens = frozenset({"mask"})
     corrupts = True
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        if frame.tokenizer is None or frame.tokenizer.mask is None:
-            raise UsageError("mlm needs a tokenizer with a mask token", "use --tokenizer wordpiece, or --objective clm")
-        self.tokenizer, self.mask = frame.tokenizer, frame.tokenizer.mask
+        self.mask = frame.special_token("mask")
+        assert frame.tokenizer is not None, "which has one"
+        self.tokenizer = frame.tokenizer
         self.ordinary = np.flatnonzero(frame.tokenizer.known & ~frame.tokenizer.specials)
         self.head = LanguageModelHead(frame.architecture)
 

@@ -29,7 +29,6 @@ from sslcli.api import (
     Sample,
     SampleDraws,
     Transformer,
-    UsageError,
     Views,
     join_pair,
     passages_of,
@@ -52,12 +51,12 @@ class SentenceOrder(Readout[OrderViews, "SentenceOrder.Options"]):
 
     summary = "tell whether two parts are in their order or swapped (ALBERT)"
     needs = frozenset({"encoder"})
+    special_tokens = frozenset({"sep"})
     arranges = "pairs"
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        if frame.tokenizer is None or frame.tokenizer.separate is None:
-            raise UsageError("sop needs a tokenizer with a separator token", "use --tokenizer wordpiece")
+        assert frame.tokenizer is not None, "an objective that reads text is given a tokenizer"
         self.tokenizer = frame.tokenizer
         self.classifier = PooledClassifier(frame.architecture, 2)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sslcli.api import DataError, Example, Frame, Record, SequenceTask, UsageError, setting
+from sslcli.api import DataError, Example, Record, SequenceTask, setting
 
 TEXTS = (
     ("premise", "hypothesis"), ("sentence1", "sentence2"), ("text", "text_pair"), ("question", "sentence"), ("question1", "question2"),
@@ -21,12 +21,8 @@ class Pairs(SequenceTask["Pairs.Options"]):
 
     summary = "a class or a number for two texts together: inference, paraphrases, similarity"
     records = "pairs"
+    special_tokens = frozenset({"sep"})
     text_columns, label_columns, text_flags = TEXTS, ANSWERS, "--first-field and --second-field"
-
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        if self.tokenizer.separate is None:
-            raise UsageError("two texts need a separator between them, and the tokenizer has none", "use a model with one, such as BERT's")
 
     @classmethod
     def typed(cls, options: Options) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from sslcli.api import Config, PieceTrainer, setting
+from sslcli.api import Config, PieceTrainer, SpecialToken, setting
 
 _DECODER_SPECIALS = ("<|endoftext|>",)
 # RoBERTa's, in RoBERTa's order; a blank stands for a word and the space before it, as theirs does.
@@ -24,6 +24,11 @@ class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
         encoder_tokens: bool = setting(
             False, "RoBERTa's special tokens, with a mask, instead of GPT-2's", "--encoder-tokens/--no-encoder-tokens"
         )
+
+    def special_tokens(self) -> frozenset[SpecialToken]:
+        if not self.options.encoder_tokens:
+            return frozenset({"eos"})
+        return frozenset({"mask", "cls", "sep", "pad", "unk"})
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
         tokenizer = tokenizers.Tokenizer(models.BPE())

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from sslcli.api import Config, PieceTrainer, setting
+from sslcli.api import Config, PieceTrainer, SpecialToken, setting
 
 # XLM-R's; a blank stands for a word and the space before it, as theirs does.
 _MASK = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=True)
@@ -24,6 +24,9 @@ class UnigramTrainer(PieceTrainer["UnigramTrainer.Options"]):
     class Options(Config):
         lowercase: bool = setting(False, "write everything in lower case", "--lowercase/--no-lowercase")
         longest_piece: int = setting(16, "most characters of a piece", gt=0)
+
+    def special_tokens(self) -> frozenset[SpecialToken]:
+        return frozenset({"mask", "cls", "sep", "pad", "unk"})
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
         tokenizer = tokenizers.Tokenizer(models.Unigram())

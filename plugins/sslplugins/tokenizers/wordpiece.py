@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from sslcli.api import Config, PieceTrainer, setting
+from sslcli.api import Config, PieceTrainer, SpecialToken, setting
 
 _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # Share of the characters up to which accents are strange to a text. In Latin letters English has
@@ -47,6 +47,9 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
         )
         minimum_frequency: int = setting(2, "fewer occurrences than this make no piece", "--minimum-frequency", gt=0)
         alphabet: int = setting(8_000, "most characters that are pieces by themselves; the rarest are unknown", gt=0)
+
+    def special_tokens(self) -> frozenset[SpecialToken]:
+        return frozenset({"mask", "cls", "sep", "pad", "unk"})
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
         """Twice over the texts: the library numbers characters in an order that changes from run to run, and breaks ties

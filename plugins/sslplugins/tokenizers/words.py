@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from sslcli.api import Config, PieceTrainer, setting
+from sslcli.api import Config, PieceTrainer, SpecialToken, setting
 
 _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # BERT's, in BERT's order
 
@@ -23,6 +23,9 @@ class WordTrainer(PieceTrainer["WordTrainer.Options"]):
     class Options(Config):
         lowercase: bool = setting(True, "write everything in lower case", "--lowercase/--no-lowercase")
         minimum_frequency: int = setting(1, "fewer occurrences than this make a word unknown", "--minimum-frequency", gt=0)
+
+    def special_tokens(self) -> frozenset[SpecialToken]:
+        return frozenset({"mask", "cls", "sep", "pad", "unk"})
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
         counter = self._tokenizer(models.WordLevel(unk_token="[UNK]"))

@@ -16,6 +16,7 @@ from sslcli.datasets.labelled import balance_of, labelled_data, read_examples, t
 from sslcli.datasets.locate import is_read_once, split_language
 from sslcli.datasets.sifter import LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.errors import DataError, PassedOver, RecordErrors
+from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import decided_source, load_pretrained
 from sslcli.reports import Report, Table
 from sslcli.settings import FinetuneSettings
@@ -38,6 +39,7 @@ def check_data(settings: FinetuneSettings) -> Report:
         raise _with_others(error, cls, settings) from error
     pretrained = load_pretrained(decided_source(settings.model.source, cls.needs))
     tokenizer = pretrained.tokenizer()
+    refuse_missing_tokens({settings.task: cls}, tokenizer)
     options = cls.settle(data.options, data.train, tokenizer)
     labels = cls.labels(options, data.train)
     with torch.device("meta"):

@@ -34,7 +34,8 @@ from sslcli.engine.processes.process_group import ALONE, World
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
-from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.errors import ConfigError, DataError
+from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.initialise import learner_to_finetune
 from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.models.weights import Pretrained
@@ -117,10 +118,9 @@ class Finetuning:
         task = task_class(settings.task)
         refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
         pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
-        if pretrained.settings.architecture not in task.needs:
-            what = f"{pretrained.folder} is {pretrained.settings.architecture}"
-            raise UsageError(f"'{settings.task}' needs {' or '.join(sorted(task.needs))}, and {what}", "choose another --model")
+        refuse_other_architecture({settings.task: task}, pretrained.settings.architecture, str(pretrained.folder))
         tokenizer = Tokenizer.load(learnt) if learnt is not None else pretrained.tokenizer()
+        refuse_missing_tokens({settings.task: task}, tokenizer)
         say(f"reading {', '.join(settings.data.train)}")
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
         return cls(settings, pretrained, tokenizer, data)

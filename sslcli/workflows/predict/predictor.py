@@ -31,6 +31,7 @@ from sslcli.engine.processes.replicas import Replica
 from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.models.answer_heads import AnswerHead
 from sslcli.models.finite import watched
+from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import load_pretrained
 from sslcli.models.task_heads import named_as_in
 from sslcli.models.weights import Pretrained, State, shapes_of
@@ -147,7 +148,9 @@ class Answerer:
         else:
             raise _unanswerable(reference, name, pretrained)
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
-        learnable = task(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
+        tokenizer = pretrained.tokenizer()
+        refuse_missing_tokens({name: task}, tokenizer)
+        learnable = task(options, Frame(pretrained.settings, tokenizer, labels))
         if trained is not None:
             _load(learnable, trained.learnable, pretrained)
         elif answers is not None:
@@ -160,7 +163,7 @@ class Answerer:
         said = trained is not None or bool(pretrained.task_said[1])
         unsaid = [] if said else [f"{reference} does not say all of how its task was set: {_by_default(options, asked or {})}"]
         answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
-        answerer.tokenizer = pretrained.tokenizer()
+        answerer.tokenizer = tokenizer
         return answerer
 
     @property

@@ -23,16 +23,19 @@ from sslcli.data.mixing import Mixture
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import name_key
 from sslcli.data.sampler import Sampler
+from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import Source, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
-from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
+from sslcli.datasets.locate import is_shards
+from sslcli.datasets.tokenized import Tokenized, piece_trainer, shards_for, with_tokenizer_of_run
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
 from sslcli.engine.processes.process_group import ALONE, World
 from sslcli.errors import ConfigError, UsageError
+from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture, refuse_tokens_not_among, tokenizers_with
 from sslcli.models.line_checks import refuse_untrained_backbone
 from sslcli.models.loading import load_pretrained
 from sslcli.models.objectives import architecture_for, objective_classes, objective_options
@@ -92,11 +95,14 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
-    refuse_unread({name: cls.reads for name, cls in classes.items()}, settings.data)
+    modality = refuse_unread({name: cls.reads for name, cls in classes.items()}, settings.data)
     pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
     refuse_untrained_backbone(settings)
     settings = _with_tokenizer(settings, classes, pretrained)
+    if modality == "text" and learnt is None:
+        _refuse_known_tokenizer(classes, settings)
     shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
+    refuse_missing_tokens(classes, shards.tokenizer, _hint_for(classes))
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
     _refuse_misfit(settings, classes, shape)
@@ -131,6 +137,23 @@ def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objec
     return settings
 
 
+def _refuse_known_tokenizer(classes: Mapping[str, type[Objective]], settings: PretrainSettings) -> None:
+    """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a special token: before data is read."""
+    source, kind = settings.tokenizer.source, settings.tokenizer.kind
+    hint = _hint_for(classes)
+    if any(is_shards(reference) for reference in settings.data.train):
+        return  # which have a tokenizer of their own
+    if source:
+        refuse_missing_tokens(classes, Tokenizer.load(source), hint)
+    elif kind and (there := piece_trainer(settings.tokenizer).special_tokens()) is not None:
+        refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
+
+
+def _hint_for(classes: Mapping[str, type[Objective]]) -> str:
+    wanted = frozenset[SpecialToken]().union(*(cls.special_tokens for cls in classes.values()))
+    return f"{tokenizers_with(wanted)}, or choose another --objective" if wanted else ""
+
+
 def _ending_as(
     pretrained: Pretrained | None,
     settings: PretrainSettings,
@@ -147,8 +170,8 @@ def _ending_as(
 
 def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:
     """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
-    if not all(shape.architecture in cls.needs for cls in classes.values()):
-        raise UsageError(f"'{settings.objective}' cannot train a {shape.architecture}", "choose another --arch, --model or --objective")
+    hint = "choose another --arch, --model or --objective"
+    refuse_other_architecture(classes, shape.architecture, "the model", hint)
     wanted = settings.data.sequence_tokens
     if wanted > shape.longest_tokens and shape.positions == "learned":
         raise UsageError(

@@ -13,7 +13,7 @@ from sslcli.contracts.probe import Probe, Subject
 from sslcli.data.rng import Draws
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import UsageError
+from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.places import locate
 from sslcli.reporting.report_files import file_name, font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
@@ -44,11 +44,8 @@ def probe(
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
     subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
-    architecture = subject.backbone.settings.architecture
-    if architecture not in cls.needs:
-        raise UsageError(
-            f"{name} looks into {' or '.join(sorted(cls.needs))} models, and {subject.name} is a {architecture}", "choose another --model"
-        )
+    refuse_other_architecture({name: cls}, subject.backbone.settings.architecture, subject.name)
+    refuse_missing_tokens({name: cls}, subject.tokenizer)
     report = cls(complete).run(subject, Draws(seed, 0, "probe"))
     report = replace(report, notes=[*report.notes, *subject.lengths.remarks()])
     typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""

@@ -96,14 +96,12 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
+    special_tokens = frozenset({"cls", "sep"})
     scorer = QuestionScorer
 
     def __init__(self, options: Options, frame: Frame) -> None:
         super().__init__(options, frame)
-        if frame.tokenizer is None or frame.tokenizer.classify is None or frame.tokenizer.separate is None:
-            raise UsageError(
-                "qa needs a tokenizer with [CLS] and a separator", "use a model that was pretrained with --tokenizer wordpiece"
-            )
+        assert frame.tokenizer is not None, "a task that reads text is given a tokenizer"
         self.tokenizer = frame.tokenizer
         room = self.sequence_tokens - self.tokenizer.template.pair.room
         if room < 2:

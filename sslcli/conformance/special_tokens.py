@@ -1,0 +1,66 @@
+"""Special tokens: what a learnable uses is what it declares, as far as trying shows it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from sslcli.conformance.bench import Bench, LearnableBench, TaskBench
+from sslcli.conformance.learnables import EIGHT, demand
+from sslcli.conformance.tiny import tiny_tokenizer_without
+from sslcli.contracts.abilities import Illustrates
+from sslcli.contracts.learnable import Frame
+from sslcli.data.rng import Draws
+from sslcli.data.special_tokens import SPECIAL_TOKENS, SpecialToken, missing, special_tokens_of, worded
+from sslcli.errors import CheckError
+
+
+def objective(bench: Bench) -> None:
+    """Every special token without which the objective fails is declared."""
+    _tried(bench, lambda token: _use(replace(bench, frame=_without(bench, token)).arranged()))
+
+
+def task(bench: TaskBench) -> None:
+    """Every special token without which the task fails is declared."""
+    _tried(bench, lambda token: _answer(replace(bench, frame=_without(bench, token))))
+
+
+def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
+    """A declared one is always there, so a learnable is tried without each of the others."""
+    declared = bench.cls.special_tokens
+    strange = sorted(map(str, declared - SPECIAL_TOKENS.keys()))
+    demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
+    for token in _undeclared(bench):
+        try:
+            use(token)
+        except Exception as error:  # a stranger's code: anything may come
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+            problem = f"it fails where the tokenizer has no {worded([token])}, and does not declare it: {said}"
+            raise CheckError(problem, f'write special_tokens = frozenset({{"{token}"}})') from error
+
+
+def _undeclared(bench: LearnableBench) -> Iterator[SpecialToken]:
+    if bench.frame.tokenizer is not None:
+        there = special_tokens_of(bench.frame.tokenizer)
+        yield from (name for name in missing(there, bench.cls.special_tokens) if name != "unk")  # its pieces need it
+
+
+def _without(bench: LearnableBench, token: SpecialToken) -> Frame:
+    return replace(bench.frame, tokenizer=tiny_tokenizer_without(token))
+
+
+def _use(bench: Bench) -> None:
+    """Samples, views, a loss, what is shown, and what is generated."""
+    learner, views = bench.learner(), bench.views(EIGHT)
+    learner(views)
+    bench.twin().show(views)
+    generator: object = learner.eval().learnable
+    if isinstance(generator, Illustrates):
+        samples = [bench.sample(number) for number in EIGHT]
+        for _, request in generator.illustrations(samples):
+            list(generator.generate(learner.backbone, request, Draws(0, 0)))
+
+
+def _answer(bench: TaskBench) -> None:
+    """A loss, and predictions."""
+    learner = bench.learner()
+    learner(bench.views(EIGHT))
+    bench.predictions(learner, bench.examples)

@@ -1,0 +1,42 @@
+"""Special tokens by the names that plugins declare, and those of them that a tokenizer lacks."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+from sslcli.data.text.tokenizer import Tokenizer
+
+SpecialToken = Literal["mask", "cls", "sep", "pad", "unk", "bos", "eos"]
+# What each is called in a sentence.
+SPECIAL_TOKENS: Mapping[SpecialToken, str] = {
+    "mask": "mask token",
+    "cls": "classification token ([CLS])",
+    "sep": "separator token ([SEP])",
+    "pad": "padding token",
+    "unk": "unknown token",
+    "bos": "beginning-of-text token",
+    "eos": "end-of-text token",
+}
+
+
+def special_tokens_of(tokenizer: Tokenizer) -> dict[SpecialToken, int]:
+    """The ids of those that it has."""
+    ids: dict[SpecialToken, int | None] = {
+        "mask": tokenizer.mask,
+        "cls": tokenizer.classify,
+        "sep": tokenizer.separate,
+        "pad": tokenizer.pad,
+        "unk": tokenizer.unknown,
+        "bos": tokenizer.begin,
+        "eos": tokenizer.end,
+    }
+    return {name: token for name, token in ids.items() if token is not None}
+
+
+def worded(names: Collection[SpecialToken]) -> str:
+    """ "mask token and separator token ([SEP])", always in one order."""
+    return " and ".join(called for name, called in SPECIAL_TOKENS.items() if name in names)
+
+
+def missing(wanted: Collection[SpecialToken], there: Collection[SpecialToken]) -> Sequence[SpecialToken]:
+    """Those that are wanted and not there, in the order of SPECIAL_TOKENS."""
+    return [name for name in SPECIAL_TOKENS if name in wanted and name not in there]

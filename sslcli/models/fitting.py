@@ -1,0 +1,58 @@
+"""Whether a learnable or a probe can be given a Transformer and a tokenizer, by what its class declares.
+
+One sentence and a hint for objectives, tasks and probes alike, before any of them is made. What an
+objective reads is judged by its data: see `datasets.array_rows.refuse_unread`.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from sslcli import registry
+from sslcli.contracts.learnable import Learnable
+from sslcli.contracts.probe import Probe
+from sslcli.core.settings import Architecture
+from sslcli.data.special_tokens import SpecialToken, missing, special_tokens_of, worded
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.errors import UsageError
+
+Declaring = type[Learnable] | type[Probe]
+OTHER_MODEL = "choose another --model"
+
+
+def refuse_other_architecture(classes: Mapping[str, Declaring], architecture: Architecture, whose: str, hint: str = OTHER_MODEL) -> None:
+    """Raises UsageError where one of the named classes cannot use this kind of Transformer; `whose`: what has it."""
+    for name, cls in classes.items():
+        if architecture not in cls.needs:
+            wanted = " or ".join(each.replace("_", "-") for each in sorted(cls.needs))
+            raise UsageError(f"'{name}' needs {_a(wanted)}, and {whose} is {_a(architecture.replace('_', '-'))}", hint)
+
+
+def refuse_missing_tokens(classes: Mapping[str, Declaring], tokenizer: Tokenizer | None, hint: str = "") -> None:
+    """Raises UsageError where a tokenizer lacks a special token that one of the named classes declares."""
+    if tokenizer is not None:
+        refuse_tokens_not_among(classes, special_tokens_of(tokenizer), "the tokenizer", hint)
+
+
+def refuse_tokens_not_among(classes: Mapping[str, Declaring], there: Collection[SpecialToken], whose: str, hint: str = "") -> None:
+    """The same, where it is known which ones there are."""
+    for name, cls in classes.items():
+        if lacking := missing(cls.special_tokens, there):
+            problem = f"'{name}' needs {_a(worded(lacking))}, and {whose} has none"
+            raise UsageError(problem, hint or f"{OTHER_MODEL}, one whose tokenizer has it")
+
+
+def tokenizers_with(wanted: Collection[SpecialToken]) -> str:
+    """A hint: the kinds of tokenizer that are learnt with these special tokens."""
+    found = []
+    for kind in registry.names("tokenizers"):
+        with suppress(ValidationError):  # one that cannot do without options is not for a hint
+            cls = registry.load("tokenizers", kind)
+            if not missing(wanted, cls(cls.Options()).special_tokens() or ()):
+                found.append(kind)
+    return f"use --tokenizer {' or '.join(found)}" if found else "use --tokenizer-from, with a tokenizer that has it"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
