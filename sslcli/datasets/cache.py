@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -64,7 +64,8 @@ def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], 
 def refuse_damaged(folder: Path) -> None:
     """Raises ModelError where a sealed folder is not what was written, naming the file; cheap where nothing was touched since."""
     record = cache_folder() / "trusted" / hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=12).hexdigest()
-    state = _state(folder)
+    states = states_of(path for path in folder.rglob("*") if path.is_file())
+    state = {path.relative_to(folder).as_posix(): state for path, state in states.items()}
     if state and _recorded(record) == state:
         return
     read_sealed(folder)
@@ -73,15 +74,12 @@ def refuse_damaged(folder: Path) -> None:
         write_atomically(record, json.dumps(state))
 
 
-def _state(folder: Path) -> dict[str, list[int]]:
+def states_of(files: Iterable[Path]) -> dict[Path, list[int]]:
     """Of every file what changes with it, taken when the clock has left the moment of the last change."""
-    found = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = {path: path.stat() for path in sorted(files)}
     newest = max((status.st_ctime for status in found.values()), default=0.0)
     time.sleep(min(max(newest + CLOCK_TICK_SECONDS - time.time(), 0.0), CLOCK_TICK_SECONDS))
-    return {
-        path.relative_to(folder).as_posix(): [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
-        for path, status in found.items()
-    }
+    return {path: [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev] for path, status in found.items()}
 
 
 def _recorded(record: Path) -> Any:

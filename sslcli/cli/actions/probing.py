@@ -13,7 +13,6 @@ from sslcli.cli.judging import hardware_of, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
-from sslcli.contracts.probe import Probe
 from sslcli.reporting.saved_reports import REPORT
 from sslcli.runs.references import LATEST, LOOKED_INTO
 from sslcli.workflows.probe.probe import Looked, probe
@@ -22,10 +21,9 @@ from sslcli.workflows.probe.probe import Looked, probe
 def run(command: Command, given: Given, screen: Screen) -> int:
     name = given["probe"]
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
-    cls = registry.load("probes", name)
-    reference = _reference(cls, given, options)
+    reference = _reference(registry.attribute("probes", name, "typed"), given, options)
     is_default = "model" not in given and reference == LATEST
-    reference, _ = chosen(reference, replace(LOOKED_INTO, architectures=cls.needs), is_default, screen)
+    reference, _ = chosen(reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "needs")), is_default, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
@@ -54,11 +52,11 @@ def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> 
         screen.say(remark)
 
 
-def _reference(cls: type[Probe], given: Given, options: dict[str, Any]) -> str:
-    """The model that is meant; a bare word is an option of the probe, or the model."""
+def _reference(typed: str, given: Given, options: dict[str, Any]) -> str:
+    """The model that is meant; a bare word is an option of the probe, `typed`, or the model."""
     word = given.get("typed")
-    if not cls.typed:
+    if not typed:
         return word or given.get("model", LATEST)
     if word is not None:
-        options[cls.typed] = word
+        options[typed] = word
     return given.get("model", LATEST)

@@ -1,26 +1,27 @@
-"""`ssl probe`: one question to a frozen model, its answer in figures and pictures."""
+"""`ssl probe`: one question to a frozen model, its answer in figures and pictures.
+
+A question that was asked before is answered out of what was kept, without torch.
+"""
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from sslcli import registry
-from sslcli.config import Config, checked
-from sslcli.contracts.probe import Probe, Subject
-from sslcli.data.rng import Draws
-from sslcli.engine.precision import choose_hardware
+from sslcli.deferred import Deferred
 from sslcli.engine.settings import HardwareSettings
-from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
-from sslcli.models.places import locate
-from sslcli.reporting.report_files import file_name, font_notes, save_report
+from sslcli.models.kept_answers import Answer, kept, recalled
+from sslcli.models.places import Place, locate
+from sslcli.models.question_key import question_key
+from sslcli.reporting.report_files import font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
 from sslcli.reports import Report
 from sslcli.runs.catalogue import runs_folder
-from sslcli.runs.run_folder import command_line
-from sslcli.workflows.probe.frozen_model import load_subject
+
+look = Deferred("sslcli.workflows.probe.look")
 
 
 @dataclass(frozen=True)
@@ -41,30 +42,21 @@ def probe(
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
-    cls = registry.load("probes", name)
-    complete = probe_options(cls, name, options)
-    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
-    refuse_other_architecture({name: cls}, subject.backbone.settings.architecture, subject.name)
-    refuse_missing_tokens({name: cls}, subject.tokenizer)
-    report = cls(complete).run(subject, Draws(seed, 0, "probe"))
-    report = replace(report, notes=[*report.notes, *subject.lengths.remarks()])
-    typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
-    return saved(report, reference, file_name(f"{name} {typed}"), folder, subject, seed)
+    place = locate(reference)
+    where = {"data": data, "reader": reader, "hardware": hardware}
+    key = question_key(("probes", name), {"options": dict(options), "seed": seed}, reference, place, **where)
+    answer = recalled(key) or kept(key, look.look(name, reference, options, seed=seed, **where))
+    return saved(answer, place, folder, seed)
 
 
-def saved(report: Report, reference: str, stem: str, folder: Path | None, subject: Subject, seed: int) -> Looked:
-    """Write the files of a report; `stem` names their folder where none is given. Raises RunError where they cannot be written."""
-    caption = f"{subject.name} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
+def saved(answer: Answer, place: Place, folder: Path | None, seed: int) -> Looked:
+    """Write the files of a report, where no folder is given into one of its own. Raises RunError where they cannot be written."""
+    caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *sys.argv[1:]])}"
     return Looked(
-        report,
-        save_report(report, folder or _free(_folder(reference, stem), caption), caption),
-        [*font_notes(report), *subject.tokenizer.remarks()],
+        answer.report,
+        save_report(answer.report, folder or _free(_folder(place, answer.stem), caption), caption),
+        [*font_notes(answer.report), *answer.remarks],
     )
-
-
-def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:
-    """Raises ConfigError with every mistake at once."""
-    return checked(cls.Options, given, hint=f"ssl probe {name} --help lists the options")
 
 
 def _free(folder: Path, caption: str) -> Path:
@@ -73,6 +65,5 @@ def _free(folder: Path, caption: str) -> Path:
     return next(each for each in names if caption_of(each) in (None, caption))
 
 
-def _folder(reference: str, stem: str) -> Path:
-    place = locate(reference)
+def _folder(place: Place, stem: str) -> Path:
     return (place.run / "probes" if place.run is not None else runs_folder() / "probes" / place.weights.name) / stem

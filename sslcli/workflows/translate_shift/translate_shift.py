@@ -21,6 +21,9 @@ from sslcli.datasets.unknown_words import is_unknown, unknown_sentences
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import DataError, UsageError
+from sslcli.models.kept_answers import Answer
+from sslcli.models.places import locate
+from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import file_name
 from sslcli.reports import Report, Table
 from sslcli.workflows.probe.frozen_model import load_subject
@@ -28,6 +31,7 @@ from sslcli.workflows.probe.probe import Looked, saved
 from sslcli.workflows.translate_shift.estimate import Estimated, estimate
 from sslcli.workflows.translate_shift.evaluation import evaluate
 from sslcli.workflows.translate_shift.evaluation_report import behind_notes, evaluation_report
+from sslcli.workflows.translate_shift.kept_shifts import keep_moves, recalled_moves
 from sslcli.workflows.translate_shift.moved_rows import moved_rows
 from sslcli.workflows.translate_shift.sentences import Sentences
 from sslcli.workflows.translate_shift.settings import ShiftSettings
@@ -56,7 +60,8 @@ def shift_text(
     """
     loaded, settings = _loaded(files, settings)
     shift = None if loaded is not None else _shift(name, options)
-    subject = _subject(reference, data, reader, hardware)
+    place, where = locate(reference), {"data": data, "reader": reader, "hardware": hardware}
+    subject = _subject(reference, **where)
     if subject.head is None:
         raise UsageError(f"{subject.name} has no language-model head, so no word can be read", _head_hint(reference))
     tokens = tokens_of(subject, text)
@@ -65,12 +70,18 @@ def shift_text(
         refuse_misfit(loaded, subject, settings.layers)
         shifts, origin = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}, loaded.notes(subject)
     else:
-        estimated, learning = fit_for_text(shift, subject, settings)
-        shifts, origin = estimated.moves, behind_notes(estimated, settings)
-        if files.save is not None:
-            save_shift(files.save, name, options, subject, settings, estimated, learning)
+        asked = {"options": dict(options), **settings.model_dump(include={"source", "target", "layers", "sentences"})}
+        key = question_key(("shifts", name), asked, reference, place, **where) if files.save is None else None
+        found = recalled_moves(key)
+        if found is None:
+            estimated, learning = fit_for_text(shift, subject, settings)
+            found = estimated.moves, behind_notes(estimated, settings)
+            if files.save is not None:
+                save_shift(files.save, name, options, subject, settings, estimated, learning)
+            keep_moves(key, *found)
+        shifts, origin = found
     report = text_report(subject, text, tokens, settings, shifts, origin)
-    return saved(report, reference, file_name(f"translate-shift {settings.source} {settings.target}"), folder, subject, seed)
+    return saved(_answer(report, subject, f"translate-shift {settings.source} {settings.target}"), place, folder, seed)
 
 
 def shift_evaluated(
@@ -97,7 +108,11 @@ def shift_evaluated(
         save_shift(files.save, name, options, subject, settings, evaluation.estimated, evaluation.learning)
     report = evaluation_report(evaluation, settings, _head_hint(reference), origin)
     name = name if loaded is None else loaded.about.shift
-    return saved(report, reference, file_name(f"translate-shift {name} evaluated"), folder, subject, seed)
+    return saved(_answer(report, subject, f"translate-shift {name} evaluated"), locate(reference), folder, seed)
+
+
+def _answer(report: Report, subject: Subject, title: str) -> Answer:
+    return Answer(report, subject.name, file_name(title), subject.tokenizer.remarks())
 
 
 def _loaded(files: ShiftFiles, settings: ShiftSettings) -> tuple[SavedShift | None, ShiftSettings]:

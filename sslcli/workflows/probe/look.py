@@ -1,0 +1,37 @@
+"""A question put to a frozen model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sslcli import registry
+from sslcli.config import Config, checked
+from sslcli.contracts.probe import Probe
+from sslcli.data.rng import Draws
+from sslcli.engine.precision import choose_hardware
+from sslcli.engine.settings import HardwareSettings
+from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
+from sslcli.models.kept_answers import Answer
+from sslcli.reporting.report_files import file_name
+from sslcli.workflows.probe.frozen_model import load_subject
+
+
+def look(
+    name: str, reference: str, options: Mapping[str, Any], *,
+    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
+) -> Answer:  # fmt: skip
+    """What the probe finds. Raises ConfigError, DataError, ModelError, PluginError or UsageError."""
+    cls = registry.load("probes", name)
+    complete = probe_options(cls, name, options)
+    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+    refuse_other_architecture({name: cls}, subject.backbone.settings.architecture, subject.name)
+    refuse_missing_tokens({name: cls}, subject.tokenizer)
+    report = cls(complete).run(subject, Draws(seed, 0, "probe"))
+    report = replace(report, notes=[*report.notes, *subject.lengths.remarks()])
+    typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
+    return Answer(report, subject.name, file_name(f"{name} {typed}"), subject.tokenizer.remarks())
+
+
+def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:
+    """Raises ConfigError with every mistake at once."""
+    return checked(cls.Options, given, hint=f"ssl probe {name} --help lists the options")
