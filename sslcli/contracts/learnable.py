@@ -132,6 +132,7 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
     special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a tokenizer without one of them is refused
+    loss_unit: str = "nats"  # of its losses in reports: nats for negative log-likelihoods, "squared error", or "" for none
     couples: bool = False  # ties samples together: batches are not split, see api.gather
 
     def __init__(self, options: O, frame: Frame) -> None:

@@ -18,6 +18,7 @@ from sslcli import registry
 from sslcli.asides import spool
 from sslcli.config import checked
 from sslcli.contracts.reader import HasLanguages, Reader
+from sslcli.contracts.task import Computed
 from sslcli.data.documents import Document
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
@@ -27,7 +28,6 @@ from sslcli.errors import DataError, RunError
 from sslcli.folders import hash_file
 
 _ENDS_BYTES = 1 << 16
-_DOCUMENTS_LOOKED_AT = 64
 _LINES_LOOKED_AT = 20
 TEXT = "txt"  # the reader of what has no name that says more
 
@@ -77,13 +77,19 @@ def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ())
 
 
 def fingerprint(source: Source, data: DataSettings) -> list[Any]:
-    """What changes when the content does: of a file its path, size, time and both ends, of a scheme its first documents."""
+    """What changes when the content does: of a file its path, size, time and both ends, of a scheme all of its documents.
+
+    Where a reader computes them, what they follow from stands for them.
+    """
     path = Path(source.reference)
     digest = hashlib.blake2b(digest_size=16)
     if source.spooled:
         return [source.reader, source.language, hash_file(path)]
     if not path.is_file():
-        for document in islice(_of(source, data), _DOCUMENTS_LOOKED_AT):
+        reader = reader_of(source, data)
+        if isinstance(reader, Computed):
+            return [source.reference, source.reader, source.language, "computed", reader.content_key(source.reference)]
+        for document in islice(_of(source, data), data.limit):
             digest.update(repr((document.text, document.language)).encode())
             if document.array is not None:
                 digest.update(f"{document.array.dtype.str} {document.array.shape}".encode())

@@ -43,8 +43,10 @@ class Composite(Objective[CompositeViews]):
         self.readers = [name for name, cls in classes.items() if issubclass(cls, Readout)]
         corrupters = [name for name, cls in classes.items() if issubclass(cls, Readout) and cls.corrupts]
         self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
+        units = {cls.loss_unit for cls in classes.values()}
+        self.loss_unit = units.pop() if len(units) == 1 else ""
         self.couples = any(cls.couples for cls in classes.values())
-        self.arranger = self.objectives[(arrangers or list(classes))[0]]
+        self.arranges_for_all = (arrangers or list(classes))[0]
         reading_arrangers = [name for name in arrangers if name in self.readers]
         self.reads_from = (corrupters or reading_arrangers or self.readers or list(classes))[0]
 
@@ -52,6 +54,10 @@ class Composite(Objective[CompositeViews]):
     def objectives(self) -> dict[str, Objective]:
         """The parts by name."""
         return {name: part for name, part in self.parts.items() if isinstance(part, Objective)}
+
+    @property
+    def arranger(self) -> Objective:
+        return self.objectives[self.arranges_for_all]
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeViews]) -> None:
         for name, part in self.objectives.items():
@@ -121,6 +127,18 @@ def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str
         return classes[name](options[name], frame)
     refuse_unjoinable({name: Part(cls.needs, cls.arranges, issubclass(cls, Readout) and cls.corrupts) for name, cls in classes.items()})
     return Composite(classes, options, frame)
+
+
+def unit_of(learnable: Learnable, term: str) -> str:
+    """The unit of one term of a loss."""
+    parts = learnable.objectives if isinstance(learnable, Composite) else {}
+    return parts.get(term.partition(".")[0], learnable).loss_unit
+
+
+def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a learnable without what earlier versions kept twice: the arranging part of several."""
+    is_joined = any(name.startswith("parts.") for name in state)
+    return {name: value for name, value in state.items() if not (is_joined and name.startswith("arranger."))}
 
 
 def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | None, Any]]:

@@ -66,10 +66,11 @@ def _refuse_unsound(follower: Follower) -> None:
             f"follower '{follower.match}' is no part of the learnable",
             'names begin with "learnable."',
         )
-    ends = follower.momentum if isinstance(follower.momentum, tuple) else (follower.momentum,)
-    if not all(0 <= end <= 1 for end in ends):
-        problem = f"follower '{follower.match}' has the momentum {follower.momentum}"
-        raise PluginError(problem, "give one number from 0 to 1, or two for its begin and its end")
+    momentum: object = follower.momentum  # a plugin may have given anything
+    ends = momentum if isinstance(momentum, tuple) and len(momentum) == 2 else (momentum,)
+    if not all(isinstance(end, int | float) and 0 <= end <= 1 for end in ends):
+        problem = f"follower '{follower.match}' has the momentum {momentum!r}"
+        raise PluginError(problem, "give one number from 0 to 1, or a tuple of two for its begin and its end")
 
 
 def _leader(follower: Follower, name: str) -> str | None:

@@ -52,6 +52,7 @@ class AnswerKind(ABC):
     """One kind of answer. `labels`: those that size the head, () of numbers and where none are known yet."""
 
     name: ClassVar[Kind]
+    loss_unit: ClassVar[str] = "nats"
     metric: ClassVar[str] = ""  # the name of the share of `right` answers
 
     def __init__(self, options: AnswerOptions, labels: Sequence[str]) -> None:

@@ -167,6 +167,7 @@ class Number(AnswerKind):
     """A number: the squared error. The head begins at the mean of the training examples."""
 
     name = "number"
+    loss_unit = "squared error"
 
     @classmethod
     def resolved(cls, options: AnswerOptions, golds: Sequence[Gold]) -> dict[str, Any]:

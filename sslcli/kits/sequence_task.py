@@ -115,6 +115,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
         self.tokenizer = frame.tokenizer
         self.names = tuple(frame.labels or ())
         self.kind = answer_kind(options, self.names)
+        self.loss_unit = self.kind.loss_unit
         template = self.tokenizer.template
         self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
         if self.sequence_tokens <= max(self.specials.values()):

@@ -16,7 +16,7 @@ from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpoints.checkpoint_files import BACKBONE, LEARNABLE
 from sslcli.engine.checkpoints.tensor_files import load_tensors
-from sslcli.engine.composite import build_objective
+from sslcli.engine.composite import build_objective, without_copies
 from sslcli.engine.learner import Learner
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.models.answer_heads import answer_head, problem_of
@@ -128,7 +128,7 @@ def _read_run(place: Place, run: Path) -> Pretrained:
         raise ModelError(f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}", "the file is damaged") from error
     except SslError as error:
         raise ModelError(f"{run / RUN_FILE} cannot be used: {error.message}", "the file is damaged, or of another version") from error
-    backbone, learnable = load_tensors(place.weights / BACKBONE), load_tensors(place.weights / LEARNABLE)
+    backbone, learnable = load_tensors(place.weights / BACKBONE), without_copies(load_tensors(place.weights / LEARNABLE))
     adapted, answers = backbone, None
     if isinstance(saved, FinetuneSettings):
         backbone = merged_state(backbone, saved.adapters.alpha)

@@ -124,12 +124,17 @@ def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[
     suffix = f" {language}" if language else ""
     if isinstance(figures.get("loss"), int | float):
         count = next((counts[term] for term in terms if isinstance(counts.get(term), int)), 0)
-        yield Score(f"held-out loss{suffix}", figures["loss"], "nats", False, count, None, losses)
+        yield Score(f"held-out loss{suffix}", figures["loss"], loss_unit_of(run.facts), False, count, None, losses)
     for name, value in metrics_of(figures).items():
         count = counts.get(name, 0)
         baselines = accuracies if name == "accuracy" else {}
         counted = count if isinstance(count, int) else 0
         yield Score(name + suffix, value, "", higher_is_better(name), counted, None, baselines)
+
+
+def loss_unit_of(facts: Mapping[str, Any]) -> str:
+    """What the losses of a run are counted in; empty where they have no unit."""
+    return str(facts.get("loss_unit", "nats"))
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:

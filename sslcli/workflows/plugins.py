@@ -72,7 +72,8 @@ def describe_plugin(found: Found) -> Report:
         ["class", found.value],
         ["file", str(registry.locate(found) or "?")],
         ["summary", str(getattr(cls, "summary", found.summary))],
-        *([name, ", ".join(sorted(value))] for name in ("needs", "reads") if (value := getattr(cls, name, None))),
+        *([name, ", ".join(sorted(value))] for name in ("needs", "reads", "special_tokens") if (value := getattr(cls, name, None))),
+        *([["modality", cls.modality]] if found.kind == "readers" else []),
         *([["records", cls.records]] if found.kind == "tasks" else []),
     ]
     rows = [[key, _type_name(field.annotation), _default(field), field.description or ""] for key, field in leaves(cls.Options)]

@@ -1,6 +1,7 @@
 """Plugins of strangers: found without an import, told apart by distribution, and harmless when they break."""
 
 import json
+import re
 import sys
 from importlib import import_module
 
@@ -262,6 +263,11 @@ def test_show_says_where_a_plugin_stands_and_what_its_options_are(install, ssl):
     shown = ssl("plugins", "show", "deep").out
     assert str(site / "ssl_deep.py") in shown
     assert "how long it thinks" in shown
+
+
+def test_show_says_what_a_reader_holds_and_what_an_objective_needs_of_a_tokenizer(ssl):
+    assert re.search(r"modality\s+text", ssl("plugins", "show", "demo").out)
+    assert re.search(r"special_tokens\s+mask", ssl("plugins", "show", "mlm").out)
 
 
 def test_show_lists_the_options_and_the_records_of_a_task(ssl):

@@ -25,6 +25,7 @@ class MaskedRows(Objective[RowViews]):
         hidden_rate: float = setting(0.3, "share of the rows that are hidden", gt=0, lt=1)
 
     summary = "reconstruct hidden rows of a table or of sound"
+    loss_unit = "squared error"
     needs = frozenset({"encoder"})
     reads = frozenset({"sound", "table"})
     arranges = "items"

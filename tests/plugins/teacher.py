@@ -44,6 +44,7 @@ class Student(Objective[StudentViews]):
 
     summary = "tell what a teacher thinks of hidden words"
     special_tokens = frozenset({"mask"})
+    loss_unit = "squared error"
     needs = frozenset({"encoder"})
 
     def __init__(self, options: Options, frame: Frame) -> None:

@@ -12,7 +12,7 @@ from two_views import TwoViews
 
 from sslcli import registry
 from sslcli.api import Draws, UsageError
-from sslcli.engine.composite import Composite, build_objective
+from sslcli.engine.composite import Composite, build_objective, unit_of, without_copies
 from sslcli.reports import Matrix, Plot, Report, Scatter
 from sslcli.testing import CHECKS, Bench, check_one, tiny_frame
 
@@ -32,6 +32,7 @@ def joined(*names):
 
     class Joined(Composite):
         needs = frozenset({"encoder"})
+        special_tokens = frozenset().union(*(cls.special_tokens for cls in classes.values()))
 
         def __init__(self, options, frame):
             super().__init__(classes, {name: cls.Options() for name, cls in classes.items()}, frame)
@@ -71,6 +72,26 @@ def test_a_part_with_passes_of_its_own_has_the_loss_that_it_has_alone(names):
             whole = term if term == name else f"{name}.{term}"
             assert loss.sums[whole].item() == value.item()
             assert views.counts[whole] == views.parts[name].counts[term]
+
+
+def test_each_part_says_the_unit_of_its_own_losses():
+    class Measured(registry.load("objectives", "nsp")):
+        loss_unit = "squared error"
+
+    classes = {"mlm": registry.load("objectives", "mlm"), "measured": Measured}
+    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+    assert (both.loss_unit, unit_of(both, "mlm"), unit_of(both, "measured.nsp")) == ("", "nats", "squared error")
+    assert unit_of(both.parts["mlm"], "mlm") == "nats"
+
+
+def test_no_part_is_kept_twice_and_what_was_kept_twice_is_read():
+    classes = {name: registry.load("objectives", name) for name in ("mlm", "nsp")}
+    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+    state = both.state_dict()
+    assert {name.split(".")[0] for name in state} == {"parts"}
+    copies = {name.replace("parts.nsp.", "arranger."): value for name, value in state.items() if name.startswith("parts.nsp.")}
+    assert copies
+    assert without_copies({**state, **copies}).keys() == state.keys()
 
 
 def test_a_part_has_the_followers_the_state_and_the_beginning_that_it_has_alone():

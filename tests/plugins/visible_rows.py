@@ -48,6 +48,7 @@ class VisibleRows(Objective[VisibleViews, "VisibleRows.Options"]):
         decoder_width: int = setting(16, "features of the decoder, which has one layer", gt=0)
 
     summary = "reconstruct hidden rows from the visible ones"
+    loss_unit = "squared error"
     needs = frozenset({"encoder"})
     reads = frozenset({"sound", "table"})
     arranges = "items"

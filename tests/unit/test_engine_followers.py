@@ -137,7 +137,10 @@ WRONG = {
     "their shapes differ": [Follower("learnable.t.*", leader="backbone.other.*")],
     "is no part of the learnable": [Follower("backbone.*", leader="learnable.t.*")],
     "needs one * in both names": [Follower("learnable.t.*", leader="backbone.b")],
-    "has the momentum": [Follower("learnable.t.*", leader="backbone.*", momentum=(0.9, 1.1))],
+    "has the momentum [0.9, 1.0]": [Follower("learnable.t.*", leader="backbone.*", momentum=[0.9, 1.0])],
+    "has the momentum (0.9,)": [Follower("learnable.t.*", leader="backbone.*", momentum=(0.9,))],
+    "has the momentum 'slow'": [Follower("learnable.t.*", leader="backbone.*", momentum="slow")],
+    "has the momentum (0.9, 1.1)": [Follower("learnable.t.*", leader="backbone.*", momentum=(0.9, 1.1))],
     "learnable.t.a follows backbone.a and backbone.b": [
         Follower("learnable.t.*", leader="backbone.*"),
         Follower("learnable.t.a", leader="backbone.b"),

@@ -112,6 +112,20 @@ def test_the_same_bytes_in_another_shape_or_type_are_other_data(change, installe
     assert found[0] != found[1]
 
 
+def test_the_last_of_many_generated_documents_is_known_to_the_cache(installed, monkeypatch):
+    (source,) = expand(["waves:200"], None)
+    found = []
+    for last in (1.0, 1.0, 2.0):
+        arrays = [*np.zeros((199, 2, 6)), np.full((2, 6), last)]
+        monkeypatch.setattr(
+            "sslcli.datasets.sources.documents_of",
+            lambda *given, arrays=arrays: (Document(Where("x", place), array=array) for place, array in enumerate(arrays)),
+        )
+        found.append([fingerprint(source, DataSettings(limit=limit)) for limit in (None, 199)])
+    assert found[0] == found[1]
+    assert [one == other for one, other in zip(found[0], found[2], strict=True)] == [False, True]
+
+
 BAD = {
     "is text where sound belong": Document(Where("x", 3), text="a"),
     "x, record 3 is no array of numbers in rows: <U1": Document(Where("x", 3), array=np.asarray([["a"]])),

@@ -9,7 +9,8 @@ from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import AdapterSettings
 from sslcli.engine.checkpoints.checkpoint_files import step_name
 from sslcli.models.weights import Pretrained
-from sslcli.runs.catalogue import by_language, metrics_of, read_metrics, read_run
+from sslcli.runs.catalogue import by_language, metrics_of, read_facts, read_metrics, read_run
+from sslcli.runs.facts import loss_unit_of
 from sslcli.workflows.export.parity import loader_of
 
 PIPELINES = {
@@ -111,10 +112,12 @@ def _figures(pretrained: Pretrained) -> list[str]:
     lines = read_metrics(pretrained.trained.folder) if pretrained.trained is not None else []
     own = [line for line in lines if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name]
     evaluation: Mapping[str, Any] = own[-1] if own else {}
+    unit = "nats" if pretrained.trained is None else loss_unit_of(read_facts(pretrained.trained.folder))
+    said = f" ({unit})" if unit else ""
     rows = []
     for language, part in {"": evaluation, **by_language(evaluation)}.items():
         suffix = f" {language}" if language else ""
-        figures = {f"loss{suffix} (nats)": part.get("loss"), **{name + suffix: value for name, value in metrics_of(part).items()}}
+        figures = {f"loss{suffix}{said}": part.get("loss"), **{name + suffix: value for name, value in metrics_of(part).items()}}
         rows += [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]
     return [f"Held-out data at step {evaluation.get('step')}:", "", *_table(("figure", "value"), rows), ""] if rows else []
 

@@ -197,7 +197,8 @@ class Finetuning:
 
     def facts(self) -> Mapping[str, Any]:
         counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
-        return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start}
+        unit = {} if self.twin.loss_unit == "nats" else {"loss_unit": self.twin.loss_unit}
+        return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start, **unit}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""

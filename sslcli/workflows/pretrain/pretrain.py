@@ -11,6 +11,7 @@ from sslcli.data.batches import collate
 from sslcli.data.rng import Draws
 from sslcli.datasets.cache import Say
 from sslcli.datasets.data_files import file_facts
+from sslcli.engine.composite import unit_of
 from sslcli.engine.evaluator import Judge, held_out_loss
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
@@ -99,7 +100,7 @@ class Pretraining:
         return file_facts(self.settings.data)
 
     def facts(self) -> Mapping[str, Any]:
-        return {"floors": self.floors.facts()}
+        return {"floors": self.floors.facts(), **({} if self.twin.loss_unit == "nats" else {"loss_unit": self.twin.loss_unit})}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """The loss curve, and the last evaluation, each figure beside its floors."""
@@ -122,7 +123,8 @@ class Pretraining:
         for term, value in terms.items():
             name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
             baselines = reached.losses if term == self.floors.term else {}
-            yield Score(name + suffix, value, "nats", higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
+            unit = unit_of(self.twin, term)
+            yield Score(name + suffix, value, unit, higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
         for name, value in figures["metrics"].items():
             baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
             yield Score(name + suffix, value, "", higher_is_better(name), counts.get(name, 0), baselines=baselines)
