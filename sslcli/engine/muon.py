@@ -5,6 +5,7 @@ Letters: S matrices of one shape, A rows, B columns.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ MOST_NUMBERS = 1 << 22  # of a stack, which is copied; larger matrices come one 
 
 class StackedMuon(torch.optim.Muon):
     """Steps as torch.optim.Muon does, whose state and settings it has; only its products are stacked."""
+
+    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)  # the wrapper imports torch._dynamo
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:

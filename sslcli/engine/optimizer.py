@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from inspect import unwrap
 
 import torch
 from torch import Size, Tensor
@@ -13,6 +14,8 @@ from sslcli.engine.muon import StackedMuon
 from sslcli.engine.processes.process_group import ALONE, World
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.errors import ModelError, UsageError
+
+_adamw_step = unwrap(torch.optim.AdamW.step)
 
 
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
@@ -31,10 +34,18 @@ def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -
 
 
 class FusedAdamW(torch.optim.AdamW):
-    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to skip."""
+    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to skip.
+
+    Its methods without their wrappers, which import torch._dynamo: half of all that a training command imports.
+    """
 
     grad_scale: Tensor | None = None
     found_inf: Tensor | None = None
+    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        _adamw_step(self)
 
 
 class Optimizer:

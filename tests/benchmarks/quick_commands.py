@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ ROWS = (
     Row("shift", ["translate-shift", "the cook eats a fresh apple."]),
     Row("report", ["report"]),
     Row("embryology", ["probe", "embryology", "runs/tiny", "--words", "50", "--examples", "50"]),
+    Row("embryology-whole", ["probe", "embryology", "runs/tiny"]),
 )
 WITHOUT_A_MODEL = ("mistyped", "completion", "help", "first")
 
@@ -88,7 +90,7 @@ class Side:
 
 def seconds_of(side: Side, row: Row) -> float:
     """User and system seconds of one process and of what it starts. Raises SystemExit for another exit code than the row's."""
-    path = os.pathsep.join(map(str, (side.checkout, side.checkout / "plugins")))
+    path = os.pathsep.join(map(str, (plugins_named(side), side.checkout, side.checkout / "plugins")))
     environment = {**os.environ, **row.environment, "PYTHONPATH": path, "SSLCLI_RUNS_DIR": "runs", "OMP_WAIT_POLICY": "PASSIVE"}
     environment["SSLCLI_CACHE_DIR"] = tempfile.mkdtemp(dir=side.home) if row.kind == "first" else str(side.home / "cache")
     with (side.home / "said.txt").open("w+") as said:
@@ -100,6 +102,19 @@ def seconds_of(side: Side, row: Row) -> float:
             said.seek(0)
             sys.exit(f"{row.name} in {side.checkout} ended with {process.returncode}, not {row.code}: {said.read()[-2000:]}")
     return usage.ru_utime + usage.ru_stime
+
+
+def plugins_named(side: Side) -> Path:
+    """A folder for the import path that names the plugins of this checkout, whatever is installed."""
+    folder = side.home / "named"
+    about = folder / "sslcli-0.1.0.dist-info"
+    if not about.is_dir():
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sslcli\nVersion: 0.1.0\n")
+        kinds = tomllib.loads((side.checkout / "pyproject.toml").read_text())["project"]["entry-points"]
+        lines = [line for kind, names in kinds.items() for line in (f"[{kind}]", *(f"{name} = {value}" for name, value in names.items()))]
+        (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    return folder
 
 
 def measured(row: Row, sides: Sequence[Side], rounds: int) -> list[float]:

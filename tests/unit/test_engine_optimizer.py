@@ -1,6 +1,8 @@
 """The optimizer against torch's AdamW and against what groups promise."""
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -158,3 +160,26 @@ def test_a_gradient_that_is_not_finite_changes_nothing(name, poison):
     assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
     assert state.keys() == optimizer.state().keys()
     assert all(torch.equal(value, state[key]) for key, value in optimizer.state().items())
+
+
+WITHOUT_THE_COMPILER = """
+import sys
+import torch
+from sslcli.contracts.learnable import Group
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.settings import OptimizerSettings
+
+parameters = {"blocks.0.weight": torch.nn.Parameter(torch.ones(4, 4)), "bias": torch.nn.Parameter(torch.ones(4))}
+for name in ("muon", "adamw"):
+    optimizer = Optimizer(parameters, [Group("*")], OptimizerSettings(name=name))
+    for parameter in parameters.values():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step(1.0, optimizer.norm())
+    optimizer.zero()
+assert all((parameter < 1).all() for parameter in parameters.values())
+assert "torch._dynamo" not in sys.modules
+"""
+
+
+def test_a_step_imports_no_compiler():
+    subprocess.run([sys.executable, "-c", WITHOUT_THE_COMPILER], check=True)
