@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 from sslcli.config import setting
 from sslcli.contracts.examples import Example
 from sslcli.contracts.task import Task
-from sslcli.data.records.first_rows import first_rows_apart, named_as
+from sslcli.data.records.first_rows import first_rows_alone, named_as
 from sslcli.data.records.label_columns import in_one_column, label_of
 from sslcli.data.records.label_forms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
 from sslcli.data.records.read_context import Names, joined_names, names_of
@@ -76,7 +76,7 @@ class ReadsLabels(Generic[LO]):
 
     @classmethod
     def understand(cls, options: LO, examples: Sequence[Example]) -> tuple[LO, Sequence[str]]:
-        apart = [_asked_about(options, example) for example in first_rows_apart(examples)]
+        alone = [_first_row_said(options, *found) for found in first_rows_alone(examples)]
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
         if options.kind == "auto":
@@ -86,7 +86,7 @@ class ReadsLabels(Generic[LO]):
         if form.columns:
             found["label_field"] = joined_names(form.names)
         empty = sum(not any(text.strip() for text in example.data) for example in examples)
-        notes = [*apart, *form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
+        notes = [*alone, *form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
         return options.model_copy(update=found), notes
 
     @classmethod
@@ -98,15 +98,20 @@ class ReadsLabels(Generic[LO]):
         return [_plain(example, form, known) for example in examples]
 
 
-def _asked_about(options: LabelOptions, example: Example) -> str:
-    """Of a first row that may be a header. Raises DataError, unless the kind of labels was said."""
+def _first_row_said(options: LabelOptions, example: Example, stands_apart: bool) -> str:
+    """A sentence about a first row that may be a header and is taken for an example.
+
+    Raises DataError where it stands apart from all others, unless the kind of labels was said.
+    """
     problem = f"{example.where}: no other row has the label '{example.gold}'"
-    if options.kind != "auto":
-        return f"{problem}, and this first row is taken for an example"
     named = f"leave --columns away and say {named_as(example.data, example.gold)}"
     has_columns = suffix_of(example.where.file) != "txt"
-    hint = f"if it is one, {named if has_columns else 'take it out of the file'}"
-    hint = f"{hint}; if it is an example, say so with --kind classes"
+    mended = named if has_columns else "take it out of the file"
+    if options.kind != "auto":
+        return f"{problem}, and this first row is taken for an example"
+    if not stands_apart:
+        return f"{problem}, and this first row is taken for an example; if it is a header, {mended}"
+    hint = f"if it is one, {mended}; if it is an example, say so with --kind classes"
     raise DataError(f"{problem}, so this first row may be a header", hint)
 
 

@@ -22,27 +22,24 @@ def is_first_row(where: Where) -> bool:
     return where.unit == "line" and where.record == 1 and suffix_of(where.file) in _HOLD_ROWS
 
 
-def first_rows_apart(examples: Sequence[Any]) -> Iterator[Any]:
-    """Of each file the first row, where its label stands apart from all others of the file.
+def first_rows_alone(examples: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
+    """Of each file the first row that may name the columns, and whether it stands apart.
 
-    It is that of no other row, every other one comes twice at least, and its texts may be names of
-    columns; or it alone is no number.
+    Its label is that of no other row, others come twice, and its texts may be names of columns; it
+    stands apart where every other label comes twice at least, or where its own alone is no number.
     """
     by_file: dict[str, list[Any]] = {}
     for example in examples:
         by_file.setdefault(example.where.file, []).append(example)
-    for own in by_file.values():
-        if is_first_row(own[0].where) and _stands_apart(*own):
-            yield own[0]
-
-
-def _stands_apart(first: Any, *others: Any) -> bool:
-    counts = Counter(example.gold for example in others if example.gold is not None)
-    if not isinstance(first.gold, str) or not counts or first.gold in counts:
-        return False
-    if as_number(first.gold) is None and all(as_number(gold) is not None for gold in counts):
-        return True
-    return min(counts.values()) > 1 and _are_like_names(first.data, [each.data for each in others])
+    for first, *others in by_file.values():
+        counts = Counter(example.gold for example in others if example.gold is not None)
+        is_alone = isinstance(first.gold, str) and counts and first.gold not in counts
+        if not is_alone or not is_first_row(first.where):
+            continue
+        names_numbers = as_number(first.gold) is None and all(as_number(gold) is not None for gold in counts)
+        are_classes = max(counts.values()) > 1
+        if names_numbers or (are_classes and _are_like_names(first.data, [each.data for each in others])):
+            yield first, names_numbers or min(counts.values()) > 1
 
 
 def _are_like_names(texts: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
