@@ -186,6 +186,14 @@ class Describes(Protocol):
 
 
 @runtime_checkable
+class SaysAnswers(Protocol):
+    """A task that says in a sentence what an answer is, by options that are settled (--check shows it)."""
+
+    @classmethod
+    def answers_said(cls, options: Config, labels: Sequence[str]) -> str: ...
+
+
+@runtime_checkable
 class GivesRecords(Protocol):
     """A reader that has labelled material of a kind (`Task.records`). Raises DataError for a kind that it has not."""
 

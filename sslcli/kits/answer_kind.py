@@ -53,6 +53,7 @@ class AnswerKind(ABC):
 
     name: ClassVar[Kind]
     loss_unit: ClassVar[str] = "nats"
+    said: ClassVar[str]  # what an example has, "{:,}" in the place of the number of labels
     metric: ClassVar[str] = ""  # the name of the share of `right` answers
 
     def __init__(self, options: AnswerOptions, labels: Sequence[str]) -> None:

@@ -30,6 +30,7 @@ class Classes(AnswerKind):
     """One class of several: cross entropy, softmax. An example counts what its class weighs."""
 
     name, metric = "classes", "accuracy"
+    said = "every example has one class of {:,}"
 
     @classmethod
     def resolved_weights(cls, asked: Any, golds: Sequence[Gold]) -> dict[str, float]:
@@ -87,6 +88,7 @@ class Labels(AnswerKind):
     """Any number of labels: binary cross entropy, its mean over the labels; sigmoid."""
 
     name, metric = "labels", "exact match"
+    said = "an example may have several of {:,} labels, or none"
 
     @classmethod
     def refuse_mixed(cls, examples: Sequence[Example]) -> None:
@@ -168,6 +170,7 @@ class Number(AnswerKind):
 
     name = "number"
     loss_unit = "squared error"
+    said = "every example has a number"
 
     @classmethod
     def resolved(cls, options: AnswerOptions, golds: Sequence[Gold]) -> dict[str, Any]:

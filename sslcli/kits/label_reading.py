@@ -90,6 +90,11 @@ class ReadsLabels(Generic[LO]):
         return options.model_copy(update=found), notes
 
     @classmethod
+    def answers_said(cls, options: LO, labels: Sequence[str]) -> str:
+        said = ANSWER_KINDS[chosen_kind(options.kind, labels)].said.format(len(labels))
+        return f"{said} (--kind decides)"
+
+    @classmethod
     def plain(cls, options: LO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and are_whole((each.gold for each in examples), no_label)

@@ -72,6 +72,22 @@ def test_columns_of_zeros_and_ones_are_said_to_exclude_each_other_or_not(world_r
         assert said in note
 
 
+@pytest.mark.parametrize(
+    ("label", "options", "said"),
+    [
+        (lambda n: "abc"[n % 3], {}, "every example has one class of 3 (--kind decides)"),
+        (lambda n: [["a", "b"], ["c"], []][n % 3], {}, "an example may have several of 3 labels, or none (--kind decides)"),
+        (lambda n: n / 7, {}, "every example has a number (--kind decides)"),
+        (lambda n: n // 2 / 7, {"kind": "classes"}, "every example has one class of 15 (--kind decides)"),
+        (lambda n: str(n % 2), {"kind": "number"}, "every example has a number (--kind decides)"),
+    ],
+)
+def test_the_kind_of_answers_that_was_understood_is_said(world_run, tmp_path, label, options, said):
+    path = write(tmp_path / "a.jsonl", [{"text": f"the cat {n}", "label": label(n)} for n in range(30)])
+    report = checked(world_run, path, "classify", **options)
+    assert [note for note in report.notes if "(--kind decides)" in note] == [said]
+
+
 def test_the_tokens_are_those_of_the_tokenizer(world_run, tmp_path):
     tokenizer = load_pretrained(str(world_run)).tokenizer()
     texts = [f"{'leon rests every evening. ' * repeats}{n}" for n, repeats in enumerate([1, 12] * 10)]

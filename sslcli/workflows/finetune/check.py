@@ -9,7 +9,7 @@ import torch
 
 from sslcli.contracts.examples import Example, Split
 from sslcli.contracts.learnable import Frame
-from sslcli.contracts.task import Task
+from sslcli.contracts.task import SaysAnswers, Task
 from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
 from sslcli.datasets.labelled import balance_of, labelled_data, read_examples, task_class, task_options
@@ -65,7 +65,9 @@ def check_data(settings: FinetuneSettings) -> Report:
     if len(lost) > SHOWN:
         notes.append(f"and {len(lost) - SHOWN:,} more")
     notes = [*notes, *remarks_by_part(unknowns), *tokenizer.remarks()]
-    notes = [*data.how_read, *(notes or ["nothing is wrong"])]
+    answerer: type = cls
+    answers_said = [answerer.answers_said(options, labels)] if issubclass(answerer, SaysAnswers) else []
+    notes = [*answers_said, *data.how_read, *(notes or ["nothing is wrong"])]
     shown = sets["train"]
     tables += described(task, options, settings.data, shown.examples[:SHOWN], shown.encoded[:SHOWN], tokenizer)
     cut = [f"{name}: {said}" for name, each in sets.items() for said in cut_sentences(cls.records, each.cuts)]
