@@ -9,7 +9,7 @@ import numpy as np
 
 from sslcli.data.rng import name_key
 from sslcli.data.shards import Texts
-from sslcli.data.text.normalization import changeable
+from sslcli.data.text.normalization import characters_in
 
 MOST_HASHES = 1 << 20
 CHARACTERS_LOOKED_AT = 20_000  # of what is added at once
@@ -80,7 +80,7 @@ class Statistics:
         for text in texts:
             if left <= 0:
                 return
-            self.characters.update(changeable(text[:left]))
+            self.characters.update(characters_in(text[:left]))
             self.characters_looked_at += len(text[:left])
             left -= len(text)
 

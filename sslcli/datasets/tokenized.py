@@ -20,7 +20,7 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
 from sslcli.data.text.guard import as_remark
-from sslcli.data.text.normalization import changeable
+from sslcli.data.text.normalization import characters_in
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.unknowns import Unknowns
@@ -160,7 +160,7 @@ def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
 
 def _losses(text: str, ids: np.ndarray, places: np.ndarray, tokenizer: Tokenizer) -> Iterator[str]:
     """What is changed before the text is cut, and what stands where a token is unknown."""
-    if changed := tokenizer.changes(changeable(text), len(text)):
+    if changed := tokenizer.changes(characters_in(text), len(text)):
         yield _changes_said(changed)
     unknowns = Unknowns.of(tokenizer, [ids])
     if unknowns.unknown:

@@ -9,7 +9,7 @@ import pytest
 
 from sslcli import registry
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.text.normalization import changeable
+from sslcli.data.text.normalization import characters_in
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.tokenized import shards_for, tokenize
 
@@ -84,7 +84,7 @@ def test_a_loss_is_named_where_there_is_one(kind, script):
     text, tokenizer = TEXTS[script], trained(kind)
     kept = without_blanks(text)
     found = without_blanks(tokenizer.decode(tokenizer.encode(text)))
-    said = "; ".join(tokenizer.changes(changeable(text), len(text)))
+    said = "; ".join(tokenizer.changes(characters_in(text), len(text)))
     assert bool(said) == (found != kept) or said == "composes letters and marks (NFC)"
     lowered = any(c != c.lower() and c not in found for c in kept)
     assert ("lower-cases" in said) == lowered
@@ -123,7 +123,7 @@ def test_places_cover_what_is_read_and_join_to_the_text(kind, script):
 )
 def test_an_explicit_flag_wins_and_what_it_strips_is_named(script, named):
     text, tokenizer = TEXTS[script], trained("wordpiece", strip_accents=True)
-    assert named in "; ".join(tokenizer.changes(changeable(text), len(text)))
+    assert named in "; ".join(tokenizer.changes(characters_in(text), len(text)))
     parts = unicodedata.normalize("NFD", text)
     bare = "".join(c for c in parts if unicodedata.category(c) != "Mn").lower()
     assert without_blanks(tokenizer.decode(tokenizer.encode(text))) == without_blanks(bare)
@@ -149,7 +149,7 @@ def test_accents_are_kept_where_a_hundredth_of_the_text_is_in_such_a_script(scri
     tokenizer = Tokenizer(cls(cls.Options()).train(texts, 400))
     found = without_blanks(tokenizer.decode(tokenizer.encode(TEXTS[script])))
     assert found == EXPECTED["wordpiece"](TEXTS[script]) or "[UNK]" in found
-    assert "strips" not in "".join(tokenizer.changes(changeable(TEXTS[script]), 100))
+    assert "strips" not in "".join(tokenizer.changes(characters_in(TEXTS[script]), 100))
 
 
 def test_cased_text_keeps_its_accents():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from small_runs import HARDWARE, course, ignore, settings, write
+from tokenizers import Tokenizer as Library
+from tokenizers import models, normalizers, pre_tokenizers
 
 from sslcli import registry
 from sslcli.data.text.tokenizer import Tokenizer
@@ -100,3 +102,36 @@ def test_shown_pieces_say_what_is_lost_of_the_text():
 
 def test_shown_pieces_that_lose_nothing_say_nothing():
     assert show_pieces("Th\u00e9 CAT", trained("bpe", ["the cat"])).notes == []
+
+
+LETTERS = dict(zip("abcdefghijklmnopqrstuvwxyz", range(26), strict=True))
+WORDS = pre_tokenizers.WhitespaceSplit()
+
+
+@pytest.mark.parametrize(
+    ("model", "normalizer", "before", "dropped"),
+    [
+        (models.BPE(LETTERS, []), None, WORDS, ",\u4e2d!\x01A"),
+        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), None, WORDS, ""),
+        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), normalizers.Replace("x", ""), WORDS, "x"),
+        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), None, pre_tokenizers.Punctuation("removed"), ",!"),
+        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), normalizers.BertNormalizer(lowercase=False), WORDS, "\x01"),
+    ],
+)
+def test_whatever_becomes_no_piece_is_named_and_counted(model, normalizer, before, dropped):
+    """By a vocabulary without an unknown token, a rule of one's own, or a sign that parts words."""
+    library = Library(model)
+    library.pre_tokenizer = before
+    if normalizer is not None:
+        library.normalizer = normalizer
+    tokenizer = Tokenizer(library)
+    text = "ab, \u4e2d x!\x01 A b,"
+    lost = [character for character in text if character in dropped]
+    said = "; ".join(show_pieces(text, tokenizer).notes)
+    if not dropped:
+        assert "drops" not in said
+        return
+    assert f"({len(lost) / len(text):.2%} of the characters)" in said
+    for character in list(dict.fromkeys(lost))[:3]:
+        assert (character if character.isprintable() else "U+0001") in said
+    assert [token for letter in dropped for token in tokenizer.encode(letter)] == []

@@ -3,15 +3,16 @@
 White space is left out: what a tokenizer makes of it belongs to how it joins pieces.
 """
 
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tokenizers
 
-# Lower-case letters and signs of ASCII are left as they are by every normalizer known.
-_MAY_CHANGE = re.compile("[A-Z]|[^\x00-\x7f]")
+from sslcli.errors import ModelError
+
+Cut = Callable[[list[str]], Sequence[Sequence[int]]]
+
 _SHOWN = 3  # examples of a kind of change, the most frequent first
 _BLANKS = str.maketrans("", "", " \u2581")  # set around Chinese characters, and before a text
 _LOWERS, _MARKS, _APART = "lower-cases", "strips accents and marks", "takes letters apart"
@@ -19,27 +20,37 @@ _DROPS, _FORMS = "drops", "writes compatibility forms as plain ones (NFKC)"
 _COMPOSES, _ELSE = "composes letters and marks (NFC)", "writes other characters"
 
 
-def changeable(text: str) -> Counter[str]:
-    """How often each character that a normalizer may change stands in a text."""
-    return Counter(_MAY_CHANGE.findall(text))
+def characters_in(text: str) -> Counter[str]:
+    """How often each character but white space stands in a text."""
+    return Counter({character: count for character, count in Counter(text).items() if not character.isspace()})
 
 
-def changes(library: tokenizers.Tokenizer, counts: Mapping[str, int], total: int) -> list[str]:
-    """A phrase for each kind of change to texts of `total` characters, of which `counts` are the
-    changeable ones: "lower-cases" first, the others with examples and their share."""
+def changes(library: tokenizers.Tokenizer, cut: Cut, counts: Mapping[str, int], total: int) -> list[str]:
+    """A phrase for each kind of change to texts of `total` characters, of which `counts` are those
+    that are no white space: "lower-cases" first, the others with examples and their share.
+
+    `cut` gives the pieces of each of some texts: a character without any is dropped like one that
+    the normalizer takes away.
+    """
     normalizer = library.normalizer
-    if normalizer is None:
-        return []
     found: dict[str, Counter[tuple[str, str]]] = {}
-    for character, count in counts.items():
-        if not character.isspace():
-            became = normalizer.normalize_str(character).translate(_BLANKS)
-            found.setdefault(_kind(character, became), Counter())[character, became] += count
+    for (character, count), pieces in zip(counts.items(), _pieces(cut, list(counts)), strict=True):
+        became = character if normalizer is None else normalizer.normalize_str(character).translate(_BLANKS)
+        became = became if pieces is None or len(pieces) else ""
+        found.setdefault(_kind(character, became), Counter())[character, became] += count
     found.pop("", None)
     phrases = [_LOWERS] if found.pop(_LOWERS, None) else []
-    if any(map(unicodedata.combining, counts)) and "\u00e9" in normalizer.normalize_str("e\u0301"):
+    if normalizer is not None and any(map(unicodedata.combining, counts)) and "\u00e9" in normalizer.normalize_str("e\u0301"):
         phrases.append(_COMPOSES)
     return [*phrases, *(_phrase(kind, found[kind], total) for kind in sorted(found))]
+
+
+def _pieces(cut: Cut, characters: list[str]) -> Sequence[Sequence[int] | None]:
+    """Of each character alone its pieces, None where a tokenizer fails on one of them."""
+    try:
+        return cut(characters)
+    except ModelError:
+        return [None] * len(characters)
 
 
 def _kind(character: str, became: str) -> str:
@@ -77,4 +88,5 @@ def _named(character: str) -> str:
     """The character, on a dotted circle where it is a mark, or its number where it does not show."""
     if unicodedata.category(character).startswith("M"):
         return f"\u25cc{character}"
-    return character if character.isprintable() else f"U+{ord(character):04X}"
+    shown = f"'{character}'" if character in ",;" else character  # which also part what is listed
+    return shown if character.isprintable() else f"U+{ord(character):04X}"

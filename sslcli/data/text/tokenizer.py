@@ -247,7 +247,7 @@ class Tokenizer:
 
     def changes(self, counts: Mapping[str, int], total: int) -> list[str]:
         """What is done to texts before they are cut, as `normalizing.changes` says it."""
-        return changes(self._library, counts, total)
+        return changes(self._library, self._library_ids, counts, total)
 
     def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Each token as the vocabulary spells it."""
