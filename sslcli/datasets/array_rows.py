@@ -4,6 +4,7 @@ Letters: t rows of one document, F numbers of a row.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from sslcli.datasets.sources import TEXT, Source, documents
 from sslcli.errors import DataError, UsageError
 
 SAID_EVERY_NUMBERS = 1 << 22
+EXACT = 1 << 24
 WORDS = {"text": "text", "images": "images", "sound": "sound", "table": "tables"}
 
 
@@ -72,10 +74,10 @@ def _held(reader: str) -> Modality:
 
 def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality, folder: Path, say: Say) -> None:
     """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the document."""
-    facts, said, shape = {}, 0, None
+    facts, said, shape, rounded = {}, 0, None, _Rounded()
     with ShardWriter(folder, facts, modality=modality) as writer:
         for document in documents(sources, data):
-            rows_tF = _checked(document, modality)
+            rows_tF = _checked(document, modality, rounded)
             if not len(rows_tF):
                 continue
             shape = shape or rows_tF.shape[1:]
@@ -93,9 +95,37 @@ def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality
         if not counts["tokens"]:
             raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
         facts["statistics"] = {name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")}
+        if rounded.count:
+            facts["statistics"]["rounded"] = rounded.sentence
 
 
-def _checked(document: Document, modality: Modality) -> np.ndarray:
+@dataclass
+class _Rounded:
+    """Whole numbers that float32 does not hold: how many, and the first in words."""
+
+    count: int = 0
+    first: str = ""
+
+    def note(self, document: Document, array: np.ndarray, rows_tF: np.ndarray) -> None:
+        """`rows_tF`: the same numbers in float32, which holds every whole one up to EXACT."""
+        if np.can_cast(array.dtype, np.float32) or not (np.abs(rows_tF) >= EXACT).any():
+            return
+        with np.errstate(invalid="ignore", over="ignore"):
+            is_other = rows_tF.astype(array.dtype) != array
+        where = np.argwhere(is_other & (np.abs(rows_tF) >= EXACT) & (array == np.trunc(array)))
+        self.count += len(where)
+        if len(where) and not self.first:
+            place = tuple(where[0])
+            self.first = f"{document.where}, row {where[0, 0] + 1}: {int(array[place])} as {int(rows_tF[place])}"
+
+    @property
+    def sentence(self) -> str:
+        rounded = "number is" if self.count == 1 else "numbers are"
+        what = f"{self.count:,} whole {rounded} rounded, for float32 holds each of them up to {EXACT:,} only"
+        return f"{what} (the first: {self.first}): scale them, or leave them out where they only name something"
+
+
+def _checked(document: Document, modality: Modality, rounded: _Rounded) -> np.ndarray:
     """float32 [t, ...]"""
     if document.array is None:
         raise DataError(f"{document.where} is text where {WORDS[modality]} belong", "this is a fault of the reader")
@@ -111,4 +141,5 @@ def _checked(document: Document, modality: Modality) -> np.ndarray:
     if not np.isfinite(rows_tF).all():
         row = int(np.argwhere(~np.isfinite(rows_tF))[0, 0])
         raise DataError(f"{document.where}: row {row + 1} holds a value that is no finite number", "leave it out, or fill it in")
+    rounded.note(document, np.asarray(array), rows_tF)
     return rows_tF

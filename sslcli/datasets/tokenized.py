@@ -323,6 +323,8 @@ def _report(facts: dict[str, Any], folder: Path, is_text: bool) -> Report:
 
 def _notes(facts: dict[str, Any]) -> list[str]:
     notes = [_changes_said(facts["changes"])] if facts.get("changes") else []
+    if facts.get("rounded"):
+        notes.append(facts["rounded"])
     if facts.get("special_spellings"):
         notes.append(as_remark(facts["special_spellings"]))
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:

@@ -18,7 +18,7 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.datasets import array_rows as road
 from sslcli.datasets.cache import quiet
 from sslcli.datasets.sources import expand, fingerprint
-from sslcli.datasets.tokenized import shards_for, tokenize
+from sslcli.datasets.tokenized import opened, shards_for, tokenize
 from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import DataError, UsageError
@@ -158,6 +158,36 @@ def test_documents_without_a_row_leave_no_trace(tmp_path, monkeypatch):
     monkeypatch.setattr(road, "documents", lambda sources, data: iter(given[:1]))
     with pytest.raises(DataError, match="there is no row in x"):
         road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "none", quiet)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "said"),
+    [
+        (np.int64, [0, 1 << 24, -(1 << 30)], None),
+        (np.int64, [0, (1 << 24) + 1, 5], "16777217 as 16777216"),
+        (np.int64, [-(1 << 24) - 1, 3, 1 << 62], "-16777217 as -16777216"),
+        (np.int64, [(1 << 63) - 1, 3, 4], "9223372036854775807 as 9223372036854775808"),
+        (np.uint64, [(1 << 40) + 1, 3, 4], "1099511627777 as 1099511627776"),
+        (np.int32, [7, 33_554_433, 4], "33554433 as 33554432"),
+        (np.float64, [7, 33_554_433, 4], "33554433 as 33554432"),
+        (np.float64, [7.1, 33_554_432.5, 0.1], None),
+        (np.float32, [7.1, 1e30, 0.1], None),
+        (np.uint8, [7, 255, 4], None),
+    ],
+)
+def test_whole_numbers_that_float32_does_not_hold_are_counted_aloud(tmp_path, monkeypatch, kind, numbers, said):
+    array = np.asarray([[1, 2, 3], numbers, numbers], dtype=kind)
+    monkeypatch.setattr(road, "documents", lambda sources, data: iter([Document(Where("x", 3), array=array)]))
+    road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "shards", quiet)
+    notes = opened(tmp_path / "shards").notes
+    count = sum(int(np.float32(number)) != number for number in numbers if number == int(number) and kind != np.float32)
+    assert bool(count) == (said is not None)
+    if said is None:
+        assert notes == []
+        return
+    (note,) = notes
+    assert note.startswith(f"{2 * count:,} whole numbers are rounded")
+    assert f"(the first: x, record 3, row 2: {said})" in note
 
 
 def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(installed, text_corpus, tmp_path, monkeypatch, module_cache):
