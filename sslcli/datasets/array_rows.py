@@ -94,9 +94,8 @@ def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality
         counts = writer.counts
         if not counts["tokens"]:
             raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
-        facts["statistics"] = {name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")}
-        if rounded.count:
-            facts["statistics"]["rounded"] = rounded.sentence
+        noted = {"rounded": rounded.sentence} if rounded.count else {}
+        facts["statistics"] = {name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")} | noted
 
 
 @dataclass
