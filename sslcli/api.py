@@ -4,10 +4,10 @@ from sslcli.config import Config, Count, Seconds, setting
 from sslcli.contracts.abilities import Artifact, Generates, Illustrates
 from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
 from sslcli.contracts.family import Family, Key
-from sslcli.contracts.learnable import Follower, Frame, Group, Learnable, Loss, Ratio, SampledRows, Views
+from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
-from sslcli.contracts.probe import HiddenBatch, Material, Probe, Subject, mean_row
+from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
 from sslcli.contracts.reader import HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.shift import Shift
@@ -33,7 +33,7 @@ from sslcli.data.records.label_forms import means_no_label
 from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.records import Record, parse_json, read_json, read_records, read_table
 from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
-from sslcli.data.rng import Draws, SampleDraws
+from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
@@ -44,7 +44,7 @@ from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
     Located,
     Pool,
-    Use,
+    WordOccurrence,
     balanced,
     labelled_uses,
     locate_words,
@@ -109,19 +109,19 @@ __all__ = [
     "ConfigError",
     "ConfigField",
     "ConfigReader",
+    "Context",
     "Corpus",
     "Count",
     "Curve",
     "DataError",
     "Describes",
     "Document",
-    "Draws",
     "Edit",
     "Encoded",
     "Example",
     "Family",
     "Follower",
-    "Frame",
+    "FrozenModel",
     "Generates",
     "GivesRecords",
     "Group",
@@ -137,9 +137,9 @@ __all__ = [
     "LinearShift",
     "Located",
     "Loss",
-    "Material",
     "Matrix",
     "Modality",
+    "ModelBatch",
     "ModelError",
     "Names",
     "Objective",
@@ -156,6 +156,7 @@ __all__ = [
     "Prediction",
     "PredictsTokens",
     "Probe",
+    "ProbeData",
     "Ranks",
     "Ratio",
     "Reader",
@@ -164,11 +165,12 @@ __all__ = [
     "Record",
     "Report",
     "Retrieval",
+    "Rng",
     "RowClassifier",
     "Rows",
     "RunError",
     "Sample",
-    "SampleDraws",
+    "SampleRng",
     "SampledRows",
     "Scatter",
     "Score",
@@ -181,7 +183,6 @@ __all__ = [
     "SpecialToken",
     "Split",
     "SslError",
-    "Subject",
     "Suite",
     "SuitePart",
     "Table",
@@ -195,9 +196,8 @@ __all__ = [
     "TransformerSettings",
     "Unreadable",
     "UsageError",
-    "Use",
-    "Views",
     "Where",
+    "WordOccurrence",
     "answer_scores",
     "attention_maps",
     "balanced",

@@ -9,15 +9,33 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
-API_VERSION = 2
+API_VERSION = 3
 API = "sslcli.api"
 _MISSING = re.compile(rf"cannot import name '(\w+)' from '{re.escape(API)}'")
 _TO_SCORER = "write them in a class MyScorer(Scorer), which has self.options and self.labels, and name it in the task: scorer = MyScorer"
+_RENAMED = "only the name is another"
 # Name that sslcli.api had in an older version -> what a plugin writes instead.
-GONE: Mapping[str, str] = {"Move": "Shift.fit gives a LinearShift, which holds a matrix or a vector"}
+GONE: Mapping[str, str] = {
+    "Move": "Shift.fit gives a LinearShift, which holds a matrix or a vector",
+    "Draws": "it is called Rng",
+    "SampleDraws": "it is called SampleRng",
+    "Frame": "it is called Context",
+    "Views": "it is called ModelBatch",
+    "Subject": "it is called FrozenModel",
+    "Material": "it is called ProbeData",
+    "Use": "it is called WordOccurrence",
+}
 # Contract -> member that an older version had -> what it is now, and how a plugin comes by it.
 MOVED: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Learnable": {
+        "views": ("collate(self, batch, rng)", _RENAMED),
+        "needs": ("architectures", _RENAMED),
+        "reads": ("modalities", _RENAMED),
+    },
+    "Probe": {"needs": ("architectures", _RENAMED), "typed": ("positional_fields", _RENAMED)},
     "Task": {
+        "settle": ("resolve_options", _RENAMED),
+        "typed": ("positional_fields", _RENAMED),
         "score": ("Scorer.score(predictions, examples)", _TO_SCORER),
         "baselines": ("Scorer.baselines(train, test)", _TO_SCORER),
         "findings": ("Scorer.error_report(predictions, examples)", _TO_SCORER),

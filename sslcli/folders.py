@@ -209,10 +209,10 @@ def _share(folder: Path, files: Mapping[str, Mapping[str, Any]], beside: Collect
             entries = read_sealed(other, hashes=False)["files"].items()
             known |= {(entry["bytes"], entry["blake2b"]): other / name for name, entry in entries}
     for name, entry in files.items():
-        twin = known.get((entry["bytes"], entry["blake2b"]))
+        collator = known.get((entry["bytes"], entry["blake2b"]))
         with suppress(OSError):  # no links there, or no more of them: the copy stays
-            if twin is not None and hash_file(twin) == entry["blake2b"]:
-                _link_over(twin, folder / name)
+            if collator is not None and hash_file(collator) == entry["blake2b"]:
+                _link_over(collator, folder / name)
 
 
 def _link_over(source: Path, path: Path) -> None:
@@ -250,7 +250,7 @@ def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
     """The manifest of a folder that is whole. Raises ModelError naming the file that is missing or damaged."""
     path = folder / MANIFEST
     try:
-        manifest = plainfiles.read_json(path)
+        manifest = plainfiles.read_whole_json(path)
         files = {name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()}
         seal = manifest[_SEAL]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -60,12 +60,12 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def read_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str:
+def read_whole_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str:
     """The same as UTF-8, line ends as they stand. Raises OSError, or ValueError where it is no UTF-8."""
     return read_bytes(path, most).decode("utf-8", errors)
 
 
-def parse_json(text: str, **hooks: Any) -> Any:
+def parse_whole_json(text: str, **hooks: Any) -> Any:
     """As json.loads. Raises ValueError also for what is nested too deep."""
     try:
         return json.loads(text, **hooks)
@@ -73,9 +73,9 @@ def parse_json(text: str, **hooks: Any) -> Any:
         raise ValueError("it is nested too deep") from error
 
 
-def read_json(path: Path, most: int = MOST_BYTES) -> Any:
+def read_whole_json(path: Path, most: int = MOST_BYTES) -> Any:
     """What a plain file of JSON in UTF-8 holds. Raises OSError or ValueError."""
-    return parse_json(read_text(path, most))
+    return parse_whole_json(read_whole_text(path, most))
 
 
 def reason(error: Exception) -> str:

@@ -147,7 +147,7 @@ def declaration(kind: str, name: str) -> Declared | None:
         return None
 
 
-def settings_of(kind: str, name: str, member: str = "Options") -> type[Config]:
+def plugin_settings(kind: str, name: str, member: str = "Options") -> type[Config]:
     """The flags of a plugin: settings with its fields, which its class need not be imported for where they are plain."""
     found = declaration(kind, name)
     if found is not None:
@@ -201,7 +201,7 @@ def _stdout_kept() -> Generator[None]:
         os.close(kept)
 
 
-def locate(found: Found) -> Path | None:
+def plugin_location(found: Found) -> Path | None:
     """The source file of a plugin's module, found along the import path without importing a parent package."""
     return module_file(found.module)
 
@@ -248,7 +248,7 @@ def _entries(kind: str) -> Iterator[Found]:
 
 def _described(found: Found) -> Found:
     """With the first line of its module's docstring, or as broken where there is no module to read."""
-    path = locate(found)
+    path = plugin_location(found)
     if path is None:
         return _broken(found, f"there is no module {found.module}")
     if path.suffix != ".py":

@@ -70,7 +70,7 @@ def read_layer(path: Path) -> Layer:
             raise UsageError(f"there is no file {path}", "-c takes a run file, such as the config.yaml of a run folder")
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(f"{path} is larger than {MOST_BYTES // 1_000_000} MB", "a run file holds settings, not data")
-        text = plainfiles.read_text(path, MOST_BYTES).removeprefix("\ufeff")
+        text = plainfiles.read_whole_text(path, MOST_BYTES).removeprefix("\ufeff")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {_one_line(error)}", "a run file is a text in UTF-8") from error
     try:

@@ -21,9 +21,9 @@ from sslcli.conformance.bench import Bench, TaskBench, architectures
 from sslcli.conformance.objectives import CHECKS
 from sslcli.conformance.probes import PROBE_CHECKS, SHIFT_CHECKS, ProbeBench, ShiftBench
 from sslcli.conformance.records import tiny_records
-from sslcli.conformance.subjects import TinyMaterial, tiny_subject
+from sslcli.conformance.subjects import TinyProbeData, tiny_frozen_model
 from sslcli.conformance.tasks import TASK_CHECKS
-from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
+from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_context, tiny_corpus, tiny_tokenizer
 from sslcli.contracts.examples import Example
 from sslcli.contracts.objective import Objective
 from sslcli.contracts.probe import Probe
@@ -42,17 +42,17 @@ __all__ = [
     "Bench",
     "Finding",
     "TaskBench",
-    "TinyMaterial",
+    "TinyProbeData",
     "check_objective",
     "check_one",
     "check_probe",
     "check_shift",
     "check_task",
     "corpus_in_memory",
+    "tiny_context",
     "tiny_corpus",
-    "tiny_frame",
+    "tiny_frozen_model",
     "tiny_records",
-    "tiny_subject",
     "tiny_tokenizer",
 ]
 

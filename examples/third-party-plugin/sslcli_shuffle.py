@@ -16,23 +16,23 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from sslcli.api import (
     Batch,
     Config,
-    Draws,
-    Frame,
+    Context,
     Hidden,
     Inputs,
     Loss,
+    ModelBatch,
     Ratio,
     Readout,
     Report,
+    Rng,
     Transformer,
-    Views,
     passages_of,
     setting,
 )
 
 
 @dataclass(frozen=True)
-class ShuffledViews(Views):
+class ShuffledBatch(ModelBatch):
     """Inputs with some tokens in one another's places; `moved_T` float, 1 where another token stands now.
 
     Special tokens never move and are not asked about: `asked_T` is 0 for them.
@@ -42,49 +42,49 @@ class ShuffledViews(Views):
     asked_T: Tensor
 
 
-class ShuffledWords(Readout[ShuffledViews]):
+class ShuffledWords(Readout[ShuffledBatch]):
     class Options(Config):
         shuffle_rate: float = setting(0.15, "share of the tokens that change places", gt=0, le=1)
 
     summary = "tell which words were shuffled"
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     corrupts = True
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.tokenizer = frame.tokenizer
-        self.verdict = nn.Linear(frame.architecture.width, 1)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self.tokenizer = context.tokenizer
+        self.verdict = nn.Linear(context.architecture.width, 1)
 
-    def views(self, batch: Batch, draws: Draws) -> ShuffledViews:
+    def collate(self, batch: Batch, rng: Rng) -> ShuffledBatch:
         special_T = self.tokenizer.specials[batch.tokens]
-        chance_T = draws.uniform("chosen", batch.sample_of, batch.positions)
+        chance_T = rng.uniform("chosen", batch.sample_of, batch.positions)
         places_N = np.flatnonzero((chance_T < self.options.shuffle_rate) & ~special_T)
         owner_N = np.repeat(np.arange(len(batch)), batch.lengths)[places_N]
-        key_N = draws.uniform("order", batch.sample_of[places_N], batch.positions[places_N])
+        key_N = rng.uniform("order", batch.sample_of[places_N], batch.positions[places_N])
         tokens_T = batch.tokens.copy()
         tokens_T[places_N] = batch.tokens[places_N[np.lexsort((key_N, owner_N))]]
-        return ShuffledViews(
+        return ShuffledBatch(
             Inputs.of(batch, tokens_T),
             {"shuffle": int((~special_T).sum())},
             torch.from_numpy((tokens_T != batch.tokens).astype(np.float32)),
             torch.from_numpy((~special_T).astype(np.float32)),
         )
 
-    def read(self, hidden: Hidden, views: ShuffledViews, backbone: Transformer) -> Loss:
+    def read(self, hidden: Hidden, batch: ShuffledBatch, backbone: Transformer) -> Loss:
         logits_T = self.verdict(hidden.last_TD).squeeze(1).float()
-        loss = binary_cross_entropy_with_logits(logits_T, views.moved_T, weight=views.asked_T, reduction="sum")
-        right_T = ((logits_T > 0) == (views.moved_T > 0)) * views.asked_T
+        loss = binary_cross_entropy_with_logits(logits_T, batch.moved_T, weight=batch.asked_T, reduction="sum")
+        right_T = ((logits_T > 0) == (batch.moved_T > 0)) * batch.asked_T
         return Loss(
             {"shuffle": loss},
             {
-                "accuracy": Ratio(right_T.sum(), views.counts["shuffle"]),
-                "found": Ratio((right_T * views.moved_T).sum(), views.moved_T.sum()),
+                "accuracy": Ratio(right_T.sum(), batch.counts["shuffle"]),
+                "found": Ratio((right_T * batch.moved_T).sum(), batch.moved_T.sum()),
             },
         )
 
-    def show(self, views: ShuffledViews) -> Report:
-        moved = np.flatnonzero(views.moved_T.numpy()).tolist()
+    def show(self, batch: ShuffledBatch) -> Report:
+        moved = np.flatnonzero(batch.moved_T.numpy()).tolist()
         passages = passages_of(
-            views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer, roles=dict.fromkeys(moved, "corrupted")
+            batch.inputs.tokens_T.numpy(), batch.inputs.packing.lengths, self.tokenizer, roles=dict.fromkeys(moved, "corrupted")
         )
         return Report("words that stand in another's place are to be found", passages=passages)

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from sslcli.engine.processes.rank import end_with_launcher, known_place, others_speak
+from sslcli.engine.processes.rank import end_with_launcher, known_rank_and_size, others_speak
 from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, is_of_disk
 from sslcli.progress import heard_by
 from sslcli.reports import printable
@@ -65,7 +65,7 @@ def main() -> NoReturn:
     gc.disable()  # until all is imported: what modules hold stays, and is looked through for nothing
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if known_place()[1] > 1:
+    if known_rank_and_size()[1] > 1:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
     words = sys.argv[1:]
     if is_launched(words):
@@ -77,7 +77,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
+def _stop_before_the_start(number: int, context: FrameType | None) -> NoReturn:
     """At once: an exception might come out in the middle of an import that catches it."""
     os.write(2, b"stopped: preempted; whatever was saved is kept\nhint:  the same command begins again, with --resume it goes on\n")
     os._exit(Preempted.exit_code)
@@ -99,7 +99,7 @@ def run(words: Sequence[str]) -> int:
         if not isinstance(error, RunError) and is_of_disk(error):
             return _report(words, error.lines, CHECK_DISK, RunError.exit_code)
         is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
-        if is_alike and is_launched(words) and known_place()[0] > 0 and others_speak():
+        if is_alike and is_launched(words) and known_rank_and_size()[0] > 0 and others_speak():
             return error.exit_code  # rank 0 meets the same and says it
         return _report(words, error.lines, error.hint, error.exit_code)
     except typer.TyperException as error:
@@ -203,12 +203,12 @@ def _refuse_misplaced(words: Sequence[str]) -> None:
 
 def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
     from sslcli.cli.mistyped import refuse_single_dashes
-    from sslcli.cli.options import GLOBALS, Group, add_group, add_to, spellings, with_values
+    from sslcli.cli.options import GLOBALS, CommandGroup, add_group, add_to, spellings, with_values
 
     built = built_command(name, words[words.index(name) + 1 :])
-    below = built.commands if isinstance(built, Group) else [built]
+    below = built.commands if isinstance(built, CommandGroup) else [built]
     refuse_single_dashes(words, spellings([*(flag for command in below for flag in command.flags), *GLOBALS]))
-    if isinstance(built, Group):
+    if isinstance(built, CommandGroup):
         add_group(app, built, _finish)
         return words
     add_to(app, built, _finish)
@@ -217,7 +217,8 @@ def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
 
 def built_command(name: str, words: Sequence[str]) -> Any:
     """The Command or Group of one name, with all the flags that this line may have."""
-    return importlib.import_module(f"sslcli.cli.commands.{name.replace('-', '_')}").build(words)
+    name = name.replace("-", "_")
+    return getattr(importlib.import_module(f"sslcli.cli.commands.{name}"), f"{name}_command")(words)
 
 
 def _imported(function: str) -> Any:
@@ -236,7 +237,7 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
         if command.judge:
             _imported(command.judge)(command, given)
         action = command.action.partition(":")[0].rpartition(".")[2]
-        if action in LOADING and "torch" not in sys.modules and known_place()[0] == 0:
+        if action in LOADING and "torch" not in sys.modules and known_rank_and_size()[0] == 0:
             screen.working("loading torch")  # a second or more in which nothing else can be said
         act = _imported(command.action)
         if not gc.isenabled():

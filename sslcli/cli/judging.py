@@ -55,7 +55,7 @@ AGAINST = (
 )
 
 
-def pretrain(command: Command, given: Given) -> None:
+def check_pretrain(command: Command, given: Given) -> None:
     refuse_strange_name(given.get("run.name"))
     refuse_contradictions(command, given)
     if _goes_on(given):
@@ -66,7 +66,7 @@ def pretrain(command: Command, given: Given) -> None:
         refuse_pretraining(resolved.settings)
 
 
-def finetune(command: Command, given: Given) -> None:
+def check_finetune(command: Command, given: Given) -> None:
     refuse_strange_name(given.get("run.name"))
     refuse_contradictions(command, given)
     if "task" in given:
@@ -92,12 +92,12 @@ def finetune(command: Command, given: Given) -> None:
             refuse_absent_labelled(references)
 
 
-def evaluate(command: Command, given: Given) -> None:
+def check_evaluate(command: Command, given: Given) -> None:
     bounds_of(given.get("min", ()))
     _judge_answering("evaluate", command, given)
 
 
-def predict(command: Command, given: Given) -> None:
+def check_predict(command: Command, given: Given) -> None:
     _judge_answering("predict", command, given)
 
 
@@ -112,11 +112,11 @@ def _judge_answering(name: str, command: Command, given: Given) -> None:
     refuse_absent_labelled(resolved.settings.data.evaluation)
 
 
-def probe(command: Command, given: Given) -> None:
+def check_probe(command: Command, given: Given) -> None:
     name = given["probe"]
     refuse_word_as_probe(name)
     refuse_unknown("probes", name, "probe")
-    typed = registry.attribute("probes", name, "typed")
+    typed = registry.attribute("probes", name, "positional_fields")
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     word = given.get("typed")
     if word is not None and not typed and "model" in given:
@@ -130,7 +130,7 @@ def probe(command: Command, given: Given) -> None:
     refuse_absent_model(given.get("model") if typed else word or given.get("model"))
 
 
-def translate_shift(command: Command, given: Given) -> None:
+def check_translate_shift(command: Command, given: Given) -> None:
     if "shift" in given:
         refuse_unknown("shifts", given["shift"], "shift")
     words = given.get("words") or []
@@ -169,12 +169,12 @@ def _refuse_shift_files(given: Given) -> None:
         output_file(Path(given["save"]), "--save")
 
 
-def generate(command: Command, given: Given) -> None:
+def check_generate(command: Command, given: Given) -> None:
     seed_of(given)
     refuse_absent_model(given.get("model"))
 
 
-def export(command: Command, given: Given) -> None:
+def check_export(command: Command, given: Given) -> None:
     if given.get("to", "hf") != "hf":
         raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
     if "base" in given and not given.get("adapter"):
@@ -182,14 +182,14 @@ def export(command: Command, given: Given) -> None:
     refuse_absent_model(given["model"])
 
 
-def tokenize(command: Command, given: Given) -> None:
+def check_tokenize(command: Command, given: Given) -> None:
     resolved = resolve(TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings)))
     refuse_contradictions(command, given)
     if "show" not in given or not resolved.settings.tokenizer.source:
         refuse_absent(resolved.settings.data.train, resolved.settings.data.reader)
 
 
-def report(command: Command, given: Given) -> None:
+def check_report(command: Command, given: Given) -> None:
     find_run(given.get("run", LATEST))
 
 

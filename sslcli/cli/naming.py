@@ -111,7 +111,7 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     found: dict[str, Flag] = {}
     for name in said.split("+"):
         with suppress(AttributeError):  # an objective that makes nothing
-            request = registry.settings_of("objectives", name, "Request")
+            request = registry.plugin_settings("objectives", name, "Request")
             found |= {flag.key: flag for flag in plugin_flags(request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request")}
     return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
 
@@ -126,4 +126,4 @@ def flags_named(sources: Mapping[str, str]) -> Generator[None]:
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:
-    return registry.settings_of(kind, name)
+    return registry.plugin_settings(kind, name)

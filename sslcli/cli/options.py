@@ -60,7 +60,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Group:
+class CommandGroup:
     """Commands under one word; the word alone is the command named `default`."""
 
     name: str
@@ -187,7 +187,7 @@ def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given]
     )(_function(command, finish))
 
 
-def add_group(app: typer.Typer, group: Group, finish: Callable[[Command, Given], int]) -> None:
+def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, Given], int]) -> None:
     """Make a Typer group of it; the word alone runs the default command, which keeps its flags but not its arguments."""
     default = next(command for command in group.commands if command.name == group.default)
     plain = replace(default, flags=[flag for flag in default.flags if flag.names])

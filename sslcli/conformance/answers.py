@@ -29,24 +29,24 @@ def demand_alike(first: Sequence[Prediction], second: Sequence[Prediction], mess
 
 def predictions(bench: TaskBench) -> None:
     """predict is deterministic, gives a part a sample, and leaves its views, the network and all global state alone."""
-    learner, views = bench.learner().eval(), bench.views(EIGHT)
-    state, given, generators = copied(learner.state_dict()), copied(views), global_generators()
+    learner, batch = bench.learner().eval(), bench.collate(EIGHT)
+    state, given, generators = copied(learner.state_dict()), copied(batch), global_generators()
     with torch.no_grad():
-        first, second = (learner.learnable.predict(learner.backbone, views) for _ in range(2))
-    demand(len(first) == len(views.inputs.packing.lengths), f"predict gives {len(first)} parts for {len(EIGHT)} samples")
+        first, second = (learner.learnable.predict(learner.backbone, batch) for _ in range(2))
+    demand(len(first) == len(batch.inputs.packing.lengths), f"predict gives {len(first)} parts for {len(EIGHT)} samples")
     demand(equal(first, second), "two predictions of the same views differ", "draw from a generator with a seed of its own")
     demand(equal(state, learner.state_dict()), "predict changes parameters or buffers")
-    demand(equal(given, views), "predict writes into its views")
+    demand(equal(given, batch), "predict writes into its views")
     demand(equal(generators, global_generators()), "predict draws from a global generator")
 
 
 def examining(bench: TaskBench) -> None:
     """examine gives what forward and predict give."""
-    learner, views = bench.learner().eval(), bench.views(EIGHT)
+    learner, batch = bench.learner().eval(), bench.collate(EIGHT)
     with torch.no_grad():
-        loss, parts = learner.learnable.examine(learner.backbone, views)
-        demand(equal(loss.sums, learner(views).sums), "the loss of examine is not that of forward")
-        demand(equal(parts, learner.learnable.predict(learner.backbone, views)), "the parts of examine are not those of predict")
+        loss, parts = learner.learnable.examine(learner.backbone, batch)
+        demand(equal(loss.sums, learner(batch).sums), "the loss of examine is not that of forward")
+        demand(equal(parts, learner.learnable.predict(learner.backbone, batch)), "the parts of examine are not those of predict")
 
 
 def company(bench: TaskBench) -> None:
@@ -56,16 +56,16 @@ def company(bench: TaskBench) -> None:
     demand_alike(together, alone, "an answer depends on its batch", "read each sample's own rows alone")
 
 
-def unlabelled(bench: TaskBench) -> None:
+def unlabelled_answers(bench: TaskBench) -> None:
     """An example without a gold answer is the same to the network, counts nothing and is answered alike."""
     bare = bench.encoded(bench.unlabelled())
     for number, (with_gold, without) in enumerate(zip(bench.encoded(bench.examples), bare, strict=True)):
         tokens = [[_read(sample) for sample in each.samples] for each in (with_gold, without)]
         demand(equal(*tokens), f"the gold answer of example {number} is seen in its tokens", "put it into fields or per_token")
-    learner, views = bench.learner(), bench.views_of([sample for encoded in bare for sample in encoded.samples])
-    counted = {term: count for term, count in views.counts.items() if count}
+    learner, batch = bench.learner(), bench.views_of([sample for encoded in bare for sample in encoded.samples])
+    counted = {term: count for term, count in batch.counts.items() if count}
     demand(not counted, f"examples without a gold answer are counted: {counted}", "give them a label of -1 or a weight of 0")
-    loss = learner(views)
+    loss = learner(batch)
     wrong = {term: value.item() for term, value in loss.sums.items() if value.item() != 0}
     demand(not wrong, f"examples without a gold answer have a loss: {wrong}", "leave them out of the sum")
     ratios = {name: ratio for name, ratio in loss.metrics.items() if float(ratio.count) or float(ratio.sum)}
@@ -133,7 +133,7 @@ def baselines(bench: TaskBench) -> None:
         demand(all(math.isfinite(score.value) for score in found), f"baseline '{name}' has a score that is no number")
 
 
-def learning(bench: TaskBench) -> None:
+def answers_after_learning(bench: TaskBench) -> None:
     """What is learnt from some examples is answered about them: their loss falls clearly, and their first score rises."""
     learners = bench.learner(), learnt(bench)
     before, after = (_scores(bench, bench.predictions(learner, bench.examples))[0] for learner in learners)

@@ -11,9 +11,9 @@ import torch
 
 from sslcli.config import Config
 from sslcli.conformance.records import tiny_records
-from sslcli.conformance.tiny import tiny_corpus, tiny_frame
+from sslcli.conformance.tiny import tiny_context, tiny_corpus
 from sslcli.contracts.examples import Encoded, Example, Prediction
-from sslcli.contracts.learnable import Frame, Learnable, Loss, Views
+from sslcli.contracts.learnable import Context, Learnable, Loss, ModelBatch
 from sslcli.contracts.objective import Objective
 from sslcli.contracts.probe import Probe
 from sslcli.contracts.scorer import Scorer
@@ -24,7 +24,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample, collate
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
 
@@ -38,7 +38,7 @@ class LearnableBench(ABC, Generic[L]):
 
     cls: type[L]
     options: Config
-    frame: Frame
+    context: Context
 
     @abstractmethod
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
@@ -52,28 +52,28 @@ class LearnableBench(ABC, Generic[L]):
 
     def fresh(self, seed: int = 0) -> Learner[L]:
         """With initial weights out of `seed`, as it is before `begin`."""
-        backbone, learnable = Transformer(self.frame.architecture), self.cls(self.options, self.frame)
+        backbone, learnable = Transformer(self.context.architecture), self.cls(self.options, self.context)
         generator = torch.Generator().manual_seed(seed)
         initialize(backbone, generator)
         initialize(learnable, generator)
         return Learner(backbone, learnable)
 
-    def first_batch(self) -> Views:
+    def first_batch(self) -> ModelBatch:
         """What `begin` is given."""
-        return self.views(range(FEWEST_EXAMPLES), progress=0.0)
+        return self.collate(range(FEWEST_EXAMPLES), progress=0.0)
 
-    def twin(self) -> L:
+    def collator(self) -> L:
         """The learnable as the loader has it: on the meta device, where a parameter has no value to be read."""
         with torch.device("meta"):
-            return self.cls(self.options, self.frame)
+            return self.cls(self.options, self.context)
 
-    def views(self, numbers: Sequence[int], epoch: int = 0, progress: float = 1.0) -> Views:
-        draws = Draws(0, epoch, progress=progress)
-        return replace(self.twin().views(self.batch(numbers, epoch), draws), progress=progress)
+    def collate(self, numbers: Sequence[int], epoch: int = 0, progress: float = 1.0) -> ModelBatch:
+        rng = Rng(0, epoch, progress=progress)
+        return replace(self.collator().collate(self.batch(numbers, epoch), rng), progress=progress)
 
-    def total(self, loss: Loss, views: Views) -> torch.Tensor:
+    def total(self, loss: Loss, batch: ModelBatch) -> torch.Tensor:
         """What the loop minimises, for a batch that is one micro-batch."""
-        return sum((value / views.counts[term] for term, value in loss.sums.items() if views.counts[term]), torch.zeros(()))
+        return sum((value / batch.counts[term] for term, value in loss.sums.items() if batch.counts[term]), torch.zeros(()))
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ class Bench(LearnableBench[Objective]):
 
     @classmethod
     def of(cls, objective: type[Objective], options: Config | None, architecture: Architecture) -> "Bench":
-        modality: Modality = "text" if "text" in objective.reads else min(objective.reads)
+        modality: Modality = "text" if "text" in objective.modalities else min(objective.modalities)
         options = objective.Options() if options is None else options
-        frame, none = tiny_frame(architecture, modality), np.empty(0, dtype=np.int64)
-        return cls(objective, options, frame, tiny_corpus(modality), none, none).arranged()
+        context, none = tiny_context(architecture, modality), np.empty(0, dtype=np.int64)
+        return cls(objective, options, context, tiny_corpus(modality), none, none).arranged()
 
     def arranged(self) -> "Bench":
         """With the rows that the objective cuts the corpus into."""
-        chunks = list(self.cls(self.options, self.frame).arrange(self.corpus))
+        chunks = list(self.cls(self.options, self.context).arrange(self.corpus))
         rows, lengths = (np.concatenate(each) for each in zip(*((chunk.values, chunk.lengths) for chunk in chunks), strict=True))
         return replace(self, rows=rows, lengths=lengths)
 
@@ -103,7 +103,7 @@ class Bench(LearnableBench[Objective]):
 
     def sample(self, number: int, epoch: int = 0) -> Sample:
         number %= len(self.rows)
-        return self.twin().sample(self.corpus, self.rows[number], Draws(0, epoch).sample(number))
+        return self.collator().sample(self.corpus, self.rows[number], Rng(0, epoch).sample(number))
 
 
 @dataclass(frozen=True)
@@ -121,15 +121,15 @@ class TaskBench(LearnableBench[Task]):
             examples = [task.parse(given, record) for record in tiny_records(task.records)]
         if len(examples) < FEWEST_EXAMPLES or any(example.gold is None for example in examples):
             raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a gold answer")
-        frame = tiny_frame(architecture)
-        assert frame.tokenizer is not None, "a frame of text has one"
-        settled = task.settle(given, examples, frame.tokenizer)
-        return cls(task, settled, replace(frame, labels=list(task.labels(settled, examples))), given, examples)
+        context = tiny_context(architecture)
+        assert context.tokenizer is not None, "a frame of text has one"
+        settled = task.resolve_options(given, examples, context.tokenizer)
+        return cls(task, settled, replace(context, labels=list(task.labels(settled, examples))), given, examples)
 
     @cached_property
     def samples(self) -> Sequence[Sample]:
         """What is trained on."""
-        return [sample for encoded in self.twin().encode(self.examples, True) for sample in encoded.samples]
+        return [sample for encoded in self.collator().encode(self.examples, True) for sample in encoded.samples]
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         numbers = [number % len(self.samples) for number in numbers]
@@ -137,16 +137,16 @@ class TaskBench(LearnableBench[Task]):
 
     @property
     def scorer(self) -> Scorer:
-        return self.cls.scorer(self.options, self.frame.labels or ())
+        return self.cls.scorer(self.options, self.context.labels or ())
 
     def unlabelled(self) -> Sequence[Example]:
         return [replace(example, gold=None) for example in self.examples]
 
-    def views_of(self, samples: Sequence[Sample]) -> Views:
-        return self.twin().views(collate(range(len(samples)), samples), Draws(0, 0))
+    def views_of(self, samples: Sequence[Sample]) -> ModelBatch:
+        return self.collator().collate(collate(range(len(samples)), samples), Rng(0, 0))
 
     def encoded(self, examples: Sequence[Example], training: bool = False) -> Sequence[Encoded]:
-        return list(self.twin().encode(examples, training))
+        return list(self.collator().encode(examples, training))
 
     @torch.no_grad()
     def parts(self, learner: Learner[Task], samples: Sequence[Sample]) -> Sequence[Any]:
@@ -168,4 +168,4 @@ class TaskBench(LearnableBench[Task]):
 
 def architectures(cls: type[Learnable] | type[Probe]) -> Iterator[Architecture]:
     """Those that a plugin can use."""
-    yield from sorted(cls.needs)
+    yield from sorted(cls.architectures)

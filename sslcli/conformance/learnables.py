@@ -18,8 +18,8 @@ from torch import Tensor
 from sslcli.config import Config, flags_of, leaves
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
-from sslcli.contracts.learnable import Loss, Views
-from sslcli.data.rng import Draws
+from sslcli.contracts.learnable import Loss, ModelBatch
+from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.processes.process_group import ALONE
@@ -86,28 +86,28 @@ def refuse_taken_flags(options: type[Config], taken: frozenset[str]) -> None:
         demand(not double, f"option {name} takes the command's flag {', '.join(sorted(double))}", "give it another name")
 
 
-def pure_views(bench: LearnableBench) -> None:
+def pure_batches(bench: LearnableBench) -> None:
     """views on a meta-device twin is a pure function of batch and draws, and leaves both and all global state alone."""
-    batch, draws = bench.batch(EIGHT), Draws(0, 0)
+    batch, rng = bench.batch(EIGHT), Rng(0, 0)
     before, generators = copied(batch), global_generators()
     try:
-        first, second = bench.twin().views(batch, draws), bench.twin().views(batch, draws)
+        first, second = bench.collator().collate(batch, rng), bench.collator().collate(batch, rng)
     except RuntimeError as error:  # torch's word for a value that is asked for on the meta device
         problem = f"views fails on the loader's twin, which is without weights: {error}"
         raise CheckError(problem, "read parameters and buffers in forward") from error
     demand(equal(batch, before), "views writes into its batch", "copy an array before changing it")
-    demand(equal(generators, global_generators()), "views draws from a global generator", "draw from `draws`")
-    demand(equal(first, second), "views differ from call to call", "draw from `draws`, which is keyed by sample and purpose")
-    demand(equal(first, bench.learner().learnable.views(batch, draws)), "views depend on parameters")
+    demand(equal(generators, global_generators()), "views draws from a global generator", "draw from `rng`")
+    demand(equal(first, second), "views differ from call to call", "draw from `rng`, which is keyed by sample and purpose")
+    demand(equal(first, bench.learner().learnable.collate(batch, rng)), "views depend on parameters")
     demand(not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)), "views hold tensors without values")
 
 
 def counts(bench: LearnableBench) -> None:
     """Every summed term has its count, a whole number of 0 or more, known before forward."""
-    views = bench.views(EIGHT)
-    loss = bench.learner()(views)
-    demand(set(loss.sums) == set(views.counts), f"sums are {set(loss.sums)} and counts {set(views.counts)}", "name them alike")
-    for term, count in views.counts.items():
+    batch = bench.collate(EIGHT)
+    loss = bench.learner()(batch)
+    demand(set(loss.sums) == set(batch.counts), f"sums are {set(loss.sums)} and counts {set(batch.counts)}", "name them alike")
+    for term, count in batch.counts.items():
         demand(isinstance(count, int) and count >= 0, f"the count of '{term}' is {count!r}", "count with Python's int")
     for term, value in loss.sums.items():
         demand(value.ndim == 0 and value.dtype.is_floating_point, f"the sum of '{term}' is not one floating-point number")
@@ -115,21 +115,21 @@ def counts(bench: LearnableBench) -> None:
 
 def forward(bench: LearnableBench) -> None:
     """forward is deterministic and finite, and writes nothing."""
-    learner, views, generators = bench.learner(), bench.views(EIGHT), global_generators()
-    state, given = copied(learner.state_dict()), copied(views)
-    first, second = learner(views), learner(views)
+    learner, batch, generators = bench.learner(), bench.collate(EIGHT), global_generators()
+    state, given = copied(learner.state_dict()), copied(batch)
+    first, second = learner(batch), learner(batch)
     demand(equal(first.sums, second.sums), "two forwards of the same views differ", "read random numbers that views has drawn")
     demand(equal(generators, global_generators()), "forward draws from a global generator", "read uniforms that views has drawn")
     demand(equal(state, learner.state_dict()), "forward changes parameters or buffers", "do that in after_step")
-    demand(equal(given, views), "forward writes into its views")
+    demand(equal(given, batch), "forward writes into its views")
     finite = {**first.sums, **{name: torch.as_tensor(ratio.sum) for name, ratio in first.metrics.items()}}
     demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
 
 
 def gradients(bench: LearnableBench) -> None:
     """They reach every layer of the backbone and every trained parameter on top of it."""
-    learner, views = bench.learner(), bench.views(range(EXAMPLES))
-    bench.total(learner(views), views).backward()
+    learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
+    bench.total(learner(batch), batch).backward()
     without = [name for name, value in learner.learnable.named_parameters() if value.requires_grad and value.grad is None]
     demand(not without, f"no gradient reaches {', '.join(without)}", "use it in forward, or set requires_grad to False")
     blocks = [block for stack in learner.backbone.stacks for block in stack.blocks]
@@ -149,7 +149,7 @@ def groups(bench: LearnableBench) -> None:
 
 def micro_batches(bench: LearnableBench) -> None:
     """One batch equals its parts: sums, counts, metrics and gradients add up, whatever stands beside a sample."""
-    if bench.twin().couples:
+    if bench.collator().couples:
         return
     whole = _measured(bench, [EIGHT])
     for parts in ([range(4), range(4, 8)], [[index] for index in EIGHT]):
@@ -163,13 +163,13 @@ def order(bench: LearnableBench) -> None:
 
 def state(bench: LearnableBench) -> None:
     """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss."""
-    learner, views = bench.learner(), bench.views(EIGHT)
-    train(bench, learner, views, steps=3)
+    learner, batch = bench.learner(), bench.collate(EIGHT)
+    train(bench, learner, batch, steps=3)
     fresh = bench.learner(seed=1)
     fresh.load_state_dict(copied(learner.state_dict()))
     learner.eval()
     fresh.eval()
-    same = equal(learner(views).sums, fresh(views).sums)
+    same = equal(learner(batch).sums, fresh(batch).sums)
     demand(same, "a fresh instance with the same state_dict gives another loss", "keep state in parameters and buffers")
 
 
@@ -180,20 +180,20 @@ def learning(bench: LearnableBench) -> None:
 
 def learnt(bench: LearnableBench) -> Learner:
     """Trained until its loss has fallen by the share LEARNT. Raises CheckError where it does not."""
-    learner, views = bench.learner(), bench.views(range(EXAMPLES))
-    losses = train(bench, learner, views, steps=MOST_STEPS, fall=LEARNT)
+    learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
+    losses = train(bench, learner, batch, steps=MOST_STEPS, fall=LEARNT)
     message = f"the loss of {EXAMPLES} examples went from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses) - 1} steps"
     demand(_has_fallen(losses, LEARNT), message, "check the targets, and that gradients have the right sign")
     return learner
 
 
-def train(bench: LearnableBench, learner: Learner, views: Views, steps: int, fall: float = math.inf) -> list[float]:
+def train(bench: LearnableBench, learner: Learner, batch: ModelBatch, steps: int, fall: float = math.inf) -> list[float]:
     """Losses before each step and after the last; ends early once the loss has fallen by the share `fall`."""
     optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=3e-3, weight_decay=0.0))
     losses, followers = list[float](), learner.followers()
     for step in range(steps + 1):
-        loss = learner(views)
-        total = bench.total(loss, views)
+        loss = learner(batch)
+        total = bench.total(loss, batch)
         losses.append(total.item())
         if step == steps or _has_fallen(losses, fall):
             break
@@ -203,7 +203,7 @@ def train(bench: LearnableBench, learner: Learner, views: Views, steps: int, fal
         optimizer.step(1.0, norm)
         followers.update(share_done(step, steps), torch.isfinite(norm))
         state.add(loss.state)
-        learner.after_step(state.over(ALONE), Draws(0, step))
+        learner.after_step(state.over(ALONE), Rng(0, step))
         optimizer.zero()
     return losses
 
@@ -220,10 +220,10 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
     def add(name: str, value: Tensor | float) -> None:
         found[name] = found.get(name, 0) + torch.as_tensor(value).detach().double()
 
-    every = [bench.views(part) for part in parts]
-    counts = {term: sum(views.counts[term] for views in every) for term in every[0].counts}
-    for views in every:
-        loss: Loss = learner(views)
+    every = [bench.collate(part) for part in parts]
+    counts = {term: sum(batch.counts[term] for batch in every) for term in every[0].counts}
+    for batch in every:
+        loss: Loss = learner(batch)
         sum((value / max(counts[term], 1) for term, value in loss.sums.items()), torch.zeros(())).backward()
         state.add(loss.state)
         for name, value in loss.sums.items():

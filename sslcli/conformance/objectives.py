@@ -16,7 +16,7 @@ from sslcli.contracts.abilities import Illustrates
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
 from sslcli.data.batches import Batch
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.settings import PretrainSettings
 
 COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
@@ -26,8 +26,16 @@ def declarations(bench: Bench) -> None:
     """summary, needs, reads, arranges and Options are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
-    demand(bool(cls.reads) and cls.reads <= {"text", "images", "sound", "table"}, f"reads is {set(cls.reads)}", "name modalities")
+    demand(
+        bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
+        f"architectures is {set(cls.architectures)}",
+        f"name some of {', '.join(ARCHITECTURES)}",
+    )
+    demand(
+        bool(cls.modalities) and cls.modalities <= {"text", "images", "sound", "table"},
+        f"modalities is {set(cls.modalities)}",
+        "name modalities",
+    )
     demand(cls.arranges in ARRANGEMENTS, f"arranges is '{cls.arranges}'", f"choose one of {', '.join(ARRANGEMENTS)}")
     demand(issubclass(cls.Options, Config), "Options is no Config", "write class Options(Config)")
 
@@ -39,7 +47,7 @@ def option_flags(bench: Bench) -> None:
 
 def rows(bench: Bench) -> None:
     """arrange gives the same int64 rows every time, and the lengths that the samples have."""
-    again = [chunk.values for chunk in bench.cls(bench.options, bench.frame).arrange(bench.corpus)]
+    again = [chunk.values for chunk in bench.cls(bench.options, bench.context).arrange(bench.corpus)]
     demand(bench.rows.dtype == np.int64 and bench.rows.ndim == 2, "rows are not int64 [n, k]")
     demand(len(bench.rows) == len(bench.lengths) > 0, "there is not one length for every row")
     demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "draw random numbers in sample")
@@ -58,7 +66,7 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
     """The sample at `place` of a batch is the only one of `one`, in every stream."""
     part = slice(*batch.starts[place : place + 2])
     same = np.array_equal(batch.values[part], one.values)
-    demand(same, f"sample {index} depends on what was sampled before it", "draw from `draws` alone")
+    demand(same, f"sample {index} depends on what was sampled before it", "draw from `rng` alone")
     for name, values in batch.fields.items():
         demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
     demand(batch.streams.keys() == one.streams.keys(), f"sample {index} has other streams than its company", "give all samples the same")
@@ -68,28 +76,28 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
 
 def words(bench: Bench) -> None:
     """show says in words or pictures what was done to the samples."""
-    report = bench.twin().show(bench.views(range(3)))
+    report = bench.collator().show(bench.collate(range(3)))
     texts = [span.text for passage in report.passages for span in passage.spans] + list(report.notes)
     tables = [str(cell) for table in report.tables for row in table.rows for cell in row]
     shown = any(text.strip() for text in (*texts, *tables)) or any(len(curve.ys) for curve in report.curves)
     demand(shown, "show gives an empty report", "say what was corrupted and what is to be predicted")
 
 
-def illustrations(bench: Bench) -> None:
+def illustrated_requests(bench: Bench) -> None:
     """The requests that an objective makes of samples are of its own kind, the same every time, and are answered."""
     learner = bench.learner().eval()
     generator: object = learner.learnable
     if not isinstance(generator, Illustrates):
         return
-    twins: list[Any] = [bench.twin(), bench.twin()]
-    draws = Draws(0, 0)
+    twins: list[Any] = [bench.collator(), bench.collator()]
+    rng = Rng(0, 0)
     given = [bench.sample(number) for number in EIGHT]
-    asked, again = (twin.illustrations(given) for twin in twins)
+    asked, again = (collator.illustrations(given) for collator in twins)
     demand(list(asked) == list(again), "illustrations makes other requests the second time", "draw nothing there")
     for shown, request in asked:
         fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, generator.Request)
         demand(fits, f"illustrations gives ({shown!r:.40}, {type(request).__name__})", "give what is shown, and a Request")
-        found = list(generator.generate(learner.backbone, request, draws))
+        found = list(generator.generate(learner.backbone, request, rng))
         demand(bool(found), f"nothing is generated of its own request {shown!r:.40}", "give no request that has no answer")
 
 
@@ -102,7 +110,7 @@ CHECKS: Mapping[str, Check] = {
     "special tokens": special_tokens.objective,
     "rows": rows,
     "samples by number": samples,
-    "views are pure": learnables.pure_views,
+    "views are pure": learnables.pure_batches,
     "counts": learnables.counts,
     "forward is deterministic and finite": learnables.forward,
     "gradients": learnables.gradients,
@@ -116,5 +124,5 @@ CHECKS: Mapping[str, Check] = {
     "after a step": steps.after_steps,
     "a batch is learnt": learnables.learning,
     "samples in words": words,
-    "illustrations": illustrations,
+    "illustrations": illustrated_requests,
 }

@@ -13,14 +13,14 @@ from torch import Tensor
 from sslcli.config import Config
 from sslcli.conformance import learnables
 from sslcli.conformance.learnables import demand, refuse_taken_flags
-from sslcli.conformance.subjects import state_of, tiny_subject
+from sslcli.conformance.subjects import state_of, tiny_frozen_model
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.conformance.trees import equal, global_generators
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.contracts.probe import Probe, Subject
+from sslcli.contracts.probe import FrozenModel, Probe
 from sslcli.contracts.shift import Shift
 from sslcli.core.settings import ARCHITECTURES, Architecture
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SPECIAL_TOKENS
 from sslcli.errors import CheckError, SslError
 from sslcli.reports import Report
@@ -54,11 +54,11 @@ class ProbeBench:
     @classmethod
     def of(cls, probe: type[Probe], options: Config | None, architecture: Architecture) -> "ProbeBench":
         """What a bare word would fill is a word of the tiny world where nothing is given."""
-        typed = {probe.typed: SUBJECTS[0]} if probe.typed in probe.Options.model_fields else {}
+        typed = {probe.positional_fields: SUBJECTS[0]} if probe.positional_fields in probe.Options.model_fields else {}
         return cls(probe, probe.Options(**typed) if options is None else options, architecture)
 
-    def report(self, subject: Subject | None = None) -> Report:
-        return self.cls(self.options).run(subject or tiny_subject(self.architecture), Draws(0, 0, "probe"))
+    def report(self, model: FrozenModel | None = None) -> Report:
+        return self.cls(self.options).run(model or tiny_frozen_model(self.architecture), Rng(0, 0, "probe"))
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,17 @@ def probe_declarations(bench: ProbeBench) -> None:
     """summary, needs and typed are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
+    demand(
+        bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
+        f"architectures is {set(cls.architectures)}",
+        f"name some of {', '.join(ARCHITECTURES)}",
+    )
     strange = sorted(map(str, cls.special_tokens - SPECIAL_TOKENS.keys()))
     demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
-    known = not cls.typed or cls.typed in cls.Options.model_fields
-    demand(known, f"typed is '{cls.typed}', which is no option", "name the option that a bare word on the line fills")
+    known = not cls.positional_fields or cls.positional_fields in cls.Options.model_fields
+    demand(
+        known, f"positional_fields is '{cls.positional_fields}', which is no option", "name the option that a bare word on the line fills"
+    )
 
 
 def shift_declarations(bench: ShiftBench) -> None:
@@ -97,7 +103,7 @@ def shift_declarations(bench: ShiftBench) -> None:
     demand(isinstance(bench.cls.paired, bool), f"paired is {bench.cls.paired!r}", "say whether translations are needed")
 
 
-def option_flags(bench: ProbeBench | ShiftBench) -> None:
+def probe_option_flags(bench: ProbeBench | ShiftBench) -> None:
     """Every option is described, and none takes a flag of the command."""
     refuse_taken_flags(bench.cls.Options, COMMAND_FLAGS)
 
@@ -118,24 +124,24 @@ def answers(bench: ProbeBench) -> None:
 def repeatable(bench: ProbeBench) -> None:
     """The same question has the same answer, and global random state is left alone."""
     generators = global_generators()
-    demand(equal(bench.report(), bench.report()), "the second report is another one", "draw from `draws` alone")
-    demand(equal(generators, global_generators()), "global random state is changed", "draw from `draws` alone")
+    demand(equal(bench.report(), bench.report()), "the second report is another one", "draw from `rng` alone")
+    demand(equal(generators, global_generators()), "global random state is changed", "draw from `rng` alone")
 
 
 def frozen(bench: ProbeBench) -> None:
     """Nothing of the model is changed."""
-    subject = tiny_subject(bench.architecture)
-    before = state_of(subject)
-    bench.report(subject)
-    demand(equal(before, state_of(subject)), "the model's weights are changed", "a probe only reads")
-    demand(not subject.backbone.training, "the model is left in training mode", "leave its mode alone")
+    model = tiny_frozen_model(bench.architecture)
+    before = state_of(model)
+    bench.report(model)
+    demand(equal(before, state_of(model)), "the model's weights are changed", "a probe only reads")
+    demand(not model.backbone.training, "the model is left in training mode", "leave its mode alone")
 
 
 def without_material(bench: ProbeBench) -> None:
     """Where the data knows nothing of itself, or the model has no head, it answers all the same or says in words what is missing."""
-    for subject in (tiny_subject(bench.architecture, known=False), replace(tiny_subject(bench.architecture), learnable=None)):
+    for model in (tiny_frozen_model(bench.architecture, known=False), replace(tiny_frozen_model(bench.architecture), learnable=None)):
         try:
-            bench.report(subject)
+            bench.report(model)
         except SslError as error:
             demand(bool(error.hint), f"'{error.message}' has no hint", "say what to give instead")
 
@@ -162,7 +168,7 @@ PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
     "declarations": probe_declarations,
     "imports": learnables.imports,
     "options round-trip": learnables.options,
-    "options as flags": option_flags,
+    "options as flags": probe_option_flags,
     "answers": answers,
     "repeatable": repeatable,
     "the model stays as it is": frozen,
@@ -172,7 +178,7 @@ SHIFT_CHECKS: Mapping[str, Callable[[ShiftBench], None]] = {
     "declarations": shift_declarations,
     "imports": learnables.imports,
     "options round-trip": learnables.options,
-    "options as flags": option_flags,
+    "options as flags": probe_option_flags,
     "fitted": fitted,
     "in parts": in_parts,
 }

@@ -7,20 +7,20 @@ from sslcli.conformance.bench import Bench, LearnableBench, TaskBench
 from sslcli.conformance.learnables import EIGHT, demand
 from sslcli.conformance.tiny import tiny_tokenizer_without
 from sslcli.contracts.abilities import Illustrates
-from sslcli.contracts.learnable import Frame
-from sslcli.data.rng import Draws
+from sslcli.contracts.learnable import Context
+from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SPECIAL_TOKENS, SpecialToken, missing, special_tokens_of, worded
 from sslcli.errors import CheckError
 
 
 def objective(bench: Bench) -> None:
     """Every special token without which the objective fails is declared."""
-    _tried(bench, lambda token: _use(replace(bench, frame=_without(bench, token)).arranged()))
+    _tried(bench, lambda token: _use(replace(bench, context=_without(bench, token)).arranged()))
 
 
 def task(bench: TaskBench) -> None:
     """Every special token without which the task fails is declared."""
-    _tried(bench, lambda token: _answer(replace(bench, frame=_without(bench, token))))
+    _tried(bench, lambda token: _answer(replace(bench, context=_without(bench, token))))
 
 
 def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
@@ -38,29 +38,29 @@ def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
 
 
 def _undeclared(bench: LearnableBench) -> Iterator[SpecialToken]:
-    if bench.frame.tokenizer is not None:
-        there = special_tokens_of(bench.frame.tokenizer)
+    if bench.context.tokenizer is not None:
+        there = special_tokens_of(bench.context.tokenizer)
         yield from (name for name in missing(there, bench.cls.special_tokens) if name != "unk")  # its pieces need it
 
 
-def _without(bench: LearnableBench, token: SpecialToken) -> Frame:
-    return replace(bench.frame, tokenizer=tiny_tokenizer_without(token))
+def _without(bench: LearnableBench, token: SpecialToken) -> Context:
+    return replace(bench.context, tokenizer=tiny_tokenizer_without(token))
 
 
 def _use(bench: Bench) -> None:
     """Samples, views, a loss, what is shown, and what is generated."""
-    learner, views = bench.learner(), bench.views(EIGHT)
-    learner(views)
-    bench.twin().show(views)
+    learner, batch = bench.learner(), bench.collate(EIGHT)
+    learner(batch)
+    bench.collator().show(batch)
     generator: object = learner.eval().learnable
     if isinstance(generator, Illustrates):
         samples = [bench.sample(number) for number in EIGHT]
         for _, request in generator.illustrations(samples):
-            list(generator.generate(learner.backbone, request, Draws(0, 0)))
+            list(generator.generate(learner.backbone, request, Rng(0, 0)))
 
 
 def _answer(bench: TaskBench) -> None:
     """A loss, and predictions."""
     learner = bench.learner()
-    learner(bench.views(EIGHT))
+    learner(bench.collate(EIGHT))
     bench.predictions(learner, bench.examples)

@@ -5,7 +5,7 @@ import torch
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.learnables import EIGHT, demand
 from sslcli.conformance.trees import copied, equal, global_generators
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.engine.processes.process_group import ALONE
 from sslcli.engine.step_state import StepState
 from sslcli.errors import CheckError, PluginError
@@ -37,12 +37,12 @@ def progress(bench: LearnableBench) -> None:
     """views are pure and the loss is finite from the first step to the end of all schedules."""
     learner = bench.learner()
     for done in PROGRESS:
-        views = bench.views(EIGHT, progress=done)
+        batch = bench.collate(EIGHT, progress=done)
         demand(
-            equal(views, bench.views(EIGHT, progress=done)),
+            equal(batch, bench.collate(EIGHT, progress=done)),
             f"views differ from call to call at progress {done}",
         )
-        first, second = learner(views), learner(views)
+        first, second = learner(batch), learner(batch)
         demand(
             equal(first.sums, second.sums),
             f"two forwards of the same views differ at progress {done}",
@@ -71,22 +71,22 @@ def followers(bench: LearnableBench) -> None:
 
 
 def after_steps(bench: LearnableBench) -> None:
-    """after_step changes buffers alone, always the same way, and draws from `draws`."""
+    """after_step changes buffers alone, always the same way, and draws from `rng`."""
     learner, again, state = bench.learner(), bench.learner(), StepState()
-    state.add(learner(bench.views(EIGHT)).state)
+    state.add(learner(bench.collate(EIGHT)).state)
     generators = global_generators()
     for each in (learner, again):
         try:
-            each.after_step(copied(state.over(ALONE)), Draws(0, 0, "after_step"))
+            each.after_step(copied(state.over(ALONE)), Rng(0, 0, "after_step"))
         except PluginError as error:
             raise CheckError(error.message, error.hint) from error
     demand(
         equal(learner.state_dict(), again.state_dict()),
         "after_step gives other values the second time",
-        "draw from `draws`",
+        "draw from `rng`",
     )
     demand(
         equal(generators, global_generators()),
         "after_step draws from a global generator",
-        "draw from `draws`",
+        "draw from `rng`",
     )

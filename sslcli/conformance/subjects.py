@@ -12,10 +12,10 @@ from torch import nn
 
 from sslcli.config import Config
 from sslcli.conformance.records import TAGS, tiny_sentences
-from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_frame
+from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_context
 from sslcli.contracts.examples import Annotated
-from sslcli.contracts.learnable import Frame, Learnable, Loss, Views
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.learnable import Context, Learnable, Loss, ModelBatch
+from sslcli.contracts.probe import FrozenModel
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import Architecture
@@ -23,7 +23,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Document, Where
 from sslcli.data.records.records import Record
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
 
 LANGUAGES = ("aa", "bb")
@@ -40,7 +40,7 @@ def translated(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class TinyMaterial:
+class TinyProbeData:
     """`known`: whether the source knows anything of itself; a probe is tried without that too."""
 
     known: bool = True
@@ -68,41 +68,41 @@ class TinyMaterial:
         return found[::2], found[1::2]
 
 
-class _Head(Learnable[Views]):
+class _Head(Learnable[ModelBatch]):
     """A language-model head and no training."""
 
     summary = "a head"
 
-    def __init__(self, options: Config, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.head = LanguageModelHead(frame.architecture)
+    def __init__(self, options: Config, context: Context) -> None:
+        super().__init__(options, context)
+        self.head = LanguageModelHead(context.architecture)
 
-    def views(self, batch: Batch, draws: Draws) -> Views:
+    def collate(self, batch: Batch, rng: Rng) -> ModelBatch:
         raise NotImplementedError
 
-    def forward(self, backbone: Transformer, views: Views) -> Loss:
+    def forward(self, backbone: Transformer, batch: ModelBatch) -> Loss:
         raise NotImplementedError
 
 
-def tiny_subject(architecture: Architecture = "encoder", *, known: bool = True) -> Subject:
+def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = True) -> FrozenModel:
     """Random weights; at every stage others."""
-    frame = tiny_frame(architecture)
+    context = tiny_context(architecture)
 
-    def at(step: int) -> Subject:
+    def at(step: int) -> FrozenModel:
         with torch.random.fork_rng(devices=[]):  # modules are born with weights of the global generator
-            parts = Transformer(frame.architecture), _Head(Config(), frame)
+            parts = Transformer(context.architecture), _Head(Config(), context)
         for part in parts:
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
-        assert frame.tokenizer is not None, "a frame of text has one"
-        return Subject(f"tiny, step {step}", step, parts[0], frame.tokenizer, parts[1], TinyMaterial(known))
+        assert context.tokenizer is not None, "a frame of text has one"
+        return FrozenModel(f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], TinyProbeData(known))
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))
 
 
-def state_of(subject: Subject) -> dict[str, Any]:
+def state_of(model: FrozenModel) -> dict[str, Any]:
     """All weights, for comparison."""
-    modules: list[nn.Module] = [subject.backbone, *([subject.learnable] if subject.learnable is not None else [])]
+    modules: list[nn.Module] = [model.backbone, *([model.learnable] if model.learnable is not None else [])]
     return {f"{number}.{name}": value.clone() for number, module in enumerate(modules) for name, value in module.state_dict().items()}
 
 
@@ -115,8 +115,8 @@ def _words(text: str) -> Annotated:
 
 def _senses() -> Iterator[Mapping[str, Any]]:
     for text in tiny_sentences():
-        _, subject, *_, place, _ = text.split()
-        yield {"text": text, "word": subject, "start": text.index(subject), "sense": SENSES[place], "language": LANGUAGES[0]}
+        _, model, *_, place, _ = text.split()
+        yield {"text": text, "word": model, "start": text.index(model), "sense": SENSES[place], "language": LANGUAGES[0]}
 
 
 def _dictionary() -> Iterator[Mapping[str, Any]]:

@@ -24,40 +24,46 @@ COMMAND_FLAGS = flags_of_command(FinetuneSettings, "--check", "--compare-scratch
 TYPED = "the cat sees the mouse in the garden ."  # what someone might type
 
 
-def declarations(bench: TaskBench) -> None:
+def task_declarations(bench: TaskBench) -> None:
     """summary, needs, records, typed, scorer and Options are what the contract says."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(bool(cls.needs) and cls.needs <= {*ARCHITECTURES}, f"needs is {set(cls.needs)}", f"name some of {', '.join(ARCHITECTURES)}")
+    demand(
+        bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
+        f"architectures is {set(cls.architectures)}",
+        f"name some of {', '.join(ARCHITECTURES)}",
+    )
     kind = getattr(cls, "records", None)
     demand(isinstance(kind, str) and bool(kind), f"records is {kind!r}", 'name the kind of record that parse takes: "texts", "pairs", ...')
-    typed = cls.typed(bench.options)
+    typed = cls.positional_fields(bench.options)
     named = isinstance(typed, tuple) and bool(typed) and len({*typed}) == len(typed)
-    demand(named, f"typed gives {typed!r}", 'name the columns of a record that is typed on a line, as in ("text",)')
+    demand(named, f"positional_fields gives {typed!r}", 'name the columns of a record that is typed on a line, as in ("text",)')
     named = isinstance(cls.scorer, type) and issubclass(cls.scorer, Scorer) and not isabstract(cls.scorer)
     demand(named, "scorer is no class that scores", "write class MyScorer(Scorer) with score(self, predictions, examples)")
     demand(issubclass(cls.Options, Task.Options), "Options has no --seq-len", "write class Options(Task.Options)")
 
 
-def option_flags(bench: TaskBench) -> None:
+def task_option_flags(bench: TaskBench) -> None:
     """Every option is described, and none takes a flag of `ssl finetune`."""
     refuse_taken_flags(bench.cls.Options, COMMAND_FLAGS)
 
 
 def settling(bench: TaskBench) -> None:
-    """settle gives options of the class, and changes nothing about what is settled, whatever examples come later."""
+    """resolve_options gives options of the class, and changes nothing about what is settled, whatever examples come later."""
     demand(
-        isinstance(bench.options, bench.cls.Options), f"settle gives {type(bench.options).__name__}", "give options.model_copy(update=...)"
+        isinstance(bench.options, bench.cls.Options),
+        f"resolve_options gives {type(bench.options).__name__}",
+        "give options.model_copy(update=...)",
     )
     for examples in (bench.examples, bench.examples[: len(bench.examples) // 2]):
-        assert bench.frame.tokenizer is not None, "a frame of text has one"
-        again = bench.cls.settle(bench.options, examples, bench.frame.tokenizer)
+        assert bench.context.tokenizer is not None, "a frame of text has one"
+        again = bench.cls.resolve_options(bench.options, examples, bench.context.tokenizer)
         demand(again == bench.options, "settling what is settled changes it", "fill in only what the options leave open")
 
 
 def labels(bench: TaskBench) -> None:
     """Labels are texts, each once, the same every time."""
-    given = list(bench.frame.labels or ())
+    given = list(bench.context.labels or ())
     demand(all(isinstance(label, str) and label for label in given), f"labels are {given!r:.80}", "give texts, none of them empty")
     demand(len({*given}) == len(given), f"a label is twice among {given!r:.80}", "sort a set")
     again = [*bench.cls.labels(bench.options, bench.examples)]
@@ -70,7 +76,7 @@ def examples(bench: TaskBench) -> None:
     demand(len(ids) == len(bench.examples), "two examples have the same id", "use record.id")
     wrong = [example.id for example in bench.examples if not isinstance(example.id, str) or not isinstance(example.where, Where)]
     demand(not wrong, "an example has no id or no place", "give Example(record.id, record.where, ...)")
-    columns = bench.cls.typed(bench.options)
+    columns = bench.cls.positional_fields(bench.options)
     record = Record(Where("typed", 1), dict.fromkeys(columns, TYPED))
     try:
         example = bench.cls.parse(bench.options, record)
@@ -104,11 +110,11 @@ def lengths(bench: TaskBench) -> None:
     """No sample is longer than --seq-len, which cuts examples that are, and says how long they were."""
     samples = _samples(bench.encoded(bench.examples))
     longest = max(map(len, samples))
-    most = bench.twin().sequence_tokens
+    most = bench.collator().sequence_tokens
     demand(longest <= most, f"a sample has {longest} tokens, and {most} are allowed", "cut at self.sequence_tokens")
     fewer = longest - longest // 4
     options = bench.options.model_copy(update={"sequence_tokens": fewer})
-    cut = list(bench.cls(options, bench.frame).encode(bench.examples, False))
+    cut = list(bench.cls(options, bench.context).encode(bench.examples, False))
     longest = max(map(len, _samples(cut)), default=0)
     demand(longest <= fewer, f"with --seq-len {fewer} a sample has {longest} tokens", "cut at self.sequence_tokens")
     whole = [each.whole_tokens for each in bench.encoded(bench.examples)]
@@ -121,18 +127,18 @@ def lengths(bench: TaskBench) -> None:
 def terms(bench: TaskBench) -> None:
     """Which terms and metrics there are does not depend on the data: all ranks add up the same ones."""
     learner, bare = bench.learner(), _samples(bench.encoded(bench.unlabelled()))
-    whole = learner(bench.views(EIGHT))
-    for views in (bench.views([0]), bench.views([len(bench.samples) - 1]), bench.views_of(bare[:1])):
-        part = learner(views)
-        same = (part.sums.keys(), part.metrics.keys(), views.counts.keys()) == (whole.sums.keys(), whole.metrics.keys(), whole.sums.keys())
+    whole = learner(bench.collate(EIGHT))
+    for batch in (bench.collate([0]), bench.collate([len(bench.samples) - 1]), bench.views_of(bare[:1])):
+        part = learner(batch)
+        same = (part.sums.keys(), part.metrics.keys(), batch.counts.keys()) == (whole.sums.keys(), whole.metrics.keys(), whole.sums.keys())
         demand(same, "terms or metrics depend on the data", "give a sum of 0 and a count of 0 where there is nothing")
 
 
-def state(bench: TaskBench) -> None:
+def task_state(bench: TaskBench) -> None:
     """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss and the same answers."""
     learnables.state(bench)
     learner, fresh = bench.learner(), bench.learner(seed=1)
-    train(bench, learner, bench.views(EIGHT), steps=3)
+    train(bench, learner, bench.collate(EIGHT), steps=3)
     fresh.load_state_dict(copied(learner.state_dict()))
     before, after = (bench.predictions(each, bench.examples) for each in (learner, fresh))
     answers.demand_alike(
@@ -146,17 +152,17 @@ def _samples(encoded: Sequence[Encoded]) -> list[Sample]:
 
 Check = Callable[[TaskBench], None]
 TASK_CHECKS: Mapping[str, Check] = {
-    "declarations": declarations,
+    "declarations": task_declarations,
     "imports": learnables.imports,
     "options round-trip": learnables.options,
-    "options as flags": option_flags,
+    "options as flags": task_option_flags,
     "special tokens": special_tokens.task,
     "settled options": settling,
     "labels": labels,
     "examples": examples,
     "encoding": encoding,
     "lengths": lengths,
-    "views are pure": learnables.pure_views,
+    "views are pure": learnables.pure_batches,
     "counts": learnables.counts,
     "terms": terms,
     "forward is deterministic and finite": learnables.forward,
@@ -164,7 +170,7 @@ TASK_CHECKS: Mapping[str, Check] = {
     "groups": learnables.groups,
     "micro-batches": learnables.micro_batches,
     "order of samples": learnables.order,
-    "state": state,
+    "state": task_state,
     "begin": steps.beginning,
     "progress": steps.progress,
     "followers": steps.followers,
@@ -172,11 +178,11 @@ TASK_CHECKS: Mapping[str, Check] = {
     "predict is deterministic": answers.predictions,
     "examine": answers.examining,
     "company": answers.company,
-    "examples without an answer": answers.unlabelled,
+    "examples without an answer": answers.unlabelled_answers,
     "predictions": answers.merging,
     "scores": answers.scores,
     "gold answers score best": answers.best_possible,
     "baselines": answers.baselines,
     "reports": answers.reports,
-    "some examples are learnt": answers.learning,
+    "some examples are learnt": answers.answers_after_learning,
 }

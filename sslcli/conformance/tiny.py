@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import tokenizers
 
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Modality
@@ -126,7 +126,7 @@ def tiny_array(document: int, modality: Modality) -> np.ndarray:
     return values.reshape(8, 8, 3) if modality == "images" else values
 
 
-def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "text") -> Frame:
+def tiny_context(architecture: Architecture = "encoder", modality: Modality = "text") -> Context:
     """Two layers of width 32 without dropout; no tokenizer where the data is arrays."""
     tokenizer = tiny_tokenizer() if modality == "text" else None
     shape = TransformerSettings(
@@ -142,4 +142,4 @@ def tiny_frame(architecture: Architecture = "encoder", modality: Modality = "tex
         segments=2 if architecture == "encoder" else 0,
         initial_deviation=0.1,
     )
-    return Frame(shape, tokenizer)
+    return Context(shape, tokenizer)

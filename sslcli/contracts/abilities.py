@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from sslcli.config import Config
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Generates(Protocol):
 
     Request: ClassVar[type[Config]]
 
-    def generate(self, backbone: Transformer, request: Any, draws: Draws) -> Iterator[Artifact]: ...
+    def generate(self, backbone: Transformer, request: Any, rng: Rng) -> Iterator[Artifact]: ...
 
 
 @runtime_checkable

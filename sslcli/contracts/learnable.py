@@ -17,14 +17,14 @@ from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Modality
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SpecialToken, special_tokens_of, worded
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Frame:
+class Context:
     """All that a learnable learns at birth."""
 
     architecture: TransformerSettings
@@ -40,7 +40,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Views:
+class ModelBatch:
     """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward.
 
     `progress`, which the loop fills in, is the share of the training that is done: the number of
@@ -67,7 +67,7 @@ class Ratio:
 class SampledRows:
     """Rows for `after_step`: of the whole batch those `at_most` whose `order_N` is smallest.
 
-    `rows_ND` [N, D]; `order_N` [N], different numbers that `views` has drawn for each sample and
+    `rows_ND` [N, D]; `order_N` [N], different numbers that `collate` has drawn for each sample and
     place, by which they come. Then they are a fair sample of the batch, and which ones depends
     neither on micro-batches nor on the number of ranks; their values do so only as far as rounding
     goes.
@@ -119,7 +119,7 @@ class Follower:
     momentum: float | tuple[float, float] = (0.996, 1.0)
 
 
-V = TypeVar("V", bound=Views)
+V = TypeVar("V", bound=ModelBatch)
 O = TypeVar("O", bound=Config, default=Any)  # noqa: E741 (options; the letter of the contracts)
 
 
@@ -129,15 +129,15 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
-    needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
-    reads: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a tokenizer without one of them is refused
     loss_unit: str = "nats"  # of its losses in reports: nats for negative log-likelihoods, "squared error", or "" for none
     couples: bool = False  # ties samples together: batches are not split, see api.gather
 
-    def __init__(self, options: O, frame: Frame) -> None:
+    def __init__(self, options: O, context: Context) -> None:
         super().__init__()
-        self.options, self.frame = options, frame
+        self.options, self.context = options, context
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], V]) -> None:
         """Initialise what depends on data: once before step 0, without gradients or dropout.
@@ -147,14 +147,14 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
         """
 
     @abstractmethod
-    def views(self, batch: Batch, draws: Draws) -> V:
+    def collate(self, batch: Batch, rng: Rng) -> V:
         """The random half: in the loader, on a meta-device twin; reads no parameter.
 
-        `draws.progress` is what `Views.progress` will be.
+        `rng.progress` is what `ModelBatch.progress` will be.
         """
 
     @abstractmethod
-    def forward(self, backbone: Transformer, views: V) -> Loss:
+    def forward(self, backbone: Transformer, batch: V) -> Loss:
         """The differentiable half: writes nothing; equally many network calls on every rank."""
 
     def groups(self) -> Sequence[Group]:
@@ -164,7 +164,7 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
         """What the loop lets follow after every step, also where parameters are sharded."""
         return ()
 
-    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         """Change buffers, without gradients; not after a skipped step.
 
         `state` is the same on all ranks, and so must the buffers be. Parameters stay as they are: a

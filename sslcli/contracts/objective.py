@@ -16,7 +16,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.rng import SampleDraws
+from sslcli.data.rng import SampleRng
 from sslcli.reports import Report
 
 
@@ -28,14 +28,14 @@ class Objective(Learnable[V, O]):
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         """Integer rows, one a sample, without randomness; written once beside the shards."""
-        return ARRANGEMENTS[self.arranges].rows(corpus, self.frame.tokenizer)
+        return ARRANGEMENTS[self.arranges].rows(corpus, self.context.tokenizer)
 
-    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
         """The sample of one row, by number, in any order."""
-        return ARRANGEMENTS[self.arranges].sample(corpus, row, self.frame.tokenizer)
+        return ARRANGEMENTS[self.arranges].sample(corpus, row, self.context.tokenizer)
 
     @abstractmethod
-    def show(self, views: V) -> Report:
+    def show(self, batch: V) -> Report:
         """What was corrupted and what is to be predicted, in words or pictures (--show-batch)."""
 
 
@@ -45,11 +45,11 @@ class Readout(Objective[V, O]):
     corrupts: ClassVar[bool] = False
 
     @abstractmethod
-    def read(self, hidden: Hidden, views: V, backbone: Transformer) -> Loss: ...
+    def read(self, hidden: Hidden, batch: V, backbone: Transformer) -> Loss: ...
 
     @final
-    def forward(self, backbone: Transformer, views: V) -> Loss:
-        return self.read(backbone(views.inputs), views, backbone)
+    def forward(self, backbone: Transformer, batch: V) -> Loss:
+        return self.read(backbone(batch.inputs), batch, backbone)
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ class TokenTargets:
 class PredictsTokens(Protocol):
     """Its targets are tokens: the unigram and bigram floors can be computed beside it."""
 
-    def targets(self, views: Any) -> TokenTargets: ...
+    def targets(self, batch: Any) -> TokenTargets: ...

@@ -23,7 +23,7 @@ from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
 from sslcli.data.records.records import Record
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
@@ -34,7 +34,7 @@ _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
 TOKENS_AT_ONCE = 4_096  # of one packed batch
 
 
-class Material(Protocol):
+class ProbeData(Protocol):
     """What a subject is looked at with: the data that the line names, else what the model was trained on.
 
     Each raises UsageError, with what to give instead, where there is none of the kind.
@@ -90,7 +90,7 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Subject:
+class FrozenModel:
     """A frozen model, in evaluation mode, and what it is looked at with.
 
     `name`: for captions. `step`: of training, None where it is not known. `learnable`: what it was trained with, None for a
@@ -103,8 +103,8 @@ class Subject:
     backbone: Transformer
     tokenizer: Tokenizer
     learnable: Learnable | None
-    material: Material
-    stages: Callable[[], Iterator["Subject"]] = lambda: iter(())
+    probe_data: ProbeData
+    stages: Callable[[], Iterator["FrozenModel"]] = lambda: iter(())
     lengths: Lengths = field(default_factory=Lengths, compare=False, repr=False)
 
     @property
@@ -158,15 +158,15 @@ class Probe(ABC, Generic[O]):
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
-    needs: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a model whose tokenizer lacks one of them is refused
-    typed: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
+    positional_fields: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
 
     def __init__(self, options: O) -> None:
         self.options = options
 
     @abstractmethod
-    def run(self, subject: Subject, draws: Draws) -> Report:
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
         """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
 
 

@@ -35,7 +35,7 @@ class Task(Learnable[V, TO]):
     class Options(Config):
         sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)
 
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
     scorer: ClassVar[type[Scorer]] = Scorer  # what compares predictions with labels; of a task without one the abstract class
     leaves_out_unlabelled: ClassVar[bool] = False  # whether training and scores pass over examples without a label, aloud
@@ -43,7 +43,7 @@ class Task(Learnable[V, TO]):
     @property
     def sequence_tokens(self) -> int:
         """The most that a sample may have, special tokens included. Raises UsageError where the model has no positions for it."""
-        shape = self.frame.architecture
+        shape = self.context.architecture
         wanted = self.options.sequence_tokens or shape.longest_tokens
         if wanted > shape.longest_tokens and shape.positions == "learned":
             raise UsageError(
@@ -53,7 +53,7 @@ class Task(Learnable[V, TO]):
         return wanted
 
     @classmethod
-    def typed(cls, options: TO) -> tuple[str, ...]:
+    def positional_fields(cls, options: TO) -> tuple[str, ...]:
         """Columns of a record that is typed on a line, or between tabs."""
         return ("text",)
 
@@ -85,7 +85,7 @@ class Task(Learnable[V, TO]):
     def understand(cls, options: TO, examples: Sequence[Example]) -> tuple[TO, Sequence[str]]:
         """The options with what all training examples together say of how labels are written, and sentences about it.
 
-        Asked before `settle`. Raises DataError or UsageError with the flag that decides what they leave open.
+        Asked before `resolve_options`. Raises DataError or UsageError with the flag that decides what they leave open.
         """
         return options, ()
 
@@ -98,7 +98,7 @@ class Task(Learnable[V, TO]):
         return list(examples)
 
     @classmethod
-    def settle(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
+    def resolve_options(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
         """The options with all that they leave to the training examples filled in, before anything else is asked of them.
 
         They are saved with the model and hold for every later example. Settling what is settled changes nothing.
@@ -115,12 +115,12 @@ class Task(Learnable[V, TO]):
         """One for each example, in order. Raises DataError for a gold answer that training did not know."""
 
     @abstractmethod
-    def predict(self, backbone: Transformer, views: V) -> Sequence[Any]:
+    def predict(self, backbone: Transformer, batch: V) -> Sequence[Any]:
         """One part a sample [B], on the host; without gradients, not in training. May generate."""
 
-    def examine(self, backbone: Transformer, views: V) -> tuple[Loss, Sequence[Any]]:
+    def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:
         """Loss and parts of the same views."""
-        return self(backbone, views), self.predict(backbone, views)
+        return self(backbone, batch), self.predict(backbone, batch)
 
     @abstractmethod
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
@@ -149,24 +149,24 @@ class ReadoutTask(Task[V, TO]):
     """One pass of the backbone, then a reading."""
 
     @abstractmethod
-    def loss(self, hidden: Hidden, views: V) -> Loss: ...
+    def loss(self, hidden: Hidden, batch: V) -> Loss: ...
 
     @abstractmethod
-    def answers(self, hidden: Hidden, views: V) -> Sequence[Any]:
+    def answers(self, hidden: Hidden, batch: V) -> Sequence[Any]:
         """One part a sample [B], on the host."""
 
     @final
-    def forward(self, backbone: Transformer, views: V) -> Loss:
-        return self.loss(backbone(views.inputs), views)
+    def forward(self, backbone: Transformer, batch: V) -> Loss:
+        return self.loss(backbone(batch.inputs), batch)
 
     @final
-    def predict(self, backbone: Transformer, views: V) -> Sequence[Any]:
-        return self.answers(backbone(views.inputs), views)
+    def predict(self, backbone: Transformer, batch: V) -> Sequence[Any]:
+        return self.answers(backbone(batch.inputs), batch)
 
     @final
-    def examine(self, backbone: Transformer, views: V) -> tuple[Loss, Sequence[Any]]:
-        hidden = backbone(views.inputs)
-        return self.loss(hidden, views), self.answers(hidden, views)
+    def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:
+        hidden = backbone(batch.inputs)
+        return self.loss(hidden, batch), self.answers(hidden, batch)
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.cache import Cache
-from sslcli.core.length_buckets import Group
+from sslcli.core.length_buckets import LengthBucket
 from sslcli.core.packing import Packing
 from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
@@ -135,7 +135,7 @@ def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_
     return mixed_BH1K.squeeze(2)
 
 
-def _attend_group(group: Group, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tensor, causal: bool, window_tokens: int | None) -> Tensor:
+def _attend_group(group: LengthBucket, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tensor, causal: bool, window_tokens: int | None) -> Tensor:
     q, k, v = (x.unflatten(0, (group.count, -1)).transpose(1, 2) for x in (q_PHK, k_PHK, v_PHK))
     if window_tokens is not None:
         mask = _band(group.key_rows, causal, window_tokens, q.device)

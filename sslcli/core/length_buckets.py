@@ -15,7 +15,7 @@ GROUP_COST_SCORES = 4_096  # one more call of the kernel takes about as long as 
 
 
 @dataclass(frozen=True)
-class Group:
+class LengthBucket:
     """`count` sequences, padded on the right to `query_rows` and `key_rows`.
 
     `key_mask` [count, 1, 1, key_rows] is true where a key is real, and None where all are.
@@ -28,13 +28,13 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Groups:
+class LengthBuckets:
     """Padded rows are the groups' rows, one group after the other; slots say which padded row holds which packed row.
 
     Slots are None where padded and packed rows are the same ones.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[LengthBucket, ...]
     query_slots_T: Tensor | None
     key_slots_S: Tensor | None
 
@@ -65,7 +65,7 @@ def split_lengths(lengths: Sequence[int]) -> list[np.ndarray]:
     return [np.flatnonzero(group_of == number) for number in range(len(edges))]
 
 
-def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], device: torch.device) -> Groups:
+def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], device: torch.device) -> LengthBuckets:
     """The groups for attention from these queries to these keys, index tensors on `device`; split by key length."""
     queries, keys = np.asarray(query_lengths, dtype=np.int64), np.asarray(key_lengths, dtype=np.int64)
     members = split_lengths(key_lengths)
@@ -74,11 +74,11 @@ def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], de
         longest = int(keys[numbers].max())
         real = np.arange(longest) < keys[numbers, None]
         key_mask = None if real.all() else torch.from_numpy(real[:, None, None, :]).to(device)
-        groups.append(Group(len(numbers), int(queries[numbers].max()), longest, key_mask))
+        groups.append(LengthBucket(len(numbers), int(queries[numbers].max()), longest, key_mask))
     query_slots = _slots(queries, members, [group.query_rows for group in groups])
     key_slots = query_slots if query_lengths == key_lengths else _slots(keys, members, [group.key_rows for group in groups])
     query_slots_T = _on_device(query_slots, device)
-    return Groups(tuple(groups), query_slots_T, query_slots_T if key_slots is query_slots else _on_device(key_slots, device))
+    return LengthBuckets(tuple(groups), query_slots_T, query_slots_T if key_slots is query_slots else _on_device(key_slots, device))
 
 
 def _slots(lengths: np.ndarray, members: list[np.ndarray], rows: list[int]) -> np.ndarray | None:

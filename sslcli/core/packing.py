@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sslcli.core.length_buckets import Groups, group_sequences
+from sslcli.core.length_buckets import LengthBuckets, group_sequences
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Packing:
         return sum(self.lengths)
 
     @cached_property
-    def groups(self) -> Groups:
+    def groups(self) -> LengthBuckets:
         """Sequences of like length side by side; made once, read by every layer."""
         return group_sequences(self.lengths, self.lengths, self.starts_B1.device)
 
-    def groups_to(self, keys: "Packing") -> Groups:
+    def groups_to(self, keys: "Packing") -> LengthBuckets:
         """The same for attention from these rows to the rows of another packing, of as many sequences.
 
         Kept for the packing that was asked for last, so that all layers read one.

@@ -53,7 +53,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B samples end to end. All arrays are numpy; `numbers` [B] are what Draws are keyed by; `per_token` [T] each.
+    """B samples end to end. All arrays are numpy; `numbers` [B] are what Rng are keyed by; `per_token` [T] each.
 
     `streams`: batches of the same samples' further streams, by name, in the same order.
     """
@@ -128,7 +128,7 @@ class Batch:
 
 
 def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> Batch:
-    """Lay samples end to end; `numbers` [B] are what Draws are keyed by: their rows in the arrangement, as a rule."""
+    """Lay samples end to end; `numbers` [B] are what Rng are keyed by: their rows in the arrangement, as a rule."""
     assert len(numbers) == len(samples) > 0
     first = samples[0]
     return Batch(

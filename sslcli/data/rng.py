@@ -40,7 +40,7 @@ def unit(bits: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class Rng:
     """The source of all randomness in views and samples. `of(plugin)` keeps two plugins' numbers apart.
 
     `progress` is the share of the training that is done, from 0 to below 1, for whatever follows a
@@ -52,11 +52,11 @@ class Draws:
     plugin: str = ""
     progress: float = 1.0
 
-    def of(self, plugin: str) -> "Draws":
+    def of(self, plugin: str) -> "Rng":
         return replace(self, plugin=plugin)
 
-    def sample(self, number: int | np.integer) -> "SampleDraws":
-        return SampleDraws(self, int(number))
+    def sample(self, number: int | np.integer) -> "SampleRng":
+        return SampleRng(self, int(number))
 
     def bits(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
         """uint64 [N], one for every (sample, position)."""
@@ -76,18 +76,18 @@ class Draws:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleDraws:
+class SampleRng:
     """The same for one sample; `generator` is for where lengths or permutations are drawn."""
 
-    draws: Draws
+    rng: Rng
     number: int
 
     def uniform(self, purpose: str) -> float:
-        return float(self.draws.uniform(purpose, np.asarray([self.number]))[0])
+        return float(self.rng.uniform(purpose, np.asarray([self.number]))[0])
 
     def integer(self, purpose: str, high: int) -> int:
         """An integer in [0, high)."""
         return int(self.uniform(purpose) * high)
 
     def generator(self, purpose: str) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(key=int(self.draws.bits(purpose, np.asarray([self.number]))[0])))
+        return np.random.Generator(np.random.Philox(key=int(self.rng.bits(purpose, np.asarray([self.number]))[0])))

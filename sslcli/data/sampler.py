@@ -23,7 +23,7 @@ _ORDER, _BATCHES = name_key("order"), name_key("batches")
 class Selection:
     """One batch: the samples' `numbers` int64 [b], the epoch they are drawn in, and the position after them.
 
-    `keys` int64 [b] are what Draws are keyed by: the numbers, unless a sample may come twice in an epoch.
+    `keys` int64 [b] are what Rng are keyed by: the numbers, unless a sample may come twice in an epoch.
     """
 
     epoch: int
@@ -75,10 +75,10 @@ class Sampler:
 
     def _window(self, epoch: int, start: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """The batches (numbers, keys) of the window that begins at place `start` of the epoch, in the order in which they are seen."""
-        draws = np.arange(start, min(start + self.window, len(self)))
+        rng = np.arange(start, min(start + self.window, len(self)))
         if self.shuffle:
-            draws = permuted(draws, len(self), self.seed, epoch, _ORDER)
-        numbers, keys = self._drawn(draws, epoch)
+            rng = permuted(rng, len(self), self.seed, epoch, _ORDER)
+        numbers, keys = self._drawn(rng, epoch)
         by_length = np.argsort(self.lengths[numbers], kind="stable")
         numbers, keys = numbers[by_length], keys[by_length]
         cuts = self._cuts(np.asarray(self.lengths[numbers], dtype=np.int64))
@@ -88,11 +88,11 @@ class Sampler:
         order = np.argsort(mix(self.seed, epoch, _BATCHES, start, np.arange(len(batches))), kind="stable")
         return [batches[index] for index in order]
 
-    def _drawn(self, draws: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, rng: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the samples that these draws of an epoch are, and their keys."""
         if self.mixture is not None:
-            return self.mixture.numbers(draws, self.seed, epoch), draws
-        numbers = draws if self.among is None else self.among[draws]
+            return self.mixture.numbers(rng, self.seed, epoch), rng
+        numbers = rng if self.among is None else self.among[rng]
         return numbers, numbers
 
     def _cuts(self, lengths: np.ndarray) -> list[int]:

@@ -198,7 +198,7 @@ def map_tensor(path: Path, name: str) -> np.ndarray:
     try:
         with plainfiles.open_plain(path) as file:
             size = int.from_bytes(file.read(8), "little")
-            entry = plainfiles.parse_json(file.read(min(size, 1 << 20)).decode())[name]
+            entry = plainfiles.parse_whole_json(file.read(min(size, 1 << 20)).decode())[name]
         kind, shape, (start, stop) = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"]), entry["data_offsets"]
         if kind not in _EXPECTED[name]:
             raise ValueError(f"its numbers are {kind}")

@@ -19,7 +19,7 @@ from sslcli.data.arrangements import Arrangement, Rows
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.mixing import Mixture
-from sslcli.data.rng import SampleDraws, name_key
+from sslcli.data.rng import SampleRng, name_key
 from sslcli.datasets.cache import Say, cache_folder, cached, quiet, refuse_damaged
 from sslcli.errors import DataError, PluginError
 from sslcli.folders import sealed
@@ -33,7 +33,7 @@ _INTEGER = np.dtype("<i8")
 
 
 @dataclass(frozen=True)
-class Source:
+class SampleSource:
     """An arranged corpus: samples by number. `rows` int64 [n, k], `lengths` int64 [n] in tokens or items.
 
     `languages`: the numbers of each language's samples, int64, ascending; empty where the arranger does not know them.
@@ -49,14 +49,14 @@ class Source:
         """How the languages are drawn; None where every sample is drawn once an epoch."""
         return Mixture(list(self.languages.values()), exponent) if len(self.languages) > 1 and exponent != 1 else None
 
-    def some(self, numbers: np.ndarray) -> "Source":
+    def some(self, numbers: np.ndarray) -> "SampleSource":
         """Those samples alone, by new numbers; `numbers` int64, ascending."""
         languages = {language: np.flatnonzero(_among(numbers, own)) for language, own in self.languages.items()}
         found = {language: own for language, own in languages.items() if len(own)}
         return replace(self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found)
 
-    def sample(self, number: int, draws: SampleDraws) -> Sample:
-        return self.objective.sample(self.corpus, self.rows[number], draws)
+    def sample(self, number: int, rng: SampleRng) -> Sample:
+        return self.objective.sample(self.corpus, self.rows[number], rng)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,7 +64,7 @@ class Source:
 
 def arranged(
     objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus, say: Say = quiet
-) -> Source:
+) -> SampleSource:
     """The rows of a corpus, from the cache where they are whole, else arranged in memory that does not grow with them.
 
     The code of whoever arranges is part of the key, so that an author who edits it gets new rows. Raises DataError where there
@@ -80,7 +80,7 @@ def arranged(
 
     with stopping_at_once():
         rows, lengths, by_place = cached(cache_folder() / "rows" / f"{key:016x}", make, _mapped, say)
-    return Source(objective, corpus, rows, lengths, {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()})
+    return SampleSource(objective, corpus, rows, lengths, {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()})
 
 
 def _among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:

@@ -84,7 +84,7 @@ def states_of(files: Iterable[Path]) -> dict[Path, list[int]]:
 
 def _recorded(record: Path) -> Any:
     try:
-        return plainfiles.read_json(record)
+        return plainfiles.read_whole_json(record)
     except (OSError, ValueError):
         return None
 

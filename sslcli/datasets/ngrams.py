@@ -94,7 +94,7 @@ def count_neighbours(sequences: Iterable[np.ndarray], vocabulary: int, most_toke
     return NeighbourCounts(tokens_V, codes_P, counts_P)
 
 
-def summed(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
+def summed_counts(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
     """What counting the sequences of all parts (at least one) together gives."""
     merged = _merged([part.codes_P for part in parts], [part.counts_P for part in parts])
     return NeighbourCounts(np.sum([part.tokens_V for part in parts], axis=0), *merged)

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sslcli.contracts.learnable import Follower, Frame, Group, Learnable, Loss, Views
+from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss, ModelBatch
 from sslcli.contracts.objective import Objective, Readout
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.rng import Draws, SampleDraws
-from sslcli.engine.joining import Part, refuse_unjoinable
+from sslcli.data.rng import Rng, SampleRng
+from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.reports import Report
 
 
 @dataclass(frozen=True)
-class CompositeViews(Views):
-    parts: Mapping[str, Views]
+class CompositeBatch(ModelBatch):
+    parts: Mapping[str, ModelBatch]
 
 
 def joined(name: str, term: str) -> str:
@@ -28,7 +28,7 @@ def joined(name: str, term: str) -> str:
     return term if term == name else f"{name}.{term}"
 
 
-class Composite(Objective[CompositeViews]):
+class Composite(Objective[CompositeBatch]):
     """At most one part arranges otherwise than "single", and at most one Readout corrupts.
 
     The arranger's samples are what all parts see. All Readouts read one pass of the backbone, over
@@ -37,12 +37,12 @@ class Composite(Objective[CompositeViews]):
 
     summary = "several objectives on one backbone"
 
-    def __init__(self, classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> None:
-        super().__init__(next(iter(options.values())), frame)
+    def __init__(self, classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context) -> None:
+        super().__init__(next(iter(options.values())), context)
         arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
         self.readers = [name for name, cls in classes.items() if issubclass(cls, Readout)]
         corrupters = [name for name, cls in classes.items() if issubclass(cls, Readout) and cls.corrupts]
-        self.parts = nn.ModuleDict({name: cls(options[name], frame) for name, cls in classes.items()})
+        self.parts = nn.ModuleDict({name: cls(options[name], context) for name, cls in classes.items()})
         units = {cls.loss_unit for cls in classes.values()}
         self.loss_unit = units.pop() if len(units) == 1 else ""
         self.couples = any(cls.couples for cls in classes.values())
@@ -59,29 +59,29 @@ class Composite(Objective[CompositeViews]):
     def arranger(self) -> Objective:
         return self.objectives[self.arranges_for_all]
 
-    def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeViews]) -> None:
+    def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeBatch]) -> None:
         for name, part in self.objectives.items():
             part.begin(backbone, lambda name=name: first_batch().parts[name])
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         return self.arranger.arrange(corpus)
 
-    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
-        return self.arranger.sample(corpus, row, draws)
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
+        return self.arranger.sample(corpus, row, rng)
 
-    def views(self, batch: Batch, draws: Draws) -> CompositeViews:
-        made = {name: part.views(batch, draws.of(name)) for name, part in self.objectives.items()}
-        parts = {name: replace(views, progress=draws.progress) for name, views in made.items()}
-        counts = {joined(name, term): count for name, views in parts.items() for term, count in views.counts.items()}
-        return CompositeViews(parts[self.reads_from].inputs, counts, parts)
+    def collate(self, batch: Batch, rng: Rng) -> CompositeBatch:
+        made = {name: part.collate(batch, rng.of(name)) for name, part in self.objectives.items()}
+        parts = {name: replace(model_batch, progress=rng.progress) for name, model_batch in made.items()}
+        counts = {joined(name, term): count for name, model_batch in parts.items() for term, count in model_batch.counts.items()}
+        return CompositeBatch(parts[self.reads_from].inputs, counts, parts)
 
-    def forward(self, backbone: Transformer, views: CompositeViews) -> Loss:
+    def forward(self, backbone: Transformer, batch: CompositeBatch) -> Loss:
         losses: dict[str, Loss] = {}
         if self.readers:
-            hidden = backbone(views.inputs)
+            hidden = backbone(batch.inputs)
             readers = {name: part for name, part in self.parts.items() if isinstance(part, Readout)}
-            losses = {name: part.read(hidden, views.parts[name], backbone) for name, part in readers.items()}
-        losses |= {name: part(backbone, views.parts[name]) for name, part in self.parts.items() if name not in losses}
+            losses = {name: part.read(hidden, batch.parts[name], backbone) for name, part in readers.items()}
+        losses |= {name: part(backbone, batch.parts[name]) for name, part in self.parts.items() if name not in losses}
 
         def merge(kind: str) -> dict[str, Any]:
             return {joined(name, term): value for name, loss in losses.items() for term, value in getattr(loss, kind).items()}
@@ -99,13 +99,13 @@ class Composite(Objective[CompositeViews]):
             for follower in part.followers()
         ]
 
-    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         for name, part in self.objectives.items():
             own = {term.removeprefix(f"{name}."): value for term, value in state.items() if term == name or term.startswith(f"{name}.")}
-            part.after_step(backbone, own, draws.of(name))
+            part.after_step(backbone, own, rng.of(name))
 
-    def show(self, views: CompositeViews) -> Report:
-        reports = {name: part.show(views.parts[name]) for name, part in self.objectives.items()}
+    def show(self, batch: CompositeBatch) -> Report:
+        reports = {name: part.show(batch.parts[name]) for name, part in self.objectives.items()}
         passages = [replace(passage, title=f"{name}: {passage.title}") for name, report in reports.items() for passage in report.passages]
         joined_fields: dict[str, Any] = {
             kind: [entry for report in reports.values() for entry in getattr(report, kind)]
@@ -120,13 +120,15 @@ def _inside(name: str, match: str) -> str:
     return match if own == match else f"learnable.parts.{name}.{own}"
 
 
-def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], frame: Frame) -> Objective:
+def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context) -> Objective:
     """One objective as it is, several as a Composite. Raises UsageError where they cannot be joined."""
     if len(classes) == 1:
         (name,) = classes
-        return classes[name](options[name], frame)
-    refuse_unjoinable({name: Part(cls.needs, cls.arranges, issubclass(cls, Readout) and cls.corrupts) for name, cls in classes.items()})
-    return Composite(classes, options, frame)
+        return classes[name](options[name], context)
+    refuse_unjoinable(
+        {name: Joinable(cls.architectures, cls.arranges, issubclass(cls, Readout) and cls.corrupts) for name, cls in classes.items()}
+    )
+    return Composite(classes, options, context)
 
 
 def unit_of(learnable: Learnable, term: str) -> str:

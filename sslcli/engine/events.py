@@ -31,7 +31,7 @@ class Stepped:
 
 
 @dataclass(frozen=True)
-class Figures:
+class HeldOutMetrics:
     """What a part of the held-out data gives; `counts`: by term and metric, over how many targets (or bytes) it is."""
 
     loss: float
@@ -50,7 +50,7 @@ class Evaluated:
     metrics: Mapping[str, float]
     best: bool
     counts: Mapping[str, int] = field(default_factory=dict)
-    languages: Mapping[str, Figures] = field(default_factory=dict)
+    languages: Mapping[str, HeldOutMetrics] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,22 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from sslcli.contracts.learnable import Loss, Views
+from sslcli.contracts.learnable import Loss, ModelBatch
 from sslcli.core.inputs import to_device
 from sslcli.data.rng import mix
-from sslcli.engine.loader import Work
-from sslcli.engine.metric_sums import Tally
+from sslcli.engine.loader import StepBatch
+from sslcli.engine.metric_sums import MetricSums
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.gather import gathering
-from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.step_state import StepState
 
 
-def accumulate_gradients(replica: Replica, views: Views, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:
+def accumulate_gradients(replica: Replica, batch: ModelBatch, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:
     """Add one micro-batch's share of the gradients, or zeros where it is not counted; `counts` are those of the global batch."""
     with hardware.autocast():
-        loss = replica(to_device(views, hardware.device))
+        loss = replica(to_device(batch, hardware.device))
     # A term without any target takes part with a gradient of zero: whether it takes part must not depend on the rank.
     total = sum(value.float() / max(counts[term], 1) for term, value in loss.sums.items())
     if isinstance(total, Tensor):
@@ -29,21 +29,21 @@ def accumulate_gradients(replica: Replica, views: Views, counts: Mapping[str, in
 
 
 def backward(
-    replica: Replica, work: Work, hardware: Hardware, world: World, keys: tuple[int, int], poll: Callable[[], None]
-) -> tuple[Tally, dict[str, Tensor]]:
+    replica: Replica, work: StepBatch, hardware: Hardware, process_group: ProcessGroup, keys: tuple[int, int], poll: Callable[[], None]
+) -> tuple[MetricSums, dict[str, Tensor]]:
     """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch.
 
     Returns what to log of this rank's part, and the learnable's state over all ranks. `keys` (the
     seed and the step) and the number of the micro-batch are what dropout is seeded from. `poll` is
     called between micro-batches.
     """
-    tally, state = Tally(), StepState()
-    for index, views in enumerate(work.views):
+    tally, state = MetricSums(), StepState()
+    for index, batch in enumerate(work.batches):
         poll()
-        torch.manual_seed(int(mix(*keys, index * world.size + world.rank)) >> 1)  # for dropout alone
+        torch.manual_seed(int(mix(*keys, index * process_group.size + process_group.rank)) >> 1)  # for dropout alone
         counted = index < work.counted
-        with replica.reducing(index == len(work.views) - 1), gathering(world, counted):
-            loss = accumulate_gradients(replica, views, work.counts, hardware, counted)
-        tally.add(loss, views.counts, counted)
+        with replica.reducing(index == len(work.batches) - 1), gathering(process_group, counted):
+            loss = accumulate_gradients(replica, batch, work.counts, hardware, counted)
+        tally.add(loss, batch.counts, counted)
         state.add(loss.state, counted)
-    return tally, state.over(world)
+    return tally, state.over(process_group)

@@ -9,15 +9,15 @@ DIFFER = "join objectives that differ in kind, such as mlm+nsp"
 
 
 @dataclass(frozen=True)
-class Part:
+class Joinable:
     """What an objective says of itself; only a Readout, which shares its pass, `corrupts`."""
 
-    needs: Collection[str]
+    architectures: Collection[str]
     arranges: str
     corrupts: bool
 
 
-def refuse_unjoinable(parts: Mapping[str, Part]) -> None:
+def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
     """Raises UsageError where one backbone, one arrangement of the data or one input cannot serve all parts."""
     if len(parts) < 2:
         return
@@ -26,7 +26,7 @@ def refuse_unjoinable(parts: Mapping[str, Part]) -> None:
     for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
         if len(names) > 1:
             raise UsageError(f"{' and '.join(names)} both {what}, so they cannot be joined", DIFFER)
-    refuse_no_common_transformer({name: part.needs for name, part in parts.items()})
+    refuse_no_common_transformer({name: part.architectures for name, part in parts.items()})
 
 
 def refuse_no_common_transformer(needs: Mapping[str, Collection[str]]) -> None:

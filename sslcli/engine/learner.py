@@ -7,14 +7,14 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from sslcli.contracts.learnable import Group, Learnable, Loss, Views
+from sslcli.contracts.learnable import Group, Learnable, Loss, ModelBatch
 from sslcli.contracts.task import Task
 from sslcli.core.transformer import Transformer
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.tensor_files import TENSOR_MODULE, local
 from sslcli.engine.composite import overrides
 from sslcli.engine.followers import Followers, leaders_of, modules_of
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import PluginError
 
 _KEEP_IN_BUFFERS = "keep what it changes in buffers, which are whole on every rank"
@@ -41,15 +41,15 @@ class Learner(nn.Module, Generic[L]):
         following = [parameters[name].requires_grad_(False) for name in self.leaders]
         self._following = list(modules_of(learnable, following)) if following else []
 
-    def forward(self, views: Views, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
+    def forward(self, batch: ModelBatch, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
         """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
         with self.backbone.sharing():
             if not examines:
-                return self.learnable(self.backbone, views)
+                return self.learnable(self.backbone, batch)
             assert isinstance(self.learnable, Task), "only a task's answers can be examined"
-            return self.learnable.examine(self.backbone, views)
+            return self.learnable.examine(self.backbone, batch)
 
-    def begin(self, first_batch: Callable[[], Views], world: World = ALONE) -> None:
+    def begin(self, first_batch: Callable[[], ModelBatch], process_group: ProcessGroup = ALONE) -> None:
         """What comes once before step 0, whole on every rank, which all end with equal values."""
         self.followers().copy()  # for what reads a teacher in `begin`
         self.eval()
@@ -58,7 +58,7 @@ class Learner(nn.Module, Generic[L]):
         self.train()
         if overrides(self.learnable, "begin"):
             for value in self.learnable.state_dict().values():
-                world.spread(value)
+                process_group.spread(value)
         self.followers().copy()
 
     def followers(self) -> Followers:
@@ -66,12 +66,12 @@ class Learner(nn.Module, Generic[L]):
         return Followers(dict(self.named_parameters()), self.leaders)
 
     @torch.no_grad()
-    def after_step(self, state: Mapping[str, Tensor], draws: Draws) -> None:
+    def after_step(self, state: Mapping[str, Tensor], rng: Rng) -> None:
         """The learnable's own. Raises PluginError where it changes a parameter."""
         parameters = dict(self.named_parameters())
         before = [local(parameter)._version for parameter in parameters.values()]
         try:
-            self.learnable.after_step(self.backbone, state, draws)
+            self.learnable.after_step(self.backbone, state, rng)
         except RuntimeError as error:
             if TENSOR_MODULE.rpartition(".")[0] not in str(error) and "DTensor" not in str(error):
                 raise

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sslcli.contracts.learnable import Learnable, Views
+from sslcli.contracts.learnable import Learnable, ModelBatch
 from sslcli.core.inputs import in_pinned_memory
 from sslcli.data.batches import Sample, collate
 from sslcli.data.mixing import Mixture
-from sslcli.data.rng import Draws, SampleDraws
+from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.sampler import Sampler, Selection
 from sslcli.engine.ahead import Ahead
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.schedule import share_done
 from sslcli.engine.settings import TrainingSettings
 
@@ -21,14 +21,14 @@ AHEAD_STEPS = 2
 
 
 @dataclass(frozen=True)
-class Work:
+class StepBatch:
     """One global batch as one rank does it: its micro-batches, and each term's count over all of them.
 
     Only the first `counted` micro-batches count. Those after them are there because every rank has to call the network
     equally often; their gradients are zero.
     """
 
-    views: Sequence[Views]
+    batches: Sequence[ModelBatch]
     counted: int
     counts: Mapping[str, int]
     tokens: int
@@ -37,17 +37,17 @@ class Work:
 
     def row(self) -> list[float]:
         """What the other ranks have to know of it."""
-        return [len(self.views), self.tokens, *(self.counts[term] for term in sorted(self.counts))]
+        return [len(self.batches), self.tokens, *(self.counts[term] for term in sorted(self.counts))]
 
-    def shared(self, rows: np.ndarray) -> "Work":
+    def shared(self, rows: np.ndarray) -> "StepBatch":
         """With the counts of all ranks' `rows` [size, ...], and as many micro-batches as the rank that has most."""
         counts = dict(zip(sorted(self.counts), rows[:, 2:].sum(axis=0).astype(int).tolist(), strict=True))
-        missing = int(rows[:, 0].max()) - len(self.views)
-        return replace(self, views=[*self.views, *[self.views[-1]] * missing], counts=counts, tokens=int(rows[:, 1].sum()))
+        missing = int(rows[:, 0].max()) - len(self.batches)
+        return replace(self, batches=[*self.batches, *[self.batches[-1]] * missing], counts=counts, tokens=int(rows[:, 1].sum()))
 
 
 class Loader:
-    """`sample(number, draws)` makes one sample; `twin` is the learnable on the meta device, whose views it calls.
+    """`sample(number, draws)` makes one sample; `collator` is the learnable on the meta device, whose views it calls.
 
     `micro_batch_size` counts sequences or tokens as `unit` says; a learnable that couples its samples is never split. Of
     every batch a rank takes each `size`-th sample, so that all ranks have samples of like length.
@@ -55,63 +55,63 @@ class Loader:
 
     def __init__(
         self,
-        sample: Callable[[int, SampleDraws], Sample],
-        twin: Learnable,
+        sample: Callable[[int, SampleRng], Sample],
+        collator: Learnable,
         sampler: Sampler,
         *,
         seed: int,
         unit: str,
         micro_batch_size: int | None,
         epoch: int | None = None,
-        world: World = ALONE,
+        process_group: ProcessGroup = ALONE,
         pinned: bool = False,
     ) -> None:
-        self.sample, self.twin, self.sampler = sample, twin, sampler
-        self.seed, self.epoch, self.world, self.pinned = seed, epoch, world, pinned
+        self.sample, self.collator, self.sampler = sample, collator, sampler
+        self.seed, self.epoch, self.process_group, self.pinned = seed, epoch, process_group, pinned
         self.by_tokens = unit == "tokens"
-        self.micro_batch_size = None if twin.couples else micro_batch_size
+        self.micro_batch_size = None if collator.couples else micro_batch_size
 
     def shrink(self, micro_batch_size: int | None) -> None:
         """Micro-batches of at most this size from now on; None changes nothing."""
         sizes = [size for size in (self.micro_batch_size, micro_batch_size) if size is not None]
         self.micro_batch_size = min(sizes, default=None)
 
-    def ahead(self, position: int, step: int, total_steps: int) -> Ahead[Work]:
+    def ahead(self, position: int, step: int, total_steps: int) -> Ahead[StepBatch]:
         """The same as `steps`, made by a thread; close it."""
         return Ahead(self.steps(position, step, total_steps), AHEAD_STEPS)
 
-    def steps(self, position: int, step: int = 0, total_steps: int = 1) -> Iterator[Work]:
+    def steps(self, position: int, step: int = 0, total_steps: int = 1) -> Iterator[StepBatch]:
         """Without end, from `position` (samples seen since the start), which is that of `step`."""
         for number, selection in enumerate(self.sampler.batches(position), start=step):
             yield self._work(selection, share_done(number, total_steps))
 
-    def one_pass(self) -> Iterator[Work]:
+    def one_pass(self) -> Iterator[StepBatch]:
         """All of the data, once."""
         for work in self.steps(0):
             yield work
             if work.position >= len(self.sampler):
                 return
 
-    def _work(self, selection: Selection, progress: float) -> Work:
-        draws = Draws(self.seed, selection.epoch, progress=progress)
+    def _work(self, selection: Selection, progress: float) -> StepBatch:
+        rng = Rng(self.seed, selection.epoch, progress=progress)
         if self.epoch is not None:  # of evaluation, which stands at the end of all schedules
-            draws = Draws(self.seed, self.epoch)
-        mine = slice(self.world.rank, None, self.world.size)
-        counts_nothing = self.world.rank >= len(selection.numbers)
+            rng = Rng(self.seed, self.epoch)
+        mine = slice(self.process_group.rank, None, self.process_group.size)
+        counts_nothing = self.process_group.rank >= len(selection.numbers)
         numbers, keys = (each[:1] if counts_nothing else each[mine] for each in (selection.numbers, selection.keys))
-        samples = [self.sample(int(number), draws.sample(int(key))) for number, key in zip(numbers, keys, strict=True)]
-        views, tokens, counts = [], 0, {}
+        samples = [self.sample(int(number), rng.sample(int(key))) for number, key in zip(numbers, keys, strict=True)]
+        model_batch, tokens, counts = [], 0, {}
         for start, stop in self._micro_batches([sample.size for sample in samples]):
             batch = collate(keys[start:stop], samples[start:stop])
-            made = replace(self.twin.views(batch, draws), progress=draws.progress)
-            views.append(in_pinned_memory(made) if self.pinned else made)
+            made = replace(self.collator.collate(batch, rng), progress=rng.progress)
+            model_batch.append(in_pinned_memory(made) if self.pinned else made)
             tokens += batch.size
             for term, count in made.counts.items():
                 counts[term] = counts.get(term, 0) + count
         if counts_nothing:
             tokens, counts, numbers = 0, dict.fromkeys(counts, 0), numbers[:0]
-        counted = 0 if counts_nothing else len(views)
-        return Work(views, counted, counts, tokens, [int(number) for number in numbers], selection.position)
+        counted = 0 if counts_nothing else len(model_batch)
+        return StepBatch(model_batch, counted, counts, tokens, [int(number) for number in numbers], selection.position)
 
     def _micro_batches(self, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         start, size = 0, 0
@@ -125,16 +125,25 @@ class Loader:
 
 
 def training_loader(
-    sample: Callable[[int, SampleDraws], Sample],
-    twin: Learnable,
+    sample: Callable[[int, SampleRng], Sample],
+    collator: Learnable,
     lengths: np.ndarray,
     training: TrainingSettings,
     micro_batch_size: int | None,
-    world: World,
+    process_group: ProcessGroup,
     pinned: bool,
     mixture: Mixture | None = None,
 ) -> Loader:
     """Epoch after epoch over samples of these `lengths` [n], in the batches that the settings of a run ask for."""
     sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture)
     unit = training.batch_unit
-    return Loader(sample, twin, sampler, seed=training.seed, unit=unit, micro_batch_size=micro_batch_size, world=world, pinned=pinned)
+    return Loader(
+        sample,
+        collator,
+        sampler,
+        seed=training.seed,
+        unit=unit,
+        micro_batch_size=micro_batch_size,
+        process_group=process_group,
+        pinned=pinned,
+    )

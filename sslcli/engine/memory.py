@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sslcli.contracts.learnable import Views
+from sslcli.contracts.learnable import ModelBatch
 from sslcli.engine.loader import Loader
 from sslcli.errors import RunError
 
@@ -43,24 +43,24 @@ def _give_back() -> None:
         _C_LIBRARY.malloc_trim(0)
 
 
-def split_finer(loader: Loader, views: Sequence[Views]) -> int:
-    """Halve the micro-batches of a loader whose work, `views`, was too large; returns their size from now on.
+def split_finer(loader: Loader, batch: Sequence[ModelBatch]) -> int:
+    """Halve the micro-batches of a loader whose work, `collate`, was too large; returns their size from now on.
 
     The global batches and their order stay as they are. Raises RunError where they cannot be split: one sequence is left,
     the objective ties the samples of a batch together, or other ranks would wait for this one.
     """
     _give_back()
-    packings = [part.inputs.packing for part in views]
+    packings = [part.inputs.packing for part in batch]
     largest = max(packing.total if loader.by_tokens else len(packing) for packing in packings)
     size = largest if loader.micro_batch_size is None else min(loader.micro_batch_size, largest)
     unit = "tokens" if loader.by_tokens else "sequences"
-    if loader.twin.couples:
+    if loader.collator.couples:
         raise RunError("out of memory, and the objective ties all samples of a batch together, so it cannot be split", _HINT)
     if size <= 1 or max(len(packing) for packing in packings) == 1:
         raise RunError(f"out of memory with a micro-batch of {packings[0].total} tokens that cannot be smaller", _HINT)
-    if loader.world.size > 1:
+    if loader.process_group.size > 1:
         raise RunError(
-            f"rank {loader.world.rank} ran out of memory with {largest} {unit} at once",
+            f"rank {loader.process_group.rank} ran out of memory with {largest} {unit} at once",
             f"use --micro-batch-size {size // 2}, or --parallel fsdp",
         )
     loader.micro_batch_size = size // 2

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.learnable import Loss
-from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.process_group import ProcessGroup
 
 
-class Tally:
+class MetricSums:
     """Terms and metrics as running (sum, count), in float64 on the device of the data."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Tally:
             if ratio.exponential:
                 self.exponential.add(name)
 
-    def merge(self, other: "Tally", finite: Tensor) -> None:
+    def merge(self, other: "MetricSums", finite: Tensor) -> None:
         """Add another one, or nothing of it where the scalar bool `finite`, on the device, is false."""
         for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
             for name, pair in theirs.items():
@@ -36,7 +36,7 @@ class Tally:
         self.exponential |= other.exponential
 
     @classmethod
-    def total(cls, parts: Iterable["Tally"]) -> "Tally":
+    def total(cls, parts: Iterable["MetricSums"]) -> "MetricSums":
         """Of one part the very same numbers."""
         whole = cls()
         for part in parts:
@@ -46,13 +46,13 @@ class Tally:
             whole.exponential |= part.exponential
         return whole
 
-    def over(self, world: World) -> "Tally":
+    def over(self, process_group: ProcessGroup) -> "MetricSums":
         """The sums over all ranks, the same ones on each."""
-        if world.size == 1:
+        if process_group.size == 1:
             return self
-        whole = Tally()
+        whole = MetricSums()
         entries = [(sums, name) for sums in (self.terms, self.metrics) for name in sorted(sums)]
-        rows = world.gather([float(value) for sums, name in entries for value in sums[name]])
+        rows = process_group.gather([float(value) for sums, name in entries for value in sums[name]])
         totals = rows.sum(axis=0).tolist()
         for place, (sums, name) in enumerate(entries):
             (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * place : 2 * place + 2]
@@ -79,7 +79,7 @@ class Tally:
         return {"terms": numbers(self.terms), "metrics": numbers(self.metrics), "exponential": sorted(self.exponential)}
 
     @classmethod
-    def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "Tally":
+    def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "MetricSums":
         """What `dump` gave; not counted, its names alone: the numbers are those of all ranks, and one of them takes them."""
         tally = cls()
         if dumped:

@@ -11,7 +11,7 @@ from torch import Size, Tensor
 from sslcli.contracts.learnable import Group
 from sslcli.engine.checkpoints.tensor_files import like, local
 from sslcli.engine.muon import StackedMuon
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.errors import ModelError, UsageError
 
@@ -59,9 +59,9 @@ class Optimizer:
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], groups: Sequence[Group], settings: OptimizerSettings, world: World = ALONE
+        self, parameters: Mapping[str, Tensor], groups: Sequence[Group], settings: OptimizerSettings, process_group: ProcessGroup = ALONE
     ) -> None:
-        self.parameters, self.settings, self.world = parameters, settings, world
+        self.parameters, self.settings, self.process_group = parameters, settings, process_group
         self._shares = {name: local(parameter) for name, parameter in parameters.items()}
         self._is_sharded = any(self._shares[name] is not parameter for name, parameter in parameters.items())
         sorted_names: dict[tuple[Group, bool, bool], list[str]] = defaultdict(list)
@@ -103,7 +103,7 @@ class Optimizer:
         norm = torch.nn.utils.get_total_norm(
             [local(parameter.grad) for parameter in self.parameters.values() if parameter.grad is not None]
         )
-        return self.world.sum(norm.double().square()).sqrt().to(norm.dtype) if self._is_sharded else norm
+        return self.process_group.sum(norm.double().square()).sqrt().to(norm.dtype) if self._is_sharded else norm
 
     def step(self, factor: float, norm: Tensor) -> None:
         """One update at `factor` times the peak rate, with the gradients scaled down to a norm of at most `clip`.

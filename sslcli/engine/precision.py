@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sslcli.engine.processes.rank import known_place
+from sslcli.engine.processes.rank import known_rank_and_size
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
 
@@ -36,7 +36,7 @@ class Hardware:
 def choose_hardware(settings: HardwareSettings) -> Hardware:
     """Resolve "auto". Raises UsageError where the device is not there."""
     name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    _, processes, place_here = known_place()
+    _, processes, place_here = known_rank_and_size()
     if name == "cuda" and processes > 1:
         name = f"cuda:{place_here if torch.cuda.device_count() > 1 else 0}"  # Slurm may show each task its own GPU alone
     try:

@@ -9,7 +9,7 @@ from torch import Tensor
 LATE_STEPS = 2  # on a GPU, so many steps may be on their way before the host looks at the first of them
 
 
-class Verdicts:
+class SkippedSteps:
     """Whether the gradient of each step was finite. On the CPU that is known at once; a GPU tells it some steps later."""
 
     def __init__(self, device: torch.device) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.learnable import SampledRows
-from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.process_group import ProcessGroup
 
 
 class StepState:
@@ -33,10 +33,10 @@ class StepState:
                 share = value.detach() * counted
                 self._sums[name] = self._sums[name] + share if name in self._sums else share
 
-    def over(self, world: World) -> dict[str, Tensor]:
+    def over(self, process_group: ProcessGroup) -> dict[str, Tensor]:
         """Of all ranks, the same on each: sums, and rows [K, D], the smallest order first."""
-        sums = {name: world.sum(self._sums[name]) for name in sorted(self._sums)}
-        return sums | {name: _over_ranks(self._rows[name], world) for name in sorted(self._rows)}
+        sums = {name: process_group.sum(self._sums[name]) for name in sorted(self._sums)}
+        return sums | {name: _over_ranks(self._rows[name], process_group) for name in sorted(self._rows)}
 
 
 def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
@@ -44,12 +44,12 @@ def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
     return SampledRows(rows_ND[first_K], order_N[first_K], at_most)
 
 
-def _over_ranks(own: SampledRows, world: World) -> Tensor:
+def _over_ranks(own: SampledRows, process_group: ProcessGroup) -> Tensor:
     """Every rank sends `at_most` rows; those that it has not come last and are left out."""
-    if world.size == 1:
+    if process_group.size == 1:
         return own.rows_ND
     missing = own.at_most - len(own.rows_ND)
     rows_KD = torch.cat([own.rows_ND, own.rows_ND.new_zeros(missing, *own.rows_ND.shape[1:])])
     order_K = torch.cat([own.order_N, own.order_N.new_full((missing,), torch.inf)])
-    found = _first(world.stack(rows_KD).flatten(0, 1), world.stack(order_K).flatten(), own.at_most)
+    found = _first(process_group.stack(rows_KD).flatten(0, 1), process_group.stack(order_K).flatten(), own.at_most)
     return found.rows_ND[found.order_N < torch.inf]

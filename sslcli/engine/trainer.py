@@ -9,23 +9,23 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
 from sslcli.engine.composite import overrides
-from sslcli.engine.evaluator import Judge, Judgement
+from sslcli.engine.evaluator import Evaluation, Evaluator
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
 from sslcli.engine.learner import Learner
-from sslcli.engine.loader import Loader, Work
+from sslcli.engine.loader import Loader, StepBatch
 from sslcli.engine.memory import is_out_of_memory, split_finer
-from sslcli.engine.metric_sums import Tally
+from sslcli.engine.metric_sums import MetricSums
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.schedule import rate_factor, share_done
 from sslcli.engine.settings import ScheduleSettings
-from sslcli.engine.skipped_steps import Verdicts
+from sslcli.engine.skipped_steps import SkippedSteps
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping
 from sslcli.errors import Diverged
 
@@ -49,13 +49,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     reason: Literal["done"] | Reason
     progress: Progress
 
 
 class Trainer:
-    """Draws work, forms the loss, updates, and tells the observer; everything it needs is given to it.
+    """Rng work, forms the loss, updates, and tells the observer; everything it needs is given to it.
 
     Of several processes each runs this loop; they agree at the beginning of every step, and whatever decides the course
     (to stop, to save, which loss is best) is the same on all of them.
@@ -66,7 +66,7 @@ class Trainer:
         replica: Replica,
         optimizer: Optimizer,
         loader: Loader,
-        judge: Judge,
+        judge: Evaluator,
         *,
         schedule: ScheduleSettings,
         plan: Plan,
@@ -75,19 +75,19 @@ class Trainer:
         stopper: Stopper,
         observe: Observer,
         illustrate: Illustrate,
-        world: World = ALONE,
+        process_group: ProcessGroup = ALONE,
     ) -> None:
         self.replica, self.optimizer, self.loader, self.judge = replica, optimizer, loader, judge
         self.learner = replica.learner
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
-        self.stopper, self.observe, self.illustrate, self.world = stopper, observe, illustrate, world
-        self.verdicts, self.followers = Verdicts(hardware.device), self.learner.followers()
+        self.stopper, self.observe, self.illustrate, self.process_group = stopper, observe, illustrate, process_group
+        self.verdicts, self.followers = SkippedSteps(hardware.device), self.learner.followers()
         self.acts_after_steps = overrides(self.learner.learnable, "after_step")  # for which one must know how the step ended
 
-    def run(self, progress: Progress) -> Outcome:
+    def run(self, progress: Progress) -> TrainingResult:
         """From `progress` to the end of the plan, or until someone asks to stop; what was done is saved either way."""
         self.progress = progress
-        self.tally = Tally.restore(progress.tally, counted=self.world.leads)
+        self.tally = MetricSums.restore(progress.tally, counted=self.process_group.leads)
         self.tokens, self.since, self.busy_seconds = 0, time.monotonic(), 0.0
         self.loader.shrink(progress.micro_batch_size)
         self.learner.train()
@@ -102,7 +102,7 @@ class Trainer:
         finally:
             self.work.close()
         self._tell_of(self.checkpoints.wait())
-        return Outcome(reason, progress)
+        return TrainingResult(reason, progress)
 
     def _until_the_end(self) -> Literal["done"] | Reason:
         progress = self.progress
@@ -144,7 +144,7 @@ class Trainer:
         work = self._agreed(next(self.work))
         tally, state = None, {}
         try:
-            tally, state = backward(self.replica, work, self.hardware, self.world, (self.plan.seed, step), self._poll)
+            tally, state = backward(self.replica, work, self.hardware, self.process_group, (self.plan.seed, step), self._poll)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -157,7 +157,7 @@ class Trainer:
         done = share_done(step, self.plan.total_steps)
         self.followers.update(done, finite)
         if self.acts_after_steps and finite:
-            self.learner.after_step(state, Draws(self.plan.seed, step, "after_step", done))
+            self.learner.after_step(state, Rng(self.plan.seed, step, "after_step", done))
         self.optimizer.zero()
         self.tally.merge(tally, finite)
         self.verdicts.add(step, finite)
@@ -171,26 +171,26 @@ class Trainer:
         if progress.step & (progress.step - 1) == 0:
             self._keep_milestone()
 
-    def _agreed(self, work: Work) -> Work:
+    def _agreed(self, work: StepBatch) -> StepBatch:
         """This rank's work with what all ranks have to know, and an end to all of them where one was asked to stop."""
-        if self.world.size == 1:
+        if self.process_group.size == 1:
             self.stopper.poll()
             return work
         wanted = self.stopper.wanted()
-        rows = self.world.gather([0 if wanted is None else 1 + REASONS.index(wanted), *work.row()])
+        rows = self.process_group.gather([0 if wanted is None else 1 + REASONS.index(wanted), *work.row()])
         if asked := int(rows[:, 0].max()):
             raise Stopping(REASONS[asked - 1])
         return work.shared(rows[:, 1:])
 
     def _poll(self) -> None:
         """Several processes stop between steps only, where they agree."""
-        if self.world.size == 1:
+        if self.process_group.size == 1:
             self.stopper.poll()
 
-    def _split_finer(self, work: Work) -> None:
+    def _split_finer(self, work: StepBatch) -> None:
         """The same step again in smaller micro-batches. Raises RunError where they cannot be smaller."""
         self.optimizer.zero()
-        smaller = self.progress.micro_batch_size = split_finer(self.loader, work.views)
+        smaller = self.progress.micro_batch_size = split_finer(self.loader, work.batches)
         self.observe(Noted(f"out of memory at step {self.progress.step}: micro-batches of {smaller} from now on, the batch stays as it is"))
         self.work.close()
         self.work = self.loader.ahead(self.progress.position, self.progress.step, self.plan.total_steps)
@@ -227,12 +227,12 @@ class Trainer:
         self.observe(Noted(f"the last {which} not applied: the weights at the end are those of step {total - skipped}"))
 
     def _log(self, norm: Tensor) -> None:
-        loss, terms, metrics = self.tally.over(self.world).read()
+        loss, terms, metrics = self.tally.over(self.process_group).read()
         self._count_seconds()
         rate = self.optimizer.settings.rate * rate_factor(self.schedule, self.progress.step - 1, self.plan.total_steps)
         speed = self.tokens / max(self.busy_seconds, 1e-9)
         self.observe(Stepped(self.progress.step, loss, terms, metrics, rate, float(norm), speed, self.progress.seconds))
-        self.tally, self.tokens, self.busy_seconds = Tally(), 0, 0.0
+        self.tally, self.tokens, self.busy_seconds = MetricSums(), 0, 0.0
 
     def _count_seconds(self) -> None:
         now = time.monotonic()
@@ -278,7 +278,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._count_seconds()
-        self.progress.tally, self.progress.saved_step = self.tally.over(self.world).dump(), self.progress.step
+        self.progress.tally, self.progress.saved_step = self.tally.over(self.process_group).dump(), self.progress.step
         self.checkpoints.save(self.learner, self.optimizer, self.progress, self._is_final())
 
     def _keep_milestone(self) -> None:
@@ -290,7 +290,7 @@ class Trainer:
             self.observe(event)
 
 
-def _is_better(found: Judgement, progress: Progress) -> bool:
+def _is_better(found: Evaluation, progress: Progress) -> bool:
     """Of equal costs, which small sets often give, the lower loss is the better one."""
     if progress.best_cost is None or progress.best_loss is None:
         return True

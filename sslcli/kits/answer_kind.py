@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sslcli.contracts.examples import Example, Prediction
 from sslcli.contracts.learnable import Loss, Ratio
-from sslcli.data.records.labels import Gold, Kind, checked, converted, counted
+from sslcli.data.records.labels import Gold, Kind, checked_label, converted, counted
 from sslcli.errors import UsageError
 from sslcli.reports import Report, Score
 
@@ -94,7 +94,7 @@ class AnswerKind(ABC):
     @classmethod
     def checked(cls, gold: Gold) -> Any:
         """`converted`, of an answer from elsewhere. Raises ValueError saying what it is not."""
-        return checked(gold, cls.name)
+        return checked_label(gold, cls.name)
 
     @property
     def outputs(self) -> int:

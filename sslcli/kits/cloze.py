@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.probe import FrozenModel
 from sslcli.core.generation import only_known
 from sslcli.errors import UsageError
 from sslcli.kits.word_vectors import Located
@@ -16,21 +16,21 @@ from sslcli.kits.word_vectors import Located
 ROWS_AT_ONCE = 256  # of logits: beside a vocabulary of 250,000 they are a quarter of a gigabyte
 
 
-def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
+def words_told(model: FrozenModel, words: Located, hidden: bool) -> np.ndarray:
     """bool [N]: whether the head's first guess is right at every piece of the word.
 
     `hidden`: all pieces of the word are masked, of one word at a time ("mask-predict"); else the text stands as it is
     ("reconstruct"; Chiang, Huang & Lee 2020, arXiv 2010.02480, section 3). Raises UsageError for a model without such a head.
     """
-    head, mask = subject.head, subject.tokenizer.mask
+    head, mask = model.head, model.tokenizer.mask
     if head is None or mask is None:
         raise UsageError(
-            f"{subject.name} has no head that fills blanks", "give it one: ssl pretrain --objective mlm --model MODEL --train head"
+            f"{model.name} has no head that fills blanks", "give it one: ssl pretrain --objective mlm --model MODEL --train head"
         )
     sequences, asked = _one_hidden_each(words, mask) if hidden else _as_they_are(words)
-    known_V = torch.from_numpy(subject.tokenizer.known)
+    known_V = torch.from_numpy(model.tokenizer.known)
     told_N = np.ones(len(words.owners), dtype=bool)
-    for batch in subject.hidden(sequences, ()):
+    for batch in model.hidden(sequences, ()):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1]))
         placed = [(start, word) for number, start in zip(batch.numbers, starts, strict=True) for word in asked[number]]
         if not placed:
@@ -41,7 +41,7 @@ def words_told(subject: Subject, words: Located, hidden: bool) -> np.ndarray:
         for part in np.array_split(np.arange(len(rows_M)), -(-len(rows_M) // ROWS_AT_ONCE)):
             rows = torch.from_numpy(rows_M[part]).to(batch.hidden.last_TD.device)
             with torch.no_grad():
-                logits_PV = head(batch.hidden.last_TD.index_select(0, rows), subject.backbone)
+                logits_PV = head(batch.hidden.last_TD.index_select(0, rows), model.backbone)
             guesses = only_known(logits_PV, known_V).argmax(dim=-1).cpu().numpy()
             np.logical_and.at(told_N, owners_M[part], guesses == truth_M[part])
     return told_N

@@ -18,7 +18,7 @@ from typing_extensions import TypeVar
 
 from sslcli.config import setting
 from sslcli.contracts.examples import Encoded, Example, Prediction
-from sslcli.contracts.learnable import Frame, Loss, Views
+from sslcli.contracts.learnable import Context, Loss, ModelBatch
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.task import ReadoutTask
 from sslcli.core.heads import PooledClassifier
@@ -26,7 +26,7 @@ from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.records.labels import weights_of
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.truncation import kept_tokens
 from sslcli.errors import DataError, UsageError, did_you_mean
@@ -41,7 +41,7 @@ _WORST = 10  # errors that are shown
 
 
 @dataclass(frozen=True)
-class SequenceViews(Views):
+class SequenceBatch(ModelBatch):
     """`targets`: the class, int64 [B]; labels given or not, float [B, C]; or the number, float [B]. Where there is no
     answer, `weights_B` is 0."""
 
@@ -97,7 +97,7 @@ class SequenceScorer(Scorer):
 SO = TypeVar("SO", bound="SequenceTask.Options", default=Any)
 
 
-class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
+class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
     """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
 
     class Options(LabelOptions):
@@ -108,12 +108,12 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
 
     scorer = SequenceScorer
 
-    def __init__(self, options: SO, frame: Frame) -> None:
-        super().__init__(options, frame)
-        if frame.tokenizer is None:
+    def __init__(self, options: SO, context: Context) -> None:
+        super().__init__(options, context)
+        if context.tokenizer is None:
             raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
-        self.tokenizer = frame.tokenizer
-        self.names = tuple(frame.labels or ())
+        self.tokenizer = context.tokenizer
+        self.names = tuple(context.labels or ())
         self.kind = answer_kind(options, self.names)
         self.loss_unit = self.kind.loss_unit
         template = self.tokenizer.template
@@ -121,10 +121,10 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
         if self.sequence_tokens <= max(self.specials.values()):
             problem = f"sequences of {self.sequence_tokens} tokens leave no room beside {max(self.specials.values())} special ones"
             raise UsageError(problem, "use a larger --seq-len")
-        self.classifier = PooledClassifier(frame.architecture, self.kind.outputs, frame.architecture.dropout)
+        self.classifier = PooledClassifier(context.architecture, self.kind.outputs, context.architecture.dropout)
 
     @classmethod
-    def settle(cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer) -> SO:
+    def resolve_options(cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer) -> SO:
         """The kind of the answers, the weight of every class so that their mean is 1, and the mean of numbers."""
         golds = [example.gold for example in examples if example.gold is not None]
         if not golds:
@@ -139,7 +139,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
         golds = [example.gold for example in examples if example.gold is not None]
         return kind_of_labels(options, golds).head_labels(options, golds)
 
-    def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceViews]) -> None:
+    def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceBatch]) -> None:
         bias = self.classifier.classifier.bias
         is_new = not bias.any()  # a head that goes on from another run has learnt its own
         if self.kind.first_output is not None and is_new:
@@ -188,17 +188,17 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceViews, SO]):
             raise DataError(f"{example.where}: no training example has the label '{unknown}'", hint)
         return self.kind.target(answer)
 
-    def views(self, batch: Batch, draws: Draws) -> SequenceViews:
+    def collate(self, batch: Batch, rng: Rng) -> SequenceBatch:
         weights_B = batch.fields["weight"].astype(np.float32)
         answers = int(np.count_nonzero(weights_B)) * self.kind.terms
         targets = torch.from_numpy(self.kind.collate(batch.fields["target"]))
-        return SequenceViews(Inputs.of(batch), {"answer": answers}, targets, torch.from_numpy(weights_B))
+        return SequenceBatch(Inputs.of(batch), {"answer": answers}, targets, torch.from_numpy(weights_B))
 
-    def loss(self, hidden: Hidden, views: SequenceViews) -> Loss:
+    def loss(self, hidden: Hidden, batch: SequenceBatch) -> Loss:
         """Cross entropy; binary cross entropy, its mean over the labels; or the squared error."""
-        return self.kind.loss(self.classifier(hidden).float(), views.targets, views.weights_B)
+        return self.kind.loss(self.classifier(hidden).float(), batch.targets, batch.weights_B)
 
-    def answers(self, hidden: Hidden, views: SequenceViews) -> Sequence[Part]:
+    def answers(self, hidden: Hidden, batch: SequenceBatch) -> Sequence[Part]:
         """The number, or what is kept of the probabilities of the classes or labels."""
         values_BC = self.kind.decode(self.classifier(hidden).float()).cpu().double().numpy()
         return [self.kind.part(values_C) for values_C in values_BC]

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from sslcli.contracts.examples import Annotated
-from sslcli.contracts.probe import Material, Subject
+from sslcli.contracts.probe import FrozenModel, ProbeData
 from sslcli.data.arrangements import enclose
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 
@@ -21,7 +21,7 @@ Pool = Literal["mean", "first"]
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class WordOccurrence:
     """A word where it stands: text[start:stop]. `sense`, `language`: empty where they are not known."""
 
     text: str
@@ -48,7 +48,7 @@ class Located:
         return self.sequences[self.owners[number]][self.places[number]]
 
 
-def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
+def locate_words(tokenizer: Tokenizer, uses: Sequence[WordOccurrence]) -> Located:
     """Every text is one sequence, however many words are asked of it. Raises DataError for a word without a piece."""
     texts = list(dict.fromkeys(use.text for use in uses))
     number_of = {text: number for number, text in enumerate(texts)}
@@ -63,41 +63,41 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[Use]) -> Located:
     return Located([enclose(tokens_T, tokenizer) for tokens_T, _ in encoded], [number_of[use.text] for use in uses], places)
 
 
-def usable(subject: Subject, uses: Sequence[Use]) -> list[Use]:
+def usable(model: FrozenModel, uses: Sequence[WordOccurrence]) -> list[WordOccurrence]:
     """Those that have a piece, in texts for which the model has positions: what can be looked at without an error."""
     texts = list(dict.fromkeys(use.text for use in uses))
-    places_of = {text: places for text, (_, places) in zip(texts, _encoded(subject.tokenizer, tuple(texts)), strict=True)}
-    most = _most_tokens(subject)
-    subject.lengths.note(texts, [len(places_of[text]) for text in texts], most)
+    places_of = {text: places for text, (_, places) in zip(texts, _encoded(model.tokenizer, tuple(texts)), strict=True)}
+    most = _most_tokens(model)
+    model.lengths.note(texts, [len(places_of[text]) for text in texts], most)
     return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
 
 
-def usable_texts(subject: Subject, texts: Sequence[str]) -> list[bool]:
+def usable_texts(model: FrozenModel, texts: Sequence[str]) -> list[bool]:
     """Of each text whether it has a token, and not more than the model has positions for."""
-    most = _most_tokens(subject)
-    lengths = [len(tokens_T) for tokens_T in _tokens(subject.tokenizer, tuple(texts))]
-    subject.lengths.note(texts, lengths, most)
+    most = _most_tokens(model)
+    lengths = [len(tokens_T) for tokens_T in _tokens(model.tokenizer, tuple(texts))]
+    model.lengths.note(texts, lengths, most)
     return [0 < length <= most for length in lengths]
 
 
-def labelled_uses(subject: Subject, texts: Sequence[Annotated]) -> list[Use]:
+def labelled_uses(model: FrozenModel, texts: Sequence[Annotated]) -> list[WordOccurrence]:
     """The labelled places that are `usable`, text by text, the label where the sense of a word would stand.
 
     A piece that goes on over the end of a place, as it may where no blank is written, would be in both: there the text is taken
     with blanks between all places.
     """
-    encoded = _encoded(subject.tokenizer, tuple(text.text for text in texts))
-    return usable(subject, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
+    encoded = _encoded(model.tokenizer, tuple(text.text for text in texts))
+    return usable(model, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
 
 
-def _uses(text: Annotated, places_T2: np.ndarray) -> list[Use]:
+def _uses(text: Annotated, places_T2: np.ndarray) -> list[WordOccurrence]:
     """`places_T2`: of the pieces of the text as it is written."""
     if not text.spans:
         return []
     starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
     shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
     said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)
-    return [Use(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)]
+    return [WordOccurrence(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)]
 
 
 def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
@@ -109,49 +109,49 @@ def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
     return said + text.text[last:], spans
 
 
-def sense_uses(material: Material, per_sense: int, draws: Draws, word: str = "") -> list[Use]:
+def sense_uses(probe_data: ProbeData, per_sense: int, rng: Rng, word: str = "") -> list[WordOccurrence]:
     """Uses with their senses that a generated source knows, of one word or of all, balanced over senses; none where it has not the word.
 
     Raises UsageError where there is no such source, DataError where it knows no senses.
     """
     uses = []
-    for record in material.records("senses"):
+    for record in probe_data.records("senses"):
         text, found, sense, language = (str(record.values[column]) for column in ("text", "word", "sense", "language"))
         if word in ("", found):
             start = int(record.values["start"])
-            uses.append(Use(text, start, start + len(found), sense, language))
-    return balanced(uses, per_sense, draws)
+            uses.append(WordOccurrence(text, start, start + len(found), sense, language))
+    return balanced(uses, per_sense, rng)
 
 
-def balanced(uses: Sequence[Use], per_sense: int, draws: Draws) -> list[Use]:
+def balanced(uses: Sequence[WordOccurrence], per_sense: int, rng: Rng) -> list[WordOccurrence]:
     """At most so many of each word's senses, drawn out of different sentences; in the order of languages, words and senses met first."""
-    groups: dict[tuple[str, str, str], list[Use]] = {}
+    groups: dict[tuple[str, str, str], list[WordOccurrence]] = {}
     for use in dict.fromkeys(uses):
         groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
-    return [use for group, own in groups.items() for use in draws.some(" ".join(group), own, per_sense)]
+    return [use for group, own in groups.items() for use in rng.some(" ".join(group), own, per_sense)]
 
 
-def word_vectors(subject: Subject, uses: Sequence[Use], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:
+def word_vectors(model: FrozenModel, uses: Sequence[WordOccurrence], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:
     """float32 [N, D] by layer: of the pieces of each word their mean, or the first. Raises DataError for a word without a piece."""
-    found = locate_words(subject.tokenizer, uses)
+    found = locate_words(model.tokenizer, uses)
     if pool == "first":
         found = Located(found.sequences, found.owners, [places[:1] for places in found.places])
-    return _means(subject, found, layers)
+    return _means(model, found, layers)
 
 
-def sentence_vectors(subject: Subject, texts: Sequence[str], layers: Collection[int]) -> dict[int, np.ndarray]:
+def sentence_vectors(model: FrozenModel, texts: Sequence[str], layers: Collection[int]) -> dict[int, np.ndarray]:
     """float32 [N, D] by layer: the mean over each text's tokens, special ones apart. Raises DataError for a text without a token."""
-    tokens = _tokens(subject.tokenizer, tuple(texts))
+    tokens = _tokens(model.tokenizer, tuple(texts))
     if (empty := next((number for number, tokens_T in enumerate(tokens) if not len(tokens_T)), None)) is not None:
         raise DataError(f"the text '{texts[empty]}' has no token", "leave it out")
-    before = _before(subject.tokenizer)
+    before = _before(model.tokenizer)
     places = [np.arange(len(tokens_T)) + before for tokens_T in tokens]
-    return _means(subject, Located([enclose(tokens_T, subject.tokenizer) for tokens_T in tokens], range(len(texts)), places), layers)
+    return _means(model, Located([enclose(tokens_T, model.tokenizer) for tokens_T in tokens], range(len(texts)), places), layers)
 
 
-def static_vectors(subject: Subject, uses: Sequence[Use], pool: Pool = "mean") -> np.ndarray:
+def static_vectors(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool = "mean") -> np.ndarray:
     """float32 [N, E]: rows of the input embedding, which know no context: what a contextual vector is compared with."""
-    table_VE, found = subject.backbone.embedding.detach(), locate_words(subject.tokenizer, uses)
+    table_VE, found = model.backbone.embedding.detach(), locate_words(model.tokenizer, uses)
     own = [found.tokens(number) for number in range(len(uses))]
     rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]
     return np.stack(rows)
@@ -168,14 +168,14 @@ def _tokens(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[np.ndarray]:
     return tokenizer.encode_batch(list(texts))
 
 
-def _pieces(use: Use, places_T2: np.ndarray) -> np.ndarray:
+def _pieces(use: WordOccurrence, places_T2: np.ndarray) -> np.ndarray:
     """The tokens of a text, by number, that a word has a character in."""
     return np.flatnonzero((places_T2[:, 0] < use.stop) & (places_T2[:, 1] > use.start))
 
 
-def _most_tokens(subject: Subject) -> int:
+def _most_tokens(model: FrozenModel) -> int:
     """Of a text, beside the special ones."""
-    return subject.backbone.settings.longest_tokens - subject.tokenizer.template.single.room
+    return model.backbone.settings.longest_tokens - model.tokenizer.template.single.room
 
 
 def _before(tokenizer: Tokenizer) -> int:
@@ -183,14 +183,14 @@ def _before(tokenizer: Tokenizer) -> int:
     return tokenizer.template.single.before
 
 
-def _means(subject: Subject, things: Located, layers: Collection[int]) -> dict[int, np.ndarray]:
+def _means(model: FrozenModel, things: Located, layers: Collection[int]) -> dict[int, np.ndarray]:
     """float32 [N, D]: the mean over the places of each thing, by layer."""
-    width = subject.backbone.settings.width
+    width = model.backbone.settings.width
     found = {layer: np.zeros((len(things.owners), width), dtype=np.float32) for layer in layers}
     wanted: dict[int, list[int]] = {}
     for number, owner in enumerate(things.owners):
         wanted.setdefault(owner, []).append(number)
-    for batch in subject.hidden(things.sequences, layers):
+    for batch in model.hidden(things.sequences, layers):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1])).tolist()
         kept = {layer: rows_TD.float().cpu().numpy() for layer, rows_TD in batch.hidden.kept.items()}
         for owner, start in zip(batch.numbers, starts, strict=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslcli.metrics.scores import checked, statistic_score
+from sslcli.metrics.scores import checked_score, statistic_score
 from sslcli.reports import Score
 
 Numbers = Sequence[float] | np.ndarray
@@ -34,7 +34,7 @@ def correlation_notes(gold_N: Numbers, predicted_N: Numbers) -> Sequence[str]:
     return [
         f"all {side} are {numbers[0]:g}: there is no correlation, and 0 stands for it"
         for side, given in sides.items()
-        if _is_constant(numbers := checked("correlation", given))
+        if _is_constant(numbers := checked_score("correlation", given))
     ]
 
 

@@ -19,7 +19,7 @@ def mean_score(name: str, values_N: Sequence[float] | np.ndarray, unit: str = ""
 
     Raises DataError where there is no value, or one that is not a number.
     """
-    values = checked(name, values_N)
+    values = checked_score(name, values_N)
     return _score(name, float(values.mean()), interval_of_mean(values), len(values), unit, higher_is_better)
 
 
@@ -28,7 +28,7 @@ def sums_score(name: str, statistic: Statistic, rows_NK: np.ndarray, unit: str =
 
     Raises DataError where there is no example.
     """
-    rows = checked(name, rows_NK)
+    rows = checked_score(name, rows_NK)
     value = float(statistic(rows.sum(axis=0, keepdims=True))[0])
     return _score(name, value, interval_of_sums(statistic, rows), len(rows), unit)
 
@@ -57,11 +57,11 @@ def statistic_score(name: str, statistic: Callable[..., float], *columns_N: Sequ
 
     Raises DataError where a column is empty or holds what is not a number.
     """
-    columns = [checked(name, column) for column in columns_N]
+    columns = [checked_score(name, column) for column in columns_N]
     return _score(name, statistic(*columns), interval_of_statistic(statistic, *columns), len(columns[0]))
 
 
-def checked(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
+def checked_score(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
     """As float64. Raises DataError where there are none, or one is not a number, so that no figure is silently nan."""
     array = np.asarray(values, dtype=np.float64)
     if not len(array):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslcli.metrics.scores import checked, mean_score
+from sslcli.metrics.scores import checked_score, mean_score
 from sslcli.metrics.squad import SQUAD_V2, AnswerValues
 from sslcli.reports import Score
 
@@ -29,7 +29,7 @@ def squad_v2_scores(
     raw = SQUAD_V2.values(predictions, golds)
     if no_answer_probabilities is None:
         return _scores_by_kind(raw, answerable_N)
-    probabilities_N = checked("the probability of no answer", no_answer_probabilities)
+    probabilities_N = checked_score("the probability of no answer", no_answer_probabilities)
     scores = _scores_by_kind(_with_threshold(raw, answerable_N, probabilities_N > threshold), answerable_N)
     given_N = np.array([bool(prediction) for prediction in predictions], dtype=bool)
     for name, values_N in (("f1", raw.f1_N), ("exact match", raw.exact_N)):

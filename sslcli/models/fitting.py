@@ -24,8 +24,8 @@ OTHER_MODEL = "choose another --model"
 def refuse_other_architecture(classes: Mapping[str, Declaring], architecture: Architecture, whose: str, hint: str = OTHER_MODEL) -> None:
     """Raises UsageError where one of the named classes cannot use this kind of Transformer; `whose`: what has it."""
     for name, cls in classes.items():
-        if architecture not in cls.needs:
-            wanted = " or ".join(each.replace("_", "-") for each in sorted(cls.needs))
+        if architecture not in cls.architectures:
+            wanted = " or ".join(each.replace("_", "-") for each in sorted(cls.architectures))
             raise UsageError(f"'{name}' needs {_a(wanted)}, and {whose} is {_a(architecture.replace('_', '-'))}", hint)
 
 

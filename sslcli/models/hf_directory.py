@@ -19,7 +19,7 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.answer_heads import Announced
 from sslcli.models.hf_config import ANSWERS
-from sslcli.models.hf_tensors import CONFIG, SINGLE, find_tensors, read_json, read_tensors, refuse_filled, write_tensors
+from sslcli.models.hf_tensors import CONFIG, SINGLE, find_tensors, read_model_json, read_tensors, refuse_filled, write_tensors
 from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
 from sslcli.settings import FinetuneSettings
 
@@ -37,7 +37,7 @@ def families() -> Iterator[Family]:
 
 def read_directory(folder: Path) -> Pretrained:
     """Raises ModelError naming file, key or tensor for whatever is missing, damaged, or beyond what the core can do."""
-    config = read_json(folder / CONFIG)
+    config = read_model_json(folder / CONFIG)
     family = _reader_of(config, folder)
     settings, announced = _described(family, config, folder)
     stored = find_tensors(folder)

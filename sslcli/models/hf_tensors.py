@@ -53,10 +53,10 @@ class Read:
     unread: tuple[str, ...]
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_model_json(path: Path) -> dict[str, Any]:
     """An object out of a small file. Raises ModelError naming the file."""
     try:
-        values = plainfiles.read_json(path)
+        values = plainfiles.read_whole_json(path)
     except FileNotFoundError as error:
         raise ModelError(f"there is no {path}", "a model directory has config.json and model.safetensors") from error
     except OSError as error:
@@ -266,7 +266,7 @@ def _where(stored: Mapping[str, Stored]) -> str:
 
 def _weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).exists():
-        listed = read_json(folder / INDEX).get("weight_map")
+        listed = read_model_json(folder / INDEX).get("weight_map")
         if not isinstance(listed, dict) or not all(isinstance(name, str) and Path(name).name == name for name in listed.values()):
             raise ModelError(f"{folder / INDEX} must map tensors to file names in this folder", "the file is damaged")
         return [folder / name for name in sorted(set(listed.values()))]

@@ -62,7 +62,7 @@ def recall(key: str | None) -> tuple[Any, Path] | None:
         return None
     try:
         read_sealed(folder)
-        said = plainfiles.read_json(folder / ANSWER)
+        said = plainfiles.read_whole_json(folder / ANSWER)
     except (ModelError, OSError, ValueError):
         with suppress(RunError):
             remove(folder)

@@ -11,7 +11,7 @@ from sslcli.config import checked
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.datasets.locate import refuse_absent
-from sslcli.engine.joining import Part, refuse_unjoinable
+from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, did_you_mean
 from sslcli.runs.references import LATEST, run_of
@@ -43,14 +43,14 @@ def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) 
 
 def _architecture(expression: str) -> Architecture:
     """As `architecture_for` decides of the classes, which is called later and refuses what has no kind in common."""
-    needs = [registry.attribute("objectives", name, "needs") for name in objective_names(expression)]
+    needs = [registry.attribute("objectives", name, "architectures") for name in objective_names(expression)]
     return common_architecture(needs) or ARCHITECTURES[0]
 
 
-def _part(name: str) -> Part:
-    needs, arranges = (registry.attribute("objectives", name, member) for member in ("needs", "arranges"))
+def _part(name: str) -> Joinable:
+    needs, arranges = (registry.attribute("objectives", name, member) for member in ("architectures", "arranges"))
     reads_out = registry.descends("objectives", name, READOUT)
-    return Part(needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
+    return Joinable(needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
 
 
 def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.config import problems_of, resolve
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.adapters import merged_state
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
@@ -24,7 +24,7 @@ from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.hf_directory import read_directory
 from sslcli.models.hf_tensors import is_finite
 from sslcli.models.objectives import objective_classes, objective_options
-from sslcli.models.places import Place, locate
+from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 from sslcli.progress import working
 from sslcli.runfiles import read_layer
@@ -39,7 +39,7 @@ _POOLED = re.compile(r"(?:parts\.[^.]+\.)?classifier\.((?:pooler|classifier)\..+
 def load_pretrained(reference: str) -> Pretrained:
     """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere, ModelError where it is damaged."""
     working("loading the model")
-    place = locate(reference)
+    place = locate_weights(reference)
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
@@ -58,7 +58,7 @@ def newest_fitting(needs: Collection[Architecture]) -> tuple[Run, Sequence[str]]
 def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
     """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
     source = source or str(newest_fitting(needs)[0].folder)
-    return str(locate(decided(source, replace(FOUNDATION, architectures=needs))[0]).weights.resolve())
+    return str(locate_weights(decided(source, replace(FOUNDATION, architectures=needs))[0]).weights.resolve())
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
@@ -100,7 +100,7 @@ def learner_of(pretrained: Pretrained) -> Learner:
         ) from error
     tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
     refuse_missing_tokens(classes, tokenizer)
-    objective = build_objective(classes, options, Frame(pretrained.settings, tokenizer))
+    objective = build_objective(classes, options, Context(pretrained.settings, tokenizer))
     if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
         raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")
     learner = Learner(Transformer(pretrained.settings), objective)
@@ -111,7 +111,7 @@ def learner_of(pretrained: Pretrained) -> Learner:
 def _head_reader(pretrained: Pretrained) -> str:
     """The objective that reads a directory's language-model head, by the Transformer that it needs. Raises ModelError."""
     architecture = pretrained.settings.architecture
-    found = (name for name in head_readers() if architecture in registry.attribute("objectives", name, "needs"))
+    found = (name for name in head_readers() if architecture in registry.attribute("objectives", name, "architectures"))
     name = next(found, None)
     if name is None:
         problem = f"no objective here reads the head of the {architecture.replace('_', '-')} in {pretrained.folder}"
@@ -119,7 +119,7 @@ def _head_reader(pretrained: Pretrained) -> str:
     return name
 
 
-def _read_run(place: Place, run: Path) -> Pretrained:
+def _read_run(place: WeightsRef, run: Path) -> Pretrained:
     try:
         layer = read_layer(run / RUN_FILE)
         saved = resolve(FinetuneSettings if "task" in layer.values else PretrainSettings, layer).settings

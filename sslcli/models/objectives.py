@@ -36,7 +36,7 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
 
 def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     """The kind of Transformer that all parts can use; an encoder where several would do."""
-    needs = {name: cls.needs for name, cls in classes.items()}
+    needs = {name: cls.architectures for name, cls in classes.items()}
     refuse_no_common_transformer(needs)
     found = common_architecture(needs.values())
     if found is None:

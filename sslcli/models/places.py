@@ -27,7 +27,7 @@ ADAPTER = "adapter_config.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class WeightsRef:
     """Where a reference leads: a folder of weights and, where it is one of ours, its run folder."""
 
     weights: Path
@@ -35,7 +35,7 @@ class Place:
     notes: tuple[str, ...] = ()
 
 
-def locate(reference: str) -> Place:
+def locate_weights(reference: str) -> WeightsRef:
     """The folder behind a reference. Raises UsageError or ModelError where there is none."""
     whole, selector, step = parts_of(reference)
     path = Path(whole)
@@ -44,13 +44,13 @@ def locate(reference: str) -> Place:
         if run is None:
             raise ModelError(f"{path} is a checkpoint outside of its run", f"it needs the {RUN_FILE} of its run two folders above")
         read_sealed(path)
-        return Place(path, run)
+        return WeightsRef(path, run)
     if run == path:
         return _checkpoint(path, selector, step)
     if (path / MODEL_CONFIG).is_file():
         if selector is not None:
             raise UsageError(f"{path} is a model directory, which has no '{selector}'", "leave that out")
-        return Place(path)
+        return WeightsRef(path)
     if path.is_file():
         raise ModelError(f"{path} is a file", "give the folder of a run or of a model; unpack an archive by hand, where you trust it")
     if (path / ADAPTER).is_file():
@@ -61,7 +61,7 @@ def locate(reference: str) -> Place:
     return _checkpoint(named_run(whole), selector, step)
 
 
-def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
+def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef:
     """The named checkpoint or milestone; without a name the best, or the newest that is whole."""
     if step is not None:
         name = step_name(int(step))
@@ -70,13 +70,13 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
             steps = sorted({path.name for kind in ("checkpoints", "milestones") for path in (run / kind).glob("step-*")})
             raise UsageError(f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}")
         read_sealed(found)
-        return Place(found, run)
+        return WeightsRef(found, run)
     failure = failure_in(read_facts(run))
     notes = [f"{run.name} {failure}"] if failure else []
     if selector != "last" and (best := _best_of(run)) is not None:
         try:
             read_sealed(best)
-            return Place(best, run, tuple(notes))
+            return WeightsRef(best, run, tuple(notes))
         except ModelError as error:
             if selector == "best":
                 raise
@@ -85,12 +85,12 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> Place:
     if selector == "best" or newest is None:
         problem = "best checkpoint" if selector == "best" else "complete checkpoint"
         raise ModelError(f"{run} has no {problem}", passed[0] if passed else failure or "the run has not got that far")
-    return Place(newest, run, (*notes, *passed))
+    return WeightsRef(newest, run, (*notes, *passed))
 
 
 def _best_of(run: Path) -> Path | None:
     try:
-        name = plainfiles.read_text(run / "best").strip()
+        name = plainfiles.read_whole_text(run / "best").strip()
     except (OSError, ValueError):
         return None
     return run / CHECKPOINTS / name if re.fullmatch(r"step-\d+", name) else None

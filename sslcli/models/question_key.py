@@ -21,7 +21,7 @@ from sslcli.datasets.locate import split_language
 from sslcli.engine.checkpoints.checkpoint_files import CHECKPOINTS, MILESTONES
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import SslError
-from sslcli.models.places import Place
+from sslcli.models.places import WeightsRef
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 
@@ -38,7 +38,7 @@ class _Unknown(Exception):
 
 
 def question_key(
-    plugin: tuple[str, str], asked: Mapping[str, Any], reference: str, place: Place, *,
+    plugin: tuple[str, str], asked: Mapping[str, Any], reference: str, place: WeightsRef, *,
     data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None,
 ) -> str | None:  # fmt: skip
     """Another one wherever the answer of a plugin (kind and name) may be another. `asked`: the question, as plain data.
@@ -63,7 +63,7 @@ def has_met_strangers() -> bool:
     return any(found.module in sys.modules for found in registry.everything() if not found.built_in)
 
 
-def _files(plugin: tuple[str, str], asked: Mapping[str, Any], place: Place, data: Sequence[str], reader: str | None) -> Iterator[Path]:
+def _files(plugin: tuple[str, str], asked: Mapping[str, Any], place: WeightsRef, data: Sequence[str], reader: str | None) -> Iterator[Path]:
     yield from _code(*plugin)
     yield from _model(place)
     trained, its_reader = _trained(place)
@@ -82,7 +82,7 @@ def _code(kind: str, name: str) -> Iterator[Path]:
     """Of this package, of the built-in plugins, and what stands for the release of a library."""
     _refuse_strange(kind, name)
     found = registry.find(kind, name)
-    module = registry.locate(found)
+    module = registry.plugin_location(found)
     if module is None:
         raise _Unknown
     for package in (Path(__file__).parents[1], module.parents[found.module.count(".") - 1]):
@@ -93,7 +93,7 @@ def _code(kind: str, name: str) -> Iterator[Path]:
             yield Path(spec.origin)
 
 
-def _model(place: Place) -> Iterator[Path]:
+def _model(place: WeightsRef) -> Iterator[Path]:
     """Of a run its settings, its tokenizer and all its weights, for some questions are asked of every milestone."""
     if place.run is None:
         yield from _below(place.weights)
@@ -103,7 +103,7 @@ def _model(place: Place) -> Iterator[Path]:
         yield from _below(place.run / part)
 
 
-def _trained(place: Place) -> tuple[Sequence[str], str | None]:
+def _trained(place: WeightsRef) -> tuple[Sequence[str], str | None]:
     """The data of the run, and its reader."""
     if place.run is None:
         return (), None

@@ -22,7 +22,7 @@ def cjk_font() -> str | None:
     return next((name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None)
 
 
-def families() -> list[str]:
+def font_families() -> list[str]:
     """What matplotlib looks for a letter in, one after the other."""
     return [ALWAYS, *filter(None, [cjk_font()])]
 
@@ -34,7 +34,7 @@ def is_drawable(text: str) -> bool:
 
 def letters() -> frozenset[int]:
     """The codes of all letters that have a shape here."""
-    return _letters(tuple(families()))
+    return _letters(tuple(font_families()))
 
 
 @cache

@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from sslcli.deferred import Deferred
-from sslcli.reporting.fonts import families, is_drawable
+from sslcli.reporting.fonts import font_families, is_drawable
 from sslcli.reporting.heatmaps import heatmap, heatmaps
 from sslcli.reporting.palette import DASHES, GREY, MARKERS, colors
 from sslcli.reporting.point_labels import label_points
@@ -55,7 +55,7 @@ def drawn(picture: Picture, caption: str = "") -> dict[str, bytes]:
     sizes = dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8)
     # Texts stay as they are: a label may hold dollars.
     texts = {"svg.fonttype": "none", "axes.unicode_minus": False, "text.parse_math": False}
-    styles = {"font.family": families(), "svg.hashsalt": "ssl", **texts, **sizes}
+    styles = {"font.family": font_families(), "svg.hashsalt": "ssl", **texts, **sizes}
     png, svg = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(styles), warnings.catch_warnings():
         # Of every letter that no font has, once a drawing: of a sentence in Chinese that is a screenful.

@@ -82,7 +82,7 @@ def files_of(folder: Path) -> set[str]:
     Raises RunError where that cannot be read.
     """
     try:
-        saved = plainfiles.read_json(folder / REPORT)
+        saved = plainfiles.read_whole_json(folder / REPORT)
         names = {name for name in saved["files"] if isinstance(name, str) and name == Path(name).name}
         hashes = saved.get("hashes")
         return {name for name in names if _is_own(folder / name, name, hashes)}
@@ -110,7 +110,7 @@ def read_report(folder: Path) -> SavedReport:
     """Raises DataError where there is none that can be read."""
     path = folder / REPORT
     try:
-        saved = plainfiles.read_json(path)
+        saved = plainfiles.read_whole_json(path)
         shown = TypeAdapter(_Shown).validate_python({**saved, "scores": _with_nan(saved.get("scores", []))})
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
@@ -141,7 +141,7 @@ def read_scores(folder: Path) -> list[Score]:
     """Raises DataError where there are none that can be read."""
     path = folder / SCORES
     try:
-        return TypeAdapter(list[Score]).validate_python(_with_nan(plainfiles.read_json(path)))
+        return TypeAdapter(list[Score]).validate_python(_with_nan(plainfiles.read_whole_json(path)))
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
 

@@ -69,7 +69,7 @@ def runs_folder() -> Path:
 def read_facts(folder: Path) -> dict[str, Any]:
     """run.json, empty where there is none that can be read."""
     try:
-        facts = plainfiles.read_json(folder / FACTS_FILE)
+        facts = plainfiles.read_whole_json(folder / FACTS_FILE)
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
@@ -78,13 +78,13 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
     try:
-        text = plainfiles.read_text(folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace")
+        text = plainfiles.read_whole_text(folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace")
     except OSError:
         return []
     lines = []
     for line in text.splitlines():
         try:
-            entry = plainfiles.parse_json(line)
+            entry = plainfiles.parse_whole_json(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
@@ -152,7 +152,7 @@ def show(run: Run) -> Report:
     evaluations = [line for line in lines if line["split"] == "eval"]
     names = list(dict.fromkeys(name for line in evaluations for name in metrics_of(line)))
     rows = [[line["step"], line.get("loss"), *(metrics_of(line).get(name) for name in names)] for line in evaluations]
-    tables = [Table("facts", ("what", "value"), facts_of(run))]
+    tables = [Table("facts", ("what", "value"), readable_facts(run))]
     if rows:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
     languages = list(dict.fromkeys(name for line in evaluations for name in _losses_by_language(line)))
@@ -239,7 +239,7 @@ def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
     return found
 
 
-def facts_of(run: Run) -> list[tuple[str, str]]:
+def readable_facts(run: Run) -> list[tuple[str, str]]:
     """What run.json says, as a person reads it: no JSON, no empty rows, the command as it would be typed."""
     rows = []
     for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():

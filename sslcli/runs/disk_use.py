@@ -206,7 +206,7 @@ def _kept(folder: Path, checkpoints: Sequence[Path]) -> list[Path]:
         problem = f"{folder} has no complete checkpoint, so nothing of it is removed"
         raise ModelError(problem, "ssl runs delete removes the whole run")
     try:
-        best = plainfiles.read_text(folder / BEST).strip()
+        best = plainfiles.read_whole_text(folder / BEST).strip()
     except (OSError, ValueError):
         best = ""
     return [path for path in checkpoints if path == newest or path.name == best]
@@ -298,6 +298,6 @@ def is_used(run: Run) -> bool:
 
 def _holder(folder: Path) -> str:
     try:
-        return plainfiles.read_text(folder / "lock").strip() or "another process"
+        return plainfiles.read_whole_text(folder / "lock").strip() or "another process"
     except (OSError, ValueError):
         return "another process, or by one that died where nobody can tell"

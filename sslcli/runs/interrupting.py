@@ -22,9 +22,9 @@ def stopping_at_once() -> Generator[None]:
     """
     before = {int(number): signal.getsignal(number) for number in SIGNALS}
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, context: FrameType | None) -> None:
         if callable(listener := before[number]):
-            listener(number, frame)
+            listener(number, context)
         raise Stopping("interrupted" if number == signal.SIGINT else "preempted")
 
     heard = [number for number, listener in before.items() if listener not in (signal.SIG_IGN, None)]

@@ -27,7 +27,7 @@ _LATEST = re.compile(rf"{LATEST}(?::(?!(?:best|last|step-\d+)$)(?P<kind>.+?))?(?
 
 
 @dataclass(frozen=True)
-class Use:
+class Purpose:
     """What a command can do with a run. `kinds`: a run of an earlier one is preferred to a newer run of a later one where they
     are `ranked`; whoever says "@latest:qa" has chosen. `architectures`: of its Transformer, any where empty. `ability`: a class
     attribute that one of its objectives has."""
@@ -39,14 +39,14 @@ class Use:
     ability: str = ""
 
 
-ANY = Use(weights=False)  # to be shown
-TRAINED = Use(("pretrain", "finetune"))  # to be written elsewhere
-LOOKED_INTO = Use(("pretrain", "finetune"), ranked=True)
-FOUNDATION = Use(("pretrain",))  # to be trained further
-ASKED = Use(("pretrain",), ability="Request")  # for what its objective makes
+ANY = Purpose(weights=False)  # to be shown
+TRAINED = Purpose(("pretrain", "finetune"))  # to be written elsewhere
+LOOKED_INTO = Purpose(("pretrain", "finetune"), ranked=True)
+FOUNDATION = Purpose(("pretrain",))  # to be trained further
+ASKED = Purpose(("pretrain",), ability="Request")  # for what its objective makes
 
 
-def find_run(reference: str, use: Use = ANY) -> Run:
+def find_run(reference: str, use: Purpose = ANY) -> Run:
     """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
     if (Path(reference) / FACTS_FILE).is_file():
         return read_run(Path(reference))
@@ -111,7 +111,7 @@ def _best_run(objective: str) -> Path:
     return min(runs, key=lambda run: run.facts["best_loss"]).folder
 
 
-def decided(reference: str, use: Use) -> tuple[str, Sequence[str]]:
+def decided(reference: str, use: Purpose) -> tuple[str, Sequence[str]]:
     """A reference with the run that "@latest" means now in its place, and what is to be said of it; any other as it is."""
     match = _LATEST.fullmatch(reference)
     if match is None:
@@ -120,7 +120,7 @@ def decided(reference: str, use: Use) -> tuple[str, Sequence[str]]:
     return f"{run.folder}{match['selector'] or ''}", notes
 
 
-def newest(use: Use, kind: str = "") -> tuple[Run, Sequence[str]]:
+def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
     """The newest run that a command can use, of a kind or an objective where one is said, and what is passed over for it.
 
     Raises UsageError where there is none.
@@ -138,7 +138,7 @@ def newest(use: Use, kind: str = "") -> tuple[Run, Sequence[str]]:
     raise UsageError(f"no run in {runs_folder()} can be used: {named[0].name} {problem}", "ssl runs lists them; name one with --model")
 
 
-def first_usable(runs: Iterable[Run], use: Use) -> tuple[Run | None, Sequence[str]]:
+def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequence[str]]:
     """Of runs, the newest first, the first that is finished and of use, else the first that is of use; and what is said of it."""
     notes, unfinished = [], None
     for run in runs:
@@ -164,7 +164,7 @@ def stands_beside(run: Run) -> bool:
     return isinstance(study, list) and run.name in study[1:]
 
 
-def why_unusable(run: Run, use: Use) -> str:
+def why_unusable(run: Run, use: Purpose) -> str:
     """What a run lacks; empty where it lacks nothing."""
     if use.weights and not any(run.folder.glob(f"checkpoints/step-*/{MANIFEST}")):
         return "has no checkpoint"
@@ -178,7 +178,7 @@ def why_unusable(run: Run, use: Use) -> str:
 
 def _has(objective: str, attribute: str) -> bool:
     try:
-        return registry.settings_of("objectives", objective, attribute) is not None
+        return registry.plugin_settings("objectives", objective, attribute) is not None
     except (SslError, AttributeError):
         return False
 
@@ -207,7 +207,7 @@ def resumed_run(reference: str, kinds: Sequence[str]) -> Run:
     if reference != LATEST:
         return find_run(reference)
     of_kind = [run for run in all_runs() if run.kind in kinds]
-    return next((run for run in of_kind if run.resumable), None) or newest(Use(kinds, weights=False))[0]
+    return next((run for run in of_kind if run.resumable), None) or newest(Purpose(kinds, weights=False))[0]
 
 
 def resumable_run(kind: str) -> Run:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from sslcli.engine.precision import Hardware
-from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.settings import HardwareSettings
 
 FROM_STEP = "from_step"
 
 
-def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: int | None, world: World) -> dict[str, Any]:
+def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: int | None, process_group: ProcessGroup) -> dict[str, Any]:
     """By name; all of it can be written as JSON. The kernels of attention follow from device, precision and torch."""
     on_gpu = hardware.device.type == "cuda"
     processor = f"cpu with {torch.backends.cpu.get_cpu_capability()}"
@@ -27,8 +27,8 @@ def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: 
         "threads": None if on_gpu else torch.get_num_threads(),
         "compile": hardware.compile,
         "deterministic": settings.deterministic,
-        "processes": world.size,
-        "parallel": settings.parallel if world.size > 1 else None,
+        "processes": process_group.size,
+        "parallel": settings.parallel if process_group.size > 1 else None,
         "micro-batch": micro_batch_size,
         "torch": torch.__version__,
         "ssl": version("sslcli"),

@@ -20,7 +20,7 @@ LITTLE_DISK_GB = 5.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineFact:
     """`failed` means that something essential does not work; a warning costs a picture or some speed."""
 
     status: Literal["ok", "note", "warning", "failed"]
@@ -28,22 +28,22 @@ class Finding:
     hint: str = ""
 
 
-def examine() -> list[Finding]:
+def examine_machine() -> list[MachineFact]:
     """All findings, in the order in which they are shown."""
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _packages, _devices, _fonts, _disk, _offline, _plugins)
+    checks: tuple[Callable[[], Iterator[MachineFact]], ...] = (_python, _packages, _devices, _fonts, _disk, _offline, _plugins)
     return [finding for check in checks for finding in check()]
 
 
-def _python() -> Iterator[Finding]:
+def _python() -> Iterator[MachineFact]:
     version = platform.python_version()
     fits = tuple(int(part) for part in platform.python_version_tuple()[:2]) >= OLDEST_PYTHON
     if fits:
-        yield Finding("ok", f"Python {version} on {platform.platform()}")
+        yield MachineFact("ok", f"Python {version} on {platform.platform()}")
     else:
-        yield Finding("failed", f"Python {version} is too old", "install Python 3.11 or newer")
+        yield MachineFact("failed", f"Python {version} is too old", "install Python 3.11 or newer")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[MachineFact]:
     """What our own distribution requires, as installed."""
     found, missing = [f"sslcli {importlib.metadata.version('sslcli')}"], []
     for requirement in importlib.metadata.requires("sslcli") or ():
@@ -54,42 +54,42 @@ def _packages() -> Iterator[Finding]:
             found.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
-    yield Finding("ok", " · ".join(found))
+    yield MachineFact("ok", " · ".join(found))
     if missing:
-        yield Finding("failed", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+        yield MachineFact("failed", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
 
 
-def _devices() -> Iterator[Finding]:
+def _devices() -> Iterator[MachineFact]:
     """Imported by name and here: a torch that cannot be imported is a finding, not the end of the examination."""
     try:
         torch = importlib.import_module("torch")
     except (ImportError, OSError) as error:
-        yield Finding("failed", f"torch cannot be imported: {error}", "install it anew: pip install --force-reinstall torch")
+        yield MachineFact("failed", f"torch cannot be imported: {error}", "install it anew: pip install --force-reinstall torch")
         return
     if not torch.cuda.is_available():
-        yield Finding("note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)")
+        yield MachineFact("note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)")
         return
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
         precision = "bf16" if torch.cuda.is_bf16_supported() else "fp32 only"
-        yield Finding("ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}")
+        yield MachineFact("ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}")
 
 
-def _fonts() -> Iterator[Finding]:
+def _fonts() -> Iterator[MachineFact]:
     """Imported by name and here, as torch is."""
     try:
         fonts = importlib.import_module("sslcli.reporting.fonts")
         name = fonts.cjk_font()
     except (ImportError, OSError) as error:
-        yield Finding("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")
+        yield MachineFact("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")
         return
     if name is not None:
-        yield Finding("ok", f"Chinese in pictures: {name}")
+        yield MachineFact("ok", f"Chinese in pictures: {name}")
     else:
-        yield Finding("warning", "no CJK font: PNG pictures number Chinese labels, SVG and HTML have them", fonts.HOW_TO_GET_ONE)
+        yield MachineFact("warning", "no CJK font: PNG pictures number Chinese labels, SVG and HTML have them", fonts.HOW_TO_GET_ONE)
 
 
-def _disk() -> Iterator[Finding]:
+def _disk() -> Iterator[MachineFact]:
     """The runs folder, or the nearest folder above it that exists: a file can be made, and there is space."""
     folder = runs_folder().absolute()
     place = next(path for path in (folder, *folder.parents) if path.exists())
@@ -97,21 +97,21 @@ def _disk() -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=place):
             free_gb = shutil.disk_usage(place).free / 1e9
     except OSError as error:
-        yield Finding("failed", f"cannot write in {place}: {error.strerror}", "choose another folder with SSLCLI_RUNS_DIR")
+        yield MachineFact("failed", f"cannot write in {place}: {error.strerror}", "choose another folder with SSLCLI_RUNS_DIR")
         return
     if free_gb < LITTLE_DISK_GB:
-        yield Finding("warning", f"runs folder {folder} writable, only {free_gb:.1f} GB free", "a run of bert-base keeps some 5 GB")
+        yield MachineFact("warning", f"runs folder {folder} writable, only {free_gb:.1f} GB free", "a run of bert-base keeps some 5 GB")
     else:
-        yield Finding("ok", f"runs folder {folder} writable, {free_gb:,.0f} GB free")
+        yield MachineFact("ok", f"runs folder {folder} writable, {free_gb:,.0f} GB free")
 
 
-def _offline() -> Iterator[Finding]:
+def _offline() -> Iterator[MachineFact]:
     """ssl itself reads local files only; these matter to the libraries beside it."""
     said = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME") if name in os.environ]
-    yield Finding("ok", " · ".join(["ssl makes no network calls", *said]))
+    yield MachineFact("ok", " · ".join(["ssl makes no network calls", *said]))
 
 
-def _plugins() -> Iterator[Finding]:
+def _plugins() -> Iterator[MachineFact]:
     """Loads every plugin that is let in: this command is there to find the broken ones."""
     everything, broken = registry.everything(), []
     for found in everything:
@@ -119,12 +119,12 @@ def _plugins() -> Iterator[Finding]:
             try:
                 registry.load(found.kind, found.name)
             except PluginError as error:
-                broken.append(Finding("failed", error.message, error.hint))
+                broken.append(MachineFact("failed", error.message, error.hint))
     counts = {kind: sum(found.kind == kind and found.status == "ok" for found in everything) for kind in registry.KINDS}
-    yield Finding("ok", ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
+    yield MachineFact("ok", ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
     for found in everything:
         if found.status in ("shadowed", "duplicate", "disabled"):
-            yield Finding("note", f"{found.kind} '{found.name}' of {found.distribution} {found.version}: {found.status}", found.problem)
+            yield MachineFact("note", f"{found.kind} '{found.name}' of {found.distribution} {found.version}: {found.status}", found.problem)
     for name in sorted(registry.unknown_allowed()):
-        yield Finding("warning", f"SSLCLI_PLUGINS names {name}, which has no plugins here", "pip install it, or take it off the list")
+        yield MachineFact("warning", f"SSLCLI_PLUGINS names {name}, which has no plugins here", "pip install it, or take it off the list")
     yield from broken

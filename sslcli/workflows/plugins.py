@@ -43,7 +43,7 @@ def listed(kind: str | None) -> list[Found]:
     return [found for found in registry.everything() if found.kind == wanted]
 
 
-def table_of(plugins: Sequence[Found]) -> Report:
+def plugin_table(plugins: Sequence[Found]) -> Report:
     rows = [[found.kind, found.name, found.distribution, found.version, found.status, found.summary or found.problem] for found in plugins]
     explained = [found for found in plugins if found.problem and found.summary]
     problems = [f"{found.distribution}:{found.name} is {found.status}: {found.problem}" for found in explained]
@@ -70,9 +70,13 @@ def describe_plugin(found: Found) -> Report:
         ["kind", KINDS[found.kind][0]],
         ["distribution", f"{found.distribution} {found.version}"],
         ["class", found.value],
-        ["file", str(registry.locate(found) or "?")],
+        ["file", str(registry.plugin_location(found) or "?")],
         ["summary", str(getattr(cls, "summary", found.summary))],
-        *([name, ", ".join(sorted(value))] for name in ("needs", "reads", "special_tokens") if (value := getattr(cls, name, None))),
+        *(
+            [name, ", ".join(sorted(value))]
+            for name in ("architectures", "modalities", "special_tokens")
+            if (value := getattr(cls, name, None))
+        ),
         *([["modality", cls.modality]] if found.kind == "readers" else []),
         *([["records", cls.records]] if found.kind == "tasks" else []),
     ]
@@ -153,7 +157,7 @@ def _write_templates(folder: Path, words: Mapping[str, str]) -> None:
 def _project(path: Path) -> dict[str, Any]:
     """The [project] table of a package. Raises PluginError where there is none."""
     try:
-        project = tomllib.loads(plainfiles.read_text(path)).get("project", {})
+        project = tomllib.loads(plainfiles.read_whole_text(path)).get("project", {})
     except (OSError, ValueError, RecursionError) as error:
         raise PluginError(f"{path} cannot be read: {error}", "name a plugin, or the folder of a package with a pyproject.toml") from error
     if not isinstance(project, dict) or not isinstance(project.get("entry-points", {}), dict):

@@ -77,14 +77,14 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
     rows: list[tuple[Tensor, Tensor]] = []
     sizes: list[int] = []
     for _, work in zip(range(count), ours.loader().steps(0), strict=False):
-        (views,) = work.views
-        tokens_T, labels_T = views.inputs.tokens_T, torch.full_like(views.inputs.tokens_T, IGNORED)
+        (batch,) = work.batches
+        tokens_T, labels_T = batch.inputs.tokens_T, torch.full_like(batch.inputs.tokens_T, IGNORED)
         if ours.workload.causal:
             labels_T = tokens_T.clone()  # the peer shifts them itself,
-            labels_T[views.inputs.packing.starts_B1[:-1].long()] = IGNORED  # but counts the first of each row, which nothing predicts
+            labels_T[batch.inputs.packing.starts_B1[:-1].long()] = IGNORED  # but counts the first of each row, which nothing predicts
         else:
-            labels_T[views.places_N] = views.targets_N
-        lengths = views.inputs.packing.lengths
+            labels_T[batch.places_N] = batch.targets_N
+        lengths = batch.inputs.packing.lengths
         rows += zip(tokens_T.split(lengths), labels_T.split(lengths), strict=True)
         sizes.append(len(lengths))
     if not peer.grouped:

@@ -51,14 +51,14 @@ class Step:
         self.backbone, self.head = ours.learner.backbone, ours.learner.learnable.head
         self.settings, self.steps = self.backbone.settings, ours.loader().steps(0)
         work = next(self.steps)
-        self.work, self.views = work, to_device(work.views[0], self.hardware.device)
-        self.packing, self.targets_N = self.views.inputs.packing, self.views.targets_N
+        self.work, self.collate = work, to_device(work.batches[0], self.hardware.device)
+        self.packing, self.targets_N = self.collate.inputs.packing, self.collate.targets_N
         self.kind = self.hardware.autocast_type or torch.float32
         self.optimizer = ours.optimizer()
 
     def whole(self) -> None:
-        views = to_device(next(self.steps).views[0], self.hardware.device)
-        accumulate_gradients(Replica(self.learner), views, views.counts, self.hardware)
+        batch = to_device(next(self.steps).collate[0], self.hardware.device)
+        accumulate_gradients(Replica(self.learner), batch, batch.counts, self.hardware)
         self.optimizer.step(1.0, self.optimizer.norm())
         self.optimizer.zero()
 
@@ -99,7 +99,7 @@ class Step:
 
     def _embedding(self) -> Callable[[], object]:
         parts = [parameter for parameter in self.backbone.inputs.parameters() if parameter.requires_grad]
-        return self._both_ways(lambda: self.backbone.inputs(self.views.inputs), *parts)
+        return self._both_ways(lambda: self.backbone.inputs(self.collate.inputs), *parts)
 
     def _linears(self) -> Callable[[], object]:
         layers = [module for module in self.backbone.blocks.modules() if isinstance(module, nn.Linear)]

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 
 from sslcli import registry
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import BERT, GPT2
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
-from sslcli.data.rng import SampleDraws
+from sslcli.data.rng import SampleRng
 from sslcli.data.sampler import Sampler
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
-from sslcli.engine.evaluator import Agree, Judgement
+from sslcli.engine.evaluator import Agree, Evaluation
 from sslcli.engine.events import Event, Stepped
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
@@ -150,12 +150,12 @@ class Ours:
     def __post_init__(self) -> None:
         objective_class = registry.load("objectives", self.workload.objective)
         pretrained = None if self.folder is None else load_pretrained(str(self.folder))
-        frame = Frame(self.workload.settings if pretrained is None else pretrained.settings, Words(self.workload.vocabulary))
+        context = Context(self.workload.settings if pretrained is None else pretrained.settings, Words(self.workload.vocabulary))
         with torch.device("meta"):
-            self.twin = objective_class(objective_class.Options(), frame)
-        learnable = objective_class(objective_class.Options(), frame)
+            self.collator = objective_class(objective_class.Options(), context)
+        learnable = objective_class(objective_class.Options(), context)
         if pretrained is None:
-            backbone = Transformer(frame.architecture)
+            backbone = Transformer(context.architecture)
             initialize(backbone, torch.Generator().manual_seed(SEED))
             initialize(learnable, torch.Generator().manual_seed(SEED))
         else:
@@ -167,14 +167,14 @@ class Ours:
                 block.compile(dynamic=True)
         self.samples = sequences(self.workload)
 
-    def sample(self, number: int, draws: SampleDraws) -> Sample:
+    def sample(self, number: int, rng: SampleRng) -> Sample:
         tokens = self.samples[number]
         return Sample(tokens, fields={"bytes": float(len(tokens))})
 
     def loader(self) -> Loader:
         lengths = np.asarray([len(tokens) for tokens in self.samples])
         sampler = Sampler(lengths, self.workload.batch, "sequences", SEED)
-        return Loader(self.sample, self.twin, sampler, seed=SEED, unit="sequences", micro_batch_size=None)
+        return Loader(self.sample, self.collator, sampler, seed=SEED, unit="sequences", micro_batch_size=None)
 
     def optimizer(self) -> Optimizer:
         settings = OptimizerSettings(rate=RATE, beta2=0.999)
@@ -209,9 +209,9 @@ class Unsaved(Checkpoints):
         pass
 
 
-def judge_nothing(replica: Replica, agree: Agree) -> Judgement:
+def judge_nothing(replica: Replica, agree: Agree) -> Evaluation:
     """The evaluation after the last step, which is not timed."""
-    return Judgement(loss=0.0, terms={}, metrics={}, cost=0.0)
+    return Evaluation(loss=0.0, terms={}, metrics={}, cost=0.0)
 
 
 def timed(logged: Sequence[Logged], began: Moment) -> Timed:

@@ -10,9 +10,9 @@ from sslcli.declared import NotPlain
 
 ALL = [(found.kind, found.name) for found in registry.everything() if found.built_in and found.status == "ok"]
 MEMBERS = {
-    "objectives": ("summary", "needs", "arranges", "corrupts"),
-    "tasks": ("summary", "needs", "records"),
-    "probes": ("summary", "needs", "typed"),
+    "objectives": ("summary", "architectures", "arranges", "corrupts"),
+    "tasks": ("summary", "architectures", "records"),
+    "probes": ("summary", "architectures", "positional_fields"),
 }
 
 DYNAMIC = '''"""Options that only an import can say."""
@@ -31,7 +31,7 @@ class Plugin(Readout):
         share: float = setting(rate(), "what is drawn", gt=0)
 
     summary = "of computed defaults"
-    views = read = show = lambda self, *words: Report()
+    collate = read = show = lambda self, *words: Report()
 '''
 
 
@@ -60,7 +60,7 @@ def test_descent_read_from_source_is_that_of_the_class(kind, name):
 
 def test_options_that_are_not_plain_are_imported(install):
     install("ssl-dynamic", {"sslcli.objectives": ["dynamic = ssl_dynamic:Plugin"]}, DYNAMIC)
-    assert registry.settings_of("objectives", "dynamic").model_fields["share"].default == 0.25
+    assert registry.plugin_settings("objectives", "dynamic").model_fields["share"].default == 0.25
 
 
 def test_options_of_a_package_elsewhere_are_read_without_it(install):
@@ -82,10 +82,10 @@ def test_a_module_in_folders_without_init_is_found(install, tmp_path):
 @pytest.mark.parametrize(
     "line",
     [
-        "needs, other = frozenset({'encoder'}), 1",
-        "if True:\n        needs = frozenset({'encoder'})",
-        "needs = frozenset(str(word) for word in ('encoder',))",
-        "@property\n    def needs(self):\n        return ()",
+        "architectures, other = frozenset({'encoder'}), 1",
+        "if True:\n        architectures = frozenset({'encoder'})",
+        "architectures = frozenset(str(word) for word in ('encoder',))",
+        "@property\n    def architectures(self):\n        return ()",
     ],
     ids=["unpacked", "decided", "computed", "a function"],
 )
@@ -95,7 +95,7 @@ def test_of_an_attribute_that_is_not_plain_nothing_is_read(install, line):
     found = registry.declaration("objectives", "odd")
     assert found.attribute("summary") == f"of {len(line)}"
     with pytest.raises(NotPlain):
-        found.attribute("needs")
+        found.attribute("architectures")
 
 
 PLAIN = """
@@ -105,8 +105,8 @@ RATE = 1
 
 
 class Base(Readout):
-    needs = frozenset({"encoder"})
-    views = read = show = lambda self, *words: Report()
+    architectures = frozenset({"encoder"})
+    collate = read = show = lambda self, *words: Report()
 
 
 class Own(Base):
@@ -114,7 +114,7 @@ class Own(Base):
 
 
 class Other(Base):
-    needs = frozenset({"decoder"})
+    architectures = frozenset({"decoder"})
 
 
 class Plugin(Own):
@@ -147,8 +147,8 @@ CHANGED = {
 def test_what_is_changed_after_it_is_said_is_read_as_python_has_it(install, source):
     install("ssl-changed", {"sslcli.objectives": ["changed = ssl_changed:Plugin"]}, source)
     found = ("objectives", "changed")
-    default = registry.settings_of(*found).model_fields["rate"].default
-    said = {name: registry.attribute(*found, name) for name in ("summary", "needs")}
+    default = registry.plugin_settings(*found).model_fields["rate"].default
+    said = {name: registry.attribute(*found, name) for name in ("summary", "architectures")}
     loaded = registry.load(*found)
     assert default == loaded.Options.model_fields["rate"].default
     assert said == {name: getattr(loaded, name) for name in said}

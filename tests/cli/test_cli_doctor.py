@@ -45,7 +45,7 @@ def test_a_library_that_cannot_be_imported_is_a_finding(monkeypatch, missing, st
         return real(name)
 
     monkeypatch.setattr(doctor.importlib, "import_module", fail)
-    assert status in {finding.status for finding in doctor.examine() if "cannot be imported" in finding.text}
+    assert status in {finding.status for finding in doctor.examine_machine() if "cannot be imported" in finding.text}
 
 
 def test_a_misspelt_allow_list_is_a_warning(ssl, monkeypatch):

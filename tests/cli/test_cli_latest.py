@@ -7,7 +7,7 @@ import yaml
 
 from sslcli.errors import UsageError
 from sslcli.folders import MANIFEST
-from sslcli.runs.references import ANY, ASKED, FOUNDATION, LOOKED_INTO, TRAINED, Use, decided, find_run, newest, resumed_run
+from sslcli.runs.references import ANY, ASKED, FOUNDATION, LOOKED_INTO, TRAINED, Purpose, decided, find_run, newest, resumed_run
 
 # The oldest first: name, kind, objective, start, names of the study, status, architecture, checkpoint.
 RUNS = [
@@ -26,7 +26,7 @@ MEANS = {
     "shown": (ANY, "begun"),
     "written elsewhere": (TRAINED, "qa"),
     "looked into": (LOOKED_INTO, "order"),
-    "looked into by a probe of decoders": (Use(("pretrain", "finetune"), True, True, ("decoder",)), "story"),
+    "looked into by a probe of decoders": (Purpose(("pretrain", "finetune"), True, True, ("decoder",)), "story"),
     "asked": (ASKED, "story"),
     "trained further": (FOUNDATION, "order"),
 }

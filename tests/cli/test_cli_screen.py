@@ -12,7 +12,7 @@ from rich.live import Live
 from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
 from sslcli.cli.screen import Screen
-from sslcli.engine.events import Evaluated, Figures, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.engine.events import Evaluated, Finished, HeldOutMetrics, Noted, Sampled, Saved, Skipped, Started, Stepped
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 
 REPORT = Report(
@@ -88,7 +88,7 @@ def test_samples_are_tamed_on_a_terminal():
 @pytest.mark.parametrize("count", [2, 40])
 def test_losses_by_language_stand_below_their_row_within_the_width(count):
     stream = io.StringIO()
-    figures = {f"red{place}\x1b[31m": Figures(2.0 + place, {}, {}, {}) for place in range(count)}
+    figures = {f"red{place}\x1b[31m": HeldOutMetrics(2.0 + place, {}, {}, {}) for place in range(count)}
     metrics = {"accuracy": 0.5, "perplexity": 12.0}
     with Live(console=Console(file=stream, force_terminal=True, width=200, color_system=None), auto_refresh=False) as live:
         progress = TerminalProgress(live, "title")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sslcli.conformance.subjects import tiny_subject
+from sslcli.conformance.subjects import tiny_frozen_model
 from sslcli.workflows.translate_shift import translate_shift
 from sslcli.workflows.translate_shift.shift_files import load_shift
 
@@ -57,8 +57,8 @@ def test_mistakes_are_one_sentence_and_exit_code_2(ssl, world_run, words, says):
 @pytest.mark.parametrize(
     ("subject", "says", "hint"),
     [
-        (replace(tiny_subject(), learnable=None), "has no language-model head", "ssl pretrain --objective mlm --model x --train head"),
-        (tiny_subject("decoder"), "is a decoder", "choose an encoder"),
+        (replace(tiny_frozen_model(), learnable=None), "has no language-model head", "ssl pretrain --objective mlm --model x --train head"),
+        (tiny_frozen_model("decoder"), "is a decoder", "choose an encoder"),
     ],
 )
 def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, subject, says, hint):

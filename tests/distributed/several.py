@@ -20,14 +20,14 @@ from torch import distributed
 from sslcli.engine.checkpoints.tensor_files import is_shard
 from sslcli.engine.loader import Loader
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.processes.rank import place
+from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import SslError
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.pretrain.pretrain import pretrain
 
-RANK = place()[0]
+RANK = rank_and_size()[0]
 
 
 class StopAtStep(Stopper):

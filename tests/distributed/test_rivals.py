@@ -159,8 +159,8 @@ def test_a_step_that_is_skipped_moves_no_teacher(installed, text_corpus, tmp_pat
     student = registry.load("objectives", "student")
     calls, forward = count(), student.forward
 
-    def poisoned(self, backbone, views):
-        loss = forward(self, backbone, views)
+    def poisoned(self, backbone, batch):
+        loss = forward(self, backbone, batch)
         if self.training and torch.is_grad_enabled() and next(calls) == 1:
             return replace(loss, sums={"regression": loss.sums["regression"] * torch.inf})
         return loss

@@ -1,6 +1,6 @@
 """The same cuts and damages in Hugging Face's Trainer: what its `get_last_checkpoint` and `resume_from_checkpoint` make of them.
 
-    pip install accelerate        # which the Trainer needs, and nothing else here
+    pip install accelerate        # which the Trainer architectures, and nothing else here
     python tests/faults/against_trainer.py
 
 A tiny BERT trains 20 updates on the CPU and keeps its checkpoints of the steps 6, 12 and 18. Cuts: each of the files of checkpoint-18,

@@ -6,7 +6,6 @@ Lines that would train only say what they would do, on a few sentences; they run
 """
 
 import contextlib
-import importlib
 import os
 import random
 import shutil
@@ -18,9 +17,9 @@ from inputs_plugins import fault_of_line, ran
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.cli.app import COMMANDS
+from sslcli.cli.app import COMMANDS, built_command
 from sslcli.cli.mistyped import FOREIGN_FLAGS
-from sslcli.cli.options import GLOBALS, Group, spellings
+from sslcli.cli.options import GLOBALS, CommandGroup, spellings
 
 CORPUS = "corpus.txt"
 SHORT = ("--data", CORPUS, "--arch", "tiny", "--set", "data.held_out=0.2", "--seq-len", "16", "--batch-size", "2", "--vocabulary", "50")
@@ -39,10 +38,10 @@ REPLACING = "--overwrite"
 def words_of(command: str) -> list[str]:
     """Every flag and every command below a command."""
     words = ["--help"] if command == "generate" else []  # whose other flags are those of a model
-    built = importlib.import_module(f"sslcli.cli.commands.{command.replace('-', '_')}").build(words)
-    commands = built.commands if isinstance(built, Group) else [built]
+    built = built_command(command, words)
+    commands = built.commands if isinstance(built, CommandGroup) else [built]
     flags = spellings([*(flag for each in commands for flag in each.flags), *GLOBALS])
-    return sorted({*flags, *(each.name for each in commands if isinstance(built, Group))} - {REPLACING})
+    return sorted({*flags, *(each.name for each in commands if isinstance(built, CommandGroup))} - {REPLACING})
 
 
 def line_of(draw: random.Random) -> list[str]:

@@ -29,13 +29,13 @@ class Plugin(Readout):
 
     summary = "sound"
 
-    def views(self, batch, draws):
+    def collate(self, batch, rng):
         raise NotImplementedError
 
-    def read(self, hidden, views, backbone):
+    def read(self, hidden, batch, backbone):
         raise NotImplementedError
 
-    def show(self, views):
+    def show(self, batch):
         return Report()
 '''
 RAISED = (

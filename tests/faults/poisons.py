@@ -34,25 +34,25 @@ class Poison:
     def _poisoned(self, read: Read) -> Read:
         seen = 0
 
-        def poisoned(objective: Any, hidden: Any, views: Any, backbone: Any) -> Any:
+        def poisoned(objective: Any, hidden: Any, batch: Any, backbone: Any) -> Any:
             nonlocal seen
             due = torch.is_grad_enabled() and seen in self.updates
             seen += torch.is_grad_enabled()
             if not due:
-                return read(objective, hidden, views, backbone)
-            return self._strike(read, objective, hidden, views, backbone)
+                return read(objective, hidden, batch, backbone)
+            return self._strike(read, objective, hidden, batch, backbone)
 
         return poisoned
 
-    def _strike(self, read: Read, objective: Any, hidden: Any, views: Any, backbone: Any) -> Any:
+    def _strike(self, read: Read, objective: Any, hidden: Any, batch: Any, backbone: Any) -> Any:
         if self.kind == "weight":
             with torch.no_grad():
                 next(objective.parameters()).view(-1)[0] = self.value
         if self.kind == "input":
-            hidden = replace(hidden, last_TD=hidden.last_TD.index_fill(0, views.places_N[:1], self.value))
+            hidden = replace(hidden, last_TD=hidden.last_TD.index_fill(0, batch.places_N[:1], self.value))
         if self.kind == "gradient":
             hidden.last_TD.register_hook(lambda gradient: torch.full_like(gradient, self.value))
-        loss = read(objective, hidden, views, backbone)
+        loss = read(objective, hidden, batch, backbone)
         if self.kind == "loss":
             loss = replace(loss, sums={name: total * self.value for name, total in loss.sums.items()})
         return loss
@@ -69,10 +69,10 @@ class OutOfMemoryAbove:
         MaskedLanguageModel.read, MaskedLanguageModel.couples = self._limited(MaskedLanguageModel.read), self.couples
 
     def _limited(self, read: Read) -> Read:
-        def limited(objective: Any, hidden: Any, views: Any, backbone: Any) -> Any:
-            if torch.is_grad_enabled() and len(views.inputs.packing.lengths) > self.sequences:
+        def limited(objective: Any, hidden: Any, batch: Any, backbone: Any) -> Any:
+            if torch.is_grad_enabled() and len(batch.inputs.packing.lengths) > self.sequences:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-            return read(objective, hidden, views, backbone)
+            return read(objective, hidden, batch, backbone)
 
         return limited
 
@@ -89,12 +89,12 @@ class SignalAt:
     def _signalled(self, read: Read) -> Read:
         seen = 0
 
-        def signalled(objective: Any, hidden: Any, views: Any, backbone: Any) -> Any:
+        def signalled(objective: Any, hidden: Any, batch: Any, backbone: Any) -> Any:
             nonlocal seen
             if torch.is_grad_enabled() and seen == self.update:
                 os.kill(os.getpid(), signal.SIGTERM)
             seen += torch.is_grad_enabled()
-            return read(objective, hidden, views, backbone)
+            return read(objective, hidden, batch, backbone)
 
         return signalled
 

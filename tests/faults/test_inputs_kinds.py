@@ -60,7 +60,7 @@ NO_FILES = ((pipe, 6), (device, 2))  # and how many of the lines below
 def at_once():
     """Raises TimeoutError where what is inside waits for something that never comes."""
 
-    def end(number, frame):
+    def end(number, context):
         raise TimeoutError
 
     before = signal.signal(signal.SIGALRM, end)
@@ -134,13 +134,13 @@ def test_a_plain_file_and_nothing_else_is_read(tmp_path, kind):
 def test_a_file_is_read_up_to_its_bound_and_through_links(tmp_path):
     (tmp_path / "x").write_text('{"a": 1}', encoding="utf-8")
     (tmp_path / "link").symlink_to("x")
-    assert plainfiles.read_json(tmp_path / "link", most=8) == {"a": 1}
+    assert plainfiles.read_whole_json(tmp_path / "link", most=8) == {"a": 1}
     with pytest.raises(OSError, match="larger than 7 bytes"):
-        plainfiles.read_json(tmp_path / "x", most=7)
+        plainfiles.read_whole_json(tmp_path / "x", most=7)
     with pytest.raises(FileNotFoundError):
-        plainfiles.read_json(tmp_path / "y")
+        plainfiles.read_whole_json(tmp_path / "y")
 
 
 def test_json_that_is_nested_too_deep_is_a_value_error():
     with pytest.raises(ValueError, match="nested too deep"):
-        plainfiles.parse_json(DEEP)
+        plainfiles.parse_whole_json(DEEP)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sslcli import api
 from sslcli.cli.app import COMMANDS, built_command
-from sslcli.cli.options import GLOBALS, Group
+from sslcli.cli.options import GLOBALS, CommandGroup
 
 HERE = Path(__file__).parent
 
@@ -17,7 +17,9 @@ def flag_lines():
     lines = [f"ssl * {' '.join(flag.names)}" for flag in GLOBALS]
     for name in COMMANDS:
         built = built_command(name, ["--help"])
-        commands = [(f"{name} {command.name}", command) for command in built.commands] if isinstance(built, Group) else [(name, built)]
+        commands = (
+            [(f"{name} {command.name}", command) for command in built.commands] if isinstance(built, CommandGroup) else [(name, built)]
+        )
         for title, command in commands:
             for flag in command.flags:
                 value = "" if flag.kind == "truth" else flag.metavar

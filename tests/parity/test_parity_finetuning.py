@@ -15,7 +15,7 @@ from test_parity_answers import SMALL, model_of
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from finetuning_peers import PEERS, Padding
 
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.presets import preset
 from sslcli.data.documents import Where
 from sslcli.data.records.records import Record
@@ -65,11 +65,11 @@ def sides(request, tokenizer, tmp_path):
     cls = task_class(name)
     asked = task_options(name, {"sequence_tokens": LONGEST, **OPTIONS.get(name, {})})
     examples = [cls.parse(asked, Record(Where("made", number), values)) for number, values in enumerate(records(name))]
-    options = cls.settle(asked, examples, tokenizer)
+    options = cls.resolve_options(asked, examples, tokenizer)
     labels = tuple(cls.labels(options, examples))
     write_directory(model_of(shape, KINDS[name], labels=labels), tmp_path, tokenizer)
     pretrained = load_pretrained(str(tmp_path))
-    task = cls(options, Frame(pretrained.settings, pretrained.tokenizer(), labels))
+    task = cls(options, Context(pretrained.settings, pretrained.tokenizer(), labels))
     pretrained.answers.load_into(task)
     peer = PEERS[name](tmp_path, options, labels)
     return Learner(pretrained.network()[0], task).eval(), peer, peer.model().eval(), examples
@@ -79,7 +79,7 @@ def our_loss(learner, data):
     """Of one batch of all samples."""
     (work,) = evaluation_loader(data, learner.learnable, len(data.samples), None, seed=0).one_pass()
     (term,) = work.counts
-    return learner(work.views[0]).sums[term] / work.counts[term]
+    return learner(work.batches[0]).sums[term] / work.counts[term]
 
 
 def their_loss(peer, model, examples):

@@ -16,7 +16,7 @@ import torch
 from tiny_models import packed, transformers
 
 from sslcli import registry
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.records.records import Record, Where
@@ -101,7 +101,7 @@ def test_questions_with_passages(both, real_data, name):
     shape = {"width": 32, "depth": 1, "heads": 2, "feedforward_width": 32, "longest_tokens": 512}
     settings = TransformerSettings(**shape, vocabulary=ours.size, segments=2)
     with torch.device("meta"):
-        task = cls(options, Frame(settings, ours, ()))
+        task = cls(options, Context(settings, ours, ()))
     records = [
         Record(Where("memory", number), {"id": str(number), "question": question, "context": passage})
         for number, (question, passage) in enumerate(asked)

@@ -15,7 +15,7 @@ from tiny_models import transformers
 
 from sslcli import registry
 from sslcli.contracts.examples import Example
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.records.records import Record, Where
@@ -88,9 +88,9 @@ def test_roles(loaded, name):
 
 def task_of(name, ours, **options):
     cls = registry.load("tasks", name)
-    frame = Frame(TransformerSettings(**TASK, vocabulary=ours.size, segments=2), ours, ("no", "yes"))
+    context = Context(TransformerSettings(**TASK, vocabulary=ours.size, segments=2), ours, ("no", "yes"))
     with torch.device("meta"):
-        return cls(cls.Options(**options), frame)
+        return cls(cls.Options(**options), context)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -131,7 +131,7 @@ def objective_of(name, ours):
     cls = registry.load("objectives", name)
     shape = {**TASK, "vocabulary": ours.size, "architecture": "decoder" if name == "clm" else "encoder"}
     with torch.device("meta"):
-        return cls(cls.Options(), Frame(TransformerSettings(**shape), ours))
+        return cls(cls.Options(), Context(TransformerSettings(**shape), ours))
 
 
 @pytest.mark.parametrize("name", ENCODERS)

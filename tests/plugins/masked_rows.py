@@ -11,43 +11,43 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sslcli.api import Batch, Config, Draws, Frame, Inputs, Loss, Objective, Ratio, Report, Table, Transformer, Views, setting
+from sslcli.api import Batch, Config, Context, Inputs, Loss, ModelBatch, Objective, Ratio, Report, Rng, Table, Transformer, setting
 
 
 @dataclass(frozen=True)
-class RowViews(Views):
+class RowBatch(ModelBatch):
     hidden_T: Tensor
     places_N: Tensor
 
 
-class MaskedRows(Objective[RowViews]):
+class MaskedRows(Objective[RowBatch]):
     class Options(Config):
         hidden_rate: float = setting(0.3, "share of the rows that are hidden", gt=0, lt=1)
 
     summary = "reconstruct hidden rows of a table or of sound"
     loss_unit = "squared error"
-    needs = frozenset({"encoder"})
-    reads = frozenset({"sound", "table"})
+    architectures = frozenset({"encoder"})
+    modalities = frozenset({"sound", "table"})
     arranges = "items"
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        features = frame.architecture.row_features
-        self.reconstruct = nn.Linear(frame.architecture.width, features)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        features = context.architecture.row_features
+        self.reconstruct = nn.Linear(context.architecture.width, features)
         self.blank_F = nn.Parameter(torch.zeros(features))
 
-    def views(self, batch: Batch, draws: Draws) -> RowViews:
-        hidden_T = draws.uniform("hidden", batch.sample_of, batch.positions) < self.options.hidden_rate
+    def collate(self, batch: Batch, rng: Rng) -> RowBatch:
+        hidden_T = rng.uniform("hidden", batch.sample_of, batch.positions) < self.options.hidden_rate
         hidden_T |= batch.positions == 0  # a short sample may draw none
         places_N = np.flatnonzero(hidden_T)
-        return RowViews(
+        return RowBatch(
             Inputs.of(batch),
             {"reconstruction": batch.rows.shape[1] * len(places_N)},
             torch.from_numpy(hidden_T),
             torch.from_numpy(places_N),
         )
 
-    def forward(self, backbone: Transformer, views: RowViews) -> Loss:
+    def forward(self, backbone: Transformer, views: RowBatch) -> Loss:
         values_TF = views.inputs.rows_TD
         seen_TF = torch.where(views.hidden_T[:, None], self.blank_F, values_TF)
         hidden = backbone(replace(views.inputs, rows_TD=seen_TF))
@@ -55,6 +55,6 @@ class MaskedRows(Objective[RowViews]):
         errors = (told_NF - values_TF.index_select(0, views.places_N)).square().sum()
         return Loss({"reconstruction": errors}, {"squared_error": Ratio(errors.detach(), views.counts["reconstruction"])})
 
-    def show(self, views: RowViews) -> Report:
+    def show(self, views: RowBatch) -> Report:
         rows = [[place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"] for place, values in enumerate(views.inputs.rows_TD)]
         return Report("which rows are hidden", tables=[Table("rows", ["row", "hidden", "mean"], rows)])

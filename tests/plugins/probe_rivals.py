@@ -9,38 +9,38 @@ from sslcli.api import Config, LinearShift, Probe, Report, Score, Shift, setting
 class Sound(Probe):
     summary = "how many weights the model has"
 
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         return Report(scores=[Score("weights", float(sum(each.numel() for each in subject.backbone.parameters())), count=1)])
 
 
 class Silent(Sound):
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         return Report()
 
 
 class WithoutCount(Sound):
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         return Report(scores=[Score("weights", 1.0)])
 
 
 class Arrays(Sound):
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         return Report(scores=[Score("weights", np.zeros(2), count=1)])
 
 
 class Random(Sound):
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         return Report(scores=[Score("weights", float(np.random.default_rng().random()), count=1)])
 
 
 class Learning(Sound):
-    def run(self, subject, draws):
+    def run(self, subject, rng):
         subject.backbone.embedding.add_(1.0)
-        return super().run(subject, draws)
+        return super().run(subject, rng)
 
 
 class Strayed(Sound):
-    typed = "word"
+    positional_fields = "word"
 
 
 class TakesFlag(Sound):

@@ -7,7 +7,7 @@ from itertools import islice, product
 import torch
 
 from sslcli.api import Annotated, Document, Inputs, Packing, Record, UsageError, Where
-from sslcli.conformance.subjects import WORDS, tiny_subject
+from sslcli.conformance.subjects import WORDS, tiny_frozen_model
 from sslcli.conformance.subjects import translated as in_second
 
 LANGUAGES = ("aa", "bb")
@@ -58,14 +58,14 @@ class Known:
 
 
 def tiny(**known):
-    return replace(tiny_subject(), material=Known(**{"words": translated(), **known}))
+    return replace(tiny_frozen_model(), probe_data=Known(**{"words": translated(), **known}))
 
 
-def vectors_slowly(subject, text, layer):
+def vectors_slowly(model, text, layer):
     """[T, D]: hidden states of one text alone, without its special tokens."""
-    tokenizer = subject.tokenizer
+    tokenizer = model.tokenizer
     words = [tokenizer.encode(word) for word in text.split()]
     tokens = torch.tensor([tokenizer.classify, *(int(piece) for pieces in words for piece in pieces), tokenizer.separate])
     with torch.no_grad():
-        hidden = subject.backbone(Inputs(Packing.of([len(tokens)]), torch.arange(len(tokens)), tokens), keep=[layer]).kept[layer]
+        hidden = model.backbone(Inputs(Packing.of([len(tokens)]), torch.arange(len(tokens)), tokens), keep=[layer]).kept[layer]
     return hidden[1:-1].float().numpy()

@@ -12,26 +12,26 @@ from torch import Tensor
 from sslcli.api import (
     Batch,
     Config,
+    Context,
     Corpus,
-    Draws,
-    Frame,
     Inputs,
     LanguageModelHead,
     Loss,
+    ModelBatch,
     Objective,
     Ratio,
     Report,
+    Rng,
     Sample,
-    SampleDraws,
+    SampleRng,
     Transformer,
-    Views,
     passages_of,
     setting,
 )
 
 
 @dataclass(frozen=True)
-class SourceAndTarget(Views):
+class SourceAndTarget(ModelBatch):
     """`inputs` are what the encoder reads, `told` what the decoder does: each target without its last token."""
 
     told: Inputs
@@ -43,20 +43,20 @@ class Reversal(Objective[SourceAndTarget]):
         drop_rate: float = setting(0.1, "share of the source's words that are left out", ge=0, lt=1)
 
     summary = "tell a sentence backwards"
-    needs = frozenset({"encoder_decoder"})
+    architectures = frozenset({"encoder_decoder"})
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.tokenizer = frame.tokenizer
-        self.head = LanguageModelHead(frame.architecture)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self.tokenizer = context.tokenizer
+        self.head = LanguageModelHead(context.architecture)
 
-    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
-        source = super().sample(corpus, row, draws)
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
+        source = super().sample(corpus, row, rng)
         backwards = np.concatenate([source.tokens[:1], source.tokens[-2:0:-1], source.tokens[-1:]])
         return replace(source, streams={"target": Sample(backwards)})
 
-    def views(self, batch: Batch, draws: Draws) -> SourceAndTarget:
-        seen_T = draws.uniform("drop", batch.sample_of, batch.positions) >= self.options.drop_rate
+    def collate(self, batch: Batch, rng: Rng) -> SourceAndTarget:
+        seen_T = rng.uniform("drop", batch.sample_of, batch.positions) >= self.options.drop_rate
         source = batch.subset(seen_T | self.tokenizer.specials[batch.tokens], renumber=True)
         target, ends = batch["target"], np.zeros(batch["target"].starts[-1] + 1, dtype=bool)
         ends[target.starts] = True  # a sample begins where the one before has ended

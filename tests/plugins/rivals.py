@@ -16,54 +16,54 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from sslcli.api import (
     Batch,
     Config,
-    Draws,
-    Frame,
+    Context,
     Group,
     Inputs,
     LanguageModelHead,
     Loss,
+    ModelBatch,
     Objective,
     Ratio,
     Report,
+    Rng,
     Transformer,
-    Views,
     passages_of,
     setting,
 )
 
 
 @dataclass(frozen=True)
-class RivalViews(Views):
+class RivalBatch(ModelBatch):
     places_N: Tensor
     targets_N: Tensor
     uniforms_N: Tensor
 
 
-class Rivals(Objective[RivalViews]):
+class Rivals(Objective[RivalBatch]):
     class Options(Config):
         blank_rate: float = setting(0.25, "share of the tokens that the generator fills in", gt=0, lt=1)
 
     summary = "a critic learns to find the words that a generator made up"
     special_tokens = frozenset({"mask"})
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.tokenizer = frame.tokenizer
-        smaller = frame.architecture.model_copy(update={"depth": 1})
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self.tokenizer = context.tokenizer
+        smaller = context.architecture.model_copy(update={"depth": 1})
         self.generator = Transformer(smaller)
         self.head = LanguageModelHead(smaller)
         self.critic = Transformer(smaller.model_copy(update={"vocabulary": 0}))
         self.verdict = nn.Linear(smaller.width, 1)
         self.register_buffer("generator_hits", torch.zeros(()))
 
-    def views(self, batch: Batch, draws: Draws) -> RivalViews:
+    def collate(self, batch: Batch, rng: Rng) -> RivalBatch:
         candidate_T = ~self.tokenizer.specials[batch.tokens]
-        blank_T = (draws.uniform("blank", batch.sample_of, batch.positions) < self.options.blank_rate) & candidate_T
+        blank_T = (rng.uniform("blank", batch.sample_of, batch.positions) < self.options.blank_rate) & candidate_T
         places_N = np.flatnonzero(blank_T)
-        uniforms_N = draws.uniform("filling", batch.sample_of[places_N], batch.positions[places_N])
+        uniforms_N = rng.uniform("filling", batch.sample_of[places_N], batch.positions[places_N])
         tokens_T = np.where(blank_T, self.tokenizer.mask, batch.tokens)
-        return RivalViews(
+        return RivalBatch(
             Inputs.of(batch, tokens_T),
             {"generator": len(places_N), "critic": len(batch.tokens)},
             torch.from_numpy(places_N),
@@ -71,7 +71,7 @@ class Rivals(Objective[RivalViews]):
             torch.from_numpy(uniforms_N),
         )
 
-    def forward(self, backbone: Transformer, views: RivalViews) -> Loss:
+    def forward(self, backbone: Transformer, views: RivalBatch) -> Loss:
         hidden_ND = self.generator(views.inputs).last_TD.index_select(0, views.places_N)
         told = self.head.loss(hidden_ND, views.targets_N, self.generator)
         with torch.no_grad():
@@ -92,10 +92,10 @@ class Rivals(Objective[RivalViews]):
     def groups(self) -> Sequence[Group]:
         return [Group("learnable.generator.*", every=2), Group("learnable.critic.*", rate=0.5)]
 
-    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], draws: Draws) -> None:
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         self.generator_hits += state["hits"]
 
-    def show(self, views: RivalViews) -> Report:
+    def show(self, views: RivalBatch) -> Report:
         roles = dict.fromkeys(views.places_N.tolist(), "corrupted")
         passages = passages_of(views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer, roles=roles)
         return Report("blanks for the generator; the critic sees what it fills in", passages=passages)

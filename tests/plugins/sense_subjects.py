@@ -4,7 +4,7 @@ import torch
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
 
-from sslcli.api import Document, Record, Subject, Tokenizer, Transformer, TransformerSettings, UsageError, Where
+from sslcli.api import Document, FrozenModel, Record, Tokenizer, Transformer, TransformerSettings, UsageError, Where
 from sslcli.conformance.tiny import SPECIALS
 
 # "orchard" has two pieces, and so has 银行, as every Chinese word of two characters has.
@@ -42,7 +42,7 @@ def sense_record(text, word, sense, language="en"):
     return {"text": text, "word": word, "start": text.index(word), "sense": sense, "language": language}
 
 
-def tiny_subject(material=None, **shape):
+def tiny_subject(probe_data=None, **shape):
     """An encoder of two layers, unless `shape` says otherwise, every weight drawn."""
     vocabulary = {piece: number for number, piece in enumerate((*SPECIALS, *_WORDS.split(), *_CHARACTERS))}
     library = Library(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -55,8 +55,8 @@ def tiny_subject(material=None, **shape):
     with torch.no_grad():
         for parameter in backbone.parameters():
             parameter.copy_(torch.empty(parameter.shape).normal_(0.05, 0.3, generator=generator))
-    return Subject("tiny", None, backbone.eval().requires_grad_(False), Tokenizer(library), None, material or Nothing())
+    return FrozenModel("tiny", None, backbone.eval().requires_grad_(False), Tokenizer(library), None, probe_data or Nothing())
 
 
-def run(probe, subject, draws, **options):
-    return probe(probe.Options(**options)).run(subject, draws)
+def run(probe, model, rng, **options):
+    return probe(probe.Options(**options)).run(model, rng)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
 from sslcli.data.records.records import Record, Where
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 
 SMALL = TransformerSettings(
     vocabulary=1, width=32, depth=2, heads=2, feedforward_width=64, longest_tokens=64, segments=2, initial_deviation=0.1
@@ -33,13 +33,13 @@ class TaskBench:
     @classmethod
     def of(cls, task_class, examples, tokenizer, shape=None, labels=None, **options):
         """With initial weights; options settled and labels found as the workflow does."""
-        settled = task_class.settle(task_class.Options(**options), examples, tokenizer)
-        frame = Frame(
+        settled = task_class.resolve_options(task_class.Options(**options), examples, tokenizer)
+        context = Context(
             TransformerSettings(**{**SMALL.model_dump(), "vocabulary": tokenizer.size, **(shape or {})}),
             tokenizer,
             task_class.labels(settled, examples) if labels is None else labels,
         )
-        backbone, task = Transformer(frame.architecture), task_class(settled, frame)
+        backbone, task = Transformer(context.architecture), task_class(settled, context)
         for module in (backbone, task):
             initialize(module, torch.Generator().manual_seed(0))
         with torch.no_grad():
@@ -49,16 +49,16 @@ class TaskBench:
     def encoded(self, examples, training=False):
         return list(self.task.encode(examples, training))
 
-    def views(self, encoded):
+    def collate(self, encoded):
         """Of all samples, made on the meta device as the loader does."""
         samples = [sample for one in encoded for sample in one.samples]
         with torch.device("meta"):
-            twin = type(self.task)(self.task.options, self.task.frame)
-        return twin.views(collate(np.arange(len(samples)), samples), Draws(0, 0))
+            collator = type(self.task)(self.task.options, self.task.context)
+        return collator.collate(collate(np.arange(len(samples)), samples), Rng(0, 0))
 
     def train(self, examples, steps, rate=3e-3):
         """The mean loss before the last step."""
-        views = self.views(self.encoded(examples, training=True))
+        views = self.collate(self.encoded(examples, training=True))
         parameters = [*self.backbone.parameters(), *self.task.parameters()]
         optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
         for _ in range(steps):
@@ -72,7 +72,7 @@ class TaskBench:
     def predict(self, examples):
         encoded, predictions = self.encoded(examples), []
         for example, one in zip(examples, encoded, strict=True):
-            parts = self.task.predict(self.backbone, self.views([one])) if one.samples else []
+            parts = self.task.predict(self.backbone, self.collate([one])) if one.samples else []
             predictions.append(self.task.merge(example, one, parts))
         return predictions
 

@@ -21,7 +21,7 @@ class OfNoKind(Classify):
 
 class TypesNothing(Classify):
     @classmethod
-    def typed(cls, options):
+    def positional_fields(cls, options):
         return ()
 
 
@@ -45,8 +45,8 @@ class SettlesAgain(Classify):
         seen: int = setting(0, "examples so far")
 
     @classmethod
-    def settle(cls, options, examples, tokenizer):
-        settled = super().settle(options, examples, tokenizer)
+    def resolve_options(cls, options, examples, tokenizer):
+        settled = super().resolve_options(options, examples, tokenizer)
         return settled.model_copy(update={"seen": settled.seen + len(examples)})
 
 
@@ -101,21 +101,21 @@ class NeverCuts(Classify):
 
 
 class ReadsParameter(Classify):
-    def views(self, batch, draws):
-        views = super().views(batch, draws)
+    def collate(self, batch, rng):
+        views = super().collate(batch, rng)
         return replace(views, weights_B=views.weights_B + 0.0 * self.classifier.classifier.bias.sum())
 
 
 class DrawsGlobally(Classify):
-    def views(self, batch, draws):
+    def collate(self, batch, rng):
         torch.rand(1)
-        return super().views(batch, draws)
+        return super().collate(batch, rng)
 
 
 class WritesIntoBatch(Classify):
-    def views(self, batch, draws):
+    def collate(self, batch, rng):
         batch.tokens[0] = 0
-        return super().views(batch, draws)
+        return super().collate(batch, rng)
 
 
 class Uncounted(Classify):
@@ -162,7 +162,7 @@ class HiddenState(Classify):
         parts = super().answers(hidden, views)
         return [self.kind.part(part.values / (1 + self.steps)) for part in parts]
 
-    def after_step(self, backbone, state, draws):
+    def after_step(self, backbone, state, rng):
         self.steps += 1
 
 
@@ -182,7 +182,7 @@ class FollowsWhatIsNotThere(Classify):
 
 
 class ChangesParameters(Classify):
-    def after_step(self, backbone, state, draws):
+    def after_step(self, backbone, state, rng):
         self.classifier.classifier.bias.mul_(0.9)
 
 
@@ -213,13 +213,13 @@ class ComparesWithBatch(Classify):
 
 
 class CountsAll(Classify):
-    def views(self, batch, draws):
-        return replace(super().views(batch, draws), counts={"answer": len(batch)})
+    def collate(self, batch, rng):
+        return replace(super().collate(batch, rng), counts={"answer": len(batch)})
 
 
 class LearnsNothingGiven(Classify):
-    def views(self, batch, draws):
-        views = super().views(batch, draws)
+    def collate(self, batch, rng):
+        views = super().collate(batch, rng)
         return replace(views, weights_B=torch.ones_like(views.weights_B))
 
 
@@ -327,7 +327,7 @@ class NoSequenceTokens(Classify):
 RIVALS = {
     Undeclared: ("declarations", "summary"),
     OfNoKind: ("declarations", "kind"),
-    TypesNothing: ("declarations", "typed"),
+    TypesNothing: ("declarations", "positional_fields"),
     NoSequenceTokens: ("declarations", "seq-len"),
     NoScorer: ("declarations", "no class that scores"),
     OfTheOldDoor: ("declarations", "score is now Scorer.score(predictions, examples)"),

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from sslcli import registry
-from sslcli.api import Draws, Sample, generate_tokens
+from sslcli.api import Rng, Sample, generate_tokens
 from sslcli.testing import Bench, tiny_tokenizer
 
 CausalLanguageModel = registry.load("objectives", "clm")
@@ -23,24 +23,24 @@ def bench():
 
 def test_each_token_is_told_from_its_sample_so_far(bench):
     """The summed loss is that of a loop that reads every prefix alone."""
-    learner, batch, views = bench.learner(), bench.batch(range(3)), bench.views(range(3))
-    loss, nats, hits = learner(views), 0.0, 0
+    learner, batch, model_batch = bench.learner(), bench.batch(range(3)), bench.collate(range(3))
+    loss, nats, hits = learner(model_batch), 0.0, 0
     for start, stop in zip(batch.starts[:-1], batch.starts[1:], strict=True):
         tokens = torch.from_numpy(batch.tokens[start:stop])
         for place in range(1, len(tokens)):
-            single = bench.views(range(1)).inputs
+            single = bench.collate(range(1)).inputs
             prefix = type(single)(type(single.packing).of([place]), torch.arange(place), tokens[:place])
             logits = learner.learnable.head(learner.backbone(prefix).last_TD[-1:], learner.backbone)
             nats += cross_entropy(logits, tokens[place : place + 1]).item()
             hits += int(logits.argmax() == tokens[place])
     assert loss.sums["clm"].item() == pytest.approx(nats, rel=1e-4)
     assert int(loss.metrics["accuracy"].sum) == hits
-    assert views.counts == {"clm": len(batch.tokens) - 3}
+    assert model_batch.counts == {"clm": len(batch.tokens) - 3}
 
 
 def test_bits_per_byte(bench):
-    learner, batch, views = bench.learner(), bench.batch(range(4)), bench.views(range(4))
-    ratio, loss = learner(views).metrics["bits_per_byte"], learner(views).sums["clm"].item()
+    learner, batch, model_batch = bench.learner(), bench.batch(range(4)), bench.collate(range(4))
+    ratio, loss = learner(model_batch).metrics["bits_per_byte"], learner(model_batch).sums["clm"].item()
     assert float(ratio.sum) == pytest.approx(loss / math.log(2), rel=1e-6)
     assert ratio.count == pytest.approx(sum(b * (n - 1) / n for b, n in zip(batch.fields["bytes"], batch.lengths, strict=True)))
 
@@ -52,27 +52,27 @@ def test_the_bytes_of_all_blocks_are_those_of_the_text(bench):
 
 
 def test_left_neighbours(bench):
-    batch, views = bench.batch(range(3)), bench.views(range(3))
-    found = bench.twin().targets(views)
-    assert found.left_N.tolist() == batch.tokens[views.places_N.numpy()].tolist()
-    assert found.tokens_N.tolist() == batch.tokens[views.places_N.numpy() + 1].tolist()
+    batch, model_batch = bench.batch(range(3)), bench.collate(range(3))
+    found = bench.collator().targets(model_batch)
+    assert found.left_N.tolist() == batch.tokens[model_batch.places_N.numpy()].tolist()
+    assert found.tokens_N.tolist() == batch.tokens[model_batch.places_N.numpy() + 1].tolist()
     assert set(found.right_N.tolist()) == {-1}
 
 
 def test_a_sample_is_illustrated_by_its_beginning_and_within_the_model(bench):
     words = ["the", "cat", "sees", "the", "dog", "in", "the", "garden"]
-    samples = [Sample(bench.frame.tokenizer.encode(" ".join(each))) for each in (words, words[:2])]
-    ((shown, request),) = bench.twin().illustrations(samples)  # two words are too few
+    samples = [Sample(bench.context.tokenizer.encode(" ".join(each))) for each in (words, words[:2])]
+    ((shown, request),) = bench.collator().illustrations(samples)  # two words are too few
     assert shown == request.text == " ".join(words[:6])
-    assert request.new_tokens == min(24, bench.frame.architecture.longest_tokens - 12)
-    short = bench.frame.architecture.model_copy(update={"longest_tokens": 12})
+    assert request.new_tokens == min(24, bench.context.architecture.longest_tokens - 12)
+    short = bench.context.architecture.model_copy(update={"longest_tokens": 12})
     with torch.device("meta"):
-        assert CausalLanguageModel(bench.options, replace(bench.frame, architecture=short)).illustrations(samples) == []
+        assert CausalLanguageModel(bench.options, replace(bench.context, architecture=short)).illustrations(samples) == []
 
 
 def continued(learner, **request):
     request = CausalLanguageModel.Request(**{"text": "the cat sees", "new_tokens": 6, **request})
-    return [artifact.text for artifact in learner.learnable.generate(learner.backbone, request, Draws(5, 0))]
+    return [artifact.text for artifact in learner.learnable.generate(learner.backbone, request, Rng(5, 0))]
 
 
 def test_continuations_are_a_function_of_the_draws(bench):
@@ -93,7 +93,7 @@ def test_without_temperature_it_is_the_likeliest(bench):
 
 
 def test_show_gives_the_text(bench):
-    (passage,) = bench.twin().show(bench.views([0])).passages
+    (passage,) = bench.collator().show(bench.collate([0])).passages
     tokens = bench.batch([0]).tokens
     shown = "".join(span.text for span in passage.spans).replace("[SEP]", " ")
     assert "".join(shown.split()) == "".join(TOKENIZER.decode(tokens[~TOKENIZER.specials[tokens]]).split())

@@ -11,10 +11,10 @@ from teacher import Student
 from two_views import TwoViews
 
 from sslcli import registry
-from sslcli.api import Draws, UsageError
+from sslcli.api import Rng, UsageError
 from sslcli.engine.composite import Composite, build_objective, unit_of, without_copies
 from sslcli.reports import Matrix, Plot, Report, Scatter
-from sslcli.testing import CHECKS, Bench, check_one, tiny_frame
+from sslcli.testing import CHECKS, Bench, check_one, tiny_context
 
 PAIRS = [("mlm", "nsp"), ("mlm", "sop"), ("nsp", "mlm")]
 RIVALS = {"two-views": TwoViews, "student": Student, "codebook": Codebook}
@@ -34,8 +34,8 @@ def joined(*names):
         needs = frozenset({"encoder"})
         special_tokens = frozenset().union(*(cls.special_tokens for cls in classes.values()))
 
-        def __init__(self, options, frame):
-            super().__init__(classes, {name: cls.Options() for name, cls in classes.items()}, frame)
+        def __init__(self, options, context):
+            super().__init__(classes, {name: cls.Options() for name, cls in classes.items()}, context)
 
     return Joined
 
@@ -50,28 +50,28 @@ def test_joined_objectives_conform(names, check):
 def test_each_term_is_that_of_its_part_alone(names):
     """The corrupter's inputs are what the backbone reads; each part's loss is its own reading of them."""
     bench = Bench.of(joined(*names), None, "encoder")
-    learner, views = bench.learner(), bench.views(range(6))
-    loss = learner(views)
-    hidden = learner.backbone(views.parts["mlm"].inputs)
+    learner, batch = bench.learner(), bench.collate(range(6))
+    loss = learner(batch)
+    hidden = learner.backbone(batch.parts["mlm"].inputs)
     for name, part in learner.learnable.parts.items():
-        own = part.read(hidden, views.parts[name], learner.backbone)
+        own = part.read(hidden, batch.parts[name], learner.backbone)
         assert loss.sums[name].item() == own.sums[name].item()
         assert f"{name}.accuracy" in loss.metrics
-        assert views.counts[name] == views.parts[name].counts[name]
+        assert batch.counts[name] == batch.parts[name].counts[name]
 
 
 @pytest.mark.parametrize("names", WITH_PASSES_OF_THEIR_OWN, ids="+".join)
 def test_a_part_with_passes_of_its_own_has_the_loss_that_it_has_alone(names):
     bench = Bench.of(joined(*names), None, "encoder")
-    learner, views = bench.learner(), bench.views(range(6), progress=0.5)
-    loss = learner(views)
+    learner, batch = bench.learner(), bench.collate(range(6), progress=0.5)
+    loss = learner(batch)
     for name, part in learner.learnable.parts.items():
-        own = part(learner.backbone, views.parts[name])
-        assert views.parts[name].progress == 0.5
+        own = part(learner.backbone, batch.parts[name])
+        assert batch.parts[name].progress == 0.5
         for term, value in own.sums.items():
             whole = term if term == name else f"{name}.{term}"
             assert loss.sums[whole].item() == value.item()
-            assert views.counts[whole] == views.parts[name].counts[term]
+            assert batch.counts[whole] == batch.parts[name].counts[term]
 
 
 def test_each_part_says_the_unit_of_its_own_losses():
@@ -79,14 +79,14 @@ def test_each_part_says_the_unit_of_its_own_losses():
         loss_unit = "squared error"
 
     classes = {"mlm": registry.load("objectives", "mlm"), "measured": Measured}
-    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
     assert (both.loss_unit, unit_of(both, "mlm"), unit_of(both, "measured.nsp")) == ("", "nats", "squared error")
     assert unit_of(both.parts["mlm"], "mlm") == "nats"
 
 
 def test_no_part_is_kept_twice_and_what_was_kept_twice_is_read():
     classes = {name: registry.load("objectives", name) for name in ("mlm", "nsp")}
-    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
     state = both.state_dict()
     assert {name.split(".")[0] for name in state} == {"parts"}
     copies = {name.replace("parts.nsp.", "arranger."): value for name, value in state.items() if name.startswith("parts.nsp.")}
@@ -101,46 +101,46 @@ def test_a_part_has_the_followers_the_state_and_the_beginning_that_it_has_alone(
     assert {leader for leader, _ in learner.leaders.values()} == {f"backbone.{name}" for name, _ in student.teacher.named_parameters()}
     assert all(name.startswith("learnable.parts.student.teacher.") for name in learner.leaders)
     bench = Bench.of(joined("two-views", "codebook"), None, "encoder")
-    began, batch = bench.fresh(), bench.views(range(8))
-    part, views = began.learnable.parts["codebook"], batch.parts["codebook"]
-    part.begin(began.backbone.eval(), lambda: views)
+    began, batch = bench.fresh(), bench.collate(range(8))
+    part, model_batch = began.learnable.parts["codebook"], batch.parts["codebook"]
+    part.begin(began.backbone.eval(), lambda: model_batch)
     expected = part.sums_KD.clone()
     part.sums_KD.zero_()
     began.begin(lambda: batch)
     assert torch.equal(part.sums_KD, expected)
     assert expected.abs().sum() > 0
-    began.after_step({"codebook.rows": torch.ones(8), "codebook.sums": expected, "codebook.fresh": expected[:0]}, Draws(0, 0))
+    began.after_step({"codebook.rows": torch.ones(8), "codebook.sums": expected, "codebook.fresh": expected[:0]}, Rng(0, 0))
     torch.testing.assert_close(part.sums_KD, expected)
 
 
 def test_masks_of_joined_objectives_spare_the_separators():
     bench = Bench.of(joined("mlm", "nsp"), None, "encoder")
-    batch, views = bench.batch(range(8)), bench.views(range(8))
-    specials = bench.frame.tokenizer.specials[batch.tokens]
-    assert (views.inputs.tokens_T.numpy()[specials] == batch.tokens[specials]).all()
-    assert torch.equal(views.inputs.segments_T, torch.from_numpy(batch.segments))
+    batch, model_batch = bench.batch(range(8)), bench.collate(range(8))
+    specials = bench.context.tokenizer.specials[batch.tokens]
+    assert (model_batch.inputs.tokens_T.numpy()[specials] == batch.tokens[specials]).all()
+    assert torch.equal(model_batch.inputs.segments_T, torch.from_numpy(batch.segments))
 
 
 def test_parts_draw_apart():
     """The strangers that nsp draws do not depend on what stands beside it."""
     alone, together = Bench.of(registry.load("objectives", "nsp"), None, "encoder"), Bench.of(joined("mlm", "nsp"), None, "encoder")
     assert np.array_equal(alone.batch(range(8)).tokens, together.batch(range(8)).tokens)
-    masks = together.twin().parts["mlm"].views(together.batch(range(8)), Draws(0, 0).of("mlm")).places_N
-    assert torch.equal(together.views(range(8)).parts["mlm"].places_N, masks)
+    masks = together.collator().parts["mlm"].collate(together.batch(range(8)), Rng(0, 0).of("mlm")).places_N
+    assert torch.equal(together.collate(range(8)).parts["mlm"].places_N, masks)
 
 
 @pytest.mark.parametrize(("names", "what"), [(("nsp", "sop"), "arrange the data"), (("mlm", "clm", "nsp"), "arrange the data")])
 def test_two_arrangers_do_not_join(names, what):
     classes = {name: registry.load("objectives", name) for name in names}
     with pytest.raises(UsageError, match=what):
-        build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame())
+        build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
 
 
 def test_a_part_that_couples_samples_couples_the_whole():
     """Its batch is not split, or a contrastive part would learn another loss without a word."""
     plain, coupled = registry.load("objectives", "mlm"), type("Coupled", (registry.load("objectives", "nsp"),), {"couples": True})
     for classes, expected in (({"mlm": plain}, False), ({"mlm": plain, "coupled": coupled}, True)):
-        composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_frame("encoder"))
+        composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context("encoder"))
         assert composite.couples is expected
 
 
@@ -150,16 +150,16 @@ def test_all_that_parts_show_is_in_what_the_whole_shows():
     sop = registry.load("objectives", "sop")
 
     class Pictured(sop):
-        def show(self, views):
+        def show(self, model_batch):
             return replace(
-                super().show(views), matrices=[picture], plots=[Plot("loss", "x", "y", [])], scatters=[Scatter("", [], [], [], [])]
+                super().show(model_batch), matrices=[picture], plots=[Plot("loss", "x", "y", [])], scatters=[Scatter("", [], [], [], [])]
             )
 
     classes = {"mlm": registry.load("objectives", "mlm"), "pictured": Pictured}
     whole = Bench.of(joined("mlm", "sop"), None, "encoder")
-    composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, whole.frame)
-    views = composite.views(whole.batch(range(3)), Draws(0, 0))
-    shown, parts = composite.show(views), [part.show(views.parts[name]) for name, part in composite.objectives.items()]
+    composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, whole.context)
+    model_batch = composite.collate(whole.batch(range(3)), Rng(0, 0))
+    shown, parts = composite.show(model_batch), [part.show(model_batch.parts[name]) for name, part in composite.objectives.items()]
     for field in fields(Report):
         if field.name not in ("title", "passages", "counts"):
             assert list(getattr(shown, field.name)) == [each for part in parts for each in getattr(part, field.name)], field.name

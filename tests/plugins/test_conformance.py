@@ -63,33 +63,33 @@ class ShuffledRows(MaskedLanguageModel):
 class CountingSamples(MaskedLanguageModel):
     calls = count()
 
-    def sample(self, corpus, row, draws):
-        sample = super().sample(corpus, row, draws)
+    def sample(self, corpus, row, rng):
+        sample = super().sample(corpus, row, rng)
         return replace(sample, fields={"call": next(self.calls)})
 
 
 class CountingStreams(MaskedLanguageModel):
     calls = count()
 
-    def sample(self, corpus, row, draws):
-        sample = super().sample(corpus, row, draws)
+    def sample(self, corpus, row, rng):
+        sample = super().sample(corpus, row, rng)
         return replace(sample, streams={"target": replace(sample, tokens=sample.tokens + next(self.calls))})
 
 
 class DrawsAnew(MaskedLanguageModel):
-    def views(self, batch, draws):
-        return super().views(batch, replace(draws, seed=int(np.random.default_rng().integers(1000))))
+    def collate(self, batch, rng):
+        return super().collate(batch, replace(rng, seed=int(np.random.default_rng().integers(1000))))
 
 
 class DrawsGlobally(MaskedLanguageModel):
-    def views(self, batch, draws):
+    def collate(self, batch, rng):
         torch.rand(1)
-        return super().views(batch, draws)
+        return super().collate(batch, rng)
 
 
 class WritesIntoBatch(MaskedLanguageModel):
-    def views(self, batch, draws):
-        views = super().views(batch, draws)
+    def collate(self, batch, rng):
+        views = super().collate(batch, rng)
         batch.tokens[:] = views.inputs.tokens_T.numpy()
         return views
 
@@ -115,8 +115,8 @@ class Detached(MaskedLanguageModel):
 
 
 class IdleParameter(MaskedLanguageModel):
-    def __init__(self, options, frame):
-        super().__init__(options, frame)
+    def __init__(self, options, context):
+        super().__init__(options, context)
         self.idle = torch.nn.Linear(2, 2)
 
 
@@ -149,7 +149,7 @@ class HiddenState(MaskedLanguageModel):
     def read(self, hidden, views, backbone):
         return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] * (1 + self.steps)})
 
-    def after_step(self, backbone, state, draws):
+    def after_step(self, backbone, state, rng):
         self.steps += 1
 
 
@@ -169,7 +169,7 @@ class FollowsNothing(MaskedLanguageModel):
 
 
 class ChangesParameters(MaskedLanguageModel):
-    def after_step(self, backbone, state, draws):
+    def after_step(self, backbone, state, rng):
         self.head.bias.mul_(0.9)
 
 
@@ -194,12 +194,12 @@ class AsksForText(MaskedLanguageModel):
 
 
 class AnswersNothing(MaskedLanguageModel):
-    def generate(self, backbone, request, draws):
+    def generate(self, backbone, request, rng):
         return iter(())
 
 
 class Raises(MaskedLanguageModel):
-    def views(self, batch, draws):
+    def collate(self, batch, rng):
         raise ZeroDivisionError("on purpose")
 
 

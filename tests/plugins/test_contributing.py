@@ -55,15 +55,15 @@ def test_it_learns(replaced):
     """On new corruptions it is more often right than who takes every token for the right one."""
     bench = Bench.of(replaced, None, "encoder")
     learner = bench.learner()
-    train(bench, learner, bench.views(range(len(bench.rows))), STEPS)
+    train(bench, learner, bench.collate(range(len(bench.rows))), STEPS)
     learner.eval()
     right, total, originals = 0.0, 0, 0
     for epoch in EPOCHS:
-        views = bench.views(range(len(bench.rows)), epoch)
+        batch = bench.collate(range(len(bench.rows)), epoch)
         with torch.no_grad():
-            accuracy = learner(views).metrics["accuracy"]
-        right, total = right + float(accuracy.sum), total + views.counts["rtd"]
-        originals += int((views.labels_T == 0).sum())
+            accuracy = learner(batch).metrics["accuracy"]
+        right, total = right + float(accuracy.sum), total + batch.counts["rtd"]
+        originals += int((batch.labels_T == 0).sum())
     baseline = originals / total
     assert 0.8 < baseline < 0.9
     assert right / total > baseline + 3 * np.sqrt(baseline * (1 - baseline) / total)

@@ -8,8 +8,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 
 from sslcli import registry
-from sslcli.api import DataError, Draws, UsageError
-from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_frame, tiny_tokenizer
+from sslcli.api import DataError, Rng, UsageError
+from sslcli.testing import Bench, corpus_in_memory, tiny_context, tiny_corpus, tiny_tokenizer
 
 NextSentence, SentenceOrder = registry.load("objectives", "nsp"), registry.load("objectives", "sop")
 TOKENIZER = tiny_tokenizer()
@@ -19,11 +19,11 @@ def pairs_of(cls, epochs=range(1), options=None, **corpus):
     """(document, true first, true second, first, second, label, sample) of every row."""
     bench = Bench.of(cls, options, "encoder")
     data = tiny_corpus(**corpus)
-    objective = bench.twin()
+    objective = bench.collator()
     rows = np.concatenate([rows.values for rows in objective.arrange(data)])
     for epoch in epochs:
         for number, row in enumerate(rows):
-            sample = objective.sample(data, row, Draws(0, epoch).sample(number))
+            sample = objective.sample(data, row, Rng(0, epoch).sample(number))
             document, start, middle, stop, _ = row.tolist()
             cut = int((sample.segments == 0).sum())
             first, second = sample.tokens[1 : cut - 1].tolist(), sample.tokens[cut:-1].tolist()
@@ -78,9 +78,12 @@ def unrelated_sentences(documents=400, sentences=(2, 9), **settings):
 def test_lengths_and_last_tokens_do_not_give_the_label_away(cls, unit, sequence_tokens, documents):
     """A classifier that sees nothing else is not better than chance."""
     features, labels = [], []
-    data, objective = unrelated_sentences(unit=unit, sequence_tokens=sequence_tokens, **documents), Bench.of(cls, None, "encoder").twin()
+    data, objective = (
+        unrelated_sentences(unit=unit, sequence_tokens=sequence_tokens, **documents),
+        Bench.of(cls, None, "encoder").collator(),
+    )
     for number, row in enumerate(np.concatenate([rows.values for rows in objective.arrange(data)])):
-        sample = objective.sample(data, row, Draws(0, 0).sample(number))
+        sample = objective.sample(data, row, Rng(0, 0).sample(number))
         cut = int((sample.segments == 0).sum())
         features.append([cut, len(sample) - cut, len(sample), sample.tokens[-2], sample.tokens[cut - 2]])
         labels.append(sample.fields["label"])
@@ -95,11 +98,11 @@ def test_stranger_rate():
 
 def test_strangers_speak_the_same_language_and_a_lone_document_keeps_its_own():
     data = replace(tiny_corpus(), _language_of=np.asarray([0, *(1 + document % 2 for document in range(1, 48))]))
-    objective = Bench.of(NextSentence, None, "encoder").twin()
+    objective = Bench.of(NextSentence, None, "encoder").collator()
     rows = np.concatenate([rows.values for rows in objective.arrange(data)])
     strangers = 0
     for number, row in enumerate(rows):
-        sample = objective.sample(data, row, Draws(0, 0).sample(number))
+        sample = objective.sample(data, row, Rng(0, 0).sample(number))
         cut = int((sample.segments == 0).sum())
         if sample.fields["label"] == 1:
             strangers += 1
@@ -114,15 +117,15 @@ def test_one_document_has_no_strangers():
     data = tiny_corpus()
     data = replace(data, spans=data.spans[:1])
     with pytest.raises(DataError, match="one document"):
-        next(Bench.of(NextSentence, None, "encoder").twin().arrange(data))
+        next(Bench.of(NextSentence, None, "encoder").collator().arrange(data))
 
 
 def test_a_stranger_is_cut_only_where_none_fits():
-    objective, data = Bench.of(NextSentence, None, "encoder").twin(), tiny_corpus()
+    objective, data = Bench.of(NextSentence, None, "encoder").collator(), tiny_corpus()
     for number in range(50):
-        start, stop = objective._stranger(data, 0, 2, 20, 20, Draws(0, 0).sample(number))
+        start, stop = objective._stranger(data, 0, 2, 20, 20, Rng(0, 0).sample(number))
         assert {start, stop} <= set(data.sentences.tolist())
-        start, stop = objective._stranger(data, 0, 2, 4, 4, Draws(0, 0).sample(number))
+        start, stop = objective._stranger(data, 0, 2, 4, 4, Rng(0, 0).sample(number))
         assert stop - start == 4
 
 
@@ -137,14 +140,14 @@ def test_sentence_order_swaps_half():
 @pytest.mark.parametrize("cls", [NextSentence, SentenceOrder])
 def test_show_gives_the_answer(cls):
     bench = Bench.of(cls, None, "encoder")
-    views = bench.views(range(6))
-    answers = [passage.spans[-1].text for passage in bench.twin().show(views).passages]
-    by_label = {label: answer for label, answer in zip(views.labels_B.tolist(), answers, strict=True)}
-    assert answers == [by_label[label] for label in views.labels_B.tolist()]
+    batch = bench.collate(range(6))
+    answers = [passage.spans[-1].text for passage in bench.collator().show(batch).passages]
+    by_label = {label: answer for label, answer in zip(batch.labels_B.tolist(), answers, strict=True)}
+    assert answers == [by_label[label] for label in batch.labels_B.tolist()]
     assert len(set(by_label.values())) == len(by_label)
 
 
 @pytest.mark.parametrize("cls", [NextSentence, SentenceOrder])
 def test_they_need_a_separator(cls):
     with pytest.raises(UsageError, match="separator"):
-        cls(cls.Options(), replace(tiny_frame(), tokenizer=None))
+        cls(cls.Options(), replace(tiny_context(), tokenizer=None))

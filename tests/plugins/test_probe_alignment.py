@@ -10,10 +10,10 @@ from sslplugins.probes.translations.finding import languages_of, uses_by_word
 from sslplugins.probes.translations.report import Found, layers_report, look, stages_report
 from sslplugins.probes.translations.sides import Sentences, Words
 
-from sslcli.api import DataError, Draws, Pair, Retrieval, UsageError, Use, Where, mean_score, retrieve
+from sslcli.api import DataError, Pair, Retrieval, Rng, UsageError, Where, WordOccurrence, mean_score, retrieve
 from sslcli.metrics.retrieval import Ranks
 
-DRAWS = Draws(0, 0, "probe")
+DRAWS = Rng(0, 0, "probe")
 
 
 def pair(first, second):
@@ -25,14 +25,14 @@ def scores_of(report):
 
 
 def test_every_layer_is_what_retrieval_of_slowly_read_sentences_gives():
-    subject = tiny()
+    model = tiny()
     pairs = [pair(*texts) for texts in parallel(40)]
-    translations = Sentences(subject, pairs, 12, DRAWS)
-    found = look(subject, translations, range(subject.depth + 1))
+    translations = Sentences(model, pairs, 12, DRAWS)
+    found = look(model, translations, range(model.depth + 1))
     chosen = DRAWS.shuffled("sentences", pairs)[:36]
-    for layer in range(subject.depth + 1):
+    for layer in range(model.depth + 1):
         first, second = (
-            np.stack([vectors_slowly(subject, text, layer).mean(axis=0) for text in texts])
+            np.stack([vectors_slowly(model, text, layer).mean(axis=0) for text in texts])
             for texts in zip(*((each.first, each.second) for each in chosen), strict=True)
         )
         raw = retrieve(first[:12], second[:12])
@@ -43,34 +43,32 @@ def test_every_layer_is_what_retrieval_of_slowly_read_sentences_gives():
 
 
 def test_a_words_row_is_the_mean_of_its_uses_and_its_mean_that_of_the_corpus():
-    subject = tiny()
-    words = Words(
-        subject, [pair("cat", "dog"), pair("dog", "bird"), pair("Fish", "horse"), pair("bird", "fish")], ("aa", "bb"), 3, 9, DRAWS
-    )
-    first, _ = words.sides(subject, [1])
+    model = tiny()
+    words = Words(model, [pair("cat", "dog"), pair("dog", "bird"), pair("Fish", "horse"), pair("bird", "fish")], ("aa", "bb"), 3, 9, DRAWS)
+    first, _ = words.sides(model, [1])
     texts = [text for text, _ in parallel(1000)]
     uses = [text for text in texts if " cat " in text][:3]
-    rows = [vectors_slowly(subject, text, 1)[text.split().index("cat")] for text in uses]  # no word before it has two pieces
+    rows = [vectors_slowly(model, text, 1)[text.split().index("cat")] for text in uses]  # no word before it has two pieces
     np.testing.assert_allclose(first[1].rows_ND[0], np.mean(rows, axis=0), atol=1e-5)
-    corpus = np.mean([vectors_slowly(subject, text, 1).mean(axis=0) for text in texts], axis=0)
+    corpus = np.mean([vectors_slowly(model, text, 1).mean(axis=0) for text in texts], axis=0)
     np.testing.assert_allclose(first[1].mean_D, corpus, atol=1e-4)
     assert words.pairs_L2.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
 
 
 def test_a_text_beside_itself_is_found_and_one_beside_any_other_is_not():
-    subject = tiny()
+    model = tiny()
     same = [(text, text) for text, _ in parallel(60)]
-    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(subject, material=Known(pairs=same)), DRAWS)
+    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(model, probe_data=Known(pairs=same)), DRAWS)
     best = next(score for name, score in scores_of(report).items() if name.endswith("centred at 1"))
     assert (best.value, best.baselines["chance"]) == (1.0, pytest.approx(1 / 30))
     turned = [(first, second) for (first, _), (_, second) in zip(same, [*same[7:], *same[:7]], strict=True)]
-    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(subject, material=Known(pairs=turned)), DRAWS)
+    report = Alignment(Alignment.Options(languages="aa,bb", limit=30)).run(replace(model, probe_data=Known(pairs=turned)), DRAWS)
     assert any(note.startswith("not emerged: sentences") for note in report.notes)
 
 
 def test_what_comes_twice_and_words_without_use_are_left_out_and_counted():
     report = Alignment(Alignment.Options(limit=20)).run(
-        replace(tiny(), material=Known(pairs=[*parallel(30), *parallel(4)], words=[("cat", "dog"), *translated(), ("unicorn", "cat")])),
+        replace(tiny(), probe_data=Known(pairs=[*parallel(30), *parallel(4)], words=[("cat", "dog"), *translated(), ("unicorn", "cat")])),
         DRAWS,
     )
     assert any(note.startswith("4 pairs left out") for note in report.notes)
@@ -124,24 +122,24 @@ def test_the_best_layer_must_surpass_chance_and_what_there_was_before_training(b
 
 def test_a_model_that_has_learnt_nothing_has_not_emerged():
     """Its sentences are found by the words that both languages write alike."""
-    subject = tiny()
+    model = tiny()
     alike = [(text, f"{text} cat .") for text, _ in parallel(60)]
-    subject = replace(subject, material=Known(pairs=alike), stages=lambda: iter([replace(subject, step=0), subject]))
-    report = Alignment(Alignment.Options(limit=30)).run(subject, DRAWS)
+    model = replace(model, probe_data=Known(pairs=alike), stages=lambda: iter([replace(model, step=0), model]))
+    report = Alignment(Alignment.Options(limit=30)).run(model, DRAWS)
     assert report.scores[0].value == report.scores[0].baselines["step 0"] > 0.5
     assert any(note.startswith("not emerged: sentences") for note in report.notes)
 
 
 def test_milestones_are_looked_at_with_the_same_pairs():
-    subject = tiny()
-    report = Alignment(Alignment.Options(milestones=True, limit=20)).run(subject, DRAWS)
+    model = tiny()
+    report = Alignment(Alignment.Options(milestones=True, limit=20)).run(model, DRAWS)
     by_layer = next(table for table in report.tables if table.title == "sentences by layer")
     by_step = next(table for table in report.tables if table.title.startswith("sentences by step"))
     layer = int(by_step.title.rpartition(" ")[2])
     assert [row[0] for row in by_step.rows] == [0, 1, 2, 4]
     assert by_step.rows[-1][1:5] == by_layer.rows[layer][1:5]
     with pytest.raises(UsageError, match="no milestones"):
-        Alignment(Alignment.Options(milestones=True, limit=20)).run(replace(subject, stages=lambda: iter(())), DRAWS)
+        Alignment(Alignment.Options(milestones=True, limit=20)).run(replace(model, stages=lambda: iter(())), DRAWS)
 
 
 def test_uses_of_words_with_blanks_and_without():
@@ -152,34 +150,34 @@ def test_uses_of_words_with_blanks_and_without():
         "苹果汁": [(texts[2], 3, "苹果汁")],
         "苹果": [(texts[2], 7, "苹果"), (texts[3], 0, "苹果")],
     }
-    assert found["cat"][0] == Use(texts[0], 4, 7, language="x")
+    assert found["cat"][0] == WordOccurrence(texts[0], 4, 7, language="x")
 
 
 def test_languages_are_those_that_somebody_says():
-    material = Known()
-    assert languages_of("zh, en", ["en=a", "fr=b"], [], material) == ("zh", "en")
-    assert languages_of("", ["en=a", "fr=b"], [], material) == ("en", "fr")
-    assert languages_of("", [], list(material.records("parallel")), material) == ("aa", "bb")
-    assert languages_of("", ["pairs.txt"], [], material) == ("aa", "bb")
+    probe_data = Known()
+    assert languages_of("zh, en", ["en=a", "fr=b"], [], probe_data) == ("zh", "en")
+    assert languages_of("", ["en=a", "fr=b"], [], probe_data) == ("en", "fr")
+    assert languages_of("", [], list(probe_data.records("parallel")), probe_data) == ("aa", "bb")
+    assert languages_of("", ["pairs.txt"], [], probe_data) == ("aa", "bb")
     for said in ("en", "en,en", "en,fr,zh", "en,"):
         with pytest.raises(UsageError, match="two languages are compared"):
-            languages_of(said, [], [], material)
+            languages_of(said, [], [], probe_data)
 
 
 def test_what_cannot_be_looked_at(tmp_path):
-    subject = tiny()
+    model = tiny()
     with pytest.raises(UsageError, match="no translations to look for"):
-        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=[])), DRAWS)
+        Alignment(Alignment.Options()).run(replace(model, probe_data=Known(pairs=[], words=[])), DRAWS)
     with pytest.raises(DataError, match="8 pairs of sentences that this model can read are needed, not 3"):
-        Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=parallel(3))), DRAWS)
+        Alignment(Alignment.Options()).run(replace(model, probe_data=Known(pairs=parallel(3))), DRAWS)
     for words, problem, hint in (
         ([("cat", "dog")], r"4 pairs of words are needed, not 1", "larger dictionary"),
         ([("cat", "dog"), *((f"dodo{n}", "cat") for n in range(3))], r"with a use .* are needed, not 1 \(of 4\)", "more text"),
     ):
         with pytest.raises(DataError, match=problem) as caught:
-            Alignment(Alignment.Options()).run(replace(subject, material=Known(pairs=[], words=words)), DRAWS)
+            Alignment(Alignment.Options()).run(replace(model, probe_data=Known(pairs=[], words=words)), DRAWS)
         assert hint in caught.value.hint
     path = tmp_path / "pairs.csv"
     path.write_text("aa,cc\nx,y\n")
     with pytest.raises(DataError, match=r"pairs\.csv, line 2, field 'bb'"):
-        Alignment(Alignment.Options(pairs=(str(path),))).run(subject, DRAWS)
+        Alignment(Alignment.Options(pairs=(str(path),))).run(model, DRAWS)

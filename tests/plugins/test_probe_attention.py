@@ -8,19 +8,19 @@ import torch
 from sense_subjects import Generated, run, tiny_subject
 from sslplugins.probes.attention import AttentionMaps
 
-from sslcli.api import DataError, Draws, Inputs, Packing, UsageError, attention_maps
+from sslcli.api import DataError, Inputs, Packing, Rng, UsageError, attention_maps
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 TEXT = "she eats an apple in the orchard . 苹果"
 LABELS = ["[CLS]", "she", "eats", "an", "apple", "in", "the", "or", "chard", ".", "苹", "果", "[SEP]"]
 DECODER = {"architecture": "decoder", "norm_place": "pre", "positions": "rotary", "key_value_heads": 1}
 
 
-def maps_of(subject, text):
-    tokenizer = subject.tokenizer
+def maps_of(model, text):
+    tokenizer = model.tokenizer
     tokens = torch.tensor([tokenizer.classify, *tokenizer.encode(text).tolist(), tokenizer.separate])
     inputs = Inputs(Packing.of([len(tokens)]), torch.arange(len(tokens)), tokens)
-    return {layer: found[0].numpy() for layer, found in attention_maps(subject.backbone, inputs, [1, 2]).items()}
+    return {layer: found[0].numpy() for layer, found in attention_maps(model.backbone, inputs, [1, 2]).items()}
 
 
 def slow_look(rows, special):
@@ -36,9 +36,9 @@ def slow_look(rows, special):
 
 @pytest.mark.parametrize("shape", [{}, DECODER])
 def test_the_table_and_the_matrices_are_those_of_the_maps(shape):
-    subject = tiny_subject(**shape)
-    report = run(AttentionMaps, subject, DRAWS, text=TEXT, layer=1, head=2)
-    maps = maps_of(subject, TEXT)
+    model = tiny_subject(**shape)
+    report = run(AttentionMaps, model, DRAWS, text=TEXT, layer=1, head=2)
+    maps = maps_of(model, TEXT)
     chosen, entropy, special, *rest = report.matrices
     assert list(chosen.rows) == list(chosen.columns) == LABELS
     np.testing.assert_allclose(chosen.values, maps[1][1], atol=1e-6)
@@ -58,29 +58,29 @@ def test_the_table_and_the_matrices_are_those_of_the_maps(shape):
 
 def test_a_head_that_looks_back_is_named_and_even_heads_are_called_so():
     """Queries and keys of zero attend evenly; a rotary head whose query and key are one place apart looks there."""
-    subject = tiny_subject(**{**DECODER, "key_value_heads": 2, "width": 16, "heads": 2})
+    model = tiny_subject(**{**DECODER, "key_value_heads": 2, "width": 16, "heads": 2})
     with torch.no_grad():
-        for block in subject.backbone.blocks:
+        for block in model.backbone.blocks:
             for part in (block.attention.query, block.attention.key):
                 part.weight.zero_()
                 part.bias.zero_()
     assert (
         "not emerged: the attention of every head is nearly uniform over all that it sees"
-        in run(AttentionMaps, subject, DRAWS, text=TEXT).notes
+        in run(AttentionMaps, model, DRAWS, text=TEXT).notes
     )
-    attention = subject.backbone.blocks[1].attention
+    attention = model.backbone.blocks[1].attention
     half = torch.arange(4) / 4
     angles = 10_000.0**-half  # of one place
     with torch.no_grad():
         attention.key.bias[8:] = 20.0 * torch.cat([torch.ones(4), torch.zeros(4)])
         attention.query.bias[8:] = 20.0 * torch.cat([torch.cos(angles), -torch.sin(angles)])
-    notes = run(AttentionMaps, subject, DRAWS, text=TEXT).notes
+    notes = run(AttentionMaps, model, DRAWS, text=TEXT).notes
     assert any(note.startswith("layer 2, head 2 looks at the token before: ") for note in notes)
 
 
 def test_a_long_text_has_the_maps_of_its_layer_alone():
-    subject = tiny_subject(longest_tokens=256, depth=4)
-    report = run(AttentionMaps, subject, DRAWS, text="the river rises . " * 45, layer=3)
+    model = tiny_subject(longest_tokens=256, depth=4)
+    report = run(AttentionMaps, model, DRAWS, text="the river rises . " * 45, layer=3)
     assert [matrix.title for matrix in report.matrices[3:]] == ["layer 3 head 1", "layer 3 head 2"]
     assert "the text is long, so only the maps of layer 3 are given" in report.notes
 

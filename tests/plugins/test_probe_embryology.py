@@ -11,8 +11,8 @@ from sslplugins.probes.embryology.looks import translations
 from sslplugins.probes.embryology.report import Measured, commonest, reached_at, report_of
 
 from sslcli import registry
-from sslcli.api import Annotated, Curve, Draws, Inputs, Packing, UsageError, Use, locate_words, words_told
-from sslcli.testing import TinyMaterial, tiny_subject
+from sslcli.api import Annotated, Curve, Inputs, Packing, Rng, UsageError, WordOccurrence, locate_words, words_told
+from sslcli.testing import TinyProbeData, tiny_frozen_model
 
 Embryology = registry.load("probes", "embryology")
 
@@ -27,13 +27,13 @@ def said(subject, tokens):
 
 @pytest.fixture(scope="module")
 def subject():
-    return tiny_subject()
+    return tiny_frozen_model()
 
 
 @pytest.mark.parametrize("hidden", [True, False])
 def test_a_word_is_told_where_all_its_pieces_are(subject, hidden):
-    _, texts = TinyMaterial().annotated("pos")
-    uses = [Use(text.text, *span, label) for text in texts for span, label in zip(text.spans, text.labels, strict=True)]
+    _, texts = TinyProbeData().annotated("pos")
+    uses = [WordOccurrence(text.text, *span, label) for text in texts for span, label in zip(text.spans, text.labels, strict=True)]
     words = locate_words(subject.tokenizer, uses)
     assert max(map(len, words.places)) == 2  # some words have two pieces
     expected = []
@@ -48,8 +48,8 @@ def test_a_word_is_told_where_all_its_pieces_are(subject, hidden):
 
 
 def test_every_milestone_has_its_figures():
-    subject = tiny_subject()
-    report = Embryology(Embryology.Options(words=60, examples=100)).run(subject, Draws(0, 0))
+    subject = tiny_frozen_model()
+    report = Embryology(Embryology.Options(words=60, examples=100)).run(subject, Rng(0, 0))
     hidden, plain, others = report.plots
     assert [curve.xs for plot in report.plots for curve in plot.curves] == [[0, 1, 2, 4]] * sum(len(plot.curves) for plot in report.plots)
     assert {curve.title for curve in hidden.curves} == {curve.title for curve in plain.curves} == {"DET", "NOUN"}
@@ -89,26 +89,33 @@ def test_what_is_never_learnt_and_what_falls_again_is_said():
 def test_the_commonest_word_of_a_kind_in_its_language_is_what_a_guess_gives():
     spans = [(0, 1), (2, 3), (4, 5), (6, 7)]
     texts = [Annotated("a b a c", spans, ["X", "X", "X", "Y"], "en"), Annotated("e e e f", spans, ["X", "X", "X", "Y"], "zh")]
-    uses = [Use("a b", 0, 1, "X", "en"), Use("a b", 2, 3, "X", "en"), Use("d", 0, 1, "Y", "en"), *[Use("e", 0, 1, "X", "zh")] * 2]
+    uses = [
+        WordOccurrence("a b", 0, 1, "X", "en"),
+        WordOccurrence("a b", 2, 3, "X", "en"),
+        WordOccurrence("d", 0, 1, "Y", "en"),
+        *[WordOccurrence("e", 0, 1, "X", "zh")] * 2,
+    ]
     assert commonest(uses, texts) == {"X": 0.75, "Y": 0.0}
 
 
 def test_translations_are_found_among_pairs_that_can_be_read_and_come_once():
     subject = tiny()
     pairs = parallel(24)
-    alone = translations(replace(subject, material=Known(pairs=pairs)))
+    alone = translations(replace(subject, probe_data=Known(pairs=pairs)))
     longest = " ".join(["cat"] * subject.backbone.settings.longest_tokens)
     typed = [{"type": "told", "aa": first, "bb": second} for first, second in [(longest, "x"), pairs[0], *pairs, (pairs[3][0], longest)]]
-    among = translations(replace(subject, material=Generated(parallel=typed)))
+    among = translations(replace(subject, probe_data=Generated(parallel=typed)))
     assert (among.count, among.control) == (alone.count, alone.control) == (12, ("chance", 1 / 12))
     assert among.measure(subject) == alone.measure(subject)
-    assert translations(replace(subject, material=Known(pairs=[pairs[0]] * 9))) is None
+    assert translations(replace(subject, probe_data=Known(pairs=[pairs[0]] * 9))) is None
 
 
 def test_a_model_without_milestones_or_head_is_refused():
-    subject = tiny_subject()
+    subject = tiny_frozen_model()
     probe = Embryology(Embryology.Options(words=20))
     with pytest.raises(UsageError, match="milestones"):
-        probe.run(next(iter(subject.stages())), Draws(0, 0))
+        probe.run(next(iter(subject.stages())), Rng(0, 0))
     with pytest.raises(UsageError, match="no head"):
-        words_told(type(subject)(**{**subject.__dict__, "learnable": None}), locate_words(subject.tokenizer, [Use("cat", 0, 3)]), True)
+        words_told(
+            type(subject)(**{**subject.__dict__, "learnable": None}), locate_words(subject.tokenizer, [WordOccurrence("cat", 0, 3)]), True
+        )

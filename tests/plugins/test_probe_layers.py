@@ -11,9 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from sslplugins.probes.languages import Languages
 from sslplugins.probes.layers import Layers
 
-from sslcli.api import Annotated, DataError, Draws, Score, UsageError
+from sslcli.api import Annotated, DataError, Rng, Score, UsageError
 
-DRAWS = Draws(0, 0, "probe")
+DRAWS = Rng(0, 0, "probe")
 KINDS = {"the": "DET", "in": "ADP", ".": "PUNCT"}
 
 
@@ -29,7 +29,7 @@ def tagged(texts, tag_of=None):
 
 
 def subject_with(train, test):
-    return replace(tiny(), material=Known(labelled=(train, test)))
+    return replace(tiny(), probe_data=Known(labelled=(train, test)))
 
 
 def peer_accuracy(rows, labels, tested, asked):
@@ -44,13 +44,13 @@ TEXTS = [text for text, _ in parallel(90) if not {"garden", "river", "forest"} &
 
 def test_every_layer_is_what_logistic_regression_reads_from_slowly_read_words():
     train, test = tagged(TEXTS[::2], lambda place: "ab"[place % 2]), tagged(TEXTS[1::2], lambda place: "ab"[place % 2])
-    subject = subject_with(train, test)
-    report = Layers(Layers.Options(limit=10_000)).run(subject, DRAWS)
+    model = subject_with(train, test)
+    report = Layers(Layers.Options(limit=10_000)).run(model, DRAWS)
     (table,) = report.tables
     for row in table.rows[1:]:
         sides = []
         for part in (train, test):
-            rows = np.concatenate([vectors_slowly(subject, text.text, row[0]) for text in part])
+            rows = np.concatenate([vectors_slowly(model, text.text, row[0]) for text in part])
             sides += [rows, [label for text in part for label in text.labels]]
         assert row[1] == pytest.approx(peer_accuracy(*sides), abs=2 / report.scores[0].count)
 
@@ -91,13 +91,13 @@ def test_labels_that_say_nothing_are_refused(train, message):
 
 
 def test_the_language_is_read_as_logistic_regression_reads_it():
-    subject = tiny(texts={"aa": [a for a, _ in parallel(90)], "bb": [f"{b[:-2]} in the house ." for _, b in parallel(80)]})
-    report = Languages(Languages.Options(limit=60)).run(subject, DRAWS)
+    model = tiny(texts={"aa": [a for a, _ in parallel(90)], "bb": [f"{b[:-2]} in the house ." for _, b in parallel(80)]})
+    report = Languages(Languages.Options(limit=60)).run(model, DRAWS)
     (table,) = report.tables
-    texts = {code: DRAWS.of(code).some("sentences", list(dict.fromkeys(own)), 60) for code, own in subject.material.texts.items()}
+    texts = {code: DRAWS.of(code).some("sentences", list(dict.fromkeys(own)), 60) for code, own in model.probe_data.texts.items()}
     for row in table.rows:
         parts = [
-            {code: np.stack([vectors_slowly(subject, text, row[0]).mean(axis=0) for text in own[part::3]]) for code, own in texts.items()}
+            {code: np.stack([vectors_slowly(model, text, row[0]).mean(axis=0) for text in own[part::3]]) for code, own in texts.items()}
             for part in range(3)
         ]
         labels = [[code for code, own in part.items() for _ in own] for part in parts]

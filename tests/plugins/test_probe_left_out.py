@@ -8,9 +8,9 @@ from sslplugins.probes.neighbors import Neighbors
 from sslplugins.probes.projection import Projection
 from sslplugins.probes.similarity import Similarity
 
-from sslcli.api import DataError, Draws
+from sslcli.api import DataError, Rng
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 USES = [
     ("she eats an apple .", "fruit"),
     ("the red apple falls", "fruit"),
@@ -35,20 +35,20 @@ def without_source(report):
 @pytest.mark.parametrize("probe", [Similarity, Neighbors])
 def test_sentences_that_are_too_long_change_nothing_but_what_is_said(probe, tmp_path):
     short, both = written(tmp_path / "short.txt", USES), written(tmp_path / "both.txt", [LONG[0], *USES, LONG[1]])
-    subject, other = tiny_subject(Generated(TEXTS)), tiny_subject(Generated(TEXTS))
-    expected = run(probe, subject, DRAWS, word="apple", sentences=short)
+    model, other = tiny_subject(Generated(TEXTS)), tiny_subject(Generated(TEXTS))
+    expected = run(probe, model, DRAWS, word="apple", sentences=short)
     found = run(probe, other, DRAWS, word="apple", sentences=both)
     assert without_source(found) == without_source(expected)
-    assert subject.lengths.remarks() == []
+    assert model.lengths.remarks() == []
     (said,) = other.lengths.remarks()
     assert said == LEFT_OUT.replace("of 6", f"of {6 + (len(TEXTS) if probe is Neighbors else 0)}")
 
 
 def test_uses_that_a_source_knows_are_left_out_alike():
     records, more = ([sense_record(text, "apple", sense) for text, sense in uses] for uses in (USES, LONG))
-    subject, other = tiny_subject(Generated(senses=records)), tiny_subject(Generated(senses=[*records, *more]))
+    model, other = tiny_subject(Generated(senses=records)), tiny_subject(Generated(senses=[*records, *more]))
     for probe, options in ((Similarity, {"word": "apple"}), (Similarity, {}), (Projection, {"what": "senses"})):
-        expected, found = (run(probe, each, DRAWS, **options) for each in (subject, other))
+        expected, found = (run(probe, each, DRAWS, **options) for each in (model, other))
         assert without_source(found) == without_source(expected)
     assert other.lengths.remarks() == [LEFT_OUT]
 
@@ -62,8 +62,8 @@ def test_only_too_long_sentences_are_refused(tmp_path):
 @pytest.mark.parametrize(("probe", "options"), [(Neighbors, {"word": "apple"}), (Projection, {"what": "words"})])
 def test_long_sentences_of_a_corpus_are_counted(probe, options):
     senses = [sense_record(text, "apple", sense) for text, sense in USES]
-    subject, other = (tiny_subject(Generated(texts, senses=senses)) for texts in (TEXTS, [*TEXTS, *NEVER_READ]))
-    expected, found = (run(probe, each, DRAWS, **options) for each in (subject, other))
+    model, other = (tiny_subject(Generated(texts, senses=senses)) for texts in (TEXTS, [*TEXTS, *NEVER_READ]))
+    expected, found = (run(probe, each, DRAWS, **options) for each in (model, other))
     assert without_source(found) == without_source(expected)
     (said,) = other.lengths.remarks()
     assert said.startswith("longer than 400 characters, and left out: 2 of ")

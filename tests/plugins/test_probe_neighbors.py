@@ -6,9 +6,9 @@ from sense_subjects import Generated, run, sense_record, tiny_subject
 from sslplugins.probes.neighbors import Neighbors
 from sslplugins.probes.senses.sampling import some_sentences, words_in
 
-from sslcli.api import DataError, Draws, UsageError, Use, word_vectors
+from sslcli.api import DataError, Rng, UsageError, WordOccurrence, word_vectors
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 TEXTS = [
     ("en", "she eats an orange . the red phone falls"), ("en", "he buys the old orchard, an apple falls"), ("en", "the zebra sells money."),
     ("zh", "她吃了一个果。"), ("zh", "河边的银行"),
@@ -39,7 +39,7 @@ def slow_nearest(subject, vectors, count, layer=2):
         for word in words:
             start = text.index(word, start)
             if word != "apple":
-                vector = word_vectors(subject, [Use(text, start, start + len(word))], [layer])[layer][0]
+                vector = word_vectors(subject, [WordOccurrence(text, start, start + len(word))], [layer])[layer][0]
                 cosine = vector @ mean / np.linalg.norm(vector) / np.linalg.norm(mean)
                 best[word] = max(best.get(word, (-1.0, "")), (float(cosine), text))
             start += len(word)
@@ -65,7 +65,7 @@ def test_neighbours_of_each_sense_are_those_of_every_word_in_turn(subject):
     assert [table.title for table in report.tables] == ["apple: fruit", "apple: company"]
     near = []
     for table, records in zip(report.tables, (SENSES[:3], SENSES[3:]), strict=True):
-        uses = [Use(record["text"], record["start"], record["start"] + 5) for record in records]
+        uses = [WordOccurrence(record["text"], record["start"], record["start"] + 5) for record in records]
         expected = slow_nearest(subject, word_vectors(subject, uses, [2])[2], 4)
         assert [row[1] for row in table.rows] == [word for _, word, _ in expected]
         np.testing.assert_allclose([row[2] for row in table.rows], [cosine for cosine, *_ in expected], atol=1e-5)
@@ -81,7 +81,7 @@ def test_neighbours_of_each_sense_are_those_of_every_word_in_turn(subject):
 def test_neighbours_in_one_sentence_are_those_of_that_use(subject):
     report = run(Neighbors, subject, DRAWS, word="orchard", sentence="the orchard is old", layer=1, count=3)
     (table,) = report.tables
-    vector = word_vectors(subject, [Use("the orchard is old", 4, 11)], [1])[1]
+    vector = word_vectors(subject, [WordOccurrence("the orchard is old", 4, 11)], [1])[1]
     expected = [each for each in slow_nearest(subject, vector, 20, layer=1) if each[1] != "orchard"]
     assert [row[1] for row in table.rows] == [word for _, word, _ in expected[:3] if word != "apple"]
     assert "layer 1 of 2" in report.notes[0]

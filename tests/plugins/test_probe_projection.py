@@ -6,9 +6,9 @@ from sense_subjects import Generated, run, sense_record, tiny_subject
 from sslplugins.probes.projection import Projection
 from sslplugins.probes.senses.planes import alike_score, centred
 
-from sslcli.api import DataError, Draws, UsageError, Use, sentence_vectors, word_vectors
+from sslcli.api import DataError, Rng, UsageError, WordOccurrence, sentence_vectors, word_vectors
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 TEXTS = [
     ("en", "she eats an apple . the red apple falls"),
     ("en", "the new phone . the bank rises"),
@@ -64,7 +64,7 @@ def test_a_words_point_is_the_mean_of_its_uses(subject):
     assert {(scatter.labels[one], scatter.labels[other]) for one, other in scatter.links} == set(WORDS[:3])  # money stands nowhere
     rows = []
     for word in scatter.labels:
-        uses = [Use(text, text.index(word), text.index(word) + len(word)) for text in SENTENCES if word in text]
+        uses = [WordOccurrence(text, text.index(word), text.index(word) + len(word)) for text in SENTENCES if word in text]
         rows.append(word_vectors(subject, uses, [2])[2].mean(axis=0))
     assert_same_plane(scatter, np.stack(rows))
 
@@ -79,7 +79,7 @@ def test_senses_have_a_colour_each(subject):
     report = run(Projection, subject, DRAWS, what="senses", word="apple")
     (scatter,) = report.scatters
     assert list(scatter.groups) == ["fruit"] * 3 + ["company"] * 3
-    uses = [Use(record["text"], record["start"], record["start"] + 5) for record in SENSES]
+    uses = [WordOccurrence(record["text"], record["start"], record["start"] + 5) for record in SENSES]
     assert_same_plane(scatter, word_vectors(subject, uses, [2])[2])
 
 

@@ -9,9 +9,9 @@ import torch
 from sense_subjects import Generated, run, sense_record, tiny_subject
 from sslplugins.probes.similarity import Similarity
 
-from sslcli.api import DataError, Draws, Inputs, Packing, UsageError
+from sslcli.api import DataError, Inputs, Packing, Rng, UsageError
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 SENTENCES = [
     ("she eats an apple .", "fruit"),
     ("the red apple falls", "fruit"),

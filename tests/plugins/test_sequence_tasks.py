@@ -73,11 +73,11 @@ def test_loss_and_answers_are_those_of_every_sequence_alone(kind):
         expected, answers = binary_cross_entropy_with_logits(logits, targets), logits.sigmoid()
     else:
         expected, answers = (logits[:, 0] - torch.tensor(golds)).square().mean(), logits
-    views = bench.views(encoded)
-    loss, parts = bench.task.examine(bench.backbone, views)
-    assert mean_loss(loss, views).item() == pytest.approx(expected.item(), rel=1e-5)
+    batch = bench.collate(encoded)
+    loss, parts = bench.task.examine(bench.backbone, batch)
+    assert mean_loss(loss, batch).item() == pytest.approx(expected.item(), rel=1e-5)
     np.testing.assert_allclose(np.stack([part.values for part in parts[2:]]), answers, rtol=1e-4, atol=1e-6)
-    assert mean_loss(bench.task(bench.backbone, views), views).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert mean_loss(bench.task(bench.backbone, batch), batch).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_metric_counts_what_is_right_and_only_what_has_an_answer():
@@ -85,7 +85,7 @@ def test_the_metric_counts_what_is_right_and_only_what_has_an_answer():
     bench = TaskBench.of(Classify, examples, TOKENIZER)
     given = [prediction.value for prediction in bench.predict(examples)]
     right = sum(value == gold for value, gold in zip(given, KINDS["classes"], strict=True))
-    ratio = bench.task(bench.backbone, bench.views(bench.encoded([*without_gold(examples), *examples]))).metrics["accuracy"]
+    ratio = bench.task(bench.backbone, bench.collate(bench.encoded([*without_gold(examples), *examples]))).metrics["accuracy"]
     assert (float(ratio.sum), float(ratio.count)) == (right, len(examples))
 
 
@@ -118,17 +118,17 @@ def test_class_weights_are_those_of_torch(asked):
     raw = [asked_for[name] for name in names] if asked_for else compute_class_weight("balanced", classes=np.array(names), y=golds)
     logits = torch.stack([logits_alone(bench, one.samples[0]) for one in bench.encoded(examples)])
     expected = cross_entropy(logits, torch.tensor([names.index(gold) for gold in golds]), torch.tensor(raw, dtype=torch.float32))
-    views = bench.views(bench.encoded(examples))
-    assert mean_loss(bench.task(bench.backbone, views), views).item() == pytest.approx(expected.item(), rel=1e-5)
+    batch = bench.collate(bench.encoded(examples))
+    assert mean_loss(bench.task(bench.backbone, batch), batch).item() == pytest.approx(expected.item(), rel=1e-5)
     assert np.mean([weights[gold] for gold in golds]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_settled_stays_and_survives_a_run_file(kind):
     examples = examples_of(KINDS[kind])
-    settled = Classify.settle(Classify.Options(class_weights="balanced" if kind == "classes" else "none"), examples, TOKENIZER)
+    settled = Classify.resolve_options(Classify.Options(class_weights="balanced" if kind == "classes" else "none"), examples, TOKENIZER)
     assert settled.kind == kind
-    assert Classify.settle(settled, examples, TOKENIZER) == settled
+    assert Classify.resolve_options(settled, examples, TOKENIZER) == settled
     assert resolve(Classify.Options, Layer(yaml.safe_load(write_yaml(settled)), {})).settings == settled
     assert kind != "number" or settled.first_number == pytest.approx(np.mean(KINDS["number"]))
 

@@ -149,9 +149,9 @@ def test_a_treebank_without_its_words_is_refused(tmp_path):
 def test_the_columns_of_training_hold_for_a_file_that_does_not_say_otherwise(tmp_path):
     """A small file without names looks as if its chunks were the tags; one with the tags in front is read as it is."""
     train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{i + 1} {w} {'B-NP' if p == 'NNP' else 'O'} {n}\n"))
-    settled = Tag.settle(Tag.Options(), train, None)
+    settled = Tag.resolve_options(Tag.Options(), train, None)
     assert settled.places == {"word": 1, "tag": 3, "width": 4}
-    assert Tag.settle(settled, train, None) == settled
+    assert Tag.resolve_options(settled, train, None) == settled
     path = tmp_path / "test.txt"
     path.write_text("1 Ann B-NP O\n2 slept O O\n")
     assert pairs(Tag.read(settled, str(path))) == [[("Ann", "O"), ("slept", "O")]]
@@ -165,7 +165,7 @@ def test_held_out_data_of_other_columns_is_asked_about(tmp_path):
     train = read(tmp_path, "train.txt", lines(lambda i, w, n, p: f"{w} {p} {'B-NP' if p == 'NNP' else 'O'} {n}\n"))
     small = read(tmp_path, "small.txt", "Ann NNP B-NP -\nslept VBD O -\n")
     with pytest.raises(DataError) as caught:
-        refuse_other_columns(small, Tag.settle(Tag.Options(), train, None).places)
+        refuse_other_columns(small, Tag.resolve_options(Tag.Options(), train, None).places)
     assert "small.txt: the tags seem to be column 3" in caught.value.message
     assert caught.value.hint.startswith("--columns word,-,-,tag")
 

@@ -59,9 +59,9 @@ def test_numbers_have_the_names_that_are_said_beside_or_inside(place, feature, t
         rows, name = {"features": {"ner_tags": feature}, "data": ROWS}, "a.json"
     examples = read(tmp_path, rows, name, **options)
     assert [example.gold for example in examples] == NAMED
-    settled = Tag.settle(Tag.Options(column="ner_tags"), examples, None)
+    settled = Tag.resolve_options(Tag.Options(column="ner_tags"), examples, None)
     assert settled.label_names == tuple(NAMES)
-    assert Tag.settle(settled, examples, None) == settled
+    assert Tag.resolve_options(settled, examples, None) == settled
     assert any("BIO" in sentence for sentence in Tag.how_read(settled, examples))
 
 
@@ -91,7 +91,7 @@ def test_words_marked_as_not_counted_count_nowhere(mark, tmp_path):
     assert any(sentence.startswith("2 words are marked") for sentence in Tag.how_read(Tag.Options(), examples))
     bench = TaskBench.of(Tag, examples, trained())
     assert sorted(bench.task.tags) == ["0", "1"]
-    assert bench.views(bench.encoded(examples)).counts == {"tags": 5}
+    assert bench.collate(bench.encoded(examples)).counts == {"tags": 5}
     predictions = bench.predict(examples)
     golds, given = zip(
         *((gold, tag) for one, guess in zip(examples, predictions, strict=True) for gold, tag in zip(one.gold, guess.value, strict=True)

@@ -95,7 +95,7 @@ def slow_loss(bench, encoded):
     total, count = 0.0, 0
     for one in encoded:
         for sample in one.samples:
-            alone = bench.views([type(one)([sample], 0)])
+            alone = bench.collate([type(one)([sample], 0)])
             logits = bench.task.spans.classifier(bench.backbone(alone.inputs).last_TD)
             may = [0, *np.flatnonzero(sample.per_token["piece"] != NO_PIECE).tolist()]
             for column, name in enumerate(("first", "last")):
@@ -108,10 +108,10 @@ def slow_loss(bench, encoded):
 def test_the_loss_is_that_of_every_window_alone(kind):
     bench = bench_of(kind=kind, sequence_tokens=40, stride=10)
     encoded = bench.encoded(EXAMPLES, training=True)
-    views = bench.views(encoded)
+    batch = bench.collate(encoded)
     total, count = slow_loss(bench, encoded)
-    assert views.counts == {"spans": count} == {"spans": sum(len(one.samples) for one in encoded)}
-    assert bench.task(bench.backbone, views).sums["spans"].item() == pytest.approx(total, rel=1e-5)
+    assert batch.counts == {"spans": count} == {"spans": sum(len(one.samples) for one in encoded)}
+    assert bench.task(bench.backbone, batch).sums["spans"].item() == pytest.approx(total, rel=1e-5)
 
 
 def test_the_loss_is_that_of_transformers(tmp_path):
@@ -138,10 +138,10 @@ def test_the_loss_is_that_of_transformers(tmp_path):
     theirs.qa_outputs.register_forward_hook(lambda module, given, logits: logits.masked_fill(may[:, :, None] == 0, -1e9))
     first, last = (torch.tensor([sample.fields[name] for sample in samples]) for name in ("first", "last"))
     positions = {"start_positions": first, "end_positions": last}
-    views = bench.views(encoded)
+    batch = bench.collate(encoded)
     with torch.no_grad():
         expected = theirs(input_ids=ids, attention_mask=visible, token_type_ids=segments, **positions).loss
-        ours = mean_loss(bench.task(bench.backbone, views), views)
+        ours = mean_loss(bench.task(bench.backbone, batch), batch)
     assert ours.item() == pytest.approx(expected.item(), abs=1e-5)
 
 
@@ -217,7 +217,7 @@ def test_no_answer_is_settled_by_the_training_examples_and_can_be_forbidden():
     bench = bench_of([*EXAMPLES, unanswerable], no_answer="no")
     (encoded,) = bench.encoded([unanswerable], training=True)
     assert (encoded.samples, encoded.lost) == ((), "it has no answer")
-    assert bench.views(bench.encoded([unanswerable])).counts == {"spans": 0}
+    assert bench.collate(bench.encoded([unanswerable])).counts == {"spans": 0}
     assert bench.predict([unanswerable])[0].value
 
 
@@ -233,10 +233,10 @@ def test_an_answer_longer_than_a_window_is_lost_and_told_of():
 def test_answers_do_not_depend_on_the_batch_and_need_no_gold():
     bench = bench_of(sequence_tokens=40, stride=10)
     encoded = bench.encoded(without_gold(EXAMPLES))
-    views = bench.views(encoded)
-    assert views.counts == {"spans": 0}
-    assert bench.task(bench.backbone, views).sums["spans"].item() == 0.0
-    parts = iter(bench.task.predict(bench.backbone, views))
+    batch = bench.collate(encoded)
+    assert batch.counts == {"spans": 0}
+    assert bench.task(bench.backbone, batch).sums["spans"].item() == 0.0
+    parts = iter(bench.task.predict(bench.backbone, batch))
     for example, one, alone in zip(EXAMPLES, encoded, bench.predict(EXAMPLES), strict=True):
         together = bench.task.merge(example, one, [next(parts) for _ in one.samples])
         assert (together.value, together.confidence) == (alone.value, pytest.approx(alone.confidence, abs=1e-5))

@@ -28,7 +28,7 @@ def example(symbols, label="x", **options):
 
 
 def settled(examples, **options):
-    return Remap.settle(Remap.Options(**options), examples, TOKENIZER)
+    return Remap.resolve_options(Remap.Options(**options), examples, TOKENIZER)
 
 
 def test_every_symbol_has_a_whole_word_of_its_own():

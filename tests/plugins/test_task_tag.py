@@ -73,9 +73,9 @@ def test_an_empty_upos_column_leaves_xpos_and_the_report_says_so(tmp_path):
     path = written(tmp_path, "a.conllu", "\n".join([line("1", "市", xpos="n"), line("2", "发布", xpos="v")]))
     examples = read(path)
     assert examples[0].gold == ("n", "v")
-    options = Tag.settle(Tag.Options(), examples, trained())
+    options = Tag.resolve_options(Tag.Options(), examples, trained())
     assert options.column == "xpos"
-    assert Tag.settle(options, examples, trained()) == options
+    assert Tag.resolve_options(options, examples, trained()) == options
     predictions = Tag.scorer(options, ["n", "v"]).baselines(examples, examples)["majority"]
     assert any("XPOS" in note for note in Tag.scorer(options, ["n", "v"]).error_report(predictions, examples).notes)
     with pytest.raises(DataError, match="nothing in its UPOS column") as caught:
@@ -193,11 +193,11 @@ EXAMPLES = [tagged(sentence.split(), [f"T{len(word) % 3}" for word in sentence.s
 @pytest.mark.parametrize("pooling", ["first", "mean"])
 def test_the_loss_is_that_of_every_word_alone(pooling):
     bench = TaskBench.of(Tag, EXAMPLES, trained(), pooling=pooling)
-    views = bench.views(bench.encoded(EXAMPLES, training=True))
+    batch = bench.collate(bench.encoded(EXAMPLES, training=True))
     total, count = 0.0, 0
     for example in EXAMPLES:
         (encoded,) = bench.encoded([example])
-        alone = bench.views([encoded])
+        alone = bench.collate([encoded])
         hidden_TD = bench.backbone(alone.inputs).last_TD
         word_T = encoded.samples[0].per_token["word"]
         for word, tag in enumerate(example.gold):
@@ -206,8 +206,8 @@ def test_the_loss_is_that_of_every_word_alone(pooling):
             logits = bench.task.classifier.classifier(read)
             total -= logits.log_softmax(dim=0)[bench.task.tags.index(tag)].item()
             count += 1
-    assert views.counts == {"tags": count} == {"tags": sum(len(example.gold) for example in EXAMPLES)}
-    assert bench.task(bench.backbone, views).sums["tags"].item() == pytest.approx(total, rel=1e-5)
+    assert batch.counts == {"tags": count} == {"tags": sum(len(example.gold) for example in EXAMPLES)}
+    assert bench.task(bench.backbone, batch).sums["tags"].item() == pytest.approx(total, rel=1e-5)
 
 
 def test_the_loss_is_that_of_transformers(tmp_path):
@@ -229,10 +229,10 @@ def test_the_loss_is_that_of_transformers(tmp_path):
         visible[row, : len(sample)] = 1
         first = [np.flatnonzero(sample.per_token["word"] == word)[0] for word in sorted(set(sample.per_token["word"].tolist()) - {NO_WORD})]
         labels[row, first] = torch.from_numpy(sample.per_token["tag"][first])
-    views = bench.views(bench.encoded(EXAMPLES))
+    batch = bench.collate(bench.encoded(EXAMPLES))
     with torch.no_grad():
         expected = theirs(input_ids=ids, attention_mask=visible, labels=labels).loss
-        ours = mean_loss(bench.task(bench.backbone, views), views)
+        ours = mean_loss(bench.task(bench.backbone, batch), batch)
     assert float(ours) == pytest.approx(float(expected), abs=1e-5)
 
 
@@ -244,13 +244,13 @@ def test_a_long_sentence_keeps_every_tag():
     assert len(encoded.samples) > 5
     assert max(map(len, encoded.samples)) <= 20
     assert sum(len(sample) - 2 for sample in encoded.samples) == encoded.whole_tokens - 2
-    assert bench.views([encoded]).counts == {"tags": len(words)}
+    assert bench.collate([encoded]).counts == {"tags": len(words)}
     assert len(bench.predict([example])[0].value) == len(words)
 
 
 def test_answers_do_not_depend_on_the_batch_and_need_no_gold():
     bench = TaskBench.of(Tag, EXAMPLES, trained())
-    together = bench.task.predict(bench.backbone, bench.views(bench.encoded(without_gold(EXAMPLES))))
+    together = bench.task.predict(bench.backbone, bench.collate(bench.encoded(without_gold(EXAMPLES))))
     for example, part, prediction in zip(EXAMPLES, together, bench.predict(EXAMPLES), strict=True):
         merged = bench.task.merge(example, bench.encoded([example])[0], [part])
         assert merged.value == prediction.value
@@ -260,9 +260,9 @@ def test_answers_do_not_depend_on_the_batch_and_need_no_gold():
 
 def test_without_gold_nothing_is_counted():
     bench = TaskBench.of(Tag, EXAMPLES, trained())
-    views = bench.views(bench.encoded(without_gold(EXAMPLES)))
-    assert views.counts == {"tags": 0}
-    assert bench.task(bench.backbone, views).sums["tags"].item() == 0.0
+    batch = bench.collate(bench.encoded(without_gold(EXAMPLES)))
+    assert batch.counts == {"tags": 0}
+    assert bench.task(bench.backbone, batch).sums["tags"].item() == 0.0
 
 
 def test_a_word_without_a_piece_is_given_the_commonest_tag_and_is_told_of():
@@ -281,7 +281,7 @@ def test_a_word_longer_than_the_model_is_said_and_answered_once():
     bench = TaskBench.of(Tag, [*EXAMPLES, example], trained("bpe", 300), sequence_tokens=12)
     (encoded,) = bench.encoded([example], training=True)
     assert encoded.lost.startswith("1 of 3 words is longer than 11 pieces")
-    assert bench.views([encoded]).counts == {"tags": 3}
+    assert bench.collate([encoded]).counts == {"tags": 3}
     (prediction,) = bench.predict([example])
     assert len(prediction.value) == len(prediction.details["probabilities"]) == 3
 

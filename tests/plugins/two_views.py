@@ -14,15 +14,15 @@ from torch.nn.functional import normalize
 from sslcli.api import (
     Batch,
     Config,
-    Draws,
-    Frame,
+    Context,
     Inputs,
     Loss,
+    ModelBatch,
     Objective,
     Ratio,
     Report,
+    Rng,
     Transformer,
-    Views,
     gather,
     passages_of,
     setting,
@@ -30,40 +30,40 @@ from sslcli.api import (
 
 
 @dataclass(frozen=True)
-class PairViews(Views):
+class PairBatch(ModelBatch):
     """`inputs` are the first view of each sample, `second` the other."""
 
     second: Inputs
 
 
-class TwoViews(Objective[PairViews]):
+class TwoViews(Objective[PairBatch]):
     class Options(Config):
         hide_rate: float = setting(0.2, "share of the tokens that each view hides", gt=0, lt=1)
         temperature: float = setting(0.2, "what similarities are divided by", gt=0)
 
     summary = "find the other view of the same sample in the batch"
     special_tokens = frozenset({"mask"})
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     couples = True
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.tokenizer = frame.tokenizer
-        self.project = nn.Linear(frame.architecture.width, frame.architecture.width)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self.tokenizer = context.tokenizer
+        self.project = nn.Linear(context.architecture.width, context.architecture.width)
 
-    def views(self, batch: Batch, draws: Draws) -> PairViews:
-        return PairViews(
-            self._hidden("first", batch, draws),
+    def collate(self, batch: Batch, rng: Rng) -> PairBatch:
+        return PairBatch(
+            self._hidden("first", batch, rng),
             {"nce": 2 * len(batch)},
-            self._hidden("second", batch, draws),
+            self._hidden("second", batch, rng),
         )
 
-    def _hidden(self, purpose: str, batch: Batch, draws: Draws) -> Inputs:
-        hidden_T = draws.uniform(purpose, batch.sample_of, batch.positions) < self.options.hide_rate
+    def _hidden(self, purpose: str, batch: Batch, rng: Rng) -> Inputs:
+        hidden_T = rng.uniform(purpose, batch.sample_of, batch.positions) < self.options.hide_rate
         hidden_T &= ~self.tokenizer.specials[batch.tokens]
         return Inputs.of(batch, np.where(hidden_T, self.tokenizer.mask, batch.tokens))
 
-    def forward(self, backbone: Transformer, views: PairViews) -> Loss:
+    def forward(self, backbone: Transformer, views: PairBatch) -> Loss:
         first_BD, second_BD = (self._read(backbone, inputs) for inputs in (views.inputs, views.second))
         similar_B = (first_BD * second_BD).sum(dim=1) / self.options.temperature
         total, found = -2 * similar_B.sum(), 0
@@ -78,7 +78,7 @@ class TwoViews(Objective[PairViews]):
         first_BD = backbone(inputs).last_TD.index_select(0, inputs.packing.starts_B1[:-1])
         return normalize(self.project(first_BD), dim=1)
 
-    def show(self, views: PairViews) -> Report:
+    def show(self, views: PairBatch) -> Report:
         both = [passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer) for each in (views.inputs, views.second)]
         return Report(
             "two views of each sample",

@@ -3,38 +3,38 @@
 import numpy as np
 import pytest
 
-from sslcli.data.rng import Draws, mix, unit
+from sslcli.data.rng import Rng, mix, unit
 
 NUMBERS = np.arange(20_000)
 
 
 def test_a_number_does_not_depend_on_its_company():
-    draws = Draws(5, 2, "mlm")
-    together = draws.uniform("target", NUMBERS, 3)
-    assert draws.uniform("target", np.asarray([777]), 3)[0] == together[777]
-    assert draws.sample(777).draws.uniform("target", np.asarray([777]), 3)[0] == together[777]
+    rng = Rng(5, 2, "mlm")
+    together = rng.uniform("target", NUMBERS, 3)
+    assert rng.uniform("target", np.asarray([777]), 3)[0] == together[777]
+    assert rng.sample(777).rng.uniform("target", np.asarray([777]), 3)[0] == together[777]
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Draws(6, 2, "mlm").uniform("target", NUMBERS, 3),
-        Draws(5, 3, "mlm").uniform("target", NUMBERS, 3),
-        Draws(5, 2, "nsp").uniform("target", NUMBERS, 3),
-        Draws(5, 2, "mlm").uniform("fate", NUMBERS, 3),
-        Draws(5, 2, "mlm").uniform("target", NUMBERS, 4),
-        Draws(5, 2, "mlm").uniform("target", NUMBERS + 1, 3),
+        Rng(6, 2, "mlm").uniform("target", NUMBERS, 3),
+        Rng(5, 3, "mlm").uniform("target", NUMBERS, 3),
+        Rng(5, 2, "nsp").uniform("target", NUMBERS, 3),
+        Rng(5, 2, "mlm").uniform("fate", NUMBERS, 3),
+        Rng(5, 2, "mlm").uniform("target", NUMBERS, 4),
+        Rng(5, 2, "mlm").uniform("target", NUMBERS + 1, 3),
     ],
     ids=["seed", "epoch", "plugin", "purpose", "position", "sample"],
 )
 def test_every_part_of_the_key_counts(other):
-    own = Draws(5, 2, "mlm").uniform("target", NUMBERS, 3)
+    own = Rng(5, 2, "mlm").uniform("target", NUMBERS, 3)
     assert (own == other).sum() == 0
     assert abs(np.corrcoef(own, other)[0, 1]) < 0.03
 
 
 def test_uniform_is_uniform():
-    values = Draws(1, 0).uniform("x", NUMBERS[:, None], np.arange(20)[None, :]).ravel()
+    values = Rng(1, 0).uniform("x", NUMBERS[:, None], np.arange(20)[None, :]).ravel()
     assert values.min() >= 0
     assert values.max() < 1
     observed, _ = np.histogram(values, 50, (0, 1))
@@ -43,7 +43,7 @@ def test_uniform_is_uniform():
 
 
 def test_negative_epochs_are_keys_too():
-    assert Draws(1, -1).uniform("x", np.asarray([1]))[0] != Draws(1, 0).uniform("x", np.asarray([1]))[0]
+    assert Rng(1, -1).uniform("x", np.asarray([1]))[0] != Rng(1, 0).uniform("x", np.asarray([1]))[0]
 
 
 def test_mix_is_one_to_one_in_its_last_key():
@@ -56,24 +56,24 @@ def test_unit_spans_zero_to_one():
 
 
 def test_sample_draws():
-    draws = Draws(1, 0, "nsp").sample(9)
-    values = [Draws(1, 0, "nsp").sample(number).integer("x", 4) for number in range(4000)]
+    rng = Rng(1, 0, "nsp").sample(9)
+    values = [Rng(1, 0, "nsp").sample(number).integer("x", 4) for number in range(4000)]
     assert set(values) == {0, 1, 2, 3}
-    assert draws.generator("cut").integers(1000) == Draws(1, 0, "nsp").sample(9).generator("cut").integers(1000)
-    assert draws.generator("cut").random() != draws.generator("other").random()
+    assert rng.generator("cut").integers(1000) == Rng(1, 0, "nsp").sample(9).generator("cut").integers(1000)
+    assert rng.generator("cut").random() != rng.generator("other").random()
 
 
 def test_some_are_drawn_in_their_order_each_as_likely_as_any_other():
-    drawn = [Draws(seed, 0).some("x", range(10), 3) for seed in range(3000)]
+    drawn = [Rng(seed, 0).some("x", range(10), 3) for seed in range(3000)]
     assert all(len(items) == 3 and items == sorted(set(items)) for items in drawn)
     counts = np.bincount(np.concatenate(drawn), minlength=10)
     assert ((counts - 900) ** 2 / 900).sum() < 28  # 9 degrees of freedom
-    assert Draws(1, 0).some("x", "abc", 5) == ["a", "b", "c"]
-    assert Draws(1, 0).some("x", range(100), 50) != Draws(1, 0).some("y", range(100), 50)
+    assert Rng(1, 0).some("x", "abc", 5) == ["a", "b", "c"]
+    assert Rng(1, 0).some("x", range(100), 50) != Rng(1, 0).some("y", range(100), 50)
 
 
 def test_shuffled_items_are_all_there_in_any_order():
-    orders = [Draws(seed, 0).shuffled("x", "abc") for seed in range(600)]
+    orders = [Rng(seed, 0).shuffled("x", "abc") for seed in range(600)]
     counts = np.unique(["".join(order) for order in orders], return_counts=True)[1]
     assert len(counts) == 6
     assert counts.sum() == 600

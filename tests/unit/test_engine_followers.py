@@ -9,14 +9,14 @@ import torch
 
 from sslcli.api import (
     Config,
+    Context,
     Follower,
-    Frame,
     Loss,
+    ModelBatch,
     Objective,
     PluginError,
     Transformer,
     TransformerSettings,
-    Views,
 )
 from sslcli.engine.followers import Followers, leaders_of, momentum_at
 from sslcli.engine.learner import Learner
@@ -36,11 +36,11 @@ SHAPE = TransformerSettings(
 APPLIED, SKIPPED = torch.tensor(True), torch.tensor(False)
 
 
-class Pupil(Objective[Views]):
+class Pupil(Objective[ModelBatch]):
     summary = "follows"
 
-    def __init__(self, options, frame):
-        super().__init__(options, frame)
+    def __init__(self, options, context):
+        super().__init__(options, context)
         self.teacher, self.head = Transformer(SHAPE), torch.nn.Linear(8, 8)
         self.began_with = None
 
@@ -50,7 +50,7 @@ class Pupil(Objective[Views]):
     def begin(self, backbone, first_batch):
         self.began_with = all(torch.equal(value, backbone.state_dict()[name]) for name, value in self.teacher.state_dict().items())
 
-    def views(self, batch, draws): ...
+    def collate(self, batch, rng): ...
     def forward(self, backbone, views):
         return Loss({})
 
@@ -59,7 +59,7 @@ class Pupil(Objective[Views]):
 
 def learner():
     torch.manual_seed(1)
-    return Learner(Transformer(SHAPE), Pupil(Config(), Frame(SHAPE)))
+    return Learner(Transformer(SHAPE), Pupil(Config(), Context(SHAPE)))
 
 
 def parts(learner):
@@ -175,9 +175,9 @@ def test_a_star_stands_for_the_same_words_in_both_names():
 def test_after_a_step_buffers_change_and_parameters_do_not():
     made = learner()
     made.learnable.register_buffer("seen", torch.zeros(()))
-    made.learnable.after_step = lambda backbone, state, draws: made.learnable.seen.add_(state["rows"])
+    made.learnable.after_step = lambda backbone, state, rng: made.learnable.seen.add_(state["rows"])
     made.after_step({"rows": torch.tensor(3.0)}, SimpleNamespace())
     assert float(made.learnable.seen) == 3.0
-    made.learnable.after_step = lambda backbone, state, draws: made.learnable.head.bias.zero_()
+    made.learnable.after_step = lambda backbone, state, rng: made.learnable.head.bias.zero_()
     with pytest.raises(PluginError, match=r"learnable\.head\.bias"):
         made.after_step({}, SimpleNamespace())

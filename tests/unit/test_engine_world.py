@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from sslcli.engine.loader import Work
+from sslcli.engine.loader import StepBatch
 from sslcli.engine.processes.process_group import ALONE
-from sslcli.engine.processes.rank import known_place, place
+from sslcli.engine.processes.rank import known_rank_and_size, rank_and_size
 from sslcli.errors import UsageError
 
 
@@ -26,7 +26,7 @@ from sslcli.errors import UsageError
     ],
 )
 def test_place(environment, expected):
-    assert place(environment) == expected
+    assert rank_and_size(environment) == expected
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_place(environment, expected):
     ],
 )
 def test_place_under_mpirun(environment, expected):
-    assert place(environment) == expected
+    assert rank_and_size(environment) == expected
 
 
 STRANGE = [
@@ -70,10 +70,10 @@ STRANGE = [
 @pytest.mark.parametrize("environment", STRANGE, ids=lambda environment: " ".join(environment)[:40])
 def test_a_place_that_makes_no_sense_is_a_sentence_that_names_a_variable_and_elsewhere_not_looked_at(environment):
     with pytest.raises(UsageError) as found:
-        place(environment)
+        rank_and_size(environment)
     assert any(name in found.value.message for name in environment)
     assert len(found.value.message) < 150
-    assert known_place(environment) == (0, 1, 0)
+    assert known_rank_and_size(environment) == (0, 1, 0)
 
 
 def ssl(words, **environment):
@@ -107,14 +107,14 @@ def test_alone_everything_is_told_to_oneself():
 
 
 def test_work_is_shared_with_everyones_counts_and_padded_to_the_longest():
-    mine = Work(["a", "b"], 2, {"nsp": 4, "mlm": 10}, 100, [1, 2], 7)
-    theirs = Work(["x"], 0, {"nsp": 0, "mlm": 0}, 0, [], 7)
+    mine = StepBatch(["a", "b"], 2, {"nsp": 4, "mlm": 10}, 100, [1, 2], 7)
+    theirs = StepBatch(["x"], 0, {"nsp": 0, "mlm": 0}, 0, [], 7)
     rows = ALONE.gather(mine.row())
     rows = rows.repeat(2, axis=0)
     rows[1] = theirs.row()
-    for work, views in ((mine, ["a", "b"]), (theirs, ["x", "x"])):
+    for work, batch in ((mine, ["a", "b"]), (theirs, ["x", "x"])):
         shared = work.shared(rows)
-        assert shared.views == views
+        assert shared.collate == batch
         assert shared.counted == work.counted
         assert shared.counts == {"nsp": 4, "mlm": 10}
         assert shared.tokens == 100

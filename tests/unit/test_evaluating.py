@@ -14,9 +14,9 @@ from sslcli.reports import Report, Score
 from sslcli.settings import AnswerSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.study import Ended, Variant, settings_of, summary, variants
+from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
 from sslcli.workflows.predict.predictor import Answerer
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
 def test_evaluate_gives_the_scores_that_the_run_ended_with(model, tmp_path):
@@ -102,7 +102,7 @@ def test_sets_are_refused_or_named_by_their_records(tmp_path):
 
 def ended(folder, start, seed, value):
     report = Report(scores=[Score("f1", value, baselines={"chance": 0.1})])
-    return Ended(Variant(start, seed, folder), Result(folder, None, report))
+    return Ended(Variant(start, seed, folder), RunResult(folder, None, report))
 
 
 def test_a_study_gives_medians_spreads_and_what_pretraining_is_worth(tmp_path):
@@ -121,7 +121,7 @@ def test_a_study_gives_medians_spreads_and_what_pretraining_is_worth(tmp_path):
 def test_variants_have_their_own_folders_and_the_first_has_the_name(tmp_path, model):
     found = list(variants(tmp_path / "x", ["pretrained", "random"], [42, 43]))
     assert [variant.folder.name for variant in found] == ["x", "x-random", "x-seed43", "x-random-seed43"]
-    own = settings_of(found[3], settings(model))
+    own = variant_settings(found[3], settings(model))
     assert (own.model.start, own.training.seed, own.run.folder) == ("random", 43, str(tmp_path / "x-random-seed43"))
 
 

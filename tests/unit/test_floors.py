@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sslcli.datasets import ngrams as module
-from sslcli.datasets.ngrams import count_neighbours, floors, summed
+from sslcli.datasets.ngrams import count_neighbours, floors, summed_counts
 
 VOCABULARY = 7
 
@@ -128,7 +128,7 @@ def test_an_impossible_target_is_admitted():
 def test_counts_of_parts_together_are_those_of_the_whole(cuts, data):
     sequences = [np.asarray(s, dtype=np.int64) for s in data[0]]
     parts = [count_neighbours(sequences[start:stop], VOCABULARY, 10**6) for start, stop in pairwise(cuts)]
-    together, whole = summed(parts), count_neighbours(sequences, VOCABULARY, 10**6)
+    together, whole = summed_counts(parts), count_neighbours(sequences, VOCABULARY, 10**6)
     for one, other in zip(astuple(together), astuple(whole), strict=True):
         assert one.dtype == other.dtype
         assert np.array_equal(one, other)

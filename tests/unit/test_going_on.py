@@ -12,7 +12,7 @@ from sslcli.engine.stopping import Stopper
 from sslcli.errors import ConfigError, RunError
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
 def going_on_from(model, folder, source, **training):
@@ -56,7 +56,7 @@ def test_a_model_that_is_another_one_is_refused_all_the_same(model, tmp_path):
 )
 def test_only_a_start_without_a_step_asks_for_more_time(reason, first, step, limit, said):
     outcome = SimpleNamespace(reason=reason, progress=SimpleNamespace(step=step))
-    assert Result(None, outcome, None, first).more_time(limit) == said
+    assert RunResult(None, outcome, None, first).more_time(limit) == said
 
 
 @pytest.mark.parametrize("removed", ["", "checkpoints"])

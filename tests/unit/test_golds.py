@@ -2,7 +2,7 @@
 
 import pytest
 
-from sslcli.data.records.labels import Vector, checked
+from sslcli.data.records.labels import Vector, checked_label
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from sslcli.data.records.labels import Vector, checked
 )
 def test_an_answer_of_another_kind_is_refused_in_words_however_it_is_written(gold, kind, said):
     with pytest.raises(ValueError, match=said.replace("+", r"\+")):
-        checked(gold, kind)
+        checked_label(gold, kind)

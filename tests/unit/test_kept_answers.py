@@ -12,7 +12,7 @@ import pytest
 
 from sslcli.models import kept_answers, question_key
 from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
-from sslcli.models.places import Place, locate
+from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.workflows.probe import look
 from sslcli.workflows.probe.probe import probe
@@ -70,7 +70,7 @@ def answer(report=REPORT):
 
 def key(folder, options=None, plugin=("probes", "similarity"), **where):
     asked = {"options": options or {"word": "apple"}, "seed": 42}
-    return question_key.question_key(plugin, asked, str(folder), Place(folder), **where)
+    return question_key.question_key(plugin, asked, str(folder), WeightsRef(folder), **where)
 
 
 @pytest.mark.usefixtures("cache")
@@ -222,7 +222,7 @@ def test_the_answer_is_that_of_no_cache(run, cache, monkeypatch, tmp_path):
 
 def test_a_run_that_went_on_is_asked_anew(run, cache, monkeypatch):
     probe("similarity", str(run), {"word": "apple"})
-    checkpoint = locate(str(run)).weights
+    checkpoint = locate_weights(str(run)).weights
     shutil.copytree(checkpoint, run / "milestones" / "step-000009")
     monkeypatch.setattr(look, "look", forbidden)
     with pytest.raises(AssertionError):

@@ -14,11 +14,11 @@ from generated_texts import generated_paragraphs
 from safetensors.torch import load_file
 from stops import StopAtPoll
 
-from sslcli.api import Draws
+from sslcli.api import Rng
 from sslcli.data.batches import collate
 from sslcli.data.mixing import draws_of
 from sslcli.data.sampler import Sampler
-from sslcli.datasets.arrange import Source
+from sslcli.datasets.arrange import SampleSource
 from sslcli.engine.loader import EVALUATION
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
@@ -30,7 +30,7 @@ from sslcli.workflows.export.model_card import model_card
 from sslcli.workflows.pretrain import baselines
 from sslcli.workflows.pretrain.baselines import floors_of
 from sslcli.workflows.pretrain.prepare import prepare
-from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
+from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
 from sslcli.workflows.training.plan import plan_for, warnings
 from sslcli.workflows.training.resume import continued_settings
 
@@ -77,9 +77,9 @@ def selections(sampler):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_samples_of_a_language_are_those_that_say_so(objective, corpora):
     prepared = prepare(settings_for(corpora, objective=objective))
-    draws = Draws(0, 0)
+    rng = Rng(0, 0)
     for source in (prepared.train, prepared.evaluation):
-        said = [source.corpus.languages[source.sample(n, draws.sample(n)).language] for n in range(len(source))]
+        said = [source.corpus.languages[source.sample(n, rng.sample(n)).language] for n in range(len(source))]
         for language, numbers in source.languages.items():
             assert numbers.tolist() == [number for number, each in enumerate(said) if each == language]
         assert sum(map(len, source.languages.values())) == len(source)
@@ -109,11 +109,11 @@ def test_the_header_says_how_languages_are_mixed(corpora):
     sizes = {language: len(numbers) for language, numbers in prepare(settings_for(corpora)).train.languages.items()}
     english, chinese = draws_of(list(sizes.values()), 0.7).tolist()
     total = english + chinese
-    said, _ = dry_run(settings_for(corpora))
+    said, _ = dry_run_pretrain(settings_for(corpora))
     assert said["languages"].startswith(f"en {100 * english / total:.3g} % · zh {100 * chinese / total:.3g} % (exponent 0.7; of the data")
-    said, _ = dry_run(settings_for(corpora, language_exponent=1.0))
+    said, _ = dry_run_pretrain(settings_for(corpora, language_exponent=1.0))
     assert said["languages"] == f"en {100 * sizes['en'] / total:.3g} % · zh {100 * sizes['zh'] / total:.3g} %, as they lie"
-    assert "languages" not in dry_run(settings_for({"en": corpora["en"]}))[0]
+    assert "languages" not in dry_run_pretrain(settings_for({"en": corpora["en"]}))[0]
 
 
 def test_a_language_without_a_held_out_sample_is_named(corpora, tmp_path):
@@ -135,17 +135,17 @@ def warnings_of(prepared):
 
 def slow_figures(prepared, language):
     """(loss sums, counts) of one language's held-out samples, each read alone by the untrained learner."""
-    source, draws, sums, counts = prepared.evaluation, Draws(prepared.settings.training.seed, EVALUATION), {}, {}
+    source, rng, sums, counts = prepared.evaluation, Rng(prepared.settings.training.seed, EVALUATION), {}, {}
     for number in range(len(source)):
-        sample = source.sample(number, draws.sample(number))
+        sample = source.sample(number, rng.sample(number))
         if source.corpus.languages[sample.language] != language:
             continue
-        views = prepared.learner.learnable.views(collate([number], [sample]), draws)
+        batch = prepared.learner.learnable.collate(collate([number], [sample]), rng)
         with torch.no_grad():
-            loss = prepared.learner.eval()(views)
+            loss = prepared.learner.eval()(batch)
         for term, value in loss.sums.items():
             sums[term] = sums.get(term, 0.0) + float(value)
-            counts[term] = counts.get(term, 0) + views.counts[term]
+            counts[term] = counts.get(term, 0) + batch.counts[term]
     return sums, counts
 
 
@@ -207,14 +207,14 @@ def test_page_card_and_comparison_say_of_each_language_what_the_end_of_the_run_s
 def test_the_floors_of_a_language_know_that_language_alone(corpora):
     """The unigram floor, counted slowly: how often each token stands in the language's training samples, one added."""
     prepared = prepare(settings_for(corpora))
-    floors, specials, draws = floors_of(prepared), prepared.tokenizer.specials, Draws(prepared.settings.training.seed, EVALUATION)
+    floors, specials, rng = floors_of(prepared), prepared.tokenizer.specials, Rng(prepared.settings.training.seed, EVALUATION)
     for language in ("en", "zh"):
-        times = Counter(token for n in prepared.train.languages[language].tolist() for token in tokens_of(prepared.train, n, draws))
+        times = Counter(token for n in prepared.train.languages[language].tolist() for token in tokens_of(prepared.train, n, rng))
         weights = {token: times[token] + 1 for token in range(prepared.tokenizer.size) if not specials[token]}
         targets = []
         for number in prepared.evaluation.languages[language].tolist():
-            sample = prepared.evaluation.sample(number, draws.sample(number))
-            targets += prepared.twin.views(collate([number], [sample]), draws).targets_N.tolist()
+            sample = prepared.evaluation.sample(number, rng.sample(number))
+            targets += prepared.collator.collate(collate([number], [sample]), rng).targets_N.tolist()
         losses = [math.log(sum(weights.values()) / weights[target]) for target in targets]
         assert floors.languages[language].losses["unigram"] == pytest.approx(sum(losses) / len(losses))
 
@@ -222,14 +222,14 @@ def test_the_floors_of_a_language_know_that_language_alone(corpora):
 @pytest.mark.parametrize(("most", "times"), [(10**6, {1}), (2_000, {0, 1, 2})])
 def test_floors_read_a_sample_once_where_all_are_counted(most, times, corpora, monkeypatch):
     """And what is added up over the languages is what a reading of all of the data gives."""
-    prepared, asked, sample = prepare(settings_for(corpora)), Counter(), Source.sample
+    prepared, asked, sample = prepare(settings_for(corpora)), Counter(), SampleSource.sample
 
-    def counting(source, number, draws):
+    def counting(source, number, rng):
         asked[number] += source is prepared.train
-        return sample(source, number, draws)
+        return sample(source, number, rng)
 
     monkeypatch.setattr(baselines, "MOST_TOKENS_COUNTED", most)
-    monkeypatch.setattr(Source, "sample", counting)
+    monkeypatch.setattr(SampleSource, "sample", counting)
     floors = floors_of(prepared)
     assert {asked[number] for number in range(len(prepared.train))} == times
     nameless = replace(prepared, train=replace(prepared.train, languages={}))
@@ -237,8 +237,8 @@ def test_floors_read_a_sample_once_where_all_are_counted(most, times, corpora, m
     assert floors.whole.losses.keys() >= {"unigram", "bigram"}
 
 
-def tokens_of(source, number, draws):
-    return source.sample(number, draws.sample(number)).tokens.tolist()
+def tokens_of(source, number, rng):
+    return source.sample(number, rng.sample(number)).tokens.tolist()
 
 
 def test_a_run_that_knows_of_no_exponent_goes_on_with_its_languages_as_they_lie(corpora, tmp_path):

@@ -42,7 +42,7 @@ def test_draws_are_as_near_to_their_share_as_whole_numbers_can_be(sizes, exponen
     weights = [Fraction(size**exponent) for size in sizes]
     shares = [weight * sum(sizes) / sum(weights) for weight in weights]
     assert sum(found) == sum(sizes)
-    assert all(draws >= 1 and abs(draws - share) < 1 for draws, share in zip(found, shares, strict=True))
+    assert all(rng >= 1 and abs(rng - share) < 1 for rng, share in zip(found, shares, strict=True))
     if exponent == 1.0:
         assert found == list(sizes)
 
@@ -55,11 +55,11 @@ def test_ten_to_one_becomes_five_to_one():
 @pytest.mark.parametrize("unit", ["sequences", "tokens"])
 def test_every_epoch_has_the_shares_and_every_sample_comes_in_its_turn(unit):
     mixed, own = sampler(unit=unit, size=8 if unit == "sequences" else 300), members()
-    draws, seen = draws_of(SIZES, 0.7).tolist(), Counter()
+    rng, seen = draws_of(SIZES, 0.7).tolist(), Counter()
     for epoch in range(4):
         selections = [selection for selection in epochs(mixed, 4) if selection.epoch == epoch]
         numbers = np.concatenate([selection.numbers for selection in selections])
-        assert [np.isin(numbers, each).sum() for each in own] == draws
+        assert [np.isin(numbers, each).sum() for each in own] == rng
         assert sorted(np.concatenate([selection.keys for selection in selections]).tolist()) == list(range(sum(SIZES)))
         seen.update(numbers.tolist())
         for each in own:  # nobody a third time before all came twice
@@ -69,10 +69,10 @@ def test_every_epoch_has_the_shares_and_every_sample_comes_in_its_turn(unit):
 
 def slow_samples(own, exponent, seed, epochs):
     """{(epoch, key): sample}: each language's samples as one endless line of permutations, from which every epoch takes its draws."""
-    draws = draws_of([len(numbers) for numbers in own], exponent).tolist()
+    rng = draws_of([len(numbers) for numbers in own], exponent).tolist()
     lines = []
     for language, numbers in enumerate(own):
-        wanted, line = draws[language] * epochs, []
+        wanted, line = rng[language] * epochs, []
         while len(line) < wanted:
             order = permuted(
                 np.arange(len(numbers)), len(numbers), seed, len(line) // len(numbers), language, name_key("within a language")
@@ -83,7 +83,7 @@ def slow_samples(own, exponent, seed, epochs):
     for epoch in range(epochs):
         key = 0
         for language, line in enumerate(lines):
-            for number in line[epoch * draws[language] : (epoch + 1) * draws[language]]:
+            for number in line[epoch * rng[language] : (epoch + 1) * rng[language]]:
                 found[epoch, key] = number
                 key += 1
     return found

@@ -12,7 +12,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.engine.composite import with_ability
 from sslcli.engine.learner import Learner
 from sslcli.errors import ModelError, PluginError, SslError
-from sslcli.models.loading import learner_of, load_pretrained, locate
+from sslcli.models.loading import learner_of, load_pretrained, locate_weights
 from sslcli.runs.references import head_readers
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.export.export import export
@@ -82,7 +82,7 @@ LEADS_TO = {
 @pytest.mark.parametrize("reference", LEADS_TO)
 def test_a_reference_leads_to_its_checkpoint(home, reference):
     name, _, step = LEADS_TO[reference].partition("/")
-    place = locate(reference)
+    place = locate_weights(reference)
     assert place.run.name == name
     assert place.weights.name == (step or (place.run / "best").read_text().strip())
     assert place.notes == ()
@@ -127,7 +127,7 @@ def test_a_damaged_best_is_passed_over_and_said(copy):
     data = bytearray((best / "backbone.safetensors").read_bytes())
     data[-5] ^= 1
     (best / "backbone.safetensors").write_bytes(bytes(data))
-    place = locate("first")
+    place = locate_weights("first")
     assert place.weights.name == newest.name
     assert "best checkpoint is passed over" in place.notes[0]
     assert load_pretrained("first").notes == place.notes
@@ -183,9 +183,9 @@ from sslcli.api import Readout
 
 class Reads(Readout):
     reads_head = True
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     summary = "a stranger's"
-    views = read = show = lambda *_: None
+    collate = read = show = lambda *_: None
 """
 
 

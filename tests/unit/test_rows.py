@@ -24,7 +24,7 @@ from sslcli.engine.stopping import Stopper
 from sslcli.errors import DataError, UsageError
 from sslcli.models.loading import load_pretrained
 from sslcli.settings import PretrainSettings
-from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
+from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 FOUND = {
@@ -260,7 +260,7 @@ def test_a_dry_run_counts_what_the_backbone_reads(installed, text_corpus, tmp_pa
         (text_corpus, "reversal", "of the encoder alone"),
         (text_corpus, "mlm", ""),
     ):
-        header, report = dry_run(settings_of(tmp_path / "run", data, objective))
+        header, report = dry_run_pretrain(settings_of(tmp_path / "run", data, objective))
         figures = dict(report.tables[0].rows)
         assert figures["useful arithmetic"].rpartition(" TFLOP/s")[2].removeprefix(", ") == said
         assert ("rows of 6" in header["model"]) == (objective == "visible-rows")

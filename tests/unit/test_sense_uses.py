@@ -4,10 +4,10 @@ from collections import Counter
 
 from sslcli.data.documents import Where
 from sslcli.data.records.records import Record
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.kits.word_vectors import sense_uses
 
-DRAWS = Draws(42, 0, "probe")
+DRAWS = Rng(42, 0, "probe")
 
 
 class Senses:
@@ -39,7 +39,7 @@ def test_every_sense_has_its_share_and_every_sentence_its_place():
 def test_a_seed_decides_which():
     uses = sense_uses(Senses(), 10, DRAWS)
     assert sense_uses(Senses(), 10, DRAWS) == uses
-    assert sense_uses(Senses(), 10, Draws(43, 0, "probe")) != uses
+    assert sense_uses(Senses(), 10, Rng(43, 0, "probe")) != uses
 
 
 def test_one_word_can_be_asked_for():

@@ -8,9 +8,9 @@ import two_languages
 
 from sslcli import registry
 from sslcli.config import Config
-from sslcli.conformance.subjects import tiny_subject
+from sslcli.conformance.subjects import tiny_frozen_model
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.errors import DataError, UsageError
 from sslcli.workflows.translate_shift import moved_rows
 from sslcli.workflows.translate_shift.sentences import Sentences, TokenLanguages, encoded, encoded_pairs, read_language
@@ -64,11 +64,11 @@ def test_too_little_to_estimate_on_is_said(name, sizes):
 
 @pytest.fixture(scope="module")
 def subject():
-    return tiny_subject()
+    return tiny_frozen_model()
 
 
 def sentences_of(subject, language, count=30):
-    return read_language(subject.material, language, count, subject.tokenizer, 64)
+    return read_language(subject.probe_data, language, count, subject.tokenizer, 64)
 
 
 def slow_rows(subject, sentences, layer):
@@ -125,8 +125,7 @@ def test_at_the_last_layer_moving_before_or_after_is_the_same_and_alpha_0_change
 
 def test_a_random_vector_has_the_length_and_follows_from_the_seed():
     drawn = [
-        moved_rows.random_move(3.0, 32, Draws(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0]
-        for seed, number in ((0, 0), (0, 0), (0, 1))
+        moved_rows.random_move(3.0, 32, Rng(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0] for seed, number in ((0, 0), (0, 0), (0, 1))
     ]
     assert all(float(vector.norm()) == pytest.approx(3.0, rel=1e-5) for vector in drawn)
     assert torch.equal(drawn[0], drawn[1])
@@ -134,11 +133,11 @@ def test_a_random_vector_has_the_length_and_follows_from_the_seed():
 
 
 def test_sentences_are_read_by_language_and_pairs_stay_pairs():
-    material, tokenizer = two_languages.Material(), two_languages.tokenizer()
-    found = read_language(material, "bb", 7, tokenizer, 64)
+    probe_data, tokenizer = two_languages.Material(), two_languages.tokenizer()
+    found = read_language(probe_data, "bb", 7, tokenizer, 64)
     assert [tokenizer.decode(tokens) for tokens in found.tokens] == [f"b{n}" for n in range(7)]
     with pytest.raises(UsageError, match="no text in 'xx'") as caught:
-        read_language(material, "xx", 7, tokenizer, 64)
+        read_language(probe_data, "xx", 7, tokenizer, 64)
     assert "aa and bb" in caught.value.hint
     first, second = encoded_pairs([("a0", "b0"), ("", "b1"), ("a2 a3", "b2 b3"), ("a4", " ")], tokenizer, 3)
     assert [[tokenizer.decode(tokens) for tokens in side.tokens] for side in (first, second)] == [["a0", "a2"], ["b0", "b2"]]

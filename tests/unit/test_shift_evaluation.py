@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 import two_languages
-from two_languages import CONCEPTS, DEPTH, Material, headless, subject
+from two_languages import CONCEPTS, DEPTH, ProbeData, headless, subject
 
 from sslcli import registry
 from sslcli.config import Config
-from sslcli.conformance.subjects import tiny_subject
-from sslcli.data.rng import Draws
+from sslcli.conformance.subjects import tiny_frozen_model
+from sslcli.data.rng import Rng
 from sslcli.datasets.probe_data import References
 from sslcli.errors import DataError, PluginError, Preempted, RunError, UsageError
 from sslcli.workflows.translate_shift import translate_shift
 from sslcli.workflows.translate_shift.estimate import has_texts
-from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.evaluation import evaluate_shift
 from sslcli.workflows.translate_shift.evaluation_report import evaluation_report
 from sslcli.workflows.translate_shift.head_readings import NONE
 from sslcli.workflows.translate_shift.sentences import encoded, read_language
@@ -27,8 +27,8 @@ SETTINGS = ShiftSettings(source="aa", target="bb", sentences=200, limit=20, rand
 
 def evaluated(of=None, name="mean", settings=SETTINGS, references=()):
     of = of or subject()
-    found = read_translations(references, of.material, (settings.source, settings.target), of.tokenizer)
-    return evaluate(registry.load("shifts", name)(Config()), of, settings, found, Draws(0, 0, "test"))
+    found = read_translations(references, of.probe_data, (settings.source, settings.target), of.tokenizer)
+    return evaluate_shift(registry.load("shifts", name)(Config()), of, settings, found, Rng(0, 0, "test"))
 
 
 def test_where_a_word_is_concept_plus_language_the_shift_translates_all_at_every_layer():
@@ -63,7 +63,7 @@ def test_the_report_says_that_the_words_lay_close_already():
 
 
 def test_a_third_language_leads_elsewhere():
-    found = evaluated(subject(Material(spoken=("aa", "bb", "cc"))))
+    found = evaluated(subject(ProbeData(spoken=("aa", "bb", "cc"))))
     assert found.words.third_language == "cc"
     assert found.words.third[DEPTH].ranks.accuracy[0].value == 0
     assert found.words.third[DEPTH].changed.value == 0
@@ -71,7 +71,7 @@ def test_a_third_language_leads_elsewhere():
 
 
 def test_what_translates_nothing_has_not_emerged():
-    of = tiny_subject()
+    of = tiny_frozen_model()
     settings = replace_languages(ShiftSettings(sentences=40, limit=20, random_vectors=2), "aa", "bb")
     notes = evaluation_report(evaluated(of, settings=settings), settings, "").notes
     assert any(note.startswith("not emerged: accuracy ") for note in notes)
@@ -97,7 +97,7 @@ def test_without_a_head_sentences_are_retrieved_all_the_same():
 def test_without_texts_the_pairs_that_are_not_tested_give_the_means(tmp_path):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("".join(f"{two_languages.sentence(n, 'aa')}\t{two_languages.sentence(n, 'bb')}\n" for n in range(60)))
-    found = evaluated(headless(subject(Material(spoken=(), known=False))), references=[str(pairs)])
+    found = evaluated(headless(subject(ProbeData(spoken=(), known=False))), references=[str(pairs)])
     assert [len(side.tokens) for side in found.estimated.behind] == [40, 40]
     assert found.retrieval[0, 1.0].count == 20
 
@@ -105,23 +105,23 @@ def test_without_texts_the_pairs_that_are_not_tested_give_the_means(tmp_path):
 def test_a_dictionary_alone_is_tested_in_texts_of_the_language(tmp_path):
     words = tmp_path / "words.tsv"
     words.write_text("".join(f"a{n}\tb{n}\n" for n in range(CONCEPTS)))
-    found = evaluated(subject(Material(known=False)), references=[str(words)])
+    found = evaluated(subject(ProbeData(known=False)), references=[str(words)])
     assert found.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value == 1
     assert found.words.by_cell[DEPTH, 1.0].bleu is None
     assert not found.retrieval
 
 
 def test_nothing_to_evaluate_with_is_said():
-    of = subject(Material(known=False))
+    of = subject(ProbeData(known=False))
     with pytest.raises(UsageError, match="nothing to evaluate with"):
-        read_translations((), of.material, ("aa", "bb"), of.tokenizer)
+        read_translations((), of.probe_data, ("aa", "bb"), of.tokenizer)
     with pytest.raises(DataError, match="4 different translations are needed to test a shift, not 3"):
         set_apart(Translations(sentences=[("a", "b"), ("c", "d"), ("e", "f"), ("a", "b")]), 2, 0)
     with pytest.raises(UsageError, match="no text in 'xx'"):
-        read_language(of.material, "xx", 10, of.tokenizer, 64)
+        read_language(of.probe_data, "xx", 10, of.tokenizer, 64)
 
 
-class Broken(Material):
+class Broken(ProbeData):
     """A source that fails in another way than not to know what it is asked for."""
 
     def __init__(self, error):
@@ -139,7 +139,7 @@ class Broken(Material):
 def test_what_goes_wrong_is_not_taken_for_data_without_translations(error):
     of = subject(Broken(error))
     with pytest.raises(type(error)):
-        read_translations((), of.material, ("aa", "bb"), of.tokenizer)
+        read_translations((), of.probe_data, ("aa", "bb"), of.tokenizer)
 
 
 def test_a_path_that_is_not_there_is_not_taken_for_a_model_without_texts(tmp_path):
@@ -172,12 +172,14 @@ def test_sentences_that_come_twice_are_retrieved_once():
     found = [(two_languages.sentence(n, "aa"), two_languages.sentence(n, "bb")) for n in range(20)]
     of = headless(subject())
     for pairs in (found, [*found[:10], *found]):
-        evaluation = evaluate(registry.load("shifts", "mean")(Config()), of, SETTINGS, Translations(sentences=pairs), Draws(0, 0, "test"))
+        evaluation = evaluate_shift(
+            registry.load("shifts", "mean")(Config()), of, SETTINGS, Translations(sentences=pairs), Rng(0, 0, "test")
+        )
         assert (evaluation.retrieval[0, 1.0].value, evaluation.retrieval[0, 1.0].count) == (1, 20)
 
 
 def test_only_whole_words_of_one_piece_are_asked_and_any_translation_is_right():
-    tokenizer = tiny_subject().tokenizer
+    tokenizer = tiny_frozen_model().tokenizer
     right = right_answers(
         [("cat", "dog"), ("cat", "bird"), ("garden", "fish"), ("fish", "river"), ("bird", "bird"), ("zebra", "cat")], tokenizer
     )

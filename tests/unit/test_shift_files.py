@@ -11,10 +11,10 @@ from two_languages import DEPTH, subject
 from sslcli import registry
 from sslcli.config import Config
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.errors import DataError, UsageError
 from sslcli.workflows.translate_shift.estimate import estimate
-from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.evaluation import evaluate_shift
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 from sslcli.workflows.translate_shift.shift_files import load_shift, pair_hashes, refuse_misfit, refuse_to_replace, save_shift
 from sslcli.workflows.translate_shift.translations import read_translations
@@ -27,8 +27,8 @@ def shift(name="mean"):
 
 
 def evaluated(of, name, fitted=None):
-    found = read_translations((), of.material, ("aa", "bb"), of.tokenizer)
-    return evaluate(shift(name), of, SETTINGS, found, Draws(0, 0, "test"), fitted)
+    found = read_translations((), of.probe_data, ("aa", "bb"), of.tokenizer)
+    return evaluate_shift(shift(name), of, SETTINGS, found, Rng(0, 0, "test"), fitted)
 
 
 @pytest.fixture

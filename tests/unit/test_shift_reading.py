@@ -5,12 +5,12 @@ import pytest
 import torch
 import two_languages
 
-from sslcli.conformance.subjects import tiny_subject
+from sslcli.conformance.subjects import tiny_frozen_model
 from sslcli.errors import DataError
 from sslcli.metrics.bleu import bleu_1, bleu_1_rows
 from sslcli.workflows.translate_shift import head_readings
-from sslcli.workflows.translate_shift.head_readings import NONE, Asked, Reading, read
-from sslcli.workflows.translate_shift.readings import Share, Trial
+from sslcli.workflows.translate_shift.head_readings import NONE, Asked, HeadReading, read
+from sslcli.workflows.translate_shift.readings import Share, ShiftTrial
 from sslcli.workflows.translate_shift.sentences import TokenLanguages, encoded
 
 
@@ -27,10 +27,10 @@ SIZES = [(1, 0, 0), (1 << 24, 0, 0), (7, 9, 0), (7, 9, 4)]
 def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding, holes):
     """`padding`, `holes`: rows of the embedding that no token has: never read, however likely."""
     monkeypatch.setattr(head_readings, "LOGITS_AT_ONCE", at_once)
-    subject, generator = tiny_subject(), np.random.default_rng(0)
-    size, count = subject.backbone.settings.vocabulary - padding, 40
+    model, generator = tiny_frozen_model(), np.random.default_rng(0)
+    size, count = model.backbone.settings.vocabulary - padding, 40
     known = np.arange(size) >= holes
-    subject.head.bias.data[size:] = subject.head.bias.data[:holes] = 100.0
+    model.head.bias.data[size:] = model.head.bias.data[:holes] = 100.0
     rows = torch.from_numpy(generator.standard_normal((count, 32))).float()
     tokens = generator.integers(holes, size, count)
     target = (generator.random(size) < 0.4) & known
@@ -39,9 +39,9 @@ def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding, holes)
         shuffled = generator.permutation(size)
         others = [token for token in shuffled if token != tokens[row] and known[token]]
         rights[row, : 1 + row % 3] = others[: 1 + row % 3]
-    found = read(subject.head, subject.backbone, rows, Asked(tokens, rights, target, known))
+    found = read(model.head, model.backbone, rows, Asked(tokens, rights, target, known))
     with torch.no_grad():
-        logits = subject.head(rows, subject.backbone).numpy()[:, :size]
+        logits = model.head(rows, model.backbone).numpy()[:, :size]
     logits[:, :holes] = -np.inf
     everything, within = range(holes, size), np.flatnonzero(target).tolist()
     assert found.best_N.tolist() == logits.argmax(axis=1).tolist()
@@ -59,24 +59,24 @@ def _asked(size):
 
 
 def test_a_model_that_says_the_same_of_all_finds_nothing():
-    subject = tiny_subject()
-    size = subject.backbone.settings.vocabulary
+    model = tiny_frozen_model()
+    size = model.backbone.settings.vocabulary
     rows = torch.zeros(2, 32)
-    subject.head.bias.zero_()
-    subject.head.norm.weight.zero_()
-    found = read(subject.head, subject.backbone, rows, _asked(size))
+    model.head.bias.zero_()
+    model.head.norm.weight.zero_()
+    found = read(model.head, model.backbone, rows, _asked(size))
     assert found.ranks_N.tolist() == [size, size]
     assert found.ranks_without_own_N.tolist() == [size - 1, size - 1]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_is_refused_and_not_right(value):
-    subject = tiny_subject()
+    model = tiny_frozen_model()
     rows = torch.zeros(2, 32)
     rows[1] = value
-    asked = _asked(subject.backbone.settings.vocabulary)
+    asked = _asked(model.backbone.settings.vocabulary)
     with pytest.raises(DataError, match="not a finite number"):
-        read(subject.head, subject.backbone, rows, asked)
+        read(model.head, model.backbone, rows, asked)
 
 
 def test_figures_are_counted_over_words_sentences_and_draws():
@@ -85,7 +85,7 @@ def test_figures_are_counted_over_words_sentences_and_draws():
     ids = {piece: number for number, piece in enumerate(tokenizer.pieces(range(tokenizer.size)))}
     languages = TokenLanguages.of(sentences, encoded(["b0 b1 b2 ."], tokenizer, 64))
     rights = np.array([[ids["b0"]], [ids["b1"]], [NONE], [ids["b0"]], [NONE], [NONE]])
-    trial = Trial(
+    trial = ShiftTrial(
         sentences,
         languages,
         Asked(sentences.tokens_N, rights, languages.target_V, tokenizer.known),
@@ -94,7 +94,7 @@ def test_figures_are_counted_over_words_sentences_and_draws():
 
     def made(best, ranks):
         best = np.array([ids[piece] for piece in best.split()])
-        return Reading(best, np.array(ranks), np.array(ranks) + 1, best, np.array(ranks) * 2)
+        return HeadReading(best, np.array(ranks), np.array(ranks) + 1, best, np.array(ranks) * 2)
 
     first, second = made("b0 a1 . b0 b2 .", [1, 6, 99, 1, 99, 99]), made("b0 b1 . a0 a2 .", [1, 1, 99, 11, 99, 99])
     found = trial.figures([first, second])

@@ -17,7 +17,7 @@ from sslcli.errors import UsageError
 from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.weights import Pretrained
 from sslcli.settings import PretrainSettings
-from sslcli.testing import tiny_frame
+from sslcli.testing import tiny_context
 from sslcli.workflows.finetune.finetune import Finetuning
 from sslcli.workflows.pretrain import prepare as preparing
 from sslcli.workflows.probe import probe as probing
@@ -46,7 +46,7 @@ def test_what_a_tokenizer_has_is_found_by_name(token):
     assert special_tokens_of(tiny_tokenizer()) == pieces
     assert special_tokens_of(tiny_tokenizer_without(token)) == {name: place for name, place in pieces.items() if name != token}
     with pytest.raises(UsageError, match="the tokenizer has none"):
-        replace(tiny_frame(), tokenizer=tiny_tokenizer_without(token)).special_token(token)
+        replace(tiny_context(), tokenizer=tiny_tokenizer_without(token)).special_token(token)
 
 
 @pytest.mark.parametrize(("kind", "name", "token"), DECLARED)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sslcli.contracts.learnable import Views
+from sslcli.contracts.learnable import ModelBatch
 from sslcli.core.inputs import Inputs
 from sslcli.data.batches import Sample, collate
 from sslcli.data.sampler import Sampler
@@ -58,13 +58,13 @@ def test_a_subset_of_one_stream_leaves_the_others_whole():
 def test_micro_batches_hold_as_many_tokens_of_all_streams_as_they_may(most):
     made = []
 
-    def views(batch, draws):
+    def collate(batch, rng):
         made.append(batch)
-        return Views(Inputs.of(batch), {"tokens": batch.size})
+        return ModelBatch(Inputs.of(batch), {"tokens": batch.size})
 
-    twin = SimpleNamespace(couples=False, views=views)
+    collator = SimpleNamespace(couples=False, collate=collate)
     sampler = Sampler(np.arange(1, 9), 8, "sequences", seed=0, shuffle=False)
-    loader = Loader(lambda number, draws: sample_of(number), twin, sampler, seed=0, unit="tokens", micro_batch_size=most)
+    loader = Loader(lambda number, rng: sample_of(number), collator, sampler, seed=0, unit="tokens", micro_batch_size=most)
     work = next(loader.steps(0))
     assert sum(batch.size for batch in made) == work.tokens == sum(sample_of(number).size for number in range(8))
     assert all(batch.size <= most or len(batch) == 1 for batch in made)

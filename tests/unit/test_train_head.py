@@ -10,7 +10,7 @@ from sslcli.engine.learner import Learner
 from sslcli.errors import UsageError
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.prepare import prepare
-from sslcli.workflows.pretrain.pretrain import dry_run, pretrain
+from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
 
 WORLD = {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"}
 
@@ -54,33 +54,33 @@ def test_the_backbone_stays_to_the_bit_and_all_of_the_head_learns(objective, mod
 def test_no_gradient_is_computed_through_the_backbone(model):
     prepared = prepare(settings_for(model))
     learner, work = prepared.learner.train(), next(prepared.loader(None).steps(0))
-    (views,) = work.views
-    assert not learner.backbone(views.inputs).last_TD.requires_grad
-    learner(views).sums["mlm"].backward()
+    (batch,) = work.batches
+    assert not learner.backbone(batch.inputs).last_TD.requires_grad
+    learner(batch).sums["mlm"].backward()
     assert all(parameter.grad is None for parameter in learner.backbone.parameters())
     assert all(parameter.grad is not None for parameter in learner.learnable.parameters())
 
 
 def test_what_is_frozen_is_read_without_dropout(model):
     prepared = prepare(settings_for(model))
-    (views,) = next(prepared.loader(None).steps(0)).views
+    (batch,) = next(prepared.loader(None).steps(0)).collate
     backbone = Transformer(prepared.learner.backbone.settings.model_copy(update={"dropout": 0.5}))
     learner = Learner(backbone, prepared.learner.learnable)
     for learns in (True, False):
         learner.backbone.requires_grad_(learns)
         learner.train()
-        one, other = (learner.backbone(views.inputs).last_TD for _ in range(2))
+        one, other = (learner.backbone(batch.inputs).last_TD for _ in range(2))
         assert torch.equal(one, other) == (not learns)
         assert learner.learnable.training
 
 
 def test_the_header_says_what_is_trained(model):
-    header, report = dry_run(settings_for(model))
+    header, report = dry_run_pretrain(settings_for(model))
     head = sum(parameter.numel() for parameter in prepare(settings_for(model)).learner.learnable.parameters())
     assert header["objective"].endswith(f" · trains {head:,} parameters, the head only")
-    assert "trains" not in dry_run(settings_for(model, train="all"))[0]["objective"]
+    assert "trains" not in dry_run_pretrain(settings_for(model, train="all"))[0]["objective"]
     disk = {name: figure for name, figure in report.tables[0].rows}["disk"]
-    whole = {name: figure for name, figure in dry_run(settings_for(model, train="all"))[1].tables[0].rows}["disk"]
+    whole = {name: figure for name, figure in dry_run_pretrain(settings_for(model, train="all"))[1].tables[0].rows}["disk"]
     assert float(disk.split()[0].replace(",", "")) < float(whole.split()[0].replace(",", ""))
 
 

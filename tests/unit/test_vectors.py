@@ -10,7 +10,7 @@ from sslcli.api import (
     Inputs,
     Packing,
     UsageError,
-    Use,
+    WordOccurrence,
     labelled_uses,
     sentence_vectors,
     static_vectors,
@@ -20,13 +20,13 @@ from sslcli.api import (
 )
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.workflows.probe.frozen_model import load_subject
+from sslcli.workflows.probe.frozen_model import load_frozen_model
 
 TEXTS = ("emma works for nokia in munich .", "toyota makes the metal watch .", "emma lives in munich .")
 
 
 def subject_of(folder, data=(), reader=None):
-    return load_subject(str(folder), data, choose_hardware(HardwareSettings(device="cpu")), reader)
+    return load_frozen_model(str(folder), data, choose_hardware(HardwareSettings(device="cpu")), reader)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,12 @@ def subject(world_run):
 
 
 def uses_of(words):
-    return [Use(text, text.index(word), text.index(word) + len(word)) for text in TEXTS for word in words if f" {word} " in f" {text} "]
+    return [
+        WordOccurrence(text, text.index(word), text.index(word) + len(word))
+        for text in TEXTS
+        for word in words
+        if f" {word} " in f" {text} "
+    ]
 
 
 def slowly(subject, text, layer):
@@ -58,7 +63,7 @@ def test_a_words_vector_is_that_of_its_place_in_the_text_alone(subject, layer):
 
 def test_the_pieces_of_a_word_are_pooled_as_asked(subject):
     text = TEXTS[0]
-    two_words = Use(text, 0, len("emma works"))
+    two_words = WordOccurrence(text, 0, len("emma works"))
     rows = slowly(subject, text, 2)
     np.testing.assert_allclose(word_vectors(subject, [two_words], [2])[2][0], rows[1:3].mean(axis=0), atol=1e-5)
     np.testing.assert_allclose(word_vectors(subject, [two_words], [2], "first")[2][0], rows[1], atol=1e-5)
@@ -85,7 +90,7 @@ def test_the_order_and_the_number_of_texts_change_nothing(subject):
 
 def test_what_has_no_token_is_refused(subject):
     with pytest.raises(DataError, match="no token"):
-        word_vectors(subject, [Use("a  b", 1, 2)], [0])
+        word_vectors(subject, [WordOccurrence("a  b", 1, 2)], [0])
     with pytest.raises(DataError, match="no token"):
         sentence_vectors(subject, ["emma", " "], [0])
 
@@ -94,8 +99,8 @@ def test_usable_is_what_can_be_looked_at(subject):
     longest = subject.backbone.settings.longest_tokens
     fits, too_long = ("emma " * (longest - 2)).strip(), ("emma " * (longest - 1)).strip()
     assert usable_texts(subject, ["emma", " ", fits, too_long]) == [True, False, True, False]
-    uses = [Use(text, 0, 4) for text in ("emma", fits, too_long)]
-    assert usable(subject, [*uses, Use("a  b", 1, 2)]) == uses[:2]
+    uses = [WordOccurrence(text, 0, 4) for text in ("emma", fits, too_long)]
+    assert usable(subject, [*uses, WordOccurrence("a  b", 1, 2)]) == uses[:2]
     assert word_vectors(subject, uses[:2], [0])[0].shape == (2, subject.backbone.settings.width)
     with pytest.raises(DataError):
         word_vectors(subject, uses[2:], [0])
@@ -104,7 +109,7 @@ def test_usable_is_what_can_be_looked_at(subject):
 def test_labelled_places_are_read_apart_where_a_piece_would_be_in_two(subject):
     as_written = Annotated("emma lives .", [(0, 4), (5, 10), (11, 12)], ["name", "verb", "mark"], "en")
     assert labelled_uses(subject, [as_written]) == [
-        Use(as_written.text, *span, label, "en") for span, label in zip(as_written.spans, as_written.labels, strict=True)
+        WordOccurrence(as_written.text, *span, label, "en") for span, label in zip(as_written.spans, as_written.labels, strict=True)
     ]
     touching = Annotated(" emmalives.", [(1, 5), (5, 10), (10, 11)], ["name", "verb", "mark"])
     found = labelled_uses(subject, [touching])
@@ -128,20 +133,20 @@ def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
 
 
 def test_the_data_of_the_run_is_what_it_is_looked_at_with(subject):
-    assert {document.language for document, _ in zip(subject.material.documents(), range(10), strict=False)} == {"en", "zh"}
-    assert next(iter(subject.material.records("words"))).values["tokens"]
+    assert {document.language for document, _ in zip(subject.probe_data.documents(), range(10), strict=False)} == {"en", "zh"}
+    assert next(iter(subject.probe_data.records("words"))).values["tokens"]
 
 
 def test_a_reader_that_is_named_opens_what_no_suffix_tells(world_run, text_corpus, tmp_path):
     path = tmp_path / "text.en"
     path.write_bytes(text_corpus.read_bytes())
     with pytest.raises(DataError, match=r"unsupported file type '\.en'"):
-        list(subject_of(world_run, [f"en={path}"]).material.documents())
-    assert next(subject_of(world_run, [f"en={path}"], "txt").material.documents()).language == "en"
+        list(subject_of(world_run, [f"en={path}"]).probe_data.documents())
+    assert next(subject_of(world_run, [f"en={path}"], "txt").probe_data.documents()).language == "en"
 
 
 def test_data_that_is_given_takes_its_place(world_run, text_corpus):
     given = subject_of(world_run, [f"fr={text_corpus}"])
-    assert next(given.material.documents()).language == "fr"
+    assert next(given.probe_data.documents()).language == "fr"
     with pytest.raises(UsageError, match="no senses"):
-        given.material.records("senses")
+        given.probe_data.records("senses")

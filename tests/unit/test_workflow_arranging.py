@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sslcli import registry
-from sslcli.api import DataError, Draws, PluginError, Rows
+from sslcli.api import DataError, PluginError, Rng, Rows
 from sslcli.datasets import arrange
 from sslcli.datasets.arrange import LENGTHS, VALUES, arranged
 from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_tokenizer
@@ -26,7 +26,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def objective():
-    return Bench.of(CLASSES["sop"], None, "encoder").twin()
+    return Bench.of(CLASSES["sop"], None, "encoder").collator()
 
 
 def plain_rows(objective, corpus):
@@ -54,7 +54,7 @@ def test_rows_equal_those_of_the_objective_and_are_made_once(cache, objective, m
         assert np.array_equal(source.rows, values)
         assert np.array_equal(source.lengths, lengths)
         assert len(source) == len(values)
-        assert len(source.sample(3, Draws(0, 0).sample(3))) == lengths[3]
+        assert len(source.sample(3, Rng(0, 0).sample(3))) == lengths[3]
     assert len(asked) == 1
     assert len(list(cache.iterdir())) == 1
 

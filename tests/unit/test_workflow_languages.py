@@ -15,8 +15,8 @@ from sslcli.settings import LabelledSettings
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.languages import across, in_language_data, transferred, with_bound
-from sslcli.workflows.finetune.study import Ended, Variant, settings_of, summary, variants
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
+from sslcli.workflows.training.run import RunResult
 
 WORLD = "demo:world"
 
@@ -157,7 +157,7 @@ def run_of(folder, start, values, language="", seed=0, better=True):
         )
         for name, value in values.items()
     ]
-    return Ended(Variant(start, seed, folder, language), Result(folder, None, Report(scores=scores)))
+    return Ended(Variant(start, seed, folder, language), RunResult(folder, None, Report(scores=scores)))
 
 
 def test_a_language_stands_between_its_bounds_in_one_table(tmp_path):
@@ -223,5 +223,5 @@ def test_the_bound_of_a_language_has_a_folder_and_data_of_its_own(tmp_path, mode
     found = list(variants(tmp_path / "x", ["pretrained", "random"], [42, 43], ["zh"]))
     assert [variant.folder.name for variant in found] == ["x", "x-random", "x-zh", "x-seed43", "x-random-seed43", "x-zh-seed43"]
     bound = LabelledSettings(train=("zh=a.json",))
-    assert settings_of(found[2], settings(model), found, {"zh": bound}).data == bound
-    assert settings_of(found[1], settings(model), found, {"zh": bound}).data == settings(model).data
+    assert variant_settings(found[2], settings(model), found, {"zh": bound}).data == bound
+    assert variant_settings(found[1], settings(model), found, {"zh": bound}).data == settings(model).data

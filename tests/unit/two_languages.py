@@ -10,8 +10,8 @@ import numpy as np
 import tokenizers
 import torch
 
-from sslcli.conformance.subjects import tiny_subject
-from sslcli.contracts.probe import Subject
+from sslcli.conformance.subjects import tiny_frozen_model
+from sslcli.contracts.probe import FrozenModel
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
@@ -41,7 +41,7 @@ def sentence(number, language):
 
 
 @dataclass(frozen=True)
-class Material:
+class ProbeData:
     """Every language tells of every concept equally often, and of nothing else, so that the means differ by the languages alone."""
 
     spoken: tuple = ("aa", "bb")
@@ -69,7 +69,7 @@ class Material:
         raise UsageError("there are no labels", "give a file")
 
 
-def subject(material=None):
+def subject(probe_data=None):
     """Blocks add nothing, the last norm only scales: rows of the embedding are as long as one another and have the mean 0."""
     pieces = tokenizer()
     settings = TransformerSettings(
@@ -80,9 +80,9 @@ def subject(material=None):
     for name, weight in backbone.named_parameters():
         weight.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
     backbone.embedding.copy_(_rows())
-    learnable = tiny_subject().learnable
+    learnable = tiny_frozen_model().learnable
     learnable.head = head
-    return Subject("by hand", 0, backbone, pieces, learnable, material or Material())
+    return FrozenModel("by hand", 0, backbone, pieces, learnable, probe_data or ProbeData())
 
 
 def headless(of):

@@ -18,20 +18,20 @@ from sslcli.api import (
     Artifact,
     Batch,
     Config,
+    Context,
     DataError,
-    Draws,
-    Frame,
     Hidden,
     Inputs,
     LanguageModelHead,
     Loss,
+    ModelBatch,
     Ratio,
     Readout,
     Report,
+    Rng,
     Sample,
     TokenTargets,
     Transformer,
-    Views,
     generate_tokens,
     passages_of,
     setting,
@@ -42,7 +42,7 @@ READ_FIRST = 12  # tokens of each sample that --show-batch gives as read, before
 
 
 @dataclass(frozen=True)
-class NextTokenViews(Views):
+class NextTokenBatch(ModelBatch):
     """`places_N` in T that have a next token in their sample; `covered_bytes`: source text of all these next tokens."""
 
     places_N: Tensor
@@ -59,29 +59,29 @@ class Continue(Config):
     count: int = setting(1, "continuations", gt=0)
 
 
-class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]):
+class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]):
     class Options(Config):
         pass
 
     Request = Continue
     summary = "predict the next token from those before it (GPT)"
-    needs = frozenset({"decoder"})
+    architectures = frozenset({"decoder"})
     arranges = "blocks"
     reads_head = True
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        assert frame.tokenizer is not None, "an objective that reads text is given a tokenizer"
-        self.tokenizer = frame.tokenizer
-        self.head = LanguageModelHead(frame.architecture)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        assert context.tokenizer is not None, "an objective that reads text is given a tokenizer"
+        self.tokenizer = context.tokenizer
+        self.head = LanguageModelHead(context.architecture)
 
-    def views(self, batch: Batch, draws: Draws) -> NextTokenViews:
+    def collate(self, batch: Batch, rng: Rng) -> NextTokenBatch:
         has_next_T = np.ones(len(batch.ids), dtype=bool)
         has_next_T[batch.starts[1:] - 1] = False
         places_N = np.flatnonzero(has_next_T)
         # A sample's bytes cover its first token too, which nothing predicts: it takes its even share of them away.
         covered_bytes = float((batch.fields["bytes"] * (1 - 1 / batch.lengths)).sum())
-        return NextTokenViews(
+        return NextTokenBatch(
             Inputs.of(batch),
             {"clm": len(places_N)},
             torch.from_numpy(places_N),
@@ -89,37 +89,37 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
             covered_bytes,
         )
 
-    def read(self, hidden: Hidden, views: NextTokenViews, backbone: Transformer) -> Loss:
-        hidden_ND = hidden.last_TD.index_select(0, views.places_N)
-        loss, count = self.head.loss(hidden_ND, views.targets_N, backbone), views.counts["clm"]
+    def read(self, hidden: Hidden, batch: NextTokenBatch, backbone: Transformer) -> Loss:
+        hidden_ND = hidden.last_TD.index_select(0, batch.places_N)
+        loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["clm"]
         nats = loss.nll_sum.detach()
         metrics = {
             "accuracy": Ratio(loss.correct, count),
             "perplexity": Ratio(nats, count, exponential=True),
-            "bits_per_byte": Ratio(nats / math.log(2), views.covered_bytes),
+            "bits_per_byte": Ratio(nats / math.log(2), batch.covered_bytes),
         }
         return Loss({"clm": loss.nll_sum}, metrics)
 
-    def targets(self, views: NextTokenViews) -> TokenTargets:
-        left_N = views.inputs.ids_T.index_select(0, views.places_N).numpy()
-        return TokenTargets(views.targets_N.numpy(), left_N, np.full_like(left_N, -1))
+    def targets(self, batch: NextTokenBatch) -> TokenTargets:
+        left_N = batch.inputs.ids_T.index_select(0, batch.places_N).numpy()
+        return TokenTargets(batch.targets_N.numpy(), left_N, np.full_like(left_N, -1))
 
-    def show(self, views: NextTokenViews) -> Report:
-        lengths = views.inputs.packing.lengths
-        place_in_sample_T = views.inputs.positions_T.numpy()
+    def show(self, batch: NextTokenBatch) -> Report:
+        lengths = batch.inputs.packing.lengths
+        place_in_sample_T = batch.inputs.positions_T.numpy()
         roles = dict.fromkeys(np.flatnonzero(place_in_sample_T >= READ_FIRST).tolist(), "target")
-        passages = passages_of(views.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles)
+        passages = passages_of(batch.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles)
         return Report("every token is predicted from those before it", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Continue]]:
         """The beginning of each sample, as far as the model has positions for a continuation."""
-        most = min(NEW_TOKENS, self.frame.architecture.longest_tokens - 2 * PROMPT_TOKENS)
+        most = min(NEW_TOKENS, self.context.architecture.longest_tokens - 2 * PROMPT_TOKENS)
         own = (sample.tokens for sample in samples if sample.tokens is not None)
         plain = [tokens_T[~self.tokenizer.specials[tokens_T]] for tokens_T in own]
         texts = [self.tokenizer.decode(tokens_T[:PROMPT_TOKENS]) for tokens_T in plain if len(tokens_T) >= 3]
         return [(text, Continue(text=text, new_tokens=most)) for text in texts] if most > 0 else []
 
-    def generate(self, backbone: Transformer, request: Continue, draws: Draws) -> Iterator[Artifact]:
+    def generate(self, backbone: Transformer, request: Continue, rng: Rng) -> Iterator[Artifact]:
         """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""
         prompt = self._prompt(request.text)
         if not len(prompt):
@@ -127,7 +127,7 @@ class CausalLanguageModel(Readout[NextTokenViews, "CausalLanguageModel.Options"]
                 raise DataError("there is nothing to continue, and this tokenizer has no end token to begin after", "give it some --text")
             prompt = np.asarray([self.tokenizer.end], dtype=np.int64)
         steps_S, prompts_B = np.arange(request.new_tokens), np.arange(request.count)
-        uniforms_SB = draws.uniform("token", prompts_B[None, :], steps_S[:, None])
+        uniforms_SB = rng.uniform("token", prompts_B[None, :], steps_S[:, None])
         added = generate_tokens(
             backbone,
             self.head,

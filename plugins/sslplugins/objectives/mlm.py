@@ -20,21 +20,21 @@ from sslcli.api import (
     Artifact,
     Batch,
     Config,
+    Context,
     DataError,
-    Draws,
-    Frame,
     Hidden,
     Inputs,
     LanguageModelHead,
     Loss,
+    ModelBatch,
     Ratio,
     Readout,
     Report,
+    Rng,
     Sample,
     Tokenizer,
     TokenTargets,
     Transformer,
-    Views,
     enclose,
     passages_of,
     setting,
@@ -42,7 +42,7 @@ from sslcli.api import (
 
 
 @dataclass(frozen=True)
-class MaskedViews(Views):
+class MaskedBatch(ModelBatch):
     """Inputs with some tokens hidden; `places_N` in T and the tokens that stood there."""
 
     places_N: Tensor
@@ -57,7 +57,7 @@ class FillBlanks(Config):
     top: int = setting(5, "candidates for each blank", gt=0)
 
 
-class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
+class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
     class Options(Config):
         mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", gt=0, le=1)
         mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)
@@ -73,30 +73,30 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
     Request = FillBlanks
     summary = "predict hidden tokens from both sides (BERT)"
     reads_head = True
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     special_tokens = frozenset({"mask"})
     corrupts = True
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        self.mask = frame.special_token("mask")
-        assert frame.tokenizer is not None, "which has one"
-        self.tokenizer = frame.tokenizer
-        self.ordinary = np.flatnonzero(frame.tokenizer.known & ~frame.tokenizer.specials)
-        self.head = LanguageModelHead(frame.architecture)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self.mask = context.special_token("mask")
+        assert context.tokenizer is not None, "which has one"
+        self.tokenizer = context.tokenizer
+        self.ordinary = np.flatnonzero(context.tokenizer.known & ~context.tokenizer.specials)
+        self.head = LanguageModelHead(context.architecture)
 
-    def views(self, batch: Batch, draws: Draws) -> MaskedViews:
-        places_N = np.flatnonzero(self._chosen(batch, draws))
+    def collate(self, batch: Batch, rng: Rng) -> MaskedBatch:
+        places_N = np.flatnonzero(self._chosen(batch, rng))
         samples_N, positions_N = batch.sample_of[places_N], batch.positions[places_N]
-        fate_N = draws.uniform("fate", samples_N, positions_N)
-        stranger_N = self.ordinary[(draws.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)]
+        fate_N = rng.uniform("fate", samples_N, positions_N)
+        stranger_N = self.ordinary[(rng.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)]
         masked, replaced = self.options.mask_share, self.options.mask_share + self.options.random_share
         targets_N = batch.ids[places_N]
         tokens_T = batch.ids.copy()
         tokens_T[places_N] = np.where(fate_N < masked, self.mask, np.where(fate_N < replaced, stranger_N, targets_N))
-        return MaskedViews(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
+        return MaskedBatch(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
 
-    def _chosen(self, batch: Batch, draws: Draws) -> np.ndarray:
+    def _chosen(self, batch: Batch, rng: Rng) -> np.ndarray:
         """bool [T]: each token (or word) by itself with probability mask_rate, and the most likely one of every sample."""
         special_T = self.tokenizer.specials[batch.ids]
         begins_T = np.ones(len(batch.ids), dtype=bool)
@@ -104,38 +104,38 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
             after_special_T = np.append(True, special_T[:-1])
             begins_T = ~self.tokenizer.continues[batch.ids] | special_T | after_special_T | (batch.positions == 0)
         word_of_T = np.cumsum(begins_T) - 1
-        chance_T = draws.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
+        chance_T = rng.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
         chance_T[special_T] = np.inf
         least_B = np.minimum.reduceat(chance_T, batch.starts[:-1])
         return (chance_T < self.options.mask_rate) | ((chance_T == np.repeat(least_B, batch.lengths)) & ~special_T)
 
-    def read(self, hidden: Hidden, views: MaskedViews, backbone: Transformer) -> Loss:
-        hidden_ND = hidden.last_TD.index_select(0, views.places_N)
-        loss, count = self.head.loss(hidden_ND, views.targets_N, backbone), views.counts["mlm"]
+    def read(self, hidden: Hidden, batch: MaskedBatch, backbone: Transformer) -> Loss:
+        hidden_ND = hidden.last_TD.index_select(0, batch.places_N)
+        loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["mlm"]
         return Loss(
             {"mlm": loss.nll_sum},
             {"accuracy": Ratio(loss.correct, count), "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True)},
         )
 
-    def targets(self, views: MaskedViews) -> TokenTargets:
+    def targets(self, batch: MaskedBatch) -> TokenTargets:
         """Neighbours that are targets themselves count as not visible: the model cannot trust them either."""
-        tokens_T, places_N = views.inputs.ids_T.numpy(), views.places_N.numpy()
+        tokens_T, places_N = batch.inputs.ids_T.numpy(), batch.places_N.numpy()
         visible_T = tokens_T.copy()
         visible_T[places_N] = -1
-        starts_B1 = views.inputs.packing.starts_B1.numpy()
+        starts_B1 = batch.inputs.packing.starts_B1.numpy()
         left_T = np.append(-1, visible_T[:-1])
         left_T[starts_B1[:-1]] = -1
         right_T = np.append(visible_T[1:], -1)
         right_T[starts_B1[1:] - 1] = -1
-        return TokenTargets(views.targets_N.numpy(), left_T[places_N], right_T[places_N])
+        return TokenTargets(batch.targets_N.numpy(), left_T[places_N], right_T[places_N])
 
-    def show(self, views: MaskedViews) -> Report:
-        lengths, places_N = views.inputs.packing.lengths, views.places_N.numpy()
-        words_N = [self.tokenizer.decode([token]).strip() for token in views.targets_N.tolist()]
+    def show(self, batch: MaskedBatch) -> Report:
+        lengths, places_N = batch.inputs.packing.lengths, batch.places_N.numpy()
+        words_N = [self.tokenizer.decode([token]).strip() for token in batch.targets_N.tolist()]
         cuts = np.searchsorted(places_N, np.cumsum((0, *lengths)))
         answers = [", ".join(words_N[start:stop]) for start, stop in pairwise(cuts)]
         roles = dict.fromkeys(places_N.tolist(), "corrupted")
-        passages = passages_of(views.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
+        passages = passages_of(batch.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:
@@ -143,7 +143,7 @@ class MaskedLanguageModel(Readout[MaskedViews, "MaskedLanguageModel.Options"]):
         asked = (one_blank(sample.tokens, self.tokenizer) for sample in samples if sample.tokens is not None)
         return [(f"{text} ({word})" if word else text, FillBlanks(text=text)) for text, word in filter(None, asked)]
 
-    def generate(self, backbone: Transformer, request: FillBlanks, draws: Draws) -> Iterator[Artifact]:
+    def generate(self, backbone: Transformer, request: FillBlanks, rng: Rng) -> Iterator[Artifact]:
         """The likeliest tokens for each blank, best first, all blanks in one reading; it draws nothing."""
         tokens_T = self._with_blanks(request.text)
         blanks_N = np.flatnonzero(tokens_T == self.tokenizer.mask)

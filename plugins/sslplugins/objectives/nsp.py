@@ -17,22 +17,22 @@ from sslcli.api import (
     ARRANGEMENTS,
     Batch,
     Config,
+    Context,
     Corpus,
     DataError,
-    Draws,
-    Frame,
     Hidden,
     Inputs,
     Loss,
+    ModelBatch,
     PooledClassifier,
     Ratio,
     Readout,
     Report,
+    Rng,
     Rows,
     Sample,
-    SampleDraws,
+    SampleRng,
     Transformer,
-    Views,
     join_pair,
     passages_of,
     setting,
@@ -45,26 +45,26 @@ MOST_CANDIDATES = 20
 
 
 @dataclass(frozen=True)
-class PairViews(Views):
+class PairBatch(ModelBatch):
     """`labels_B`: FOLLOWS or STRANGER."""
 
     labels_B: Tensor
 
 
-class NextSentence(Readout[PairViews, "NextSentence.Options"]):
+class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
     class Options(Config):
         stranger_rate: float = setting(0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1)
 
     summary = "tell whether the second part follows the first (BERT)"
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
     special_tokens = frozenset({"sep"})
     arranges = "pairs"
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        assert frame.tokenizer is not None, "an objective that reads text is given a tokenizer"
-        self.tokenizer = frame.tokenizer
-        self.classifier = PooledClassifier(frame.architecture, 2)
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        assert context.tokenizer is not None, "an objective that reads text is given a tokenizer"
+        self.tokenizer = context.tokenizer
+        self.classifier = PooledClassifier(context.architecture, 2)
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         documents = np.asarray(corpus.spans[:, 0])
@@ -72,13 +72,13 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
             raise DataError("nsp takes strangers from other documents, and the data is one document", "give it more documents, or use sop")
         return super().arrange(corpus)
 
-    def sample(self, corpus: Corpus, row: np.ndarray, draws: SampleDraws) -> Sample:
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
         pair = ARRANGEMENTS["pairs"].sample(corpus, row, self.tokenizer)
         document, start, middle, stop, sentences = row.tolist()
-        if draws.uniform("stranger") >= self.options.stranger_rate:
+        if rng.uniform("stranger") >= self.options.stranger_rate:
             return replace(pair, fields={**pair.fields, "label": FOLLOWS})
         room = corpus.sequence_tokens - (len(pair) - (stop - start)) - (middle - start)
-        found = self._stranger(corpus, document, sentences, stop - middle, room, draws)
+        found = self._stranger(corpus, document, sentences, stop - middle, room, rng)
         if found is None:
             return replace(pair, fields={**pair.fields, "label": FOLLOWS})
         tokens, segments = join_pair(corpus.tokens(start, middle), corpus.tokens(*found), self.tokenizer)
@@ -86,7 +86,7 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
         return replace(pair, tokens=tokens, segments=segments, fields={"bytes": covered, "label": STRANGER})
 
     def _stranger(
-        self, corpus: Corpus, document: int, sentences: int, wanted_tokens: int, room_tokens: int, draws: SampleDraws
+        self, corpus: Corpus, document: int, sentences: int, wanted_tokens: int, room_tokens: int, rng: SampleRng
     ) -> tuple[int, int] | None:
         """First and last token of as many sentences as the true second part has, in another document of its language.
 
@@ -94,7 +94,7 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
         fills its sequence, and whatever merely fits would be shorter and tell itself apart. Where none fits, as much of
         the first as does; None where the language has no other document.
         """
-        generator = draws.generator("stranger part")
+        generator = rng.generator("stranger part")
         spans, places = generator.integers(len(corpus.spans), size=MOST_TRIES), generator.random(MOST_TRIES)
         language, cut, fitting = corpus.language_of(document), None, []
         for span, place in zip(spans.tolist(), places.tolist(), strict=True):
@@ -112,17 +112,17 @@ class NextSentence(Readout[PairViews, "NextSentence.Options"]):
                 cut = start_token, min(stop_token, start_token + room_tokens)
         return min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens)) if fitting else cut
 
-    def views(self, batch: Batch, draws: Draws) -> PairViews:
-        return PairViews(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
+    def collate(self, batch: Batch, rng: Rng) -> PairBatch:
+        return PairBatch(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
 
-    def read(self, hidden: Hidden, views: PairViews, backbone: Transformer) -> Loss:
+    def read(self, hidden: Hidden, batch: PairBatch, backbone: Transformer) -> Loss:
         logits_BC = self.classifier(hidden)
-        correct = (logits_BC.argmax(dim=1) == views.labels_B).sum()
-        loss = cross_entropy(logits_BC.float(), views.labels_B, reduction="sum")
-        return Loss({"nsp": loss}, {"accuracy": Ratio(correct, views.counts["nsp"])})
+        correct = (logits_BC.argmax(dim=1) == batch.labels_B).sum()
+        loss = cross_entropy(logits_BC.float(), batch.labels_B, reduction="sum")
+        return Loss({"nsp": loss}, {"accuracy": Ratio(correct, batch.counts["nsp"])})
 
-    def show(self, views: PairViews) -> Report:
-        answers = [ANSWERS[label] for label in views.labels_B.tolist()]
-        inputs = views.inputs
+    def show(self, batch: PairBatch) -> Report:
+        answers = [ANSWERS[label] for label in batch.labels_B.tolist()]
+        inputs = batch.inputs
         passages = passages_of(inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
         return Report("two parts, and whether the second follows the first", passages=passages)

@@ -12,12 +12,12 @@ import numpy as np
 
 from sslcli.api import (
     Config,
-    Draws,
+    FrozenModel,
     Inputs,
     Matrix,
     Probe,
     Report,
-    Subject,
+    Rng,
     Table,
     TransformerSettings,
     UsageError,
@@ -74,25 +74,25 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
     """Of one text; where none is given, of the first sentence of the data."""
 
     summary = "attention maps by layer and head, and what each head looks at"
-    typed = "text"
+    positional_fields = "text"
 
     class Options(Config):
         text: str = setting("", "the text to look at; the first sentence of the data when not given")
         layer: int | None = setting(None, "layer of the map, from 1; the last when not given", ge=1)
         head: int = setting(1, "head of the map, from 1", ge=1)
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
-        settings, options = subject.backbone.settings, self.options
-        layer = subject.depth if options.layer is None else options.layer
-        if layer > subject.depth:
-            raise UsageError(f"layer {layer} does not exist", f"this model has layers 1 to {subject.depth} with attention in them")
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
+        settings, options = model.backbone.settings, self.options
+        layer = model.depth if options.layer is None else options.layer
+        if layer > model.depth:
+            raise UsageError(f"layer {layer} does not exist", f"this model has layers 1 to {model.depth} with attention in them")
         if options.head > settings.heads:
             raise UsageError(f"head {options.head} does not exist", f"a layer of this model has heads 1 to {settings.heads}")
-        pieces = pieces_of(subject, options.text or _first_sentence(subject))
-        maps = _maps(subject, pieces)
+        pieces = pieces_of(model, options.text or _first_sentence(model))
+        maps = _maps(model, pieces)
         looks = {at: [Look.of(map_TT, pieces.special) for map_TT in maps_HTT] for at, maps_HTT in maps.items()}
         even = {at: Look.of(_even(settings, at, len(pieces.tokens)), pieces.special) for at in maps}
-        notes = [f"layer {layer} of {subject.depth}, head {options.head} of {settings.heads}; {len(pieces.tokens)} tokens"]
+        notes = [f"layer {layer} of {model.depth}, head {options.head} of {settings.heads}; {len(pieces.tokens)} tokens"]
         shown = maps
         if len(maps) * settings.heads * len(pieces.tokens) ** 2 > MOST_CELLS:
             shown = {layer: maps[layer]}
@@ -100,7 +100,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
         evenness = [[each.entropy / (even[at].entropy or 1.0) for each in found] for at, found in looks.items()]
         on_special = [[each.shares["special"] for each in found] for found in looks.values()]
         return Report(
-            title=f"attention of {subject.name}",
+            title=f"attention of {model.name}",
             tables=[_table(layer, looks[layer], even[layer])],
             matrices=[
                 _matrix(f"attention, layer {layer}, head {options.head}", pieces, maps[layer][options.head - 1]),
@@ -112,31 +112,31 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
         )
 
 
-def pieces_of(subject: Subject, text: str) -> Pieces:
+def pieces_of(model: FrozenModel, text: str) -> Pieces:
     """Raises UsageError where nothing of the text is a token of the model."""
-    ((tokens_T, places_T2),) = subject.tokenizer.encode_with_places([text])
+    ((tokens_T, places_T2),) = model.tokenizer.encode_with_places([text])
     if not len(tokens_T):
         raise UsageError(f"the text '{text}' has no token", "give a text with words in it")
-    tokens = enclose(tokens_T, subject.tokenizer)
-    labels = subject.tokenizer.pieces(tokens)
-    before = subject.tokenizer.template.single.before
+    tokens = enclose(tokens_T, model.tokenizer)
+    labels = model.tokenizer.pieces(tokens)
+    before = model.tokenizer.template.single.before
     for place, (start, stop) in enumerate(places_T2.tolist(), start=before):
         labels[place] = text[start:stop] or labels[place]
-    return Pieces(tokens, labels, subject.tokenizer.specials[tokens])
+    return Pieces(tokens, labels, model.tokenizer.specials[tokens])
 
 
-def _first_sentence(subject: Subject) -> str:
+def _first_sentence(model: FrozenModel) -> str:
     try:
-        documents = subject.material.documents()
+        documents = model.probe_data.documents()
         return next(sentence.strip() for document in documents if document.text for sentence in split_sentences(document))
     except (UsageError, StopIteration) as error:
         raise UsageError("there is no text to look at", 'give one: ssl probe attention "She ate an apple."') from error
 
 
-def _maps(subject: Subject, pieces: Pieces) -> dict[int, np.ndarray]:
+def _maps(model: FrozenModel, pieces: Pieces) -> dict[int, np.ndarray]:
     """float64 [H, T, T] of every layer."""
     inputs = Inputs.pack([pieces.tokens])
-    found = attention_maps(subject.backbone, inputs, range(1, subject.depth + 1))
+    found = attention_maps(model.backbone, inputs, range(1, model.depth + 1))
     return {layer: map_HTT.double().cpu().numpy() for layer, (map_HTT,) in found.items()}
 
 

@@ -18,11 +18,11 @@ from sslcli.api import (
     Config,
     Count,
     DataError,
-    Draws,
+    FrozenModel,
     Probe,
     Report,
+    Rng,
     Score,
-    Subject,
     UsageError,
     control_labels,
     linear_probe,
@@ -47,24 +47,24 @@ class Languages(Probe["Languages.Options"]):
 
     summary = "the language of a sentence, read from every layer, and what is left without each language's mean"
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
-        texts = {language: self._texts(subject, language, draws) for language in subject.material.languages()}
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
+        texts = {language: self._texts(model, language, rng) for language in model.probe_data.languages()}
         if len(texts) < 2:
             known = f"'{next(iter(texts))}' alone" if texts else "no language that is known"
             raise UsageError(f"the texts are in {known}", "give two languages: --data en=FILE --data zh=FILE")
         parts = [[text for own in texts.values() for text in own[part::_PARTS]] for part in range(_PARTS)]
         labels = [[language for language, own in texts.items() for _ in own[part::_PARTS]] for part in range(_PARTS)]
-        control = control_labels([*parts[1], *parts[2]], labels[1], draws.sample(0).generator("control"))
-        layers = range(subject.depth + 1)
-        vectors = [sentence_vectors(subject, own, layers) for own in parts]
-        return _report(subject, list(texts), [_looked([own[layer] for own in vectors], labels, control) for layer in layers])
+        control = control_labels([*parts[1], *parts[2]], labels[1], rng.sample(0).generator("control"))
+        layers = range(model.depth + 1)
+        vectors = [sentence_vectors(model, own, layers) for own in parts]
+        return _report(model, list(texts), [_looked([own[layer] for own in vectors], labels, control) for layer in layers])
 
-    def _texts(self, subject: Subject, language: str, draws: Draws) -> list[str]:
+    def _texts(self, model: FrozenModel, language: str, rng: Rng) -> list[str]:
         limit = self.options.limit
-        read = list(islice(usable_sentences(subject, language), limit * _READ_FOR_ONE))
+        read = list(islice(usable_sentences(model, language), limit * _READ_FOR_ONE))
         if len(read) < _FEWEST:
             raise DataError(f"there are {len(read)} sentences in '{language}', and {_FEWEST} are needed", "give more text of it")
-        return draws.of(language).some("sentences", read, limit)
+        return rng.of(language).some("sentences", read, limit)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _looked(rows: Sequence[np.ndarray], labels: Sequence[Sequence[str]], control
     )
 
 
-def _report(subject: Subject, languages: Sequence[str], looked: Sequence[_Looked]) -> Report:
+def _report(model: FrozenModel, languages: Sequence[str], looked: Sequence[_Looked]) -> Report:
     columns = {
         "raw": [layer.raw for layer in looked],
         "without the means": [layer.centred for layer in looked],
@@ -106,7 +106,7 @@ def _report(subject: Subject, languages: Sequence[str], looked: Sequence[_Looked
     scores = [_beside(columns[name][layer], f"language, {name} (layer {layer})", control[layer]) for name, layer in best]
     level = scores[0].baselines["majority"]
     return Report(
-        title=f"{', '.join(languages)}: the language of a sentence, read from every layer of {subject.name}",
+        title=f"{', '.join(languages)}: the language of a sentence, read from every layer of {model.name}",
         scores=scores,
         tables=[layer_table("language by layer", columns)],
         plots=[layer_plot("language by layer", "accuracy", columns, {"majority": level})],

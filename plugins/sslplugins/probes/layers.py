@@ -15,13 +15,13 @@ from sslcli.api import (
     Config,
     Count,
     DataError,
-    Draws,
+    FrozenModel,
     Probe,
     Report,
+    Rng,
     Score,
-    Subject,
     Table,
-    Use,
+    WordOccurrence,
     control_labels,
     labelled_uses,
     linear_probe,
@@ -39,29 +39,29 @@ class Layers(Probe["Layers.Options"]):
 
     summary = "a linear probe for a labelled task on every layer, beside a control of shuffled labels"
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
         task, limit = self.options.task, self.options.limit
-        annotated = subject.material.annotated(task)
-        train = self._labelled(subject, annotated[0], limit, draws.of("train"))
-        test = self._labelled(subject, annotated[1], limit // 2, draws.of("test"))
+        annotated = model.probe_data.annotated(task)
+        train = self._labelled(model, annotated[0], limit, rng.of("train"))
+        test = self._labelled(model, annotated[1], limit // 2, rng.of("test"))
         labels = [[use.sense for use in uses] for uses in (train, test)]
         if len(set(labels[0])) < 2:
             raise DataError(f"every place has the label '{labels[0][0]}' of {task}", "there must be two at least to tell apart")
-        shuffled = _shuffled(train, test, draws)
-        layers = range(subject.depth + 1)
-        rows = [word_vectors(subject, uses, layers) for uses in (train, test)]
+        shuffled = _shuffled(train, test, rng)
+        layers = range(model.depth + 1)
+        rows = [word_vectors(model, uses, layers) for uses in (train, test)]
         found = [linear_probe(rows[0][layer], labels[0], rows[1][layer], labels[1], f"{task} at layer {layer}") for layer in layers]
         control = [linear_probe(rows[0][layer], shuffled[0], rows[1][layer], shuffled[1]) for layer in layers]
-        tables = [static_vectors(subject, uses) for uses in (train, test)]
+        tables = [static_vectors(model, uses) for uses in (train, test)]
         static = linear_probe(tables[0], labels[0], tables[1], labels[1], "static embedding")
         by_heart = linear_probe(tables[0], shuffled[0], tables[1], shuffled[1])
-        return self._report(subject, len(train), found, control, (static, by_heart))
+        return self._report(model, len(train), found, control, (static, by_heart))
 
-    def _labelled(self, subject: Subject, texts: Sequence[Annotated], limit: int, draws: Draws) -> list[Use]:
+    def _labelled(self, model: FrozenModel, texts: Sequence[Annotated], limit: int, rng: Rng) -> list[WordOccurrence]:
         """Labelled places of texts drawn one after the other."""
-        uses: list[Use] = []
-        for text in draws.shuffled("texts", texts):
-            uses += labelled_uses(subject, [text])
+        uses: list[WordOccurrence] = []
+        for text in rng.shuffled("texts", texts):
+            uses += labelled_uses(model, [text])
             if len(uses) >= limit:
                 break
         if not uses:
@@ -69,7 +69,7 @@ class Layers(Probe["Layers.Options"]):
         return uses[:limit]
 
     def _report(
-        self, subject: Subject, learnt: int, found: Sequence[Score], control: Sequence[Score], static: tuple[Score, Score]
+        self, model: FrozenModel, learnt: int, found: Sequence[Score], control: Sequence[Score], static: tuple[Score, Score]
     ) -> Report:
         task, best = self.options.task, best_layer(found)
         score, by_heart, majority = found[best], control[best].value, found[best].baselines["majority"]
@@ -79,7 +79,7 @@ class Layers(Probe["Layers.Options"]):
         table = layer_table(f"{task} by layer", columns, [("selectivity", gaps)])
         bare = ["static", static[0].value, *static[0].ends, static[1].value, static[0].value - static[1].value]
         return Report(
-            title=f"{task}: a linear probe on every layer of {subject.name}",
+            title=f"{task}: a linear probe on every layer of {model.name}",
             scores=[
                 replace(score, name=f"{task}, best layer ({best})", baselines=baselines),
                 Score("selectivity", gaps[best], count=score.count, baselines={"static embedding": static[0].value - static[1].value}),
@@ -99,9 +99,9 @@ class Layers(Probe["Layers.Options"]):
         return f"{figures}: {score.value - static.value:.3f} more than the static embedding, so context is read"
 
 
-def _shuffled(train: Sequence[Use], test: Sequence[Use], draws: Draws) -> tuple[list[str], list[str]]:
+def _shuffled(train: Sequence[WordOccurrence], test: Sequence[WordOccurrence], rng: Rng) -> tuple[list[str], list[str]]:
     """Every word's own label, the same wherever it stands."""
     words = [use.word.casefold() for use in (*train, *test)]
-    generator: np.random.Generator = draws.sample(0).generator("control")
+    generator: np.random.Generator = rng.sample(0).generator("control")
     drawn = control_labels(words, [use.sense for use in train], generator)
     return drawn[: len(train)], drawn[len(train) :]

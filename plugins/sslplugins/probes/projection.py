@@ -13,15 +13,15 @@ from sslcli.api import (
     Config,
     Count,
     DataError,
-    Draws,
+    FrozenModel,
     Pool,
     Probe,
     Report,
+    Rng,
     Scatter,
     Score,
-    Subject,
     UsageError,
-    Use,
+    WordOccurrence,
     read_pairs,
     sense_uses,
     setting,
@@ -59,9 +59,9 @@ class Projection(Probe["Projection.Options"]):
         count: Count = setting(200, "points, or pairs of them", gt=1, le=2_000)
         sample: Count = setting(2_000, "with words: sentences of the data that their uses are taken from", gt=0, le=20_000)
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
-        options, layer = self.options, chosen_layer(subject, self.options.layer)
-        points = self._points(subject, layer, draws)
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
+        options, layer = self.options, chosen_layer(model, self.options.layer)
+        points = self._points(model, layer, rng)
         if len(points.rows) < FEWEST:
             raise DataError(f"there are {len(points.rows)} {options.what} to draw", "give more of them: --data, --pairs or --sentences")
         drawn = [("", points.rows)]
@@ -69,7 +69,7 @@ class Projection(Probe["Projection.Options"]):
             drawn.append((", each language centred", centred(points.rows, points.languages)))
         scatters, scores, notes = [], [], []
         for how, rows_ND in drawn:
-            plane_N2, note = self._plane(rows_ND, draws)
+            plane_N2, note = self._plane(rows_ND, rng)
             xs, ys = plane_N2.T.tolist()
             title = f"{options.what}, layer {layer}{how}"
             shown = (points.labels, points.groups, points.links)
@@ -77,47 +77,47 @@ class Projection(Probe["Projection.Options"]):
             notes.append(f"{note}{how}")
             if len(set(points.groups)) > 1:
                 scores.append(alike_score(f"nearest of the same group{how}", rows_ND, points.groups))
-        made = f"layer {layer} of {subject.depth}; {len(points.rows)} points in {len(set(points.groups))} groups, {len(points.links)} links"
+        made = f"layer {layer} of {model.depth}; {len(points.rows)} points in {len(set(points.groups))} groups, {len(points.links)} links"
         return Report(
-            title=f"{options.what} of {subject.name}",
+            title=f"{options.what} of {model.name}",
             scores=scores,
             scatters=scatters,
             notes=[made, points.source, *notes, *_mixed(scores, options.what == "senses")],
         )
 
-    def _points(self, subject: Subject, layer: int, draws: Draws) -> Points:
+    def _points(self, model: FrozenModel, layer: int, rng: Rng) -> Points:
         options = self.options
         if options.what == "senses":
-            return sense_points(subject, layer, options.pool, self._uses(subject, draws))
-        pairs = self._pairs(subject)
+            return sense_points(model, layer, options.pool, self._uses(model, rng))
+        pairs = self._pairs(model)
         if options.what == "sentences":
-            return sentence_points(subject, layer, pairs, options.count, draws)
-        return word_points(subject, layer, options.pool, pairs, some_sentences(subject, options.sample, draws), options.count, draws)
+            return sentence_points(model, layer, pairs, options.count, rng)
+        return word_points(model, layer, options.pool, pairs, some_sentences(model, options.sample, rng), options.count, rng)
 
-    def _uses(self, subject: Subject, draws: Draws) -> list[Use]:
+    def _uses(self, model: FrozenModel, rng: Rng) -> list[WordOccurrence]:
         options = self.options
         per_sense = max(2, options.count // 4)
         if options.word:
-            return find_uses(subject, options.word, options.sentences, per_sense, draws).uses
+            return find_uses(model, options.word, options.sentences, per_sense, rng).uses
         try:
-            return usable(subject, sense_uses(subject.material, 20, draws))
+            return usable(model, sense_uses(model.probe_data, 20, rng))
         except UsageError as error:
             raise UsageError("there is no word to look at", "name one: --word apple") from error
 
-    def _pairs(self, subject: Subject) -> Pairs | None:
+    def _pairs(self, model: FrozenModel) -> Pairs | None:
         """Translations out of the files of --pairs, else those that a generated source knows; None where there are none."""
         options = self.options
         if options.pairs:
             languages = two_languages(options.languages.split(","))
             return Pairs(languages, [(pair.first, pair.second) for pair in read_pairs(options.pairs, languages)])
         try:
-            return known_pairs(subject.material.records("parallel" if options.what == "sentences" else "dictionary"))
+            return known_pairs(model.probe_data.records("parallel" if options.what == "sentences" else "dictionary"))
         except (UsageError, DataError):
             return None
 
-    def _plane(self, rows_ND: np.ndarray, draws: Draws) -> tuple[np.ndarray, str]:
+    def _plane(self, rows_ND: np.ndarray, rng: Rng) -> tuple[np.ndarray, str]:
         if self.options.method == "tsne":
-            return neighbour_plane(rows_ND, draws), "t-SNE: near points are near, distances between groups mean nothing"
+            return neighbour_plane(rows_ND, rng), "t-SNE: near points are near, distances between groups mean nothing"
         plane_N2, (first, second) = principal_plane(rows_ND)
         return plane_N2, f"the picture shows {first + second:.0%} of the variance ({first:.0%} and {second:.0%})"
 

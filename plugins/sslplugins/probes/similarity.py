@@ -16,16 +16,16 @@ from sslcli.api import (
     Count,
     Curve,
     DataError,
-    Draws,
+    FrozenModel,
     Matrix,
     Plot,
     Pool,
     Probe,
     Report,
+    Rng,
     Score,
-    Subject,
     UsageError,
-    Use,
+    WordOccurrence,
     cosines,
     sense_uses,
     setting,
@@ -42,7 +42,7 @@ class Similarity(Probe["Similarity.Options"]):
     """Of one word, or of every two-sense word of a source that knows the senses."""
 
     summary = "contextual vectors of a word over sentences: cosines, within senses and across, by layer"
-    typed = "word"
+    positional_fields = "word"
 
     class Options(Config):
         word: str = setting("", "the word to look at; every two-sense word of generated data when not given")
@@ -53,30 +53,30 @@ class Similarity(Probe["Similarity.Options"]):
         pool: Pool = setting("mean", "vector of a word in several pieces: the mean of its pieces, or the first")
         per_sense: Count = setting(10, "sentences of each sense", gt=1, le=200)
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
-        layer = chosen_layer(subject, self.options.layer)
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
+        layer = chosen_layer(model, self.options.layer)
         if self.options.word:
-            return self._of_word(subject, layer, draws)
+            return self._of_word(model, layer, rng)
         if self.options.sentences:
             raise UsageError("these are sentences, and it is not said of which word", "name it: ssl probe similarity WORD --sentences FILE")
-        return self._of_all(subject, layer, draws)
+        return self._of_all(model, layer, rng)
 
-    def _of_word(self, subject: Subject, layer: int, draws: Draws) -> Report:
+    def _of_word(self, model: FrozenModel, layer: int, rng: Rng) -> Report:
         options = self.options
-        found = find_uses(subject, options.word, options.sentences, options.per_sense, draws)
+        found = find_uses(model, options.word, options.sentences, options.per_sense, rng)
         if len(found.uses) < 2:
             raise UsageError(f"'{options.word}' occurs once, and is like itself", "give more sentences with it: --sentences FILE")
-        vectors = vectors_by_layer(subject, found.uses, options.pool)
-        made = f"layer {layer} of {subject.depth}, {options.pool} of the word's pieces; {found.source}"
+        vectors = vectors_by_layer(model, found.uses, options.pool)
+        made = f"layer {layer} of {model.depth}, {options.pool} of the word's pieces; {found.source}"
         common = Report(
-            title=f"{options.word}: layer {layer} of {subject.depth} of {subject.name}",
+            title=f"{options.word}: layer {layer} of {model.depth} of {model.name}",
             matrices=[_matrix(options.word, layer, found.uses, cosines(vectors[layer]))],
-            notes=[made, *unknown_notes(subject, found.uses)],
+            notes=[made, *unknown_notes(model, found.uses)],
         )
         senses = set(found.senses)
         if len(senses) < 2:
             return _without_senses(common, vectors, layer)
-        by_layer = SensesByLayer(subject, found.uses, vectors, options.pool)
+        by_layer = SensesByLayer(model, found.uses, vectors, options.pool)
         return replace(
             common,
             scores=by_layer.scores(layer),
@@ -85,23 +85,23 @@ class Similarity(Probe["Similarity.Options"]):
             notes=[*common.notes, *by_layer.notes(layer)],
         )
 
-    def _of_all(self, subject: Subject, layer: int, draws: Draws) -> Report:
+    def _of_all(self, model: FrozenModel, layer: int, rng: Rng) -> Report:
         options = self.options
         try:
-            uses = usable(subject, sense_uses(subject.material, options.per_sense, draws))
+            uses = usable(model, sense_uses(model.probe_data, options.per_sense, rng))
         except UsageError as error:
             raise UsageError("there is no word to look at", "name one: ssl probe similarity apple") from error
         uses, rare = comparable(uses)
         if not uses:
             raise DataError("no word is used twice in each of two senses", "take more of the generated data, or give --sentences FILE")
-        report = words_report(senses_of_words(subject, uses, options.pool), layer)
-        made = f"layer {layer} of {subject.depth}, {options.pool} of a word's pieces; {len(uses)} sentences of the generated data"
-        title = f"words with two senses: layer {layer} of {subject.depth} of {subject.name}"
+        report = words_report(senses_of_words(model, uses, options.pool), layer)
+        made = f"layer {layer} of {model.depth}, {options.pool} of a word's pieces; {len(uses)} sentences of the generated data"
+        title = f"words with two senses: layer {layer} of {model.depth} of {model.name}"
         left_out = [f"left out, used too seldom in one of its senses: {', '.join(rare)}"] if rare else []
         return replace(report, title=title, notes=[made, *left_out, *report.notes])
 
 
-def _matrix(word: str, layer: int, uses: Sequence[Use], table_NN: np.ndarray) -> Matrix:
+def _matrix(word: str, layer: int, uses: Sequence[WordOccurrence], table_NN: np.ndarray) -> Matrix:
     numbers = [str(number) for number in range(1, len(uses) + 1)]
     labels = [f"{number} {_shortened(use)}" for number, use in zip(numbers, uses, strict=True)]
     groups = [use.sense for use in uses] if any(use.sense for use in uses) else []
@@ -110,7 +110,7 @@ def _matrix(word: str, layer: int, uses: Sequence[Use], table_NN: np.ndarray) ->
     return Matrix(title, labels, numbers, values, groups, groups, high=1.0, **axes)
 
 
-def _shortened(use: Use) -> str:
+def _shortened(use: WordOccurrence) -> str:
     """What stands around the word, where the sentence is long."""
     if len(use.text) <= LABEL_CHARACTERS:
         return use.text

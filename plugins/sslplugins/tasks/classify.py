@@ -15,7 +15,7 @@ class Classify(SequenceTask["Classify.Options"]):
     text_columns, label_columns = TEXTS, ANSWERS
 
     @classmethod
-    def typed(cls, options: Options) -> tuple[str, ...]:
+    def positional_fields(cls, options: Options) -> tuple[str, ...]:
         return (options.text_field or TEXTS[0],)
 
     @classmethod

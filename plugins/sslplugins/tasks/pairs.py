@@ -25,7 +25,7 @@ class Pairs(SequenceTask["Pairs.Options"]):
     text_columns, label_columns, text_flags = TEXTS, ANSWERS, "--first-field and --second-field"
 
     @classmethod
-    def typed(cls, options: Options) -> tuple[str, ...]:
+    def positional_fields(cls, options: Options) -> tuple[str, ...]:
         return (options.first_field, options.second_field) if options.first_field and options.second_field else TEXTS[0]
 
     @classmethod

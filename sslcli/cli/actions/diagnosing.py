@@ -6,13 +6,13 @@ from rich.text import Text
 
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.workflows.doctor import examine
+from sslcli.workflows.doctor import examine_machine
 
 MARKS = {"ok": ("✔", "green"), "note": ("ℹ", "blue"), "warning": ("⚠", "yellow"), "failed": ("✘", "red")}
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
-    findings = examine()
+def doctor_action(command: Command, given: Given, screen: Screen) -> int:
+    findings = examine_machine()
     if screen.json:
         screen.document({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -13,7 +13,7 @@ from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below, write_eva
 from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
     resolved, least = answer_settings(command, given), bounds_of(given.get("min", ()))
     refuse_unknown_scores(task_class(given["task"]).scorer, least)
     reference = model_of(given, screen)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.runs.references import LATEST, TRAINED
@@ -10,8 +10,8 @@ from sslcli.workflows.export.adapters import export_adapter
 from sslcli.workflows.export.export import export
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
-    reference, _ = chosen(given["model"], TRAINED, given["model"] == LATEST, screen)
+def export_action(command: Command, given: Given, screen: Screen) -> int:
+    reference, _ = chosen_model(given["model"], TRAINED, given["model"] == LATEST, screen)
     if given.get("adapter"):
         screen.report(export_adapter(reference, Path(given["folder"]), given.get("base"), overwrite=bool(given.get("overwrite"))))
         return 0

@@ -17,7 +17,7 @@ from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.datasets.labelled import other_languages, task_class, task_options
-from sslcli.engine.processes.rank import place
+from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
 from sslcli.models.loading import decided_source
@@ -28,19 +28,19 @@ from sslcli.runs.facts import title_of
 from sslcli.runs.run_folder import new_name, refuse_occupied
 from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.check import check_data
-from sslcli.workflows.finetune.finetune import dry_run, finetune
+from sslcli.workflows.finetune.finetune import dry_run_finetune, finetune
 from sslcli.workflows.finetune.languages import in_language_data
-from sslcli.workflows.finetune.study import Ended, Variant, settings_of, study, summary, variants
+from sslcli.workflows.finetune.study import Ended, Variant, study, summary, variant_settings, variants
 from sslcli.workflows.training.resume import saved_settings
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
-    if place()[0] > 0:
+def finetune_action(command: Command, given: Given, screen: Screen) -> int:
+    if rank_and_size()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     layers = [*_task_layer(given), *layers_of(given, settings_flags(command, FinetuneSettings))]
     if training_suites.is_named(given):
-        return training_suites.run(given, layers, starts_of(given), seed_count(given) if "seeds" in given else None, screen)
+        return training_suites.suite_action(given, layers, starts_of(given), seed_count(given) if "seeds" in given else None, screen)
     resume = resumed_folder(given, "finetune")
     _refuse_other_task(resume, given)
     resolved = (
@@ -55,7 +55,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             screen.report(check_data(settings))
             return 0
         if given.get("dry_run"):
-            return show_prediction(*dry_run(settings), screen)
+            return show_prediction(*dry_run_finetune(settings), screen)
         starts, seeds = starts_of(given), range(settings.training.seed, settings.training.seed + seed_count(given))
         bounds = in_language_data(settings.data, given.get("in_language", ()))
         across_languages = _names_languages(settings, resume, given)
@@ -85,12 +85,12 @@ def _names_languages(settings: FinetuneSettings, resume: Path | None, given: Giv
 
 
 def _in_several_processes(settings: FinetuneSettings) -> bool:
-    return settings.hardware.gpus is not None or place()[1] > 1
+    return settings.hardware.gpus is not None or rank_and_size()[1] > 1
 
 
 def _is_started_by_gpus(settings: FinetuneSettings) -> bool:
     """Whether this is one of the processes that --gpus started: the one that started them has said all there is to say."""
-    return settings.hardware.gpus is not None and place()[1] > 1
+    return settings.hardware.gpus is not None and rank_and_size()[1] > 1
 
 
 def _alone(settings: FinetuneSettings, resume: Path | None, given: Given, screen: Screen) -> int:
@@ -127,7 +127,7 @@ def _studied(
     if "resume" not in given:
         for each in wanted:  # now, and not when the runs before it are done
             refuse_occupied(each.folder, bool(given.get("overwrite")))
-    every = {each: settings_of(each, settings, wanted, bounds) for each in wanted}
+    every = {each: variant_settings(each, settings, wanted, bounds) for each in wanted}
     for each in study(wanted, lambda variant: _variant(variant, every[variant], given, screen, deadline)):
         how = f"{_named(base)} and --resume{each.result.more_time(most_seconds)}"
         if not refuse_unfinished(each.result, screen, f"go on with the same command, {how}"):
@@ -153,11 +153,11 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     if begun is not None and (begun / "config.yaml").is_file():
         source = saved_settings(FinetuneSettings, begun).model.source
     else:
-        source = decided_source(settings.model.source, task_class(settings.task).needs)
+        source = decided_source(settings.model.source, task_class(settings.task).architectures)
     return settings.model_copy(update={"model": settings.model.model_copy(update={"source": source})})
 
 
-def _variant(variant: Variant, own: FinetuneSettings, given: Given, screen: Screen, deadline: float | None) -> Result:
+def _variant(variant: Variant, own: FinetuneSettings, given: Given, screen: Screen, deadline: float | None) -> RunResult:
     """`deadline`: when --max-time, which is that of the whole study, is over."""
     stopper = Stopper(None if deadline is None else deadline - time.monotonic())
     resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import seed_of
 from sslcli.cli.naming import REQUEST, flags_named, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
-from sslcli.models.places import Place
+from sslcli.models.places import WeightsRef
 from sslcli.reports import Report, Table, printable
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
@@ -20,10 +20,10 @@ from sslcli.workflows.generate.generate import generate
 BLANK = "[MASK]"
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def generate_action(command: Command, given: Given, screen: Screen) -> int:
     seed = seed_of(given)
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
-    reference, place = chosen(given.get("model", LATEST), ASKED, "model" not in given, screen)
+    reference, place = chosen_model(given.get("model", LATEST), ASKED, "model" not in given, screen)
     if "model" in given:
         screen.say(f"model  {place.run or place.weights}")
     if BLANK in given.get("text", "") and _continues(place):
@@ -50,7 +50,7 @@ def adds_nothing(artifact: Artifact, prompt: str) -> bool:
     return artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
 
 
-def _continues(place: Place) -> bool:
+def _continues(place: WeightsRef) -> bool:
     """Whether a run of ours is a decoder; of a foreign directory, which was named on purpose, nobody asks."""
     return place.run is not None and is_causal(text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture"))
 

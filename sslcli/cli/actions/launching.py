@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from sslcli.deferred import Deferred
-from sslcli.engine.processes.rank import LAUNCHER, place
+from sslcli.engine.processes.rank import LAUNCHER, rank_and_size
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.models.line_checks import refuse_one_gpu_for_several
@@ -35,7 +35,7 @@ def processes_to_start(settings: HardwareSettings) -> int:
 
     Raises UsageError where there are fewer GPUs than were asked for.
     """
-    if settings.gpus is None or place()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+    if settings.gpus is None or rank_and_size()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         return 0
     refuse_one_gpu_for_several(settings)
     there = torch.cuda.device_count()

@@ -6,7 +6,7 @@ from pathlib import Path
 from sslcli import registry
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_package, table_of
+from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_package, plugin_table
 
 
 def list_plugins(command: Command, given: Given, screen: Screen) -> int:
@@ -17,7 +17,7 @@ def list_plugins(command: Command, given: Given, screen: Screen) -> int:
         for plugin in found:
             screen.line(plugin.name)
     else:
-        screen.report(table_of(found))
+        screen.report(plugin_table(found))
     for name in sorted(registry.unknown_allowed()):
         screen.say(f"SSLCLI_PLUGINS names {name}, which has no plugins here")
     return 0

@@ -28,7 +28,7 @@ from sslcli.workflows.predict.predictor import Answerer
 AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def predict_action(command: Command, given: Given, screen: Screen) -> int:
     resolved = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
     settings = resolved.settings
     texts = [given[key] for key in ("first", "second") if key in given]
@@ -43,18 +43,18 @@ def run(command: Command, given: Given, screen: Screen) -> int:
     reference = given.get("data", STANDARD_INPUT)
     examples = iter([typed_example(answerer, texts)]) if texts else examples_to_answer(answerer, reference, settings.data, sifter)
     is_piped = not texts and reference == STANDARD_INPUT
-    draws = bool(texts) and screen.out.is_terminal and not screen.json
+    rng = bool(texts) and screen.out.is_terminal and not screen.json
     cuts = []
     with ExitStack() as stack:
         file = stack.enter_context(written(out)) if out is not None else None
         for example, prediction in _answered(answerer, islice(examples, settings.data.limit), settings.batch_size, is_piped, screen.say):
             cuts.append(cut_in(prediction))
-            if draws:
+            if rng:
                 screen.report(_shown(answerer, example, prediction))
             else:
                 screen.wipe()
                 print(line_of(example, prediction), file=file, flush=file is None)
-    said = [] if draws else cut_sentences(answerer.task.records, cuts)
+    said = [] if rng else cut_sentences(answerer.task.records, cuts)
     for sentence in (*sifter.remarks, *sifter.sentences(), *said):
         screen.say(sentence)
     said = () if answerer.tokenizer is None else answerer.tokenizer.notes
@@ -90,4 +90,4 @@ def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
     with suppress(DataError):
         labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
         if all(example.gold is not None for example in labelled):
-            answerer.settle(labelled)
+            answerer.resolve_options(labelled)

@@ -12,15 +12,15 @@ from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
-from sslcli.engine.processes.rank import place
+from sslcli.engine.processes.rank import rank_and_size
 from sslcli.models.objectives import objective_classes, objective_options, recipe_for
 from sslcli.runfiles import read_layer
 from sslcli.settings import PretrainSettings
-from sslcli.workflows.pretrain.pretrain import dry_run, pretrain, show_batch
+from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain, show_batch
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
-    if place()[0] > 0:
+def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
+    if rank_and_size()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     resume = resumed_folder(given, "pretrain")
     layers = layers_of(given, settings_flags(command, PretrainSettings))
@@ -47,7 +47,7 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
         screen.report(show_batch(settings))
         return 0
     if given.get("dry_run"):
-        return show_prediction(*dry_run(settings), screen)
+        return show_prediction(*dry_run_pretrain(settings), screen)
     if (code := launched(settings.hardware, settings.run, settings.objective, resume, screen)) is not None:
         return code
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:

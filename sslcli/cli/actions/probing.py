@@ -8,7 +8,7 @@ from typing import Any
 
 from sslcli import registry
 from sslcli.asides import output_folder
-from sslcli.cli.actions.choosing import chosen
+from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import hardware_of, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, spellings
@@ -18,23 +18,25 @@ from sslcli.runs.references import LATEST, LOOKED_INTO
 from sslcli.workflows.probe.probe import Looked, probe
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def probe_action(command: Command, given: Given, screen: Screen) -> int:
     name = given["probe"]
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
-    reference = _reference(registry.attribute("probes", name, "typed"), given, options)
+    reference = _reference(registry.attribute("probes", name, "positional_fields"), given, options)
     is_default = "model" not in given and reference == LATEST
-    reference, _ = chosen(reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "needs")), is_default, screen)
+    reference, _ = chosen_model(
+        reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")), is_default, screen
+    )
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with flags_named(sources):
         folder = output_folder(Path(given["out"])) if "out" in given else None
         where = {"data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given)}
         found = probe(name, reference, options, folder=folder, **where)
-    show(screen, found)
+    show_report(screen, found)
     return 0
 
 
-def show(screen: Screen, found: Looked) -> None:
+def show_report(screen: Screen, found: Looked) -> None:
     """A report on the screen, and where its files are."""
     if screen.json:
         screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})

@@ -13,7 +13,7 @@ from sslcli.workflows.report.page import page_of
 FILE = "report.html"
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def report_action(command: Command, given: Given, screen: Screen) -> int:
     found = find_run(given.get("run", LATEST))
     path = Path(given["out"]) if "out" in given else found.folder / FILE
     place = output_file(path)

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslcli.asides import output_file, output_folder
-from sslcli.cli.actions.choosing import chosen
-from sslcli.cli.actions.probing import show
-from sslcli.cli.commands.translate_shift import DEFAULT, settings_flags
+from sslcli.cli.actions.choosing import chosen_model
+from sslcli.cli.actions.probing import show_report
+from sslcli.cli.commands.translate_shift import DEFAULT, shift_settings_flags
 from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
 from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
@@ -17,14 +17,14 @@ from sslcli.workflows.translate_shift.settings import ShiftSettings
 from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, ShiftFiles, shift_evaluated, shift_text
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def translate_shift_action(command: Command, given: Given, screen: Screen) -> int:
     name, words = given.get("shift", DEFAULT), given.get("words") or []
     languages = languages_of_load(given)
-    flags = [flag for flag in settings_flags() if flag.key not in languages]
+    flags = [flag for flag in shift_settings_flags() if flag.key not in languages]
     settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(update=languages)
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
-    reference, _ = chosen(given.get("model", LATEST), use, "model" not in given, screen)
+    reference, _ = chosen_model(given.get("model", LATEST), use, "model" not in given, screen)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     where = {
@@ -40,7 +40,7 @@ def run(command: Command, given: Given, screen: Screen) -> int:
             found = shift_evaluated(name, reference, words, settings, options, **where)
         else:
             found = shift_text(name, reference, words[0], settings, options, **where)
-    show(screen, found)
+    show_report(screen, found)
     if "save" in given and not screen.json:
         screen.say(f"saved  {given['save']}")
     return 0

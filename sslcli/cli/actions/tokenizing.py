@@ -19,7 +19,7 @@ from sslcli.reports import Report
 from sslcli.settings import TokenizeSettings
 
 
-def run(command: Command, given: Given, screen: Screen) -> int:
+def tokenize_action(command: Command, given: Given, screen: Screen) -> int:
     fields = TokenizeSettings.model_fields
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
     resolved = resolve(TokenizeSettings, *layers_of(given, flags))

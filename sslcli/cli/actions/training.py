@@ -9,7 +9,7 @@ from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import header_lines
 from sslcli.cli.screen import Screen
 from sslcli.engine.events import Started
-from sslcli.engine.processes.rank import is_restart, launch_name, place, restarts_are_left
+from sslcli.engine.processes.rank import is_restart, launch_name, rank_and_size, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
@@ -17,7 +17,7 @@ from sslcli.runs.catalogue import read_facts, runs_folder, settings_file
 from sslcli.runs.references import resumable_run, resumed_run
 from sslcli.runs.run_folder import new_name
 from sslcli.settings import RunSettings
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
 def resumed_folder(given: Given, kind: str) -> Path | None:
@@ -56,7 +56,7 @@ def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Pa
     return launch(processes, folder, words, launcher_words, screen.verbose)
 
 
-def refuse_unfinished(result: Result, screen: Screen, hint: str) -> bool:
+def refuse_unfinished(result: RunResult, screen: Screen, hint: str) -> bool:
     """Whether the run came to its end. Raises StopRequest, which has its own exit codes, where it was asked to stop before."""
     reason, step = result.outcome.reason, result.outcome.progress.step
     if reason == "done":
@@ -68,10 +68,10 @@ def refuse_unfinished(result: Result, screen: Screen, hint: str) -> bool:
     raise (Interrupted if reason == "interrupted" else Preempted)(stopped, hint)
 
 
-def conclude(result: Result, command: str, most_seconds: float | None, screen: Screen) -> int:
+def conclude(result: RunResult, command: str, most_seconds: float | None, screen: Screen) -> int:
     """The exit code, after what was reached is shown. `most_seconds`: what --max-time or the run's own settings allow."""
     hint = f"go on with: {command} --resume {result.folder}{result.more_time(most_seconds)}"
-    if not refuse_unfinished(result, screen, hint) or place()[0] > 0:
+    if not refuse_unfinished(result, screen, hint) or rank_and_size()[0] > 0:
         return 0
     if screen.json:
         screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})

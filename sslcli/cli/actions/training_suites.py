@@ -13,7 +13,7 @@ from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import resolve
 from sslcli.contracts.suite import SuitePart
-from sslcli.engine.processes.rank import place
+from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
 from sslcli.runfiles import Layer, read_layer
@@ -22,10 +22,10 @@ from sslcli.runs.references import resumed_run
 from sslcli.runs.run_folder import new_name
 from sslcli.settings import FinetuneSettings, Start
 from sslcli.workflows.finetune.check import check_data
-from sslcli.workflows.finetune.finetune import dry_run, finetune
+from sslcli.workflows.finetune.finetune import dry_run_finetune, finetune
 from sslcli.workflows.finetune.study import Variant
 from sslcli.workflows.suite.suite import SuitePlan, as_begun, planned, run_suite
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
 def is_named(given: Given) -> bool:
@@ -36,7 +36,7 @@ def is_named(given: Given) -> bool:
     return given.get("resume", AUTO) != AUTO and resumed_run(given["resume"], ("finetune", "suite")).kind == "suite"
 
 
-def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:
+def suite_action(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:
     """`layers`: what the line says about settings; `seeds`: how many, None where it says nothing of them."""
     if len(starts) > 1:
         raise UsageError("a suite starts all its runs in one way", f"once more with --init {starts[-1]} and another --name")
@@ -44,7 +44,7 @@ def run(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: i
     saved = [] if resume is None else [read_layer(resume / RUN_FILE)]
     resolved = resolve(FinetuneSettings, *saved, *layers)
     settings = resolved.settings
-    if settings.hardware.gpus is not None or place()[1] > 1:
+    if settings.hardware.gpus is not None or rank_and_size()[1] > 1:
         raise UsageError("several runs one after the other are not started in several processes", "leave out --gpus")
     if "init" in given:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"start": starts[0]})})
@@ -83,13 +83,13 @@ def _looked_at(plan: SuitePlan, checks: bool, screen: Screen) -> int:
         if checks:
             facts, report = {}, check_data(settings)
         else:
-            facts, report = dry_run(settings)
+            facts, report = dry_run_finetune(settings)
         show_prediction(facts, replace(report, title=f"{part.name}: {report.title}"), screen)
     return 0
 
 
 def _trained(
     overwrite: bool, screen: Screen, part: SuitePart, variant: Variant, settings: FinetuneSettings, stopper: Stopper, resume: Path | None
-) -> Result:
+) -> RunResult:
     with watching(screen, f"ssl · finetune · {part.name} · seed {variant.seed}") as observe:
         return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)

@@ -6,5 +6,5 @@ from sslcli.cli.commands.runs import COMPARE
 from sslcli.cli.options import Command
 
 
-def build(words: Sequence[str]) -> Command:
+def compare_command(words: Sequence[str]) -> Command:
     return COMPARE

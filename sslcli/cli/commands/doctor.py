@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sslcli.cli.options import Command
 
 
-def build(words: Sequence[str]) -> Command:
+def doctor_command(words: Sequence[str]) -> Command:
     return Command(
         "doctor",
         "Say what this machine can do, and what is missing; exit code 3 where something essential fails",
         (),
-        "sslcli.cli.actions.diagnosing:run",
+        "sslcli.cli.actions.diagnosing:doctor_action",
         ("ssl doctor", "ssl doctor --json"),
     )

@@ -44,7 +44,7 @@ def with_options(words: Sequence[str], flags: Sequence[Flag]) -> Sequence[Flag]:
     return [*flags, *answering_flags(name, flags)] if name else flags
 
 
-def build(words: Sequence[str]) -> Command:
+def evaluate_command(words: Sequence[str]) -> Command:
     flags = (
         TASK,
         MODEL,
@@ -61,7 +61,7 @@ def build(words: Sequence[str]) -> Command:
         "evaluate",
         "Score a fine-tuned model on labelled data, beside what answers without a model reach",
         with_options(words, flags),
-        "sslcli.cli.actions.evaluating:run",
+        "sslcli.cli.actions.evaluating:evaluate_action",
         ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
-        judge="sslcli.cli.judging:evaluate",
+        judge="sslcli.cli.judging:check_evaluate",
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sslcli.cli.options import Command, Flag
 
 
-def build(words: Sequence[str]) -> Command:
+def export_command(words: Sequence[str]) -> Command:
     return Command(
         "export",
         "Write a model directory that other tools load, and check that it gives the same numbers",
@@ -25,11 +25,11 @@ def build(words: Sequence[str]) -> Command:
             Flag("check", ("--check/--no-check",), "read it back and compare hidden states and logits", kind="truth", default="yes"),
             Flag("transformers", ("--transformers",), "have transformers, where it is installed, read it and compare too", kind="truth"),
         ),
-        "sslcli.cli.actions.exporting:run",
+        "sslcli.cli.actions.exporting:export_action",
         (
             "ssl export @latest --to hf my-model",
             "ssl export runs/first --to hf my-model --overwrite",
             "ssl export @latest:qa my-adapter --adapter",
         ),
-        judge="sslcli.cli.judging:export",
+        judge="sslcli.cli.judging:check_export",
     )

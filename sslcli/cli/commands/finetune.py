@@ -46,7 +46,7 @@ PARTS = Flag(
 )
 
 
-def build(words: Sequence[str]) -> Command:
+def finetune_command(words: Sequence[str]) -> Command:
     flags = [*flags_for(FinetuneSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
     resumed = [settings_file(resumed_run(name, ("finetune", "suite")).folder) for name in named]
@@ -59,7 +59,7 @@ def build(words: Sequence[str]) -> Command:
         "finetune",
         "Fine-tune a pretrained model: a head at random and the backbone, trained together on labelled data",
         flags,
-        "sslcli.cli.actions.finetuning:run",
+        "sslcli.cli.actions.finetuning:finetune_action",
         (
             "ssl finetune qa --data squad.json",
             "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",
@@ -68,5 +68,5 @@ def build(words: Sequence[str]) -> Command:
             "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
-        judge="sslcli.cli.judging:finetune",
+        judge="sslcli.cli.judging:check_finetune",
     )

@@ -13,17 +13,17 @@ OWN = (
 )
 
 
-def build(words: Sequence[str]) -> Command:
+def generate_command(words: Sequence[str]) -> Command:
     named = peek(words, "--model", "-m")
     flags = OWN if asks_for_help(words) and not named else (*OWN, *request_flags([LATEST, *named][-1], OWN))
     return Command(
         "generate",
         "Fill the blanks of an encoder, or continue a text with a decoder; with --model, --help lists the model's own flags too",
         flags,
-        "sslcli.cli.actions.generating:run",
+        "sslcli.cli.actions.generating:generate_action",
         (
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
         ),
-        judge="sslcli.cli.judging:generate",
+        judge="sslcli.cli.judging:check_generate",
     )

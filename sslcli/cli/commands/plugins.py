@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from sslcli.cli.options import Command, Flag, Group
+from sslcli.cli.options import Command, CommandGroup, Flag
 
 ACTIONS = "sslcli.cli.actions.listing_plugins"
 
 
-def build(words: Sequence[str]) -> Group:
+def plugins_command(words: Sequence[str]) -> CommandGroup:
     kind = Flag("kind", (), "objectives, readers, tokenizers, families, tasks, probes or shifts; all when not given", metavar="KIND")
     name = Flag("name", (), "name of a plugin, or DISTRIBUTION:NAME", metavar="NAME", required=True)
-    return Group(
+    return CommandGroup(
         "plugins",
         "List, show, check and start plugins",
         (

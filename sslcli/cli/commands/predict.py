@@ -6,7 +6,7 @@ from sslcli.cli.commands.evaluate import BATCH_SIZE, MODEL, SKIP_BAD_RECORDS, TA
 from sslcli.cli.options import Command, Flag
 
 
-def build(words: Sequence[str]) -> Command:
+def predict_command(words: Sequence[str]) -> Command:
     flags = (
         TASK,
         Flag("first", (), "text; of pairs the first, of qa the question", metavar="[TEXT]"),
@@ -24,11 +24,11 @@ def build(words: Sequence[str]) -> Command:
         "predict",
         "Let a fine-tuned model answer: a text on the line, a file, or standard input; one JSON document a line where nobody watches",
         with_options(words, flags),
-        "sslcli.cli.actions.predicting:run",
+        "sslcli.cli.actions.predicting:predict_action",
         (
             'ssl predict sentiment "what a lovely day"',
             'ssl predict qa "Who wrote it?" "It was written by Ann."',
             "ssl predict nli --data pairs.jsonl --out answers.jsonl",
         ),
-        judge="sslcli.cli.judging:predict",
+        judge="sslcli.cli.judging:check_predict",
     )

@@ -18,7 +18,7 @@ OWN = (
 )
 
 
-def build(words: Sequence[str]) -> Command:
+def pretrain_command(words: Sequence[str]) -> Command:
     flags = [*flags_for(PretrainSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
     resumed = [settings_file(resumed_run(name, ("pretrain",)).folder) for name in named]
@@ -31,12 +31,12 @@ def build(words: Sequence[str]) -> Command:
         "pretrain",
         "Pretrain a Transformer: labels out of raw data, one run folder that says everything; without --data on the built-in demo:world",
         flags,
-        "sslcli.cli.actions.pretraining:run",
+        "sslcli.cli.actions.pretraining:pretrain_action",
         (
             "ssl pretrain --objective mlm",
             "ssl pretrain --objective clm --data corpus.txt --arch gpt2 --max-steps 10k --out runs/first",
             "ssl pretrain --objective mlm --mask-rate 0.3 --dry-run",
             "ssl pretrain --resume @latest",
         ),
-        judge="sslcli.cli.judging:pretrain",
+        judge="sslcli.cli.judging:check_pretrain",
     )

@@ -21,7 +21,7 @@ OWN = (
 )  # fmt: skip
 
 
-def build(words: Sequence[str]) -> Command:
+def probe_command(words: Sequence[str]) -> Command:
     flags = [*OWN, *hardware_flags()]
     known = registry.names("probes")
     about = "figures beside their controls, with pictures"
@@ -32,12 +32,12 @@ def build(words: Sequence[str]) -> Command:
         "probe",
         f"Look into a frozen model: {about}",
         flags,
-        "sslcli.cli.actions.probing:run",
+        "sslcli.cli.actions.probing:probe_action",
         (
             "ssl probe similarity apple",
             "ssl probe alignment --model runs/world",
             "ssl probe layers --task pos --data en.conllu --model models/bert",
             "ssl probe embryology runs/world",
         ),
-        judge="sslcli.cli.judging:probe",
+        judge="sslcli.cli.judging:check_probe",
     )

@@ -6,7 +6,7 @@ from sslcli.cli.commands.runs import RUN_HELP
 from sslcli.cli.options import Command, Flag
 
 
-def build(words: Sequence[str]) -> Command:
+def report_command(words: Sequence[str]) -> Command:
     return Command(
         "report",
         "Write all that is known of a run as one HTML page",
@@ -14,7 +14,7 @@ def build(words: Sequence[str]) -> Command:
             Flag("run", (), f"{RUN_HELP}; @latest when not given", metavar="RUN"),
             Flag("out", ("--out", "-o"), "HTML file to write; report.html in the run folder when not given", metavar="FILE"),
         ),
-        "sslcli.cli.actions.reporting:run",
+        "sslcli.cli.actions.reporting:report_action",
         ("ssl report", "ssl report @latest:mlm --out world.html"),
-        judge="sslcli.cli.judging:report",
+        judge="sslcli.cli.judging:check_report",
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sslcli.cli.options import Command, Flag, Group
+from sslcli.cli.options import Command, CommandGroup, Flag
 
 ACTIONS = "sslcli.cli.actions.listing_runs"
 RUN_HELP = "run folder, run name, beginning of a name, @latest or @latest:OBJECTIVE"
@@ -50,7 +50,7 @@ DELETE = Command(
 )
 
 
-def build(words: Sequence[str]) -> Group:
+def runs_command(words: Sequence[str]) -> CommandGroup:
     listing = Command("list", "List all runs, the newest first", (), f"{ACTIONS}:list_runs", ("ssl runs", "ssl runs list --json"))
     showing = Command(
         "show",
@@ -60,4 +60,4 @@ def build(words: Sequence[str]) -> Group:
         ("ssl runs show @latest",),
     )
     commands = (listing, showing, COMPARE, DU, PRUNE, DELETE)
-    return Group("runs", "List, show, compare and remove runs", commands, default="list")
+    return CommandGroup("runs", "List, show, compare and remove runs", commands, default="list")

@@ -17,18 +17,18 @@ OWN = (
 )
 
 
-def build(words: Sequence[str]) -> Command:
+def tokenize_command(words: Sequence[str]) -> Command:
     flags = [*(flag for flag in flags_for(TokenizeSettings) if flag.key not in NOT_HERE), *OWN]
     flags += data_plugin_flags(said_by(words), flags)
     return Command(
         "tokenize",
         "Learn a tokenizer, or take one, and cut raw text into memory-mapped shards",
         flags,
-        "sslcli.cli.actions.tokenizing:run",
+        "sslcli.cli.actions.tokenizing:tokenize_action",
         (
             "ssl tokenize --data corpus.txt --vocabulary 8k --out shards",
             "ssl tokenize --data zh=news.jsonl.zst --tokenizer unigram --out shards-zh",
             'ssl tokenize --tokenizer-from shards/tokenizer --show "self-supervised learning"',
         ),
-        judge="sslcli.cli.judging:tokenize",
+        judge="sslcli.cli.judging:check_tokenize",
     )

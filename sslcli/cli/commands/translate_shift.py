@@ -27,8 +27,8 @@ OWN = (
 )  # fmt: skip
 
 
-def build(words: Sequence[str]) -> Command:
-    flags = [*OWN, *settings_flags(), *hardware_flags()]
+def translate_shift_command(words: Sequence[str]) -> Command:
+    flags = [*OWN, *shift_settings_flags(), *hardware_flags()]
     name = [DEFAULT, *peek(words, "--shift")][-1]
     if name.rpartition(":")[2] in registry.names("shifts"):
         flags += shift_flags(name, flags)
@@ -36,7 +36,7 @@ def build(words: Sequence[str]) -> Command:
         "translate-shift",
         "Move words into another language, and see what the model then reads",
         flags,
-        "sslcli.cli.actions.shifting:run",
+        "sslcli.cli.actions.shifting:translate_shift_action",
         (
             'ssl translate-shift "the cook eats a red apple."',
             'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',
@@ -44,9 +44,9 @@ def build(words: Sequence[str]) -> Command:
             'ssl translate-shift --load en-zh.safetensors "the cook eats."',
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
         ),
-        judge="sslcli.cli.judging:translate_shift",
+        judge="sslcli.cli.judging:check_translate_shift",
     )
 
 
-def settings_flags() -> list[Flag]:
+def shift_settings_flags() -> list[Flag]:
     return [flag for flag in flags_for(ShiftSettings)]

@@ -160,7 +160,7 @@ def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
     return tuple(sorted({label.strip() for label in labels} - {""}))
 
 
-def checked(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
+def checked_label(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
     """`converted`, of an answer that came from elsewhere than those that decided the kind. Raises ValueError saying what it is not."""
     number = as_number(gold) if kind == "number" else 0.0
     if number is None:

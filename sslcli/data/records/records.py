@@ -127,7 +127,7 @@ def read_json(reference: str) -> Any:
 def parse_json(text: str, where: Where) -> Any:
     """Stricter than json.loads: no name twice in an object, no number beyond what a float holds, no half characters."""
     try:
-        value = plainfiles.parse_json(text, **_STRICT)
+        value = plainfiles.parse_whole_json(text, **_STRICT)
         if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -67,8 +67,8 @@ class HfFiles:
     def beside(cls, folder: Path) -> "HfFiles":
         """Raises ModelError for a file that is there and cannot be read."""
         names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG)
-        found = [_read(folder / name, plainfiles.read_json, {}) for name in names]
-        chat = _read(folder / CHAT, plainfiles.read_text, "")
+        found = [_read(folder / name, plainfiles.read_whole_json, {}) for name in names]
+        chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
         config, tokens_map, added, model = (each if isinstance(each, dict) else {} for each in found)
         return cls(config, tokens_map, added, model, chat, _generation(folder / GENERATION))
 
@@ -113,7 +113,7 @@ class HfTokenizer:
     def read(cls, source: TokenizerJson, files: HfFiles) -> "HfTokenizer":
         """Raises ModelError where the library refuses what comes of it."""
         description = source.description
-        name = class_name(files, _is_byte_level(description))
+        name = tokenizer_class_name(files, _is_byte_level(description))
         rule, notes = CLASSES.get(name), list(_class_notes(name, description, files))
         if rule is not None and not _fits(rule, description):
             rule = None
@@ -217,7 +217,7 @@ def _is_one(value: Any, tokens: Collection[str]) -> bool:
     return isinstance(name, str) and name in tokens
 
 
-def class_name(files: HfFiles, byte_level: bool) -> str:
+def tokenizer_class_name(files: HfFiles, byte_level: bool) -> str:
     """The class that AutoTokenizer takes, without "Fast"."""
     said = files.config.get("tokenizer_class") or files.model.get("tokenizer_class") or ""
     said = said.removesuffix("Fast") if isinstance(said, str) else ""
@@ -377,7 +377,7 @@ def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:
 def _generation(path: Path) -> Json:
     """What a generation_config.json says; nothing where it is damaged, because it decides no tokens."""
     try:
-        content = plainfiles.read_json(path)
+        content = plainfiles.read_whole_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -35,8 +35,8 @@ class TokenizerJson:
     def read(cls, file: Path) -> "TokenizerJson":
         """Raises ModelError where it is missing or not sound."""
         try:
-            text = plainfiles.read_text(file, MOST_BYTES)
-            description = plainfiles.parse_json(text)
+            text = plainfiles.read_whole_text(file, MOST_BYTES)
+            description = plainfiles.parse_whole_json(text)
         except (OSError, ValueError) as error:
             problem = f"{file} cannot be read as a tokenizer: {plainfiles.reason(error)}"
             raise ModelError(problem, _HINT) from error
@@ -168,7 +168,7 @@ def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for file in ("special_tokens_map.json", "tokenizer_config.json"):
         try:
-            content = plainfiles.read_json(folder / file)
+            content = plainfiles.read_whole_json(folder / file)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
@@ -185,7 +185,7 @@ def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
 def is_own(folder: Path, roles: Iterable[str]) -> bool:
     """Whether a tokenizer learnt here was saved in this folder, as runs and shards hold it."""
     try:
-        content = plainfiles.read_json(folder / "tokenizer_config.json")
+        content = plainfiles.read_whole_json(folder / "tokenizer_config.json")
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.keys() - {*roles} == OWN_CONFIG

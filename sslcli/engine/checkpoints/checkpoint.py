@@ -40,7 +40,7 @@ from sslcli.engine.checkpoints.tensor_files import fill, is_sharded, on_host, sa
 from sslcli.engine.events import Saved
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ModelError
 from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
 
@@ -73,10 +73,10 @@ class Progress:
 class Checkpoints:
     """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
 
-    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], world: World = ALONE) -> None:
+    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], process_group: ProcessGroup = ALONE) -> None:
         self.folder, self.milestone_folder = run_folder / CHECKPOINTS, run_folder / MILESTONES
         self.best_file = run_folder / BEST
-        self.keep, self.facts, self.world = keep, facts, world
+        self.keep, self.facts, self.process_group = keep, facts, process_group
         self._writer: Background[Saved] = Background()
 
     def save(
@@ -139,10 +139,10 @@ class Checkpoints:
             fill(state, path / OPTIMIZER)
             optimizer.load(state)
         try:
-            progress = Progress(**plainfiles.read_json(path / STATE))
+            progress = Progress(**plainfiles.read_whole_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
-        if self.world.leads:  # a kill may have come between a checkpoint and what follows it
+        if self.process_group.leads:  # a kill may have come between a checkpoint and what follows it
             self._name_best(progress.best_step)
             if not progress.skipped_in_row:
                 resumable = 0 if manifest.get(FINAL) else RESUMABLE
@@ -164,7 +164,7 @@ class Checkpoints:
         facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         sharded = any(is_sharded(tensors) for tensors in parts.values())
-        if not (sharded or self.world.leads):
+        if not (sharded or self.process_group.leads):
             return
         self._writer.join()  # before there is a second copy in memory
         copies = {name: on_host(tensors) for name, tensors in parts.items()}
@@ -174,12 +174,12 @@ class Checkpoints:
             with self._folder_for(event, sharded, facts) as folder:
                 for name, tensors in copies.items():
                     if sharded:
-                        save_shards(tensors, folder / name, self.world.writing)
+                        save_shards(tensors, folder / name, self.process_group.writing)
                     else:
                         save_tensors(tensors, folder / name)
-                if state is not None and self.world.leads:
+                if state is not None and self.process_group.leads:
                     (folder / STATE).write_text(state, encoding="utf-8")
-            if conclude is not None and self.world.leads:
+            if conclude is not None and self.process_group.leads:
                 conclude()
             return event
 
@@ -191,9 +191,9 @@ class Checkpoints:
         with ExitStack() as stack:
             facts = {"step": event.step, "torch": torch.__version__, **self.facts, **facts}
             folder = None
-            if self.world.leads:
+            if self.process_group.leads:
                 folder = str(stack.enter_context(sealed(event.path, facts, self._beside)))
-            yield Path(self.world.told(folder, self.world.writing) if sharded else folder or "")
+            yield Path(self.process_group.told(folder, self.process_group.writing) if sharded else folder or "")
 
     def _beside(self) -> list[Path]:
         """Whose files may be the same as those of a new one, as of a backbone that is frozen."""

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from sslcli.core.losses import differentiable_once
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 
-_TOGETHER: ContextVar[tuple[World, bool]] = ContextVar("together", default=(ALONE, True))
+_TOGETHER: ContextVar[tuple[ProcessGroup, bool]] = ContextVar("together", default=(ALONE, True))
 
 
 @contextmanager
-def gathering(world: World, counted: bool = True) -> Generator[None]:
+def gathering(process_group: ProcessGroup, counted: bool = True) -> Generator[None]:
     """Around a forward pass of all ranks; nobody is given the rows of one that is not counted."""
-    before = _TOGETHER.set((world, counted))
+    before = _TOGETHER.set((process_group, counted))
     try:
         yield
     finally:
@@ -37,30 +37,30 @@ def gather(x_N: Tensor) -> Tensor:
     ranks that read it, so that each rank adds up the loss of its own rows alone, and all ranks
     together have the loss of one process. Every rank must call it equally often.
     """
-    world, counted = _TOGETHER.get()
-    if world.size == 1:
+    process_group, counted = _TOGETHER.get()
+    if process_group.size == 1:
         return x_N
-    counts = world.gather([len(x_N) * counted])[:, 0].astype(int).tolist()
-    return _Gather.apply(x_N, counts, world)
+    counts = process_group.gather([len(x_N) * counted])[:, 0].astype(int).tolist()
+    return _Gather.apply(x_N, counts, process_group)
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x_N: Tensor, counts: list[int], world: World) -> Tensor:
-        context.counts, context.world, context.own = counts, world, len(x_N)
+    def forward(context: Any, x_N: Tensor, counts: list[int], process_group: ProcessGroup) -> Tensor:
+        context.counts, context.process_group, context.own = counts, process_group, len(x_N)
         padded = x_N.new_zeros(max(counts), *x_N.shape[1:])
-        padded[: counts[world.rank]] = x_N[: counts[world.rank]]
-        every = world.stack(padded)
+        padded[: counts[process_group.rank]] = x_N[: counts[process_group.rank]]
+        every = process_group.stack(padded)
         return torch.cat([rows[:count] for rows, count in zip(every, counts, strict=True)])
 
     @staticmethod
     @differentiable_once
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient_M,) = gradients
-        counts, rank = ctx.counts, ctx.world.rank
+        counts, rank = ctx.counts, ctx.process_group.rank
         # A sum of many in bf16 would lose the small ones.
         exact = torch.promote_types(gradient_M.dtype, torch.float32)
-        total_M = ctx.world.sum(gradient_M.to(exact, copy=True).contiguous())
+        total_M = ctx.process_group.sum(gradient_M.to(exact, copy=True).contiguous())
         start = sum(counts[:rank])
         own = gradient_M.new_zeros(ctx.own, *gradient_M.shape[1:])
         own[: counts[rank]] = total_M[start : start + counts[rank]]

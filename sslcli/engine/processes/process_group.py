@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, distributed
 from torch.distributed.rendezvous import rendezvous
 
-from sslcli.engine.processes.rank import place, restarts_are_left
+from sslcli.engine.processes.rank import rank_and_size, restarts_are_left
 from sslcli.errors import DataError, RunError, SslError, UsageError
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ LOST = ("gloo", "Gloo", "NCCL", "Connection closed by", "Socket Timeout", "wait 
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """`rank` of `size` processes. `writing` is a group of its own for the thread that writes checkpoints: two threads must
     not speak in one group. In `patient` the others wait as long as rank 0 lives, whatever it does alone."""
 
@@ -111,16 +111,16 @@ class World:
         return heard["result"]
 
 
-ALONE = World()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined(device: torch.device, timeout_seconds: float) -> Generator[World]:
+def joined_processes(device: torch.device, timeout_seconds: float) -> Generator[ProcessGroup]:
     """Meet the other processes of this run, where there are any; a process group that the caller made is used as it is.
 
     Raises RunError where they do not come in time, also later, inside the context.
     """
-    rank, size, _ = place()
+    rank, size, _ = rank_and_size()
     if size == 1:
         yield ALONE
         return
@@ -129,7 +129,7 @@ def joined(device: torch.device, timeout_seconds: float) -> Generator[World]:
         _meet(rank, size, device, timeout_seconds)
     try:
         waits = (timedelta(seconds=timeout_seconds), timedelta(days=PATIENCE_DAYS))
-        yield World(rank, size, *(distributed.new_group(backend="gloo", timeout=wait) for wait in waits))
+        yield ProcessGroup(rank, size, *(distributed.new_group(backend="gloo", timeout=wait) for wait in waits))
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise

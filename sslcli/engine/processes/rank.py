@@ -33,7 +33,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_SAVE = 60.0
 
 
-def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
+def rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
     """(rank, size, rank on this machine); (0, 1, 0) for a process by itself, also inside a batch job that srun did not start.
 
     Raises UsageError where the variables are no numbers, or do not fit together.
@@ -53,10 +53,10 @@ def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
     return rank, size, here
 
 
-def known_place(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
+def known_rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
     """The same for what runs in one process, whoever started it: variables that make no sense are not looked at."""
     try:
-        return place(environment)
+        return rank_and_size(environment)
     except UsageError:
         return 0, 1, 0
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from sslcli.contracts.learnable import Loss, Views
+from sslcli.contracts.learnable import Loss, ModelBatch
 from sslcli.core.transformer import Block
 from sslcli.deferred import Deferred
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
-from sslcli.engine.processes.process_group import World
+from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.settings import HardwareSettings
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Replica:
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
 
-    def __call__(self, views: Views) -> Loss:
-        return self.learner(views)
+    def __call__(self, batch: ModelBatch) -> Loss:
+        return self.learner(batch)
 
     def reducing(self, now: bool) -> AbstractContextManager:
         """Around forward and backward of a micro-batch; only the last one of a step reduces the gradients."""
@@ -48,9 +48,9 @@ class Replica:
 class DataParallel(Replica):
     """torch's DistributedDataParallel: every rank has all parameters, gradients are reduced while backward runs."""
 
-    def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
+    def __init__(self, learner: Learner, process_group: ProcessGroup, hardware: Hardware) -> None:
         super().__init__(learner)
-        self.gradient_factor = float(world.size)  # DDP divides by it
+        self.gradient_factor = float(process_group.size)  # DDP divides by it
         devices = [hardware.device] if hardware.device.type == "cuda" else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, which 2.12 has
@@ -61,8 +61,8 @@ class DataParallel(Replica):
                 learner, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True, find_unused_parameters=True
             )
 
-    def __call__(self, views: Views) -> Loss:
-        return self._wrapped(views)
+    def __call__(self, batch: ModelBatch) -> Loss:
+        return self._wrapped(batch)
 
     def reducing(self, now: bool) -> AbstractContextManager:
         return nullcontext() if now else self._wrapped.no_sync()
@@ -75,9 +75,9 @@ class Sharded(Replica):
     read the embedding.
     """
 
-    def __init__(self, learner: Learner, world: World, hardware: Hardware) -> None:
+    def __init__(self, learner: Learner, process_group: ProcessGroup, hardware: Hardware) -> None:
         super().__init__(learner)
-        mesh = torch_mesh.init_device_mesh(hardware.device.type, (world.size,))
+        mesh = torch_mesh.init_device_mesh(hardware.device.type, (process_group.size,))
         # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
         policy = torch_fsdp.MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
         blocks = [module for module in learner.modules() if isinstance(module, Block)]
@@ -107,8 +107,8 @@ class Sharded(Replica):
             self._sharded.reshard()
 
 
-def replica_of(learner: Learner, world: World, hardware: Hardware, settings: HardwareSettings) -> Replica:
+def replica_of(learner: Learner, process_group: ProcessGroup, hardware: Hardware, settings: HardwareSettings) -> Replica:
     """The learner wrapped as `settings.parallel` says, where there is more than one process."""
-    if world.size == 1:
+    if process_group.size == 1:
         return Replica(learner)
-    return (Sharded if settings.parallel == "fsdp" else DataParallel)(learner, world, hardware)
+    return (Sharded if settings.parallel == "fsdp" else DataParallel)(learner, process_group, hardware)

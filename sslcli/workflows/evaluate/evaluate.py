@@ -25,7 +25,7 @@ PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class TaskEvaluation:
     """`official`: file name -> content of what the task's own scorers or courses take."""
 
     report: Report
@@ -34,7 +34,7 @@ class Evaluation:
     official: Mapping[str, str]
 
 
-def evaluate(reference: str, task: str, settings: AnswerSettings, wanted: Collection[str] = ()) -> Evaluation:
+def evaluate(reference: str, task: str, settings: AnswerSettings, wanted: Collection[str] = ()) -> TaskEvaluation:
     """Scores of a model (see workflows.models for references) on the examples of `data.evaluation`, or on those of its run.
 
     `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where one cannot be read, or they do not fit.
@@ -54,7 +54,7 @@ def evaluate(reference: str, task: str, settings: AnswerSettings, wanted: Collec
         notes, left_out, how_read = [*own.notes, *_changed(answerer, own)], own.left_out, own.how_read
     else:
         raise UsageError(f"what to score {reference} on?", "give labelled data with --data")
-    answerer.settle(examples)
+    answerer.resolve_options(examples)
     found = scored(answerer, train, examples, settings.batch_size, wanted)
     notes = [*answerer.notes, *how_read, *notes, *answerer.remarks(), *found.report.notes]
     counts = {**found.report.counts, LEFT_OUT: left_out}
@@ -67,7 +67,7 @@ def scored(
     examples: Sequence[Example],
     batch_size: int,
     wanted: Collection[str] = (),
-) -> Evaluation:
+) -> TaskEvaluation:
     """Predictions of all examples, and their scores; without training examples there are no baselines."""
     scorer = answerer.scorer
     working("answering without a model")
@@ -91,7 +91,7 @@ def scored(
     notes = [*errors.notes, *cut_sentences(answerer.task.records, cuts), *said]
     scores = [*beside, *errors.scores]
     report = replace(errors, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))
-    return Evaluation(report, examples, predictions, official)
+    return TaskEvaluation(report, examples, predictions, official)
 
 
 def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
@@ -107,7 +107,7 @@ def refuse_below(scores: Sequence[Score], least: Mapping[str, float]) -> None:
         raise CheckError("; ".join(problems), "")
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+def write_evaluation(evaluation: TaskEvaluation, folder: Path) -> None:
     """predictions.jsonl, scores.json, report.json with what else was found, and what official scorers take.
 
     All of them or, where it was interrupted, no scores and no report. Raises RunError where the disk refuses.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sslcli.contracts.examples import Example, Split
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import SaysAnswers, Task
 from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
@@ -37,13 +37,13 @@ def check_data(settings: FinetuneSettings) -> Report:
         data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)
     except DataError as error:
         raise _with_others(error, cls, settings) from error
-    pretrained = load_pretrained(decided_source(settings.model.source, cls.needs))
+    pretrained = load_pretrained(decided_source(settings.model.source, cls.architectures))
     tokenizer = pretrained.tokenizer()
     refuse_missing_tokens({settings.task: cls}, tokenizer)
-    options = cls.settle(data.options, data.train, tokenizer)
+    options = cls.resolve_options(data.options, data.train, tokenizer)
     labels = cls.labels(options, data.train)
     with torch.device("meta"):
-        task = cls(options, Frame(pretrained.settings, tokenizer, labels))
+        task = cls(options, Context(pretrained.settings, tokenizer, labels))
     sets = {"train": EncodedSet.of(task, data.train, training=True), "held out": EncodedSet.of(task, data.evaluation, training=False)}
     if data.test is not data.evaluation:
         sets["test"] = EncodedSet.of(task, data.test, training=False)

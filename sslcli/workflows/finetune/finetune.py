@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from sslcli.contracts.examples import Example
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import Task
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
@@ -26,11 +26,11 @@ from sslcli.datasets.labelled import Labelled, chosen_by, fingerprint_of, labell
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import LEFT_OUT, left_out_of
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
-from sslcli.engine.evaluator import Agree, Judge, Judgement
+from sslcli.engine.evaluator import Agree, Evaluation, Evaluator
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader, training_loader
 from sslcli.engine.precision import Hardware, choose_hardware
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
@@ -52,7 +52,7 @@ from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
 from sslcli.workflows.training.resume import NEW_RUN, continued, from_same_weights, saved_settings
-from sslcli.workflows.training.run import Result, run
+from sslcli.workflows.training.run import RunResult, run
 
 EPOCHS = 3.0
 REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
@@ -60,14 +60,14 @@ REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 def finetune(
     settings: FinetuneSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
-) -> Result:
+) -> RunResult:
     """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
     if resume is not None:
         settings = continued_finetuning(resume, settings)
     return run(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
-def dry_run(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
+def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
     """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
     hardware, course = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
     plan = plan_for(course.settings.training, course.lengths)
@@ -92,20 +92,20 @@ class Finetuning:
         self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         self.task = task_class(settings.task)
         given = data.options or task_options(settings.task, settings.options)
-        self.options = self.task.settle(given, data.train, tokenizer)
+        self.options = self.task.resolve_options(given, data.train, tokenizer)
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
         self.scorer = self.task.scorer(self.options, labels)
         shape = _shape(settings, pretrained)
         self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)
-        frame = Frame(shape, tokenizer, labels)
+        context = Context(shape, tokenizer, labels)
         with torch.device("meta"):
-            self.twin: Task = self.task(self.options, frame)
-        self.training = EncodedSet.of(self.twin, data.train, training=True)
-        self.evaluation = EncodedSet.of(self.twin, _drawn(data.evaluation, settings.training.eval_samples), training=False)
+            self.collator: Task = self.task(self.options, context)
+        self.training = EncodedSet.of(self.collator, data.train, training=True)
+        self.evaluation = EncodedSet.of(self.collator, _drawn(data.evaluation, settings.training.eval_samples), training=False)
         _refuse_nothing(self.training, "training", "nothing can be learnt from the training data")
         _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
         self._refuse_strange_score()
-        self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, frame), self.settings, pretrained, shape)
+        self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, context), self.settings, pretrained, shape)
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
         parts = {"training": self.training, "held out": self.evaluation}
@@ -132,8 +132,10 @@ class Finetuning:
         for guesses in list(guessed.values())[:1]:
             cost_of(self.scorer.score(guesses, data.evaluation), best_by)
 
-    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
-        return training_loader(self.training.sample, self.twin, self.lengths, self.settings.training, micro_batch_size, world, pinned)
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        return training_loader(
+            self.training.sample, self.collator, self.lengths, self.settings.training, micro_batch_size, process_group, pinned
+        )
 
     @property
     def sequences_at_once(self) -> int:
@@ -142,27 +144,27 @@ class Finetuning:
         whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
         return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)
 
-    def judge(self, hardware: Hardware, world: World) -> Judge:
+    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
         """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
         training = self.settings.training
-        loader = evaluation_loader(self.evaluation, self.twin, self.sequences_at_once, training.micro_batch_size, training.seed)
+        loader = evaluation_loader(self.evaluation, self.collator, self.sequences_at_once, training.micro_batch_size, training.seed)
 
-        def judge(replica: Replica, agree: Agree) -> Judgement:
-            alone = {"agree": agree} if world.size == 1 else {}
+        def judge(replica: Replica, agree: Agree) -> Evaluation:
+            alone = {"agree": agree} if process_group.size == 1 else {}
             tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
             scores = self.scorer.score(predictions, self.evaluation.examples)
             loss, terms, _ = tally.read()
             found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
             cut = cut_counts(self.evaluation.cuts)[CUT]
             counts = {**tally.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
-            return Judgement(*json.loads(world.told(json.dumps([*found, counts]))))
+            return Evaluation(*json.loads(process_group.told(json.dumps([*found, counts]))))
 
         return judge
 
     def illustrate(self) -> Illustrate:
         return lambda learner: ()
 
-    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
+    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
         settings, shape = self.settings, self.learner.backbone.settings
         training, model = settings.training, settings.model
         trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
@@ -179,7 +181,7 @@ class Finetuning:
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
             "head": self.head,
             "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
-            **how_it_is_trained(settings, self.learner, plan, hardware, world),
+            **how_it_is_trained(settings, self.learner, plan, hardware, process_group),
         }
 
     def _how(self) -> str:
@@ -197,7 +199,7 @@ class Finetuning:
 
     def facts(self) -> Mapping[str, Any]:
         counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
-        unit = {} if self.twin.loss_unit == "nats" else {"loss_unit": self.twin.loss_unit}
+        unit = {} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}
         return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start, **unit}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
@@ -231,11 +233,11 @@ class Finetuning:
 def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
     source = settings.model.source
     if source is None:
-        found, notes = newest_fitting(task.needs)
+        found, notes = newest_fitting(task.architectures)
         source = str(found.folder)
         say(f"model  {source} (the newest that fits; choose with --model)")
     else:
-        source, notes = decided(source, replace(FOUNDATION, architectures=task.needs))
+        source, notes = decided(source, replace(FOUNDATION, architectures=task.architectures))
     for note in notes:
         say(f"note: {note}")
     return load_pretrained(source)

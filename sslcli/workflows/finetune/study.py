@@ -15,7 +15,7 @@ from sslcli.reports import Report, Score, Table
 from sslcli.runs.catalogue import read_metrics
 from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.languages import transferred, with_bound
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Variant:
 @dataclass(frozen=True)
 class Ended:
     variant: Variant
-    result: Result
+    result: RunResult
 
 
 def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()) -> Iterator[Variant]:
@@ -45,7 +45,7 @@ def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds
             yield Variant(start, seed, folder.with_name("-".join([folder.name, *filter(None, differing)])), language)
 
 
-def settings_of(
+def variant_settings(
     variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
 ) -> FinetuneSettings:
     """`bounds`: by language the data of its upper bound."""
@@ -60,7 +60,7 @@ def settings_of(
     )
 
 
-def study(wanted: Sequence[Variant], run: Callable[[Variant], Result]) -> Iterator[Ended]:
+def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Iterator[Ended]:
     """One after the other, up to the one that was asked to stop."""
     for variant in wanted:
         with named_failures(variant.folder):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sslcli.config import checked
 from sslcli.contracts.abilities import Artifact, Generates, Illustrates
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
 from sslcli.engine.composite import with_ability
@@ -43,7 +43,7 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
     watched(learner)
     generator = generator_of(learner, reference)
     complete = checked(generator.Request, request, hint="ssl generate --help lists the flags")
-    yield from generator.generate(learner.backbone, complete, Draws(seed, 0))
+    yield from generator.generate(learner.backbone, complete, Rng(seed, 0))
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
     unknown = unknown_sentences(unknown_in(tokenizer, str(request.get("text", ""))))
@@ -53,18 +53,18 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
 
 def illustrations(prepared: Prepared) -> Illustrate:
     """What a learnable makes of a few held-out samples, the same at every evaluation; nothing where it makes no requests of them."""
-    name, part = next(with_ability(prepared.twin, Illustrates), (None, None))
+    name, part = next(with_ability(prepared.collator, Illustrates), (None, None))
     if part is None:
         return lambda learner: ()
-    draws = Draws(prepared.settings.training.seed, 0, "illustration")
+    rng = Rng(prepared.settings.training.seed, 0, "illustration")
     count = min(EXAMPLES, len(prepared.evaluation))
     numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
-    samples = [prepared.evaluation.sample(number, draws.sample(number)) for number in numbers]
+    samples = [prepared.evaluation.sample(number, rng.sample(number)) for number in numbers]
     requests = part.illustrations(samples)
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
         generator = dict(with_ability(learner.learnable, Illustrates))[name]
-        return [(shown, _in_one_line(generator.generate(learner.backbone, request, draws))) for shown, request in requests]
+        return [(shown, _in_one_line(generator.generate(learner.backbone, request, rng))) for shown, request in requests]
 
     return illustrate
 

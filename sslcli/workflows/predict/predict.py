@@ -24,7 +24,7 @@ NOT_READ = "the gold answer cannot be read and is left out"
 
 def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
     """Raises UsageError where the task takes another number of texts."""
-    wanted = answerer.task.typed(answerer.options)
+    wanted = answerer.task.positional_fields(answerer.options)
     if len(texts) != len(wanted):
         raise UsageError(
             f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
@@ -113,7 +113,7 @@ def _from_lines(answerer: Answerer) -> Iterator[Example]:
 
     def example_of(numbered: tuple[int, str]) -> Example:
         number, line = numbered
-        record = _record(line, answerer.task.typed(answerer.options), Where.at_line("standard input", number))
+        record = _record(line, answerer.task.positional_fields(answerer.options), Where.at_line("standard input", number))
         return answerer.task.parse(answerer.options, record)
 
     return Parsed(example_of, (pair for pair in read_lines(STANDARD_INPUT) if pair[1].strip()))

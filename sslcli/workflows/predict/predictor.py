@@ -10,13 +10,13 @@ import numpy as np
 from sslcli import registry
 from sslcli.config import Config, decides_training, flags_of, leaves
 from sslcli.contracts.examples import Encoded, Example, Prediction
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.task import Task
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.records.label_forms import LabelNames
-from sslcli.data.rng import SampleDraws
+from sslcli.data.rng import SampleRng
 from sslcli.data.sampler import Sampler
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.unknowns import Unknowns
@@ -24,8 +24,8 @@ from sslcli.datasets.cut_texts import Cut, cut_of, with_cut
 from sslcli.datasets.labelled import task_class, task_options
 from sslcli.engine.evaluator import Agree, examine
 from sslcli.engine.learner import Learner
-from sslcli.engine.loader import EVALUATION, Loader, Work
-from sslcli.engine.metric_sums import Tally
+from sslcli.engine.loader import EVALUATION, Loader, StepBatch
+from sslcli.engine.metric_sums import MetricSums
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.replicas import Replica
 from sslcli.errors import ConfigError, ModelError, UsageError
@@ -59,7 +59,7 @@ class EncodedSet:
         """int64 [n]"""
         return np.asarray([len(sample) for sample in self.samples], dtype=np.int64)
 
-    def sample(self, number: int, draws: SampleDraws) -> Sample:
+    def sample(self, number: int, rng: SampleRng) -> Sample:
         return self.samples[number]
 
     def merged(self, task: Task, parts: Mapping[int, Any]) -> list[Prediction]:
@@ -80,20 +80,20 @@ class EncodedSet:
         return [cut_of(each) for each in self.encoded]
 
 
-def evaluation_loader(data: EncodedSet, twin: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
+def evaluation_loader(data: EncodedSet, collator: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
     """Every rank reads all of it, so that each window finds its neighbours; sequences of like length together."""
     sampler = Sampler(data.lengths, batch_size, "sequences", seed, shuffle=False)
-    return Loader(data.sample, twin, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
+    return Loader(data.sample, collator, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
 
 
 def answer(
     replica: Replica, loader: Loader, data: EncodedSet, hardware: Hardware, agree: Agree = lambda work: work
-) -> tuple[Tally, list[Prediction]]:
+) -> tuple[MetricSums, list[Prediction]]:
     """Held-out loss, and a prediction for each example."""
-    task = loader.twin
+    task = loader.collator
     assert isinstance(task, Task), "only a task answers"
     if not len(data.samples):
-        return Tally(), data.merged(task, {})
+        return MetricSums(), data.merged(task, {})
     tally, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
     return tally, data.merged(task, parts)
 
@@ -102,7 +102,7 @@ def _counted(agree: Agree, total: int) -> Agree:
     """Says how many of so many samples are answered."""
     done = 0
 
-    def agreed(work: Work) -> Work:
+    def agreed(work: StepBatch) -> StepBatch:
         nonlocal done
         work = agree(work)
         working(f"answering, {min(done, total):,} of {total:,} samples")
@@ -150,7 +150,7 @@ class Answerer:
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
         tokenizer = pretrained.tokenizer()
         refuse_missing_tokens({name: task}, tokenizer)
-        learnable = task(options, Frame(pretrained.settings, tokenizer, labels))
+        learnable = task(options, Context(pretrained.settings, tokenizer, labels))
         if trained is not None:
             _load(learnable, trained.learnable, pretrained)
         elif answers is not None:
@@ -174,10 +174,10 @@ class Answerer:
 
     @property
     def scorer(self) -> Scorer:
-        """By the options and labels of now, which `settle` may change."""
+        """By the options and labels of now, which `resolve_options` may change."""
         return self.task.scorer(self.options, self.labels)
 
-    def settle(self, examples: Sequence[Example]) -> None:
+    def resolve_options(self, examples: Sequence[Example]) -> None:
         """What is left open ("auto"), and what the head's classes are called, follows these examples, whose answers are known.
 
         Of a model whose run is known nothing is left open, unless somebody asked for it.
@@ -185,22 +185,22 @@ class Answerer:
         if not self.is_open:
             return
         self.is_open, learnable = False, self.learnable
-        assert learnable.frame.tokenizer is not None, "what a task reads is text"
-        options = self.task.settle(self.options, examples, learnable.frame.tokenizer)
+        assert learnable.context.tokenizer is not None, "what a task reads is text"
+        options = self.task.resolve_options(self.options, examples, learnable.context.tokenizer)
         labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
         decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
         self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
         labels = LabelNames(labels)
         if options == self.options and labels == self.labels:
             return
-        renewed = self.task(options, replace(learnable.frame, labels=labels))
+        renewed = self.task(options, replace(learnable.context, labels=labels))
         renewed.load_state_dict(learnable.state_dict())
         watched(renewed)
         self.options, self.labels = options, labels
         self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
 
     def named_as_in(self, examples: Sequence[Example]) -> Sequence[str]:
-        """The head's classes as `settle` would name them after these examples, those without a label among them."""
+        """The head's classes as `resolve_options` would name them after these examples, those without a label among them."""
         if not self.is_open:
             return self.labels
         plain = self.task.plain(self.options, self.labels, examples)
@@ -215,13 +215,13 @@ class Answerer:
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """One an example, in their order; what their gold answers are, if they have any, does not matter."""
         examples = [replace(example, gold=None) for example in examples]
-        twin = self.learnable
-        data = EncodedSet.of(twin, examples, training=False)
+        collator = self.learnable
+        data = EncodedSet.of(collator, examples, training=False)
         if self.tokenizer is not None:
             self._unknowns += data.unknowns(self.tokenizer)
         if not len(data.samples):  # nothing of the texts is seen, and the task has its answer to that
-            return data.merged(twin, {})
-        loader = evaluation_loader(data, twin, batch_size, None, seed=0)
+            return data.merged(collator, {})
+        loader = evaluation_loader(data, collator, batch_size, None, seed=0)
         return answer(Replica(self.learner), loader, data, self.hardware)[1]
 
 

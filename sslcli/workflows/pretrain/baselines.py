@@ -8,10 +8,10 @@ import numpy as np
 
 from sslcli.contracts.objective import PredictsTokens, TokenTargets
 from sslcli.data.permuting import permuted
-from sslcli.data.rng import Draws, name_key
+from sslcli.data.rng import Rng, name_key
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.ngrams import NeighbourCounts, count_neighbours, floors, summed
-from sslcli.engine.composite import CompositeViews, joined, with_ability
+from sslcli.datasets.ngrams import NeighbourCounts, count_neighbours, floors, summed_counts
+from sslcli.engine.composite import CompositeBatch, joined, with_ability
 from sslcli.engine.loader import Loader
 from sslcli.workflows.pretrain.prepare import Prepared
 
@@ -21,7 +21,7 @@ PORTION_SAMPLES = 1 << 12
 
 
 @dataclass(frozen=True)
-class Reached:
+class NgramScores:
     """`losses`: cross entropy in nats per target, `accuracies`: shares, by baseline."""
 
     losses: Mapping[str, float] = field(default_factory=dict)
@@ -42,12 +42,12 @@ class Floors:
 
     term: str = ""
     accuracy_metric: str = ""
-    whole: Reached = Reached()
-    languages: Mapping[str, Reached] = field(default_factory=dict)
+    whole: NgramScores = NgramScores()
+    languages: Mapping[str, NgramScores] = field(default_factory=dict)
 
-    def of(self, language: str) -> Reached:
+    def of(self, language: str) -> NgramScores:
         """Those of a language, or of all of the data where none is named."""
-        return self.languages.get(language, Reached()) if language else self.whole
+        return self.languages.get(language, NgramScores()) if language else self.whole
 
     def facts(self) -> dict[str, Any]:
         languages = {language: reached.facts() for language, reached in self.languages.items()}
@@ -56,7 +56,7 @@ class Floors:
 
 def floors_of(prepared: Prepared) -> Floors:
     """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on held-out targets."""
-    found = next(with_ability(prepared.twin, PredictsTokens), None)
+    found = next(with_ability(prepared.collator, PredictsTokens), None)
     if found is None:
         return Floors()
     name, part = found
@@ -86,17 +86,17 @@ def _counts_of_all(prepared: Prepared, counted: Mapping[str, NeighbourCounts], p
     own = prepared.train.languages
     to_the_end = all(part.tokens_V.sum() < MOST_TOKENS_COUNTED // parts for part in counted.values())
     if counted and to_the_end and sum(len(own[language]) for language in counted) == len(prepared.train):
-        return summed(list(counted.values()))
+        return summed_counts(list(counted.values()))
     return _counts(prepared)
 
 
-def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts) -> Reached:
+def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts) -> NgramScores:
     """By counters of the training data, on those targets."""
     total = sum(len(t.tokens_N) for t in targets)
     every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
     tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
     reached, left_out = floors(counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials)
-    return Reached(
+    return NgramScores(
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
         notes=[
@@ -113,14 +113,14 @@ def _tokenizer(prepared: Prepared) -> Tokenizer:
 
 def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
     """`name`: of the part, where the objective has several."""
-    passes = (views for work in loader.one_pass() for views in work.views)
-    return [part.targets(views.parts[name] if name is not None and isinstance(views, CompositeViews) else views) for views in passes]
+    passes = (batch for work in loader.one_pass() for batch in work.batches)
+    return [part.targets(batch.parts[name] if name is not None and isinstance(batch, CompositeBatch) else batch) for batch in passes]
 
 
 def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
     """Samples from all over the data; enough of them, for counting."""
-    draws, size = Draws(prepared.settings.training.seed, 0), len(prepared.train if among is None else among)
+    rng, size = Rng(prepared.settings.training.seed, 0), len(prepared.train if among is None else among)
     for start in range(0, size, PORTION_SAMPLES):
         places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
         for number in (places if among is None else among[places]).tolist():
-            yield prepared.train.sample(number, draws.sample(number)).ids
+            yield prepared.train.sample(number, rng.sample(number)).ids

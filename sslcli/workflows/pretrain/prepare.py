@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from sslcli.config import problems_of
-from sslcli.contracts.learnable import Frame
+from sslcli.contracts.learnable import Context
 from sslcli.contracts.objective import Objective
 from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.presets import preset
@@ -25,7 +25,7 @@ from sslcli.data.rng import name_key
 from sslcli.data.sampler import Sampler
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.arrange import Source, arranged
+from sslcli.datasets.arrange import SampleSource, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
 from sslcli.datasets.locate import is_shards
@@ -33,7 +33,7 @@ from sslcli.datasets.tokenized import Tokenized, piece_trainer, shards_for, with
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ConfigError, UsageError
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture, refuse_tokens_not_among, tokenizers_with
 from sslcli.models.line_checks import refuse_untrained_backbone
@@ -55,36 +55,37 @@ class Prepared:
     settings: PretrainSettings
     tokenizer: Tokenizer | None
     learner: Learner
-    twin: Objective
-    train: Source
-    evaluation: Source
+    collator: Objective
+    train: SampleSource
+    evaluation: SampleSource
     fingerprint: str
     data_report: Report
     notes: Sequence[str]
     head: str = NEW
 
-    def loader(self, micro_batch_size: int | None, world: World = ALONE, pinned: bool = False) -> Loader:
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup = ALONE, pinned: bool = False) -> Loader:
         training, train = self.settings.training, self.train
-        return training_loader(train.sample, self.twin, train.lengths, training, micro_batch_size, world, pinned, self.mixture)
+        return training_loader(train.sample, self.collator, train.lengths, training, micro_batch_size, process_group, pinned, self.mixture)
 
     @cached_property
     def mixture(self) -> Mixture | None:
         """How the languages of the training data are drawn."""
         return self.train.mixture(self.settings.data.language_exponent)
 
-    def evaluation_loaders(self, world: World = ALONE) -> Mapping[str, Loader]:
+    def evaluation_loaders(self, process_group: ProcessGroup = ALONE) -> Mapping[str, Loader]:
         """One a language, so that each is judged by itself; one of all samples where the languages are not to be told apart."""
         parts = self.evaluation.languages
-        if len(parts) < 2 or self.twin.couples:
-            return {"": self.evaluation_loader(world)}
-        return {language: self.evaluation_loader(world, numbers) for language, numbers in parts.items()}
+        if len(parts) < 2 or self.collator.couples:
+            return {"": self.evaluation_loader(process_group)}
+        return {language: self.evaluation_loader(process_group, numbers) for language, numbers in parts.items()}
 
-    def evaluation_loader(self, world: World = ALONE, among: np.ndarray | None = None) -> Loader:
+    def evaluation_loader(self, process_group: ProcessGroup = ALONE, among: np.ndarray | None = None) -> Loader:
         training = self.settings.training
         sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False, among=among)
         return Loader(
-            self.evaluation.sample, self.twin, sampler,
-            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size, epoch=EVALUATION, world=world,
+            self.evaluation.sample, self.collator, sampler,
+            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size,
+            epoch=EVALUATION, process_group=process_group,
         )  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
-    modality = refuse_unread({name: cls.reads for name, cls in classes.items()}, settings.data)
+    modality = refuse_unread({name: cls.modalities for name, cls in classes.items()}, settings.data)
     pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
     refuse_untrained_backbone(settings)
     settings = _with_tokenizer(settings, classes, pretrained)
@@ -115,16 +116,16 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
     settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
 
-    frame = Frame(shape, tokenizer)
+    context = Context(shape, tokenizer)
     with torch.device("meta"):
-        twin = build_objective(classes, options, frame)
-    train, evaluation = (arranged(twin, classes, options, corpus, say) for corpus in corpora)
+        collator = build_objective(classes, options, context)
+    train, evaluation = (arranged(collator, classes, options, corpus, say) for corpus in corpora)
     _refuse_long(train, evaluation, shape)
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
-    learner, head = _learner(lambda: build_objective(classes, options, frame), shape, settings, pretrained)
+    learner, head = _learner(lambda: build_objective(classes, options, context), shape, settings, pretrained)
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, tokenizer, learner, twin, train, evaluation, fingerprint, shards.report, notes, head)
+    return Prepared(settings, tokenizer, learner, collator, train, evaluation, fingerprint, shards.report, notes, head)
 
 
 def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
@@ -197,7 +198,7 @@ def _refuse_strange_data(tokenizer: Tokenizer | None, corpora: Sequence[Corpus],
         )
 
 
-def _refuse_long(train: Source, evaluation: Source, shape: TransformerSettings) -> None:
+def _refuse_long(train: SampleSource, evaluation: SampleSource, shape: TransformerSettings) -> None:
     """Raises UsageError where an array document has more rows than the model has positions; text is cut to fit."""
     longest = max(int(source.lengths.max()) for source in (train, evaluation))
     if train.corpus.modality != "text" and shape.positions == "learned" and longest > shape.longest_tokens:
@@ -246,7 +247,7 @@ def _parts(corpus: Corpus, settings: PretrainSettings, shards: Tokenized, say: S
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
 
 
-def _drawn(source: Source, count: int) -> Source:
+def _drawn(source: SampleSource, count: int) -> SampleSource:
     """So many samples of all parts of the data, always the same ones, in their order."""
     numbers = np.sort(permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation")))
     return source.some(numbers)

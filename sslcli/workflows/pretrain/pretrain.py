@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from sslcli.data.batches import collate
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say
 from sslcli.datasets.data_files import file_facts
 from sslcli.engine.composite import unit_of
-from sslcli.engine.evaluator import Judge, held_out_loss
+from sslcli.engine.evaluator import Evaluator, held_out_loss
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
 from sslcli.engine.precision import Hardware, choose_hardware
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
 from sslcli.reporting.run_plots import loss_curve
@@ -29,19 +29,19 @@ from sslcli.workflows.pretrain.baselines import Floors, floors_of
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.training.resume import continued_settings
-from sslcli.workflows.training.run import Result, run
+from sslcli.workflows.training.run import RunResult, run
 
 
 def pretrain(
     settings: PretrainSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
-) -> Result:
+) -> RunResult:
     """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
     if resume is not None:
         settings = continued_settings(resume, settings)
     return run(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
-def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
+def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
     """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
     hardware, course = choose_hardware(settings.hardware), Pretraining(prepare(settings))
     plan = plan_for(settings.training, course.lengths)
@@ -51,11 +51,11 @@ def dry_run(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
     """The first training samples, in words: what was corrupted, and what is to be predicted."""
     prepared = prepare(settings)
-    loader, draws = prepared.loader(None), Draws(settings.training.seed, 0, progress=0.0)
+    loader, rng = prepared.loader(None), Rng(settings.training.seed, 0, progress=0.0)
     first = next(loader.sampler.batches(0))
     keys = first.keys[:count]
-    samples = [prepared.train.sample(int(number), draws.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]
-    return prepared.twin.show(prepared.twin.views(collate(keys, samples), draws))
+    samples = [prepared.train.sample(int(number), rng.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]
+    return prepared.collator.show(prepared.collator.collate(collate(keys, samples), rng))
 
 
 class Pretraining:
@@ -65,7 +65,7 @@ class Pretraining:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared, self.settings, self.name = prepared, prepared.settings, prepared.settings.objective
-        self.tokenizer, self.learner, self.twin = prepared.tokenizer, prepared.learner, prepared.twin
+        self.tokenizer, self.learner, self.collator = prepared.tokenizer, prepared.learner, prepared.collator
         self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
 
     @classmethod
@@ -81,17 +81,17 @@ class Pretraining:
         """Counted when they are first shown: by rank 0 alone."""
         return floors_of(self.prepared)
 
-    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader:
-        return self.prepared.loader(micro_batch_size, world, pinned)
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        return self.prepared.loader(micro_batch_size, process_group, pinned)
 
-    def judge(self, hardware: Hardware, world: World) -> Judge:
-        return held_out_loss(self.prepared.evaluation_loaders(world), hardware)
+    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+        return held_out_loss(self.prepared.evaluation_loaders(process_group), hardware)
 
     def illustrate(self) -> Illustrate:
         return illustrations(self.prepared)
 
-    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]:
-        return header(self.prepared, plan, hardware, world)
+    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+        return header(self.prepared, plan, hardware, process_group)
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         return [*warnings(self.prepared, plan, hardware), *self.floors.whole.notes]
@@ -100,7 +100,7 @@ class Pretraining:
         return file_facts(self.settings.data)
 
     def facts(self) -> Mapping[str, Any]:
-        return {"floors": self.floors.facts(), **({} if self.twin.loss_unit == "nats" else {"loss_unit": self.twin.loss_unit})}
+        return {"floors": self.floors.facts(), **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit})}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """The loss curve, and the last evaluation, each figure beside its floors."""
@@ -123,7 +123,7 @@ class Pretraining:
         for term, value in terms.items():
             name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
             baselines = reached.losses if term == self.floors.term else {}
-            unit = unit_of(self.twin, term)
+            unit = unit_of(self.collator, term)
             yield Score(name + suffix, value, unit, higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
         for name, value in figures["metrics"].items():
             baselines = reached.accuracies if name == self.floors.accuracy_metric else {}

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from sslcli.contracts.learnable import Learnable
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.probe import FrozenModel
 from sslcli.core.transformer import Transformer
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.probe_data import References
@@ -19,7 +19,7 @@ from sslcli.progress import begin
 from sslcli.settings import PretrainSettings
 
 
-def load_subject(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> Subject:
+def load_frozen_model(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> FrozenModel:
     """`given` and its `reader`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
     pretrained = load_pretrained(reference)
     return _subject(pretrained, _references(pretrained, given, reader), hardware, pretrained.tokenizer(), with_stages=True)
@@ -33,14 +33,14 @@ def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None
 
 
 def _subject(
-    pretrained: Pretrained, material: References, hardware: Hardware, tokenizer: Tokenizer, *, with_stages: bool = False
-) -> Subject:
+    pretrained: Pretrained, probe_data: References, hardware: Hardware, tokenizer: Tokenizer, *, with_stages: bool = False
+) -> FrozenModel:
     backbone, learnable = _frozen(pretrained, hardware)
     run = None if pretrained.trained is None else pretrained.trained.folder
-    stages = partial(_stages, run, material, hardware, tokenizer) if with_stages and run is not None else lambda: iter(())
+    stages = partial(_stages, run, probe_data, hardware, tokenizer) if with_stages and run is not None else lambda: iter(())
     step = None if run is None else step_of(pretrained.folder)
     name = str(pretrained.folder) if run is None or step is None else f"{run.name}, step {step:,}"
-    return Subject(name, step, backbone, tokenizer, learnable, material, stages)
+    return FrozenModel(name, step, backbone, tokenizer, learnable, probe_data, stages)
 
 
 def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Learnable | None]:
@@ -55,7 +55,7 @@ def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Le
     return backbone, learnable
 
 
-def _stages(run: Path, material: References, hardware: Hardware, tokenizer: Tokenizer) -> Iterator[Subject]:
+def _stages(run: Path, probe_data: References, hardware: Hardware, tokenizer: Tokenizer) -> Iterator[FrozenModel]:
     """Each milestone in turn, and what came last, with `tokenizer` where theirs is equal to it.
 
     Raises UsageError where the run kept none.
@@ -69,5 +69,5 @@ def _stages(run: Path, material: References, hardware: Hardware, tokenizer: Toke
         begin(f"milestone {number} of {len(by_step)}, step {step:,}")
         pretrained = load_pretrained(str(folder))
         own = pretrained.tokenizer()
-        yield _subject(pretrained, material, hardware, tokenizer if own.hash == tokenizer.hash else own)
+        yield _subject(pretrained, probe_data, hardware, tokenizer if own.hash == tokenizer.hash else own)
     begin("")

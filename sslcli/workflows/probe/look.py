@@ -7,13 +7,13 @@ from typing import Any
 from sslcli import registry
 from sslcli.config import Config, checked
 from sslcli.contracts.probe import Probe
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.kept_answers import Answer
 from sslcli.reporting.report_files import file_name
-from sslcli.workflows.probe.frozen_model import load_subject
+from sslcli.workflows.probe.frozen_model import load_frozen_model
 
 
 def look(
@@ -23,13 +23,13 @@ def look(
     """What the probe finds. Raises ConfigError, DataError, ModelError, PluginError or UsageError."""
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
-    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
-    refuse_other_architecture({name: cls}, subject.backbone.settings.architecture, subject.name)
-    refuse_missing_tokens({name: cls}, subject.tokenizer)
-    report = cls(complete).run(subject, Draws(seed, 0, "probe"))
-    report = replace(report, notes=[*report.notes, *subject.lengths.remarks()])
-    typed = str(getattr(complete, cls.typed, "")) if cls.typed else ""
-    return Answer(report, subject.name, file_name(f"{name} {typed}"), subject.tokenizer.remarks())
+    model = load_frozen_model(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+    refuse_other_architecture({name: cls}, model.backbone.settings.architecture, model.name)
+    refuse_missing_tokens({name: cls}, model.tokenizer)
+    report = cls(complete).run(model, Rng(seed, 0, "probe"))
+    report = replace(report, notes=[*report.notes, *model.lengths.remarks()])
+    typed = str(getattr(complete, cls.positional_fields, "")) if cls.positional_fields else ""
+    return Answer(report, model.name, file_name(f"{name} {typed}"), model.tokenizer.remarks())
 
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:

@@ -14,7 +14,7 @@ from typing import Any
 from sslcli.deferred import Deferred
 from sslcli.engine.settings import HardwareSettings
 from sslcli.models.kept_answers import Answer, kept, recalled
-from sslcli.models.places import Place, locate
+from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
@@ -42,14 +42,14 @@ def probe(
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
-    place = locate(reference)
+    place = locate_weights(reference)
     where = {"data": data, "reader": reader, "hardware": hardware}
     key = question_key(("probes", name), {"options": dict(options), "seed": seed}, reference, place, **where)
     answer = recalled(key) or kept(key, look.look(name, reference, options, seed=seed, **where))
     return saved(answer, place, folder, seed)
 
 
-def saved(answer: Answer, place: Place, folder: Path | None, seed: int) -> Looked:
+def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> Looked:
     """Write the files of a report, where no folder is given into one of its own. Raises RunError where they cannot be written."""
     caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *sys.argv[1:]])}"
     return Looked(
@@ -65,5 +65,5 @@ def _free(folder: Path, caption: str) -> Path:
     return next(each for each in names if caption_of(each) in (None, caption))
 
 
-def _folder(place: Place, stem: str) -> Path:
+def _folder(place: WeightsRef, stem: str) -> Path:
     return (place.run / "probes" if place.run is not None else runs_folder() / "probes" / place.weights.name) / stem

@@ -11,7 +11,7 @@ from sslcli.errors import DataError
 from sslcli.reporting.saved_reports import REPORT, STUDY, SavedReport, read_report
 from sslcli.reporting.svg_curves import curves_svg
 from sslcli.reports import Report, Score, Table
-from sslcli.runs.catalogue import Run, facts_of, read_metrics, runs_in, unreadable_settings
+from sslcli.runs.catalogue import Run, read_metrics, readable_facts, runs_in, unreadable_settings
 from sslcli.runs.facts import (
     curves_of,
     differing_settings,
@@ -90,7 +90,7 @@ def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> I
 def _made(run: Run) -> Iterator[Section]:
     """With what, and on what machine."""
     above = ("command", "floors: ")  # where these stand already
-    rows = [row for row in facts_of(run) if not row[0].startswith(above)]
+    rows = [row for row in readable_facts(run) if not row[0].startswith(above)]
     environment = [row for row in rows if row[0] in ENVIRONMENT]
     yield Section("Facts", Report(tables=[Table("", ("what", "value"), [row for row in rows if row not in environment])]))
     settings, problem = differing_settings(run), unreadable_settings(run)

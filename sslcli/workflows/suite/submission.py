@@ -14,7 +14,7 @@ SUBMISSION, ARCHIVE = "submission", "submission.zip"
 def answers_in(folder: Path) -> dict[str, str]:
     """File name -> content of what was written for the leaderboard in a suite's folder."""
     files = sorted(path for path in (folder / SUBMISSION).glob("*") if path.name != ARCHIVE)
-    return {path.name: plainfiles.read_text(path) for path in files}
+    return {path.name: plainfiles.read_whole_text(path) for path in files}
 
 
 def add_answers(suite: Suite, folder: Path, files: Mapping[str, str]) -> None:

@@ -30,13 +30,13 @@ from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import command_line, environment, locked, new_run_folder, now, write_facts
 from sslcli.settings import AnswerSettings, FinetuneSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, write_evaluation
-from sslcli.workflows.finetune.study import Variant, named_failures, settings_of, variants
+from sslcli.workflows.finetune.study import Variant, named_failures, variant_settings, variants
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.suite.submission import ARCHIVE, SUBMISSION, add_answers, answers_in
 from sslcli.workflows.suite.suite_scores import FILE as SCORES_FILE
-from sslcli.workflows.suite.suite_scores import Reached, SuiteScores
+from sslcli.workflows.suite.suite_scores import PartScores, SuiteScores
 from sslcli.workflows.training.resume import continued, from_same_weights, saved_settings
-from sslcli.workflows.training.run import Result
+from sslcli.workflows.training.run import RunResult
 
 TABLE = "table.csv"
 
@@ -68,7 +68,7 @@ class SuitePlan:
                 update={"train": (train,), "evaluation": (evaluation,), "suite_options": self.settings.options}
             ),
         }
-        return settings_of(variant, self.settings.model_copy(update=changes))
+        return variant_settings(variant, self.settings.model_copy(update=changes))
 
     def best_by(self, part: SuitePart) -> str:
         return self.settings.best_by or part.best_by
@@ -77,7 +77,7 @@ class SuitePlan:
         return suite_reference(self.name, part.name, split, self.data)
 
 
-Train = Callable[[SuitePart, Variant, FinetuneSettings, Stopper, Path | None], Result]  # the last: the run to go on with
+Train = Callable[[SuitePart, Variant, FinetuneSettings, Stopper, Path | None], RunResult]  # the last: the run to go on with
 
 
 def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[int], folder: Path) -> SuitePlan:
@@ -175,7 +175,7 @@ class _Suite:
         with Stopper(), stopping_at_once():
             reports |= {split: self._evaluated(part, split, variant.folder) for split in part.evaluations[1:]}
         scores, counts = ({split: getattr(report, name) for split, report in reports.items()} for name in ("scores", "counts"))
-        self.scores.add(part.name, variant.seed, Reached(str(variant.folder), scores, counts))
+        self.scores.add(part.name, variant.seed, PartScores(str(variant.folder), scores, counts))
 
     def _evaluated(self, part: SuitePart, split: str, run: Path) -> Report:
         """Of the best checkpoint; its answers are kept beside those that the run itself has written."""
@@ -264,7 +264,7 @@ def _completed(settings: FinetuneSettings, suite: Suite, parts: Sequence[SuitePa
     training = settings.training
     if training.max_steps is None and training.epochs is None and suite.epochs is not None:
         training = training.model_copy(update={"epochs": suite.epochs})
-    source = decided_source(settings.model.source, task_class(parts[0].task).needs)
+    source = decided_source(settings.model.source, task_class(parts[0].task).architectures)
     model = settings.model.model_copy(update={"source": source})
     return settings.model_copy(update={"training": training, "model": model})
 

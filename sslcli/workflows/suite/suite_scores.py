@@ -17,7 +17,7 @@ FILE = "suite.json"
 
 
 @dataclass(frozen=True)
-class Reached:
+class PartScores:
     """One run of a part: its folder, the scores by evaluation split, and what was counted beside them (Report.counts)."""
 
     run: str
@@ -30,7 +30,7 @@ class SuiteScores:
     """`runs`: part -> seed -> what it reached. `answered`: the part's run whose answers to the tests are written."""
 
     path: Path
-    runs: dict[str, dict[int, Reached]] = field(default_factory=dict)
+    runs: dict[str, dict[int, PartScores]] = field(default_factory=dict)
     answered: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -40,7 +40,7 @@ class SuiteScores:
         try:
             if not path.exists():
                 return cls(path)
-            saved = plainfiles.read_json(path)
+            saved = plainfiles.read_whole_json(path)
             runs = {part: {int(seed): _reached(one) for seed, one in seeds.items()} for part, seeds in saved["runs"].items()}
             return cls(path, runs, dict(saved["answered"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -52,7 +52,7 @@ class SuiteScores:
         runs = {part: {str(seed): asdict(one) for seed, one in seeds.items()} for part, seeds in self.runs.items()}
         write_atomically(self.path, json.dumps({"runs": runs, "answered": self.answered}, indent=1))
 
-    def add(self, part: str, seed: int, reached: Reached) -> None:
+    def add(self, part: str, seed: int, reached: PartScores) -> None:
         self.runs.setdefault(part, {})[seed] = reached
         self.save()
 
@@ -60,7 +60,7 @@ class SuiteScores:
         found = self.runs.get(part.name, {}).get(seed)
         return found is not None and set(part.evaluations) <= set(found.scores)
 
-    def best(self, part: SuitePart, best_by: str, seeds: Sequence[int]) -> Reached:
+    def best(self, part: SuitePart, best_by: str, seeds: Sequence[int]) -> PartScores:
         """The run of the best scores on the part's first evaluation; of equal ones the first."""
         return min((self.runs[part.name][seed] for seed in seeds), key=lambda one: cost_of(one.scores[part.evaluations[0]], best_by))
 
@@ -71,9 +71,9 @@ class SuiteScores:
         }
 
 
-def _reached(saved: Mapping[str, Any]) -> Reached:
+def _reached(saved: Mapping[str, Any]) -> PartScores:
     scores = {split: [_score(score) for score in scores] for split, scores in saved["scores"].items()}
-    return Reached(saved["run"], scores, saved.get("counts", {}))
+    return PartScores(saved["run"], scores, saved.get("counts", {}))
 
 
 def _score(saved: Mapping[str, Any]) -> Score:

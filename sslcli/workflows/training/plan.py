@@ -23,7 +23,7 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware
-from sslcli.engine.processes.process_group import ALONE, World
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.schedule import rate_factor, warmup_steps
 from sslcli.engine.settings import TrainingSettings
@@ -47,7 +47,7 @@ def plan_for(training: TrainingSettings, lengths: np.ndarray) -> Plan:
     return Plan(steps, training.log_every, eval_every, save_every, training.milestones, training.seed, training.patience)
 
 
-def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = ALONE) -> dict[str, str]:
+def header(prepared: Prepared, plan: Plan, hardware: Hardware, process_group: ProcessGroup = ALONE) -> dict[str, str]:
     """Title -> line: everything that was decided, in the order in which it is shown."""
     settings, shape = prepared.settings, prepared.learner.backbone.settings
     training = settings.training
@@ -63,7 +63,7 @@ def header(prepared: Prepared, plan: Plan, hardware: Hardware, world: World = AL
         "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
         **({"head": prepared.head} if settings.model.source else {}),
         "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
-        **how_it_is_trained(settings, prepared.learner, plan, hardware, world),
+        **how_it_is_trained(settings, prepared.learner, plan, hardware, process_group),
     }
 
 
@@ -103,7 +103,7 @@ def how_it_is_trained(
     learner: Learner,
     plan: Plan,
     hardware: Hardware,
-    world: World,
+    process_group: ProcessGroup,
 ) -> dict[str, str]:
     """The lines about optimizer, device and disk, from the settings that all runs have."""
     optimizer, schedule = settings.optimizer, settings.schedule
@@ -111,7 +111,8 @@ def how_it_is_trained(
     return {
         "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
-        "device": hardware.describe() + (f" · {world.size} processes, {settings.hardware.parallel}" if world.size > 1 else ""),
+        "device": hardware.describe()
+        + (f" · {process_group.size} processes, {settings.hardware.parallel}" if process_group.size > 1 else ""),
         "disk": space.describe(),
     }
 
@@ -152,7 +153,7 @@ def described_options(prepared: Prepared) -> str:
 
 
 @dataclass(frozen=True)
-class Trial:
+class StepTrial:
     """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all tokens, or what is visible.
 
     `target_share`: targets of the language-model head, of these rows; 0 where there is no such head.
@@ -175,10 +176,10 @@ class Trainable(Protocol):
     @property
     def lengths(self) -> np.ndarray: ...
 
-    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader: ...
 
 
-def try_steps(course: Trainable, hardware: Hardware) -> Trial:
+def try_steps(course: Trainable, hardware: Hardware) -> StepTrial:
     """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
     settings = course.settings
     learner = course.learner.to(hardware.device)
@@ -186,8 +187,8 @@ def try_steps(course: Trainable, hardware: Hardware) -> Trial:
     followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
     for step, work in enumerate(islice(course.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
-        for views in work.views:
-            accumulate_gradients(replica, views, work.counts, hardware)
+        for batch in work.batches:
+            accumulate_gradients(replica, batch, work.counts, hardware)
         norm = optimizer.norm()
         optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), norm)
         followers.update(0.0, torch.isfinite(norm))
@@ -197,12 +198,12 @@ def try_steps(course: Trainable, hardware: Hardware) -> Trial:
         seconds.append(time.perf_counter() - start)
         tokens.append(work.tokens)
         targets.append(max(work.counts.values()))
-        lengths += [length for views in work.views for length in views.inputs.packing.lengths]
+        lengths += [length for batch in work.batches for length in batch.inputs.packing.lengths]
     rows, steps = sum(lengths), TRIAL_STEPS + 1
     attended = attended_tokens(np.asarray(lengths))
     has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
     share = min(1.0, sum(targets) / rows) if has_head else 0.0
-    return Trial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / steps, rows / steps, attended, share, peak_memory_bytes(hardware))
+    return StepTrial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / steps, rows / steps, attended, share, peak_memory_bytes(hardware))
 
 
 def peak_memory_bytes(hardware: Hardware) -> int:
@@ -213,7 +214,7 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
-def prediction(course: Trainable, plan: Plan, trial: Trial) -> Report:
+def prediction(course: Trainable, plan: Plan, trial: StepTrial) -> Report:
     """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
     shape, training = course.learner.backbone.settings, course.settings.training
     space = disk_space(course.learner, course.settings.optimizer, plan, training.keep)

@@ -14,7 +14,7 @@ from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.models.objectives import objective_classes, objective_options
-from sslcli.models.places import locate
+from sslcli.models.places import locate_weights
 from sslcli.runfiles import dotted_layer, read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
 from sslcli.settings import FinetuneSettings, PretrainSettings
@@ -95,7 +95,7 @@ def _is_same_place(asked: str, saved: str) -> bool:
     """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
     if Path(saved).is_relative_to(Path(asked).resolve()):
         return True  # also where it is gone by now
-    place = locate(asked)
+    place = locate_weights(asked)
     return Path(saved).is_relative_to((place.run or place.weights).resolve())
 
 

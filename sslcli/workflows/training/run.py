@@ -12,23 +12,23 @@ import numpy as np
 
 from sslcli.asides import clear_away
 from sslcli.config import write_yaml
-from sslcli.contracts.learnable import Learnable, Views
+from sslcli.contracts.learnable import Learnable, ModelBatch
 from sslcli.core.arithmetic import parameters
 from sslcli.core.inputs import to_device
 from sslcli.datasets.cache import Say
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
-from sslcli.engine.evaluator import Judge
+from sslcli.engine.evaluator import Evaluator
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
 from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.precision import Hardware, choose_hardware
-from sslcli.engine.processes.process_group import ALONE, World, joined
-from sslcli.engine.processes.rank import is_restart, known_place, launch_name, restart_of
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup, joined_processes
+from sslcli.engine.processes.rank import is_restart, known_rank_and_size, launch_name, restart_of
 from sslcli.engine.processes.replicas import replica_of
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
-from sslcli.engine.trainer import Illustrate, Outcome, Plan, Trainer
+from sslcli.engine.trainer import Illustrate, Plan, Trainer, TrainingResult
 from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
 from sslcli.folders import remove, write_atomically
 from sslcli.reporting.saved_reports import files_of
@@ -63,10 +63,10 @@ COMPUTED = "computed"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
 
-class Course(Identified, Protocol):
+class Job(Identified, Protocol):
     """What there is to be trained and how it is judged; `settings` are complete and hold the groups that all runs have.
 
-    `lengths` [n] are those of the training samples, in tokens. `twin` is the learnable on the meta device. `notes` are
+    `lengths` [n] are those of the training samples, in tokens. `collator` is the learnable on the meta device. `notes` are
     sentences to be said at the start.
     """
 
@@ -77,16 +77,16 @@ class Course(Identified, Protocol):
     @property
     def learner(self) -> Learner: ...
     @property
-    def twin(self) -> Learnable: ...
+    def collator(self) -> Learnable: ...
     @property
     def lengths(self) -> np.ndarray: ...
     @property
     def notes(self) -> Sequence[str]: ...
 
-    def loader(self, micro_batch_size: int | None, world: World, pinned: bool) -> Loader: ...
-    def judge(self, hardware: Hardware, world: World) -> Judge: ...
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader: ...
+    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator: ...
     def illustrate(self) -> Illustrate: ...
-    def header(self, plan: Plan, hardware: Hardware, world: World) -> Mapping[str, str]: ...
+    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]: ...
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""
@@ -102,11 +102,11 @@ class Course(Identified, Protocol):
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """`first_step`: where this start began."""
 
     folder: Path
-    outcome: Outcome
+    outcome: TrainingResult
     report: Report
     first_step: int = 0
 
@@ -120,14 +120,14 @@ class Result:
 
 def run(
     settings: S,
-    prepare: Callable[[S, Path | None, Say], Course],
+    prepare: Callable[[S, Path | None, Say], Job],
     name: str,
     *,
     resume: Path | None = None,
     overwrite: bool = False,
     observe: Observer,
     stopper: Stopper | None = None,
-) -> Result:
+) -> RunResult:
     """Train to the end of the plan or until asked to stop; `resume` is the folder of a run to go on with.
 
     `prepare` is given the settings, the folder of the tokenizer of a run that goes on, and what to call for whatever takes
@@ -141,15 +141,15 @@ def run(
         course, failure = None, None
         try:
             asked = asked_folder(settings.run.name, settings.run.folder)
-            if resume is None and asked is not None and known_place()[0] == 0:
+            if resume is None and asked is not None and known_rank_and_size()[0] == 0:
                 refuse_occupied(asked, overwrite)  # now, and not when the data is prepared
             course = _prepared(settings, prepare, resume, stopper, observe)
         except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
             failure = error
-        world = stack.enter_context(joined(hardware.device, settings.hardware.timeout))
-        world.refuse_failures(failure)
+        process_group = stack.enter_context(joined_processes(hardware.device, settings.hardware.timeout))
+        process_group.refuse_failures(failure)
         assert course is not None, "every rank has raised the failure of any"
-        world.refuse_differences(
+        process_group.refuse_differences(
             json.dumps([identity(course), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
         )
 
@@ -158,13 +158,11 @@ def run(
             stack.enter_context(locked(folder))
             return str(folder)
 
-        folder = Path(world.once(claim))
-        return _Run(course, hardware, folder, resume is not None, stopper, observe, world).go()
+        folder = Path(process_group.once(claim))
+        return _Run(course, hardware, folder, resume is not None, stopper, observe, process_group).go()
 
 
-def _prepared(
-    settings: S, prepare: Callable[[S, Path | None, Say], Course], resume: Path | None, stopper: Stopper, observe: Observer
-) -> Course:
+def _prepared(settings: S, prepare: Callable[[S, Path | None, Say], Job], resume: Path | None, stopper: Stopper, observe: Observer) -> Job:
     """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
 
     def say(sentence: str) -> None:
@@ -185,38 +183,45 @@ class _Run:
     """One start of a run: from settings to outcome, in the order in which `go` reads."""
 
     def __init__(
-        self, course: Course, hardware: Hardware, folder: Path, resuming: bool, stopper: Stopper, observe: Observer, world: World
+        self,
+        course: Job,
+        hardware: Hardware,
+        folder: Path,
+        resuming: bool,
+        stopper: Stopper,
+        observe: Observer,
+        process_group: ProcessGroup,
     ) -> None:
-        self.course, self.hardware, self.settings, self.world = course, hardware, course.settings, world
+        self.course, self.hardware, self.settings, self.process_group = course, hardware, course.settings, process_group
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.plan = plan_for(course.settings.training, course.lengths)
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
-        sharded = world.size > 1 and self.settings.hardware.parallel == "fsdp"
+        sharded = process_group.size > 1 and self.settings.hardware.parallel == "fsdp"
         self.learner = course.learner if sharded else course.learner.to(hardware.device)
         belongs = identity(course)
         if resuming:
             known_as = None if course.tokenizer is None else known_tokenizer(folder, course.tokenizer)
             belongs = identity(course, begun_with(folder), known_as)
-        self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, world)
+        self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, process_group)
 
-    def go(self) -> Result:
-        found = json.loads(self.world.once(self._folder_made_ready))
+    def go(self) -> RunResult:
+        found = json.loads(self.process_group.once(self._folder_made_ready))
         progress = self._learner_made_ready(found["checkpoint"])
         settings = self.settings
-        self.computing = computing(self.hardware, settings.hardware, settings.training.micro_batch_size, self.world)
+        self.computing = computing(self.hardware, settings.hardware, settings.training.micro_batch_size, self.process_group)
         changes = what_differs(read_facts(self.folder).get(COMPUTED), progress.step, self.computing)
         tell, facts = self._recording(progress)
-        if self.world.leads:
+        if self.process_group.leads:
             self._introduce(tell, progress, [*found["notes"], *changes])
         with self._failures_recorded(facts, progress):
             return self._to_the_end(tell, facts, progress)
 
-    def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> Result:
+    def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> RunResult:
         first_step = progress.step
         outcome = self._trainer(tell).run(progress)
         tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
         report, reason = Report(), outcome.reason
-        if self.world.leads:
+        if self.process_group.leads:
             try:
                 with stopping_at_once():
                     report = self._conclude(facts, outcome)
@@ -224,9 +229,9 @@ class _Run:
                 reason = stop.reason
             self._write_end(facts, progress, reason)
         # A rank that ended before would make torchrun and srun end the one that still writes.
-        said = self.world.told(reason, self.world.patient)
+        said = self.process_group.told(reason, self.process_group.patient)
         agreed: Literal["done"] | Reason = next((known for known in REASONS if known == said), "done")
-        return Result(self.folder, Outcome(agreed, progress), report, first_step)
+        return RunResult(self.folder, TrainingResult(agreed, progress), report, first_step)
 
     @contextmanager
     def _failures_recorded(self, facts: Mapping[str, Any], progress: Progress) -> Generator[None]:
@@ -234,16 +239,16 @@ class _Run:
         try:
             yield
         except Exception as error:
-            if self.world.leads:
+            if self.process_group.leads:
                 with suppress(OSError, RunError):
                     how = "diverged" if isinstance(error, Diverged) else "failed"
                     self._write_end(facts, progress, getattr(error, "message", repr(error)), how)
             if isinstance(error, Diverged):  # which all meet; rank 0 has to have said it before another one ends
-                self.world.told("", self.world.patient)
+                self.process_group.told("", self.process_group.patient)
             raise
 
     def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
-        header = self.course.header(self.plan, self.hardware, self.world)
+        header = self.course.header(self.plan, self.hardware, self.process_group)
         tell(Started(self.folder, header, progress.step, self.plan.total_steps))
         lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
         for note in (*lost, *self.course.notes, *found, *self.course.warnings(self.plan, self.hardware)):
@@ -286,22 +291,22 @@ class _Run:
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
         """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
         if checkpoint is None:
-            self.learner.begin(self._first_batch, self.world)
+            self.learner.begin(self._first_batch, self.process_group)
         if self.hardware.compile:
             for block in (block for stack in self.learner.backbone.stacks for block in stack.blocks):
                 block.compile(dynamic=True)
-        self.replica = replica_of(self.learner, self.world, self.hardware, self.settings.hardware)
-        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.world)
+        self.replica = replica_of(self.learner, self.process_group, self.hardware, self.settings.hardware)
+        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.process_group)
         return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
 
-    def _first_batch(self) -> Views:
+    def _first_batch(self) -> ModelBatch:
         """All samples of the first global batch in one piece, the same on every rank."""
         work = next(self.course.loader(None, ALONE, False).steps(0, 0, self.plan.total_steps))
-        return to_device(work.views[0], next(self.learner.parameters()).device)
+        return to_device(work.batches[0], next(self.learner.parameters()).device)
 
     def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
         """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
-        if not self.world.leads:
+        if not self.process_group.leads:
             return lambda event: None, {}
         facts = self._facts(progress)
         write_facts(self.folder, facts)
@@ -318,8 +323,8 @@ class _Run:
         return Trainer(
             self.replica,
             self.optimizer,
-            self.course.loader(self.settings.training.micro_batch_size, self.world, on_gpu),
-            self.course.judge(self.hardware, self.world),
+            self.course.loader(self.settings.training.micro_batch_size, self.process_group, on_gpu),
+            self.course.judge(self.hardware, self.process_group),
             schedule=self.settings.schedule,
             plan=self.plan,
             hardware=self.hardware,
@@ -327,7 +332,7 @@ class _Run:
             stopper=self.stopper,
             observe=tell,
             illustrate=self.course.illustrate(),
-            world=self.world,
+            process_group=self.process_group,
         )
 
     def _first_facts(self) -> dict[str, Any]:
@@ -352,12 +357,12 @@ class _Run:
             "tokenizer": self.checkpoints.facts["tokenizer"],
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
-            "processes": self.world.size,
+            "processes": self.process_group.size,
             "parent": self.settings.model.source,
             **self.course.facts(),
         }
 
-    def _conclude(self, facts: Mapping[str, Any], outcome: Outcome) -> Report:
+    def _conclude(self, facts: Mapping[str, Any], outcome: TrainingResult) -> Report:
         self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
         return self.course.conclude(self.folder, self.hardware, outcome.reason == "done")
 

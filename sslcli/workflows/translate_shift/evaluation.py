@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.probe import FrozenModel
 from sslcli.contracts.shift import Shift
 from sslcli.core.heads import LanguageModelHead
 from sslcli.data.records.translations import TextPair
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.metrics.retrieval import retrieve
 from sslcli.reports import Score
 from sslcli.workflows.translate_shift.estimate import Estimated, estimate, estimate_third, has_texts
-from sslcli.workflows.translate_shift.head_readings import Asked, Reading, read
+from sslcli.workflows.translate_shift.head_readings import Asked, HeadReading, read
 from sslcli.workflows.translate_shift.moved_rows import moved_rows, random_move, sentence_means
-from sslcli.workflows.translate_shift.readings import Figures, Trial
+from sslcli.workflows.translate_shift.readings import ShiftScores, ShiftTrial
 from sslcli.workflows.translate_shift.sentences import Sentences, encoded_pairs
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 from sslcli.workflows.translate_shift.template import template_sentences
@@ -33,19 +33,19 @@ class Words:
     """Figures by layer and alpha, and those of the controls: `within` with the target language's tokens as the only candidates,
     `random` and `third` by layer at alpha 1. `void`: why there is no template."""
 
-    by_cell: Mapping[tuple[int, float], Figures]
-    within: Mapping[tuple[int, float], Figures]
-    random: Mapping[int, Figures]
-    third: Mapping[int, Figures]
+    by_cell: Mapping[tuple[int, float], ShiftScores]
+    within: Mapping[tuple[int, float], ShiftScores]
+    random: Mapping[int, ShiftScores]
+    third: Mapping[int, ShiftScores]
     third_language: str
-    template: Figures | None
+    template: ShiftScores | None
     void: str
     tokens: int
     asked: int
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ShiftEvaluation:
     """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha; empty without parallel text.
     `tested`: the sentences that it is tested on, source first; without parallel text the source alone.
     `learning`: the translations that it was estimated on, where it was.
@@ -60,42 +60,42 @@ class Evaluation:
     learning: Sequence[TextPair] = ()
 
 
-def layers_of(subject: Subject, settings: ShiftSettings) -> list[int]:
+def tested_layers(model: FrozenModel, settings: ShiftSettings) -> list[int]:
     """Those of the line, else some from the first to the last."""
-    spread = np.linspace(0, subject.depth, LAYERS).round().astype(int)
+    spread = np.linspace(0, model.depth, LAYERS).round().astype(int)
     return sorted(set(settings.layers or spread.tolist()))
 
 
-def evaluate(
-    shift: Shift, subject: Subject, settings: ShiftSettings, found: Translations, draws: Draws,
+def evaluate_shift(
+    shift: Shift, model: FrozenModel, settings: ShiftSettings, found: Translations, rng: Rng,
     fitted: Mapping[int, LinearShift] | None = None,
-) -> Evaluation:  # fmt: skip
+) -> ShiftEvaluation:  # fmt: skip
     """Everything that there is a test for; of shifts that are `fitted` already, or else of one that is fitted first.
 
     Raises DataError or UsageError where there is nothing to estimate the shift on.
     """
-    layers = layers_of(subject, settings) if fitted is None else sorted(settings.layers or fitted)
+    layers = tested_layers(model, settings) if fitted is None else sorted(settings.layers or fitted)
     alphas = sorted({0.0, 1.0, *(settings.alpha or ALPHAS)})
-    learns = (shift.paired and fitted is None) or not has_texts(subject)
+    learns = (shift.paired and fitted is None) or not has_texts(model)
     apart = set_apart(found, settings.limit, settings.sentences if learns else 0)
-    estimated = estimate(shift, subject, settings, layers, apart.learning, fitted)
-    parallel = encoded_pairs(apart.sentences, subject.tokenizer, subject.backbone.settings.longest_tokens)
+    estimated = estimate(shift, model, settings, layers, apart.learning, fitted)
+    parallel = encoded_pairs(apart.sentences, model.tokenizer, model.backbone.settings.longest_tokens)
     words = None
-    if subject.head is not None:
-        third = estimate_third(shift, subject, settings, estimated.behind[0], layers)
-        bench = _Bench.of(subject, subject.head, apart, parallel, estimated)
-        words = bench.words(layers, alphas, third, settings, draws)
-    retrieval = _retrieval(subject, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
+    if model.head is not None:
+        third = estimate_third(shift, model, settings, estimated.behind[0], layers)
+        bench = _Bench.of(model, model.head, apart, parallel, estimated)
+        words = bench.words(layers, alphas, third, settings, rng)
+    retrieval = _retrieval(model, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
     tested = parallel if parallel[0].tokens else (estimated.pool,)
-    return Evaluation(layers, alphas, estimated, words, retrieval, tested, apart.learning)
+    return ShiftEvaluation(layers, alphas, estimated, words, retrieval, tested, apart.learning)
 
 
 def _retrieval(
-    subject: Subject, parallel: tuple[Sentences, Sentences], moves: Mapping[int, LinearShift], alphas: Sequence[float]
+    model: FrozenModel, parallel: tuple[Sentences, Sentences], moves: Mapping[int, LinearShift], alphas: Sequence[float]
 ) -> dict[tuple[int, float], Score]:
     """How often the most similar sentence of the target language is the translation. Moves are affine: that of a mean is the mean of
     the moves."""
-    source, target = (sentence_means(subject, sentences, list(moves)) for sentences in parallel)
+    source, target = (sentence_means(model, sentences, list(moves)) for sentences in parallel)
     return {
         (layer, alpha): retrieve((move(source[layer], alpha) if alpha else source[layer]).cpu().numpy(), target[layer].cpu().numpy())
         .forward.accuracy("sentence retrieval at 1")
@@ -108,23 +108,23 @@ def _retrieval(
 class _Bench:
     """`still_ND`: what the last layer gives when nothing is moved."""
 
-    subject: Subject
+    model: FrozenModel
     head: LanguageModelHead
-    trial: Trial
+    trial: ShiftTrial
     estimated: Estimated
     still_ND: Tensor
 
     @classmethod
     def of(
-        cls, subject: Subject, head: LanguageModelHead, found: Translations, parallel: tuple[Sentences, Sentences], estimated: Estimated
+        cls, model: FrozenModel, head: LanguageModelHead, found: Translations, parallel: tuple[Sentences, Sentences], estimated: Estimated
     ) -> "_Bench":
-        right = right_answers(found.words, subject.tokenizer)
+        right = right_answers(found.words, model.tokenizer)
         sentences, references = (parallel[0], parallel[1].tokens) if parallel[0].tokens else (estimated.pool, None)
         rights, target_V = rights_of_tokens(sentences, right), estimated.languages.target_V
-        asked = Asked(sentences.tokens_N, rights, target_V, subject.tokenizer.known)
-        trial = Trial(sentences, estimated.languages, asked, references)
-        still_ND = moved_rows(subject, sentences)
-        return cls(subject, head, trial, estimated, still_ND)
+        asked = Asked(sentences.tokens_N, rights, target_V, model.tokenizer.known)
+        trial = ShiftTrial(sentences, estimated.languages, asked, references)
+        still_ND = moved_rows(model, sentences)
+        return cls(model, head, trial, estimated, still_ND)
 
     def words(
         self,
@@ -132,15 +132,15 @@ class _Bench:
         alphas: Sequence[float],
         third: tuple[str, Mapping[int, LinearShift]],
         settings: ShiftSettings,
-        draws: Draws,
+        rng: Rng,
     ) -> Words:
         moves, figures = self.estimated.moves, self.trial.figures
         still = self._read(self.still_ND)
         readings = {(layer, alpha): self._moved(layer, moves[layer], alpha) if alpha else still for layer in layers for alpha in alphas}
-        width = self.subject.backbone.settings.width
+        width = self.model.backbone.settings.width
         random = {
             layer: [
-                self._moved(layer, random_move(self.estimated.lengths[layer], width, draws, number), 1.0)
+                self._moved(layer, random_move(self.estimated.lengths[layer], width, rng, number), 1.0)
                 for number in range(settings.random_vectors)
             ]
             for layer in layers
@@ -158,24 +158,24 @@ class _Bench:
             int(self.trial.asked.asked_N.sum()),
         )
 
-    def _moved(self, layer: int, move: LinearShift, alpha: float) -> Reading:
-        if layer == self.subject.depth:
+    def _moved(self, layer: int, move: LinearShift, alpha: float) -> HeadReading:
+        if layer == self.model.depth:
             return self._read(move(self.still_ND, alpha))
-        return self._read(moved_rows(self.subject, self.trial.sentences, layer, move, alpha))
+        return self._read(moved_rows(self.model, self.trial.sentences, layer, move, alpha))
 
-    def _read(self, rows_ND: Tensor) -> Reading:
-        return read(self.head, self.subject.backbone, rows_ND, self.trial.asked)
+    def _read(self, rows_ND: Tensor) -> HeadReading:
+        return read(self.head, self.model.backbone, rows_ND, self.trial.asked)
 
-    def _template(self, language: str) -> tuple[Figures | None, str]:
+    def _template(self, language: str) -> tuple[ShiftScores | None, str]:
         """Each word is asked for once, and counts as often as it stands in the sentences."""
-        tokenizer, asked = self.subject.tokenizer, self.trial.asked
+        tokenizer, asked = self.model.tokenizer, self.trial.asked
         asked_at = np.flatnonzero(asked.asked_N)
         words = sorted({tokenizer.texts[token] for token in asked.tokens_N[asked_at]})
         sentences, void = template_sentences(words, language, tokenizer)
         if sentences is None or not words:
             return None, void or "no word is asked for"
         masked_N = sentences.tokens_N == tokenizer.mask
-        rows_WD = moved_rows(self.subject, sentences)[torch.from_numpy(masked_N)]
+        rows_WD = moved_rows(self.model, sentences)[torch.from_numpy(masked_N)]
         number_of = {word: number for number, word in enumerate(words)}
         numbers = torch.tensor([number_of[tokenizer.texts[token]] for token in asked.tokens_N[asked_at]])
         spread_ND = torch.zeros_like(self.still_ND)

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from sslcli.reports import Matrix, Report, Score, Table
 from sslcli.workflows.translate_shift.estimate import Estimated
-from sslcli.workflows.translate_shift.evaluation import Evaluation, Words
-from sslcli.workflows.translate_shift.readings import FIRSTS, Figures, Share
+from sslcli.workflows.translate_shift.evaluation import ShiftEvaluation, Words
+from sslcli.workflows.translate_shift.readings import FIRSTS, Share, ShiftScores
 from sslcli.workflows.translate_shift.sentences import cut_notes
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
@@ -19,7 +19,7 @@ NEARLY = 0.8
 T = TypeVar("T")
 
 
-def evaluation_report(found: Evaluation, settings: ShiftSettings, hint: str, origin: Sequence[str] | None = None) -> Report:
+def evaluation_report(found: ShiftEvaluation, settings: ShiftSettings, hint: str, origin: Sequence[str] | None = None) -> Report:
     """`hint`: what gives a head to a model without one. `origin`: where a shift comes from that was not estimated just now."""
     top, title = found.layers[-1], f"{settings.source} moved into {settings.target}"
     languages = (settings.source, settings.target)
@@ -57,7 +57,7 @@ def _counted(figure: T | None) -> T:
     return figure
 
 
-def _at_1(figures: Figures) -> Share:
+def _at_1(figures: ShiftScores) -> Share:
     return _counted(figures.ranks).accuracy[0]
 
 
@@ -81,7 +81,7 @@ def _score(name: str, share: Share, baselines: Mapping[str, float]) -> Score:
     return Score(name, share.value, count=share.count, interval=share.interval, baselines=baselines)
 
 
-def _controls(found: Evaluation, words: Words, top: int, settings: ShiftSettings) -> Table:
+def _controls(found: ShiftEvaluation, words: Words, top: int, settings: ShiftSettings) -> Table:
     """The shift at the last layer, by alphas, and all that it must be better than."""
     only = f"{settings.target} tokens only"
     rows = [
@@ -94,7 +94,7 @@ def _controls(found: Evaluation, words: Words, top: int, settings: ShiftSettings
     return Table(f"layer {top}: the shift and its controls", COLUMNS, rows)
 
 
-def _row(name: str, figures: Figures) -> list[str | float | None]:
+def _row(name: str, figures: ShiftScores) -> list[str | float | None]:
     ranks = figures.ranks
     changed, bleu = (None if figure is None else figure.value for figure in (figures.changed, figures.bleu))
     if ranks is None:
@@ -105,7 +105,7 @@ def _row(name: str, figures: Figures) -> list[str | float | None]:
     return [name, changed, first, interval, *others, own, ranks.mean_rank, ranks.reciprocal, bleu]
 
 
-def _by_layer(found: Evaluation, words: Words) -> Table:
+def _by_layer(found: ShiftEvaluation, words: Words) -> Table:
     columns = ("layer", "alpha", "changed language", "at 1", "95 % interval", "random vector at 1", "target tokens only, alpha 0", "BLEU-1")
     rows = []
     for layer in found.layers:
@@ -119,9 +119,9 @@ def _by_layer(found: Evaluation, words: Words) -> Table:
     return Table("every layer", columns, rows)
 
 
-def _matrices(found: Evaluation, words: Words) -> list[Matrix]:
+def _matrices(found: ShiftEvaluation, words: Words) -> list[Matrix]:
     some = words.by_cell[found.layers[-1], 1.0]
-    kinds: list[tuple[str, Callable[[Figures], float], bool]] = [
+    kinds: list[tuple[str, Callable[[ShiftScores], float], bool]] = [
         ("tokens that changed language", lambda figures: _counted(figures.changed).value, some.changed is not None),
         *((f"translation accuracy at {first}", _accuracy(at), some.ranks is not None) for at, first in enumerate(FIRSTS)),
         ("mean rank of the translation", lambda figures: _counted(figures.ranks).mean_rank, some.ranks is not None),
@@ -131,11 +131,11 @@ def _matrices(found: Evaluation, words: Words) -> list[Matrix]:
     return [_matrix(found, title, lambda cell, figure=figure: figure(words.by_cell[cell])) for title, figure, there in kinds if there]
 
 
-def _accuracy(at: int) -> Callable[[Figures], float]:
+def _accuracy(at: int) -> Callable[[ShiftScores], float]:
     return lambda figures: _counted(figures.ranks).accuracy[at].value
 
 
-def _matrix(found: Evaluation, title: str, value: Callable[[tuple[int, float]], float]) -> Matrix:
+def _matrix(found: ShiftEvaluation, title: str, value: Callable[[tuple[int, float]], float]) -> Matrix:
     values = [[value((layer, alpha)) for alpha in found.alphas] for layer in found.layers]
     low, high = (None, None) if max(max(row) for row in values) > 1 else (0.0, 1.0)
     rows = [f"layer {layer}" for layer in found.layers]
@@ -158,7 +158,7 @@ def _word_notes(words: Words, top: int, settings: ShiftSettings) -> list[str]:
     return [*notes, *_verdict(whole, still, random, words.within[top, 0.0], settings)]
 
 
-def _verdict(whole: Figures, still: Figures, random: Figures, within: Figures, settings: ShiftSettings) -> list[str]:
+def _verdict(whole: ShiftScores, still: ShiftScores, random: ShiftScores, within: ShiftScores, settings: ShiftSettings) -> list[str]:
     shift, nothing, chance, restricted = map(_at_1, (whole, still, random, within))
     figures = f"accuracy {shift.value:.2f} at alpha 1, {nothing.value:.2f} at alpha 0, {chance.value:.2f} with a random vector"
     if shift.interval[0] <= max(nothing.interval[1], chance.interval[1]):
@@ -172,7 +172,7 @@ def _verdict(whole: Figures, still: Figures, random: Figures, within: Figures, s
     return said
 
 
-def _retrieval_table(found: Evaluation) -> Table:
+def _retrieval_table(found: ShiftEvaluation) -> Table:
     columns = ("layer", "before", "95 % interval", "after, alpha 1", "95 % interval ", "chance", "pairs")
     rows = []
     for layer in found.layers:
@@ -182,7 +182,7 @@ def _retrieval_table(found: Evaluation) -> Table:
     return Table("sentence retrieval at 1: is the translation the most similar sentence?", columns, rows)
 
 
-def _best_retrieval(found: Evaluation) -> Score:
+def _best_retrieval(found: ShiftEvaluation) -> Score:
     layer = max(found.layers, key=lambda layer: found.retrieval[layer, 1.0].value)
     before, after = found.retrieval[layer, 0.0], found.retrieval[layer, 1.0]
     baselines = {"alpha 0": before.value, **after.baselines}

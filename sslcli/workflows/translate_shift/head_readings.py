@@ -37,7 +37,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Reading:
+class HeadReading:
     """Of every row the likeliest token, and the rank of its best right answer, from 1: a token that is as likely stands before it.
 
     `_without_own`: the token that stands there is no candidate, as Gonen et al. (2020) have it. `_within`: only the target language's
@@ -51,7 +51,7 @@ class Reading:
     ranks_within_N: np.ndarray
 
 
-def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked: Asked) -> Reading:
+def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked: Asked) -> HeadReading:
     """Logits are computed some rows at a time, so that memory grows neither with the rows nor with the vocabulary.
 
     Raises DataError where they are not finite: nothing stands before what is not a number, and every answer would be right.
@@ -72,7 +72,7 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
                 )
             logits_PV = only_known(logits_PV, known_V)
             parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
-    return Reading(**{field.name: torch.cat([part[field.name] for part in parts]).cpu().numpy() for field in fields(Reading)})
+    return HeadReading(**{field.name: torch.cat([part[field.name] for part in parts]).cpu().numpy() for field in fields(HeadReading)})
 
 
 def _read(logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tensor) -> dict[str, Tensor]:

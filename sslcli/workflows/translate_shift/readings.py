@@ -11,7 +11,7 @@ import numpy as np
 from sslcli.metrics.bleu import bleu_1, bleu_1_rows
 from sslcli.metrics.intervals import Interval, interval_of_mean, interval_of_sums
 from sslcli.reports import Score
-from sslcli.workflows.translate_shift.head_readings import Asked, Reading
+from sslcli.workflows.translate_shift.head_readings import Asked, HeadReading
 from sslcli.workflows.translate_shift.sentences import Sentences, TokenLanguages
 
 FIRSTS = (1, 5, 10)
@@ -50,7 +50,7 @@ class WordRanks:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ShiftScores:
     """None is what nothing was counted in: no token of the source language, dictionary or translations."""
 
     changed: Share | None
@@ -59,7 +59,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Trial:
+class ShiftTrial:
     """What is tested: sentences of the source language with what is asked of their tokens, and their translations where there are any."""
 
     sentences: Sentences
@@ -67,12 +67,12 @@ class Trial:
     asked: Asked
     references: Sequence[np.ndarray] | None
 
-    def figures(self, readings: Sequence[Reading], *, within: bool = False, asked_alone: bool = False) -> Figures:
+    def figures(self, readings: Sequence[HeadReading], *, within: bool = False, asked_alone: bool = False) -> ShiftScores:
         """Means over the readings. `within`: of the target language's tokens alone; `asked_alone`: no other token was read."""
         best_KN = np.stack([reading.best_within_N if within else reading.best_N for reading in readings])
         ranks_KN = np.stack([reading.ranks_within_N if within else reading.ranks_N for reading in readings])
         without_own_KN = None if within else np.stack([reading.ranks_without_own_N for reading in readings])
-        return Figures(
+        return ShiftScores(
             None if asked_alone else self._changed(best_KN),
             self._ranked(ranks_KN, without_own_KN),
             None if asked_alone else self._bleu(best_KN),

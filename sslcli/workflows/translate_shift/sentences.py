@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.contracts.probe import Material
+from sslcli.contracts.probe import ProbeData
 from sslcli.data.arrangements import enclose
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
@@ -105,9 +105,9 @@ def encoded_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longes
     return Sentences.cut(first, tokenizer, most), Sentences.cut(second, tokenizer, most)
 
 
-def read_language(material: Material, language: str, count: int, tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
+def read_language(probe_data: ProbeData, language: str, count: int, tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
     """The first sentences of a language, at most `count`. Raises UsageError where there is none."""
-    texts = _texts(material, language)
+    texts = _texts(probe_data, language)
     found: list[np.ndarray] = []
     whole: list[int] = []
     while len(found) < count and (portion := list(islice(texts, min(_AT_ONCE, count - len(found))))):
@@ -115,7 +115,7 @@ def read_language(material: Material, language: str, count: int, tokenizer: Toke
         found += read.tokens
         whole += read.whole_tokens
     if not found:
-        known = material.languages()
+        known = probe_data.languages()
         hint = f"there is {' and '.join(known)}" if known else f"say what is in which language: --data {language}=FILE"
         raise UsageError(f"there is no text in '{language}'", hint)
     return Sentences(found, tokenizer, whole)
@@ -127,8 +127,8 @@ def cut_notes(parts: Mapping[str, Sentences]) -> list[str]:
     return [f"{name}: {sentence}" for name, own in said.items() for sentence in own]
 
 
-def _texts(material: Material, language: str) -> Iterator[str]:
-    for document in material.documents(language):
+def _texts(probe_data: ProbeData, language: str) -> Iterator[str]:
+    for document in probe_data.documents(language):
         if document.text is not None:
             yield from (sentence.strip() for sentence in split_sentences(document, language))
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from sslcli import plainfiles
 from sslcli.config import Config, problems_of, setting
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.probe import FrozenModel
 from sslcli.core.transformer import Transformer
 from sslcli.data.records.translations import TextPair
 from sslcli.errors import DataError, UsageError
@@ -59,14 +59,14 @@ class SavedShift:
     shifts: Mapping[int, LinearShift]
     learnt: frozenset[int]
 
-    def notes(self, subject: Subject) -> list[str]:
+    def notes(self, frozen_model: FrozenModel) -> list[str]:
         """Where it comes from, and whether that is this model."""
         about, (source, target) = self.about, self.about.sentences
         lengths = ", ".join(f"{length:.3g} at layer {layer}" for layer, length in about.lengths.items())
         counts = f"{source:,} sentences of {about.source} and {target:,} of {about.target}"
         said = [f"{self.path}: --shift {about.shift}, estimated on {counts} with {about.model}; |shift| {lengths}"]
-        if about.weights != weights_hash(subject.backbone):
-            said.append(f"{self.path} was estimated with other weights than those of {subject.name}: its languages may lie elsewhere")
+        if about.weights != weights_hash(frozen_model.backbone):
+            said.append(f"{self.path} was estimated with other weights than those of {frozen_model.name}: its languages may lie elsewhere")
         return said
 
     def without_learnt(self, pairs: Sequence[TextPair]) -> list[TextPair]:
@@ -76,14 +76,14 @@ class SavedShift:
 
 
 def save_shift(
-    path: Path, shift: str, options: Mapping[str, Any], subject: Subject, settings: ShiftSettings, estimated: Estimated,
+    path: Path, shift: str, options: Mapping[str, Any], frozen_model: FrozenModel, settings: ShiftSettings, estimated: Estimated,
     learnt: Sequence[TextPair],
 ) -> None:  # fmt: skip
     """The file appears whole or not at all. Raises DataError for a shift that is not finite, RunError where the disk refuses."""
     source, target = (len(sentences.tokens) for sentences in estimated.behind)
     about = About(
-        shift=shift, options=dict(options), source=settings.source, target=settings.target, model=subject.name,
-        weights=weights_hash(subject.backbone), width=subject.backbone.settings.width, sentences=(source, target),
+        shift=shift, options=dict(options), source=settings.source, target=settings.target, model=frozen_model.name,
+        weights=weights_hash(frozen_model.backbone), width=frozen_model.backbone.settings.width, sentences=(source, target),
         lengths=dict(estimated.lengths),
     )  # fmt: skip
     for layer, fitted in estimated.moves.items():
@@ -132,13 +132,13 @@ def _read(path: Path, about: About, tensors: dict[str, Tensor]) -> SavedShift:
     return SavedShift(path, about, shifts, frozenset(learnt.tolist()))
 
 
-def refuse_misfit(saved: SavedShift, subject: Subject, layers: Sequence[int]) -> None:
+def refuse_misfit(saved: SavedShift, frozen_model: FrozenModel, layers: Sequence[int]) -> None:
     """Raises UsageError for a shift of another model's width, and for layers that it does not have."""
-    width = subject.backbone.settings.width
-    if saved.about.width != width or max(saved.shifts) > subject.depth:
+    width = frozen_model.backbone.settings.width
+    if saved.about.width != width or max(saved.shifts) > frozen_model.depth:
         shape = f"{saved.about.width} features at layer {max(saved.shifts)}"
         raise UsageError(
-            f"{saved.path} moves {shape}, and {subject.name} has {width} in {subject.depth} layers",
+            f"{saved.path} moves {shape}, and {frozen_model.name} has {width} in {frozen_model.depth} layers",
             f"it was estimated with {saved.about.model}: give that to --model",
         )
     if absent := sorted(set(layers) - set(saved.shifts)):

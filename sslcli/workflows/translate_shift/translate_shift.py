@@ -11,25 +11,25 @@ import torch
 from sslcli import registry
 from sslcli.config import checked
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.contracts.probe import Subject
+from sslcli.contracts.probe import FrozenModel
 from sslcli.contracts.shift import Shift
 from sslcli.core.generation import only_known
 from sslcli.data.records.translations import TextPair
-from sslcli.data.rng import Draws
+from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.unknown_words import is_unknown, unknown_sentences
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import DataError, UsageError
 from sslcli.models.kept_answers import Answer
-from sslcli.models.places import locate
+from sslcli.models.places import locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import file_name
 from sslcli.reports import Report, Table
-from sslcli.workflows.probe.frozen_model import load_subject
+from sslcli.workflows.probe.frozen_model import load_frozen_model
 from sslcli.workflows.probe.probe import Looked, saved
 from sslcli.workflows.translate_shift.estimate import Estimated, estimate
-from sslcli.workflows.translate_shift.evaluation import evaluate
+from sslcli.workflows.translate_shift.evaluation import evaluate_shift
 from sslcli.workflows.translate_shift.evaluation_report import behind_notes, evaluation_report
 from sslcli.workflows.translate_shift.kept_shifts import keep_moves, recalled_moves
 from sslcli.workflows.translate_shift.moved_rows import moved_rows
@@ -60,28 +60,28 @@ def shift_text(
     """
     loaded, settings = _loaded(files, settings)
     shift = None if loaded is not None else _shift(name, options)
-    place, where = locate(reference), {"data": data, "reader": reader, "hardware": hardware}
-    subject = _subject(reference, **where)
-    if subject.head is None:
-        raise UsageError(f"{subject.name} has no language-model head, so no word can be read", _head_hint(reference))
-    tokens = tokens_of(subject, text)
+    place, where = locate_weights(reference), {"data": data, "reader": reader, "hardware": hardware}
+    model = _subject(reference, **where)
+    if model.head is None:
+        raise UsageError(f"{model.name} has no language-model head, so no word can be read", _head_hint(reference))
+    tokens = tokens_of(model, text)
     if shift is None:
         assert loaded is not None
-        refuse_misfit(loaded, subject, settings.layers)
-        shifts, origin = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}, loaded.notes(subject)
+        refuse_misfit(loaded, model, settings.layers)
+        shifts, origin = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}, loaded.notes(model)
     else:
         asked = {"options": dict(options), **settings.model_dump(include={"source", "target", "layers", "sentences"})}
         key = question_key(("shifts", name), asked, reference, place, **where) if files.save is None else None
         found = recalled_moves(key)
         if found is None:
-            estimated, learning = fit_for_text(shift, subject, settings)
+            estimated, learning = fit_for_text(shift, model, settings)
             found = estimated.moves, behind_notes(estimated, settings)
             if files.save is not None:
-                save_shift(files.save, name, options, subject, settings, estimated, learning)
+                save_shift(files.save, name, options, model, settings, estimated, learning)
             keep_moves(key, *found)
         shifts, origin = found
-    report = text_report(subject, text, tokens, settings, shifts, origin)
-    return saved(_answer(report, subject, f"translate-shift {settings.source} {settings.target}"), place, folder, seed)
+    report = text_report(model, text, tokens, settings, shifts, origin)
+    return saved(_answer(report, model, f"translate-shift {settings.source} {settings.target}"), place, folder, seed)
 
 
 def shift_evaluated(
@@ -95,24 +95,24 @@ def shift_evaluated(
     """
     loaded, settings = _loaded(files, settings)
     shift = _shift(name, options) if loaded is None else _shift(loaded.about.shift, loaded.about.options)
-    subject = _subject(reference, data, reader, hardware)
+    model = _subject(reference, data, reader, hardware)
     if loaded is not None:
-        refuse_misfit(loaded, subject, settings.layers)
-    found = read_translations(pairs, subject.material, (settings.source, settings.target), subject.tokenizer)
-    origin, draws = None, Draws(seed, 0, "translate-shift")
+        refuse_misfit(loaded, model, settings.layers)
+    found = read_translations(pairs, model.probe_data, (settings.source, settings.target), model.tokenizer)
+    origin, rng = None, Rng(seed, 0, "translate-shift")
     if loaded is not None:
         found, notes = _not_learnt(found, loaded)
-        origin = [*loaded.notes(subject), *notes]
-    evaluation = evaluate(shift, subject, settings, found, draws, None if loaded is None else loaded.shifts)
+        origin = [*loaded.notes(model), *notes]
+    evaluation = evaluate_shift(shift, model, settings, found, rng, None if loaded is None else loaded.shifts)
     if files.save is not None:
-        save_shift(files.save, name, options, subject, settings, evaluation.estimated, evaluation.learning)
+        save_shift(files.save, name, options, model, settings, evaluation.estimated, evaluation.learning)
     report = evaluation_report(evaluation, settings, _head_hint(reference), origin)
     name = name if loaded is None else loaded.about.shift
-    return saved(_answer(report, subject, f"translate-shift {name} evaluated"), locate(reference), folder, seed)
+    return saved(_answer(report, model, f"translate-shift {name} evaluated"), locate_weights(reference), folder, seed)
 
 
-def _answer(report: Report, subject: Subject, title: str) -> Answer:
-    return Answer(report, subject.name, file_name(title), subject.tokenizer.remarks())
+def _answer(report: Report, model: FrozenModel, title: str) -> Answer:
+    return Answer(report, model.name, file_name(title), model.tokenizer.remarks())
 
 
 def _loaded(files: ShiftFiles, settings: ShiftSettings) -> tuple[SavedShift | None, ShiftSettings]:
@@ -138,10 +138,10 @@ def _not_learnt(found: Translations, loaded: SavedShift) -> tuple[Translations, 
     return kept, [f"{dropped:,} translations are not tested: the shift was estimated on them"] if dropped else []
 
 
-def tokens_of(subject: Subject, text: str) -> tuple[np.ndarray, np.ndarray]:
+def tokens_of(model: FrozenModel, text: str) -> tuple[np.ndarray, np.ndarray]:
     """int64 [T] and the characters [T, 2] of each. Raises UsageError or DataError for a text without a token, or with too many."""
-    ((tokens_T, places_T2),) = subject.tokenizer.encode_with_places([text])
-    room = subject.backbone.settings.longest_tokens - 2
+    ((tokens_T, places_T2),) = model.tokenizer.encode_with_places([text])
+    room = model.backbone.settings.longest_tokens - 2
     if not len(tokens_T):
         raise UsageError("there is no word in the text", 'write one: ssl translate-shift "I like apples"')
     if len(tokens_T) > room:
@@ -149,30 +149,30 @@ def tokens_of(subject: Subject, text: str) -> tuple[np.ndarray, np.ndarray]:
     return tokens_T, places_T2
 
 
-def fit_for_text(shift: Shift, subject: Subject, settings: ShiftSettings) -> tuple[Estimated, Sequence[TextPair]]:
+def fit_for_text(shift: Shift, model: FrozenModel, settings: ShiftSettings) -> tuple[Estimated, Sequence[TextPair]]:
     """Shifts at the layers of the line, or at the last, and the translations that they were estimated on, where they were."""
     learning: Sequence[TextPair] = ()
     if shift.paired:
-        found = read_translations((), subject.material, (settings.source, settings.target), subject.tokenizer)
+        found = read_translations((), model.probe_data, (settings.source, settings.target), model.tokenizer)
         learning = set_apart(found, 0, settings.sentences).learning
-    layers = sorted(set(settings.layers or (subject.depth,)))
-    return estimate(shift, subject, settings, layers, learning, tested=False), learning
+    layers = sorted(set(settings.layers or (model.depth,)))
+    return estimate(shift, model, settings, layers, learning, tested=False), learning
 
 
 def text_report(
-    subject: Subject, text: str, tokens: tuple[np.ndarray, np.ndarray], settings: ShiftSettings,
+    model: FrozenModel, text: str, tokens: tuple[np.ndarray, np.ndarray], settings: ShiftSettings,
     shifts: Mapping[int, LinearShift], origin: Sequence[str],
 ) -> Report:  # fmt: skip
     """A table for each layer: piece by piece the likeliest tokens by alpha, with their probabilities."""
     tokens_T, places_T2 = tokens
     alphas = list(dict.fromkeys(settings.alpha or (1.0,)))
-    sentence = Sentences([tokens_T], subject.tokenizer)
-    pieces, unknown = _as_written(subject.tokenizer, text, tokens_T, places_T2)
+    sentence = Sentences([tokens_T], model.tokenizer)
+    pieces, unknown = _as_written(model.tokenizer, text, tokens_T, places_T2)
     tables = []
     for layer, shift in sorted(shifts.items()):
-        columns = [_candidates(subject, sentence, layer, shift, alpha, settings.top) for alpha in alphas]
+        columns = [_candidates(model, sentence, layer, shift, alpha, settings.top) for alpha in alphas]
         rows = [[piece, *read] for piece, *read in zip(pieces, *columns, strict=True)]
-        tables.append(Table(f"layer {layer} of {subject.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
+        tables.append(Table(f"layer {layer} of {model.depth}", (settings.source, *(f"alpha {alpha:g}" for alpha in alphas)), rows))
     return Report(f"{settings.source} moved into {settings.target}", tables=tables, notes=[*unknown, *origin])
 
 
@@ -187,18 +187,16 @@ def _as_written(tokenizer: Tokenizer, text: str, tokens_T: np.ndarray, places_T2
     return pieces, unknown_sentences(list(strange))
 
 
-def _candidates(subject: Subject, sentence: Sentences, layer: int, shift: LinearShift, alpha: float, count: int) -> list[str]:
+def _candidates(model: FrozenModel, sentence: Sentences, layer: int, shift: LinearShift, alpha: float, count: int) -> list[str]:
     """ "喜欢 .69  爱 .12" for each token."""
-    assert subject.head is not None
+    assert model.head is not None
     with torch.no_grad():
-        logits_TV = subject.head(moved_rows(subject, sentence, layer, shift, alpha), subject.backbone).float()
-    known = subject.tokenizer.known
+        logits_TV = model.head(moved_rows(model, sentence, layer, shift, alpha), model.backbone).float()
+    known = model.tokenizer.known
     logits_TV = only_known(logits_TV, torch.from_numpy(known))
     best = logits_TV.softmax(dim=1).topk(min(count, int(known.sum())), dim=1)
     return [
-        "  ".join(
-            f"{piece} {share:.2f}".replace(" 0.", " .") for piece, share in zip(subject.tokenizer.pieces(tokens), shares, strict=True)
-        )
+        "  ".join(f"{piece} {share:.2f}".replace(" 0.", " .") for piece, share in zip(model.tokenizer.pieces(tokens), shares, strict=True))
         for tokens, shares in zip(np.asarray(best.indices.cpu()), best.values.tolist(), strict=True)
     ]
 
@@ -209,12 +207,12 @@ def _shift(name: str, options: Mapping[str, Any]) -> Shift:
     return cls(checked(cls.Options, options, hint=hint))
 
 
-def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> Subject:
-    subject = load_subject(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
-    if subject.backbone.settings.architecture not in ARCHITECTURES:
+def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> FrozenModel:
+    model = load_frozen_model(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+    if model.backbone.settings.architecture not in ARCHITECTURES:
         hint = "choose an encoder: --model @latest:mlm"
-        raise UsageError(f"{subject.name} is a decoder, which reads what follows a word and not the word itself", hint)
-    return subject
+        raise UsageError(f"{model.name} is a decoder, which reads what follows a word and not the word itself", hint)
+    return model
 
 
 def _head_hint(reference: str) -> str:

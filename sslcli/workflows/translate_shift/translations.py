@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sslcli.contracts.probe import Material
+from sslcli.contracts.probe import ProbeData
 from sslcli.data.records.translations import TextPair, distinct_pairs, read_pairs
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.locate import split_language
@@ -31,7 +31,7 @@ class Translations:
     learning: Sequence[TextPair] = ()
 
 
-def read_translations(references: Sequence[str], material: Material, languages: TextPair, tokenizer: Tokenizer) -> Translations:
+def read_translations(references: Sequence[str], probe_data: ProbeData, languages: TextPair, tokenizer: Tokenizer) -> Translations:
     """Of what the line names, and where that is nothing of a kind, of what the data knows; nothing is set apart yet.
 
     Raises DataError or UsageError for files that cannot be used, and where there is neither a dictionary nor parallel text.
@@ -44,8 +44,8 @@ def read_translations(references: Sequence[str], material: Material, languages: 
     if words and not right_answers(words, tokenizer):
         named = f"none of the {len(words):,} word pairs of {', '.join(references)} is one piece in both languages"
         raise DataError(f"{named}, as this model cuts them", "give words that its vocabulary has whole, or parallel text")
-    words = words or _known(material, "dictionary", languages)
-    sentences = sentences or _known(material, "parallel", languages)
+    words = words or _known(probe_data, "dictionary", languages)
+    sentences = sentences or _known(probe_data, "parallel", languages)
     if not words and not sentences:
         first, second = languages
         problem = f"there is nothing to evaluate with: the data knows no translations from {first} to {second}"
@@ -111,10 +111,10 @@ def _is_dictionary(pairs: Sequence[TextPair], tokenizer: Tokenizer) -> bool:
     return bool(max(sizes) <= LONGEST_WORD_PIECES)
 
 
-def _known(material: Material, kind: str, languages: TextPair) -> list[TextPair]:
+def _known(probe_data: ProbeData, kind: str, languages: TextPair) -> list[TextPair]:
     """Of data that makes its own material; nothing where it has none of the kind, or not of these languages."""
     try:
-        records = list(material.records(kind))
+        records = list(probe_data.records(kind))
     except (UsageError, DataError):
         return []
     sides = [[record.values.get(language) for language in languages] for record in records]

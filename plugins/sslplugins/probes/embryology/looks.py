@@ -8,8 +8,8 @@ import numpy as np
 from sslcli.api import (
     Annotated,
     DataError,
-    Draws,
-    Subject,
+    FrozenModel,
+    Rng,
     UsageError,
     centred,
     distinct_pairs,
@@ -38,72 +38,72 @@ class Look:
     """`control`: what the figure is where nothing was learnt, and what that is called."""
 
     name: str
-    measure: Callable[[Subject], float]
+    measure: Callable[[FrozenModel], float]
     control: tuple[str, float]
     count: int
 
 
-def labels_of_words(subject: Subject, name: str, texts: Texts, most: int, draws: Draws) -> Look:
+def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng: Rng) -> Look:
     """How many labels of words a linear probe reads from the last layer (see the probe `layers`). `texts`: to learn from, to test with."""
-    known, asked = (draws.some(name, labelled_uses(subject, part), most) for part in texts)
+    known, asked = (rng.some(name, labelled_uses(model, part), most) for part in texts)
     labels = [use.sense for use in known], [use.sense for use in asked]
 
-    def measure(stage: Subject) -> float:
+    def measure(stage: FrozenModel) -> float:
         first, second = (word_vectors(stage, uses, [stage.depth])[stage.depth] for uses in (known, asked))
         return linear_probe(first, labels[0], second, labels[1]).value
 
     return Look(f"{name}, linear", measure, ("majority", majority(*labels)), len(asked))
 
 
-def labels_of_texts(subject: Subject, task: str, most: int, draws: Draws) -> Look:
+def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
     """The same for whole texts, from the mean of their last hidden states."""
-    known, asked = (draws.some(task, _labelled_texts(subject, part), most) for part in subject.material.annotated(task))
+    known, asked = (rng.some(task, _labelled_texts(model, part), most) for part in model.probe_data.annotated(task))
     if not (known and asked):
         raise UsageError(f"{task} does not label whole texts", "choose another --downstream, or none")
     labels = [text.labels[0] for text in known], [text.labels[0] for text in asked]
 
-    def measure(stage: Subject) -> float:
+    def measure(stage: FrozenModel) -> float:
         first, second = (sentence_vectors(stage, [text.text for text in texts], [stage.depth])[stage.depth] for texts in (known, asked))
         return linear_probe(first, labels[0], second, labels[1]).value
 
     return Look(f"{task}, frozen", measure, ("majority", majority(*labels)), len(asked))
 
 
-def senses(subject: Subject, draws: Draws) -> Look | None:
+def senses(model: FrozenModel, rng: Rng) -> Look | None:
     """How far apart the senses of the words that have two lie in the last layer; nothing where the data does not know them."""
     try:
-        uses, _ = comparable(usable(subject, sense_uses(subject.material, USES_OF_A_SENSE, draws)))
+        uses, _ = comparable(usable(model, sense_uses(model.probe_data, USES_OF_A_SENSE, rng)))
     except (UsageError, DataError):
         return None
     words = [f"{use.word.lower()} ({use.language})" for use in uses]
 
-    def measure(stage: Subject) -> float:
+    def measure(stage: FrozenModel) -> float:
         gaps = sense_gaps(word_vectors(stage, uses, [stage.depth]), words, [use.sense for use in uses])
         return float(np.mean([by_layer[stage.depth] for by_layer in gaps.values()]))
 
     return Look(f"sense gap of {len(set(words))} words", measure, ("input embedding", 0.0), len(uses)) if uses else None
 
 
-def translations(subject: Subject) -> Look | None:
+def translations(model: FrozenModel) -> Look | None:
     """How many sentences find their translation by the last layer, each language centred; nothing where none is known."""
     try:
-        records = list(subject.material.records("parallel"))
+        records = list(model.probe_data.records("parallel"))
     except (UsageError, DataError):
         return None
     sides = [[record.text(language) for record in records] for language in languages_in(records[0])[:2]] if records else [[], []]
-    fits = zip(*(usable_texts(subject, side) for side in sides), strict=True)
+    fits = zip(*(usable_texts(model, side) for side in sides), strict=True)
     pairs = distinct_pairs(pair for pair, both in zip(zip(*sides, strict=True), fits, strict=True) if all(both))[:PAIRS]
     if len(pairs) < FEWEST_PAIRS:
         return None
     half = len(pairs) // 2
 
-    def measure(stage: Subject) -> float:
+    def measure(stage: FrozenModel) -> float:
         first, second = (sentence_vectors(stage, side, [stage.depth])[stage.depth] for side in zip(*pairs, strict=True))
         return retrieve(centred(first[half:], first[:half]), centred(second[half:], second[:half])).accuracy("").value
 
     return Look("translations found", measure, ("chance", 1 / (len(pairs) - half)), len(pairs) - half)
 
 
-def _labelled_texts(subject: Subject, texts: Sequence[Annotated]) -> list[Annotated]:
-    fits = usable_texts(subject, [text.text for text in texts])
+def _labelled_texts(model: FrozenModel, texts: Sequence[Annotated]) -> list[Annotated]:
+    fits = usable_texts(model, [text.text for text in texts])
     return [text for text, fit in zip(texts, fits, strict=True) if fit and len(text.labels) == 1]

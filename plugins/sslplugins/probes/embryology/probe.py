@@ -14,12 +14,12 @@ from sslcli.api import (
     Config,
     Count,
     DataError,
-    Draws,
+    FrozenModel,
     Probe,
     Report,
-    Subject,
+    Rng,
     UsageError,
-    Use,
+    WordOccurrence,
     labelled_uses,
     locate_words,
     setting,
@@ -42,34 +42,34 @@ class Embryology(Probe["Embryology.Options"]):
         examples: Count = setting(1_500, "labelled places, and labelled texts, to learn from", gt=9)
 
     summary = "what is learnt when: parts of speech, senses, languages and a score over the milestones of a run"
-    needs = frozenset({"encoder"})
+    architectures = frozenset({"encoder"})
 
-    def run(self, subject: Subject, draws: Draws) -> Report:
+    def run(self, model: FrozenModel, rng: Rng) -> Report:
         options = self.options
-        train, test = subject.material.annotated(options.task)
-        uses = self._words(subject, test, draws)
-        looks = [labels_of_words(subject, options.task, (train, test), options.examples, draws)]
+        train, test = model.probe_data.annotated(options.task)
+        uses = self._words(model, test, rng)
+        looks = [labels_of_words(model, options.task, (train, test), options.examples, rng)]
         if options.downstream not in (None, "", "none"):
-            looks.append(labels_of_texts(subject, options.downstream, options.examples, draws))
-        looks += [look for look in (senses(subject, draws), translations(subject)) if look is not None]
+            looks.append(labels_of_texts(model, options.downstream, options.examples, rng))
+        looks += [look for look in (senses(model, rng), translations(model)) if look is not None]
         measured = []
-        for stage in subject.stages():
+        for stage in model.stages():
             words = locate_words(stage.tokenizer, uses)
             told = (words_told(stage, words, hidden=True), words_told(stage, words, hidden=False))
             measured.append(Measured(stage.step or 0, *told, [look.measure(stage) for look in looks]))
         if len(measured) < FEWEST_STAGES:
             raise UsageError(
-                f"{subject.name} has {len(measured)} milestones", "pretraining keeps them at steps 0, 1, 2, 4, ...: train for longer"
+                f"{model.name} has {len(measured)} milestones", "pretraining keeps them at steps 0, 1, 2, 4, ...: train for longer"
             )
         return report_of(measured, looks, [use.sense for use in uses], commonest(uses, train))
 
-    def _words(self, subject: Subject, texts: Sequence[Annotated], draws: Draws) -> list[Use]:
+    def _words(self, model: FrozenModel, texts: Sequence[Annotated], rng: Rng) -> list[WordOccurrence]:
         """Words of all kinds, at most an equal share of each; the kind stands where the sense of a word would."""
-        by_kind: dict[str, list[Use]] = defaultdict(list)
-        for use in labelled_uses(subject, texts):
+        by_kind: dict[str, list[WordOccurrence]] = defaultdict(list)
+        for use in labelled_uses(model, texts):
             by_kind[use.sense].append(use)
         kept = {kind: found for kind, found in sorted(by_kind.items()) if len(found) >= FEWEST_OF_A_KIND}
         if not kept:
             raise DataError(f"no label of {self.options.task} comes {FEWEST_OF_A_KIND} times", "give more labelled text")
         share = -(-self.options.words // len(kept))
-        return [use for kind, found in kept.items() for use in draws.some(kind, found, share)]
+        return [use for kind, found in kept.items() for use in rng.some(kind, found, share)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sslcli.api import Annotated, Curve, Plot, Report, Score, Table, Use, mean_score
+from sslcli.api import Annotated, Curve, Plot, Report, Score, Table, WordOccurrence, mean_score
 from sslplugins.probes.embryology.looks import Look
 
 REACHED = 0.9  # of the rise (Chiang et al. 2020 rescale by the last value, and begin near 0)
@@ -27,7 +27,7 @@ class Measured:
     figures: Sequence[float]
 
 
-def commonest(uses: Sequence[Use], train: Sequence[Annotated]) -> Mapping[str, float]:
+def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Mapping[str, float]:
     """Of each kind of word the share that the commonest word of the kind in its language makes: what can be told without a model."""
     counts: dict[tuple[str, str], Counter[str]] = {}
     for text in train:

@@ -12,10 +12,10 @@ import yaml
 
 from sslcli.api import (
     DataError,
-    Draws,
-    Subject,
+    FrozenModel,
+    Rng,
     UsageError,
-    Use,
+    WordOccurrence,
     balanced,
     locate_words,
     read_lines,
@@ -38,7 +38,7 @@ _MUCH_UNKNOWN = 0.2
 class Found:
     """Uses of one word, those of a sense side by side, and in words where they come from."""
 
-    uses: list[Use]
+    uses: list[WordOccurrence]
     source: str
 
     @property
@@ -55,7 +55,7 @@ def occurrence(text: str, word: str) -> int | None:
     return None if whole is None else whole.start()
 
 
-def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws: Draws) -> Found:
+def find_uses(model: FrozenModel, word: str, sentences: str, per_sense: int, rng: Rng) -> Found:
     """At most `per_sense` uses of each sense, twice as many where none is known. `sentences`: a file; else what is best at hand.
 
     Sentences that the model cannot read whole are left out and noted. Raises UsageError where the word is found nowhere,
@@ -64,47 +64,47 @@ def find_uses(subject: Subject, word: str, sentences: str, per_sense: int, draws
     if not word.strip():
         raise UsageError("there is no word to look for", "name one, such as apple")
     finders: list[Callable[[], Found]] = [lambda: _from_file(word, sentences)] if sentences else [
-        lambda: Found(_known(subject, word, per_sense, draws), "of the generated data, which knows the senses"),
+        lambda: Found(_known(model, word, per_sense, rng), "of the generated data, which knows the senses"),
         lambda: Found(_ready(word), "built-in; --sentences FILE for others"),
-        lambda: Found(_from_corpus(subject, word, 2 * per_sense), "of the data, without senses; --sentences FILE for others"),
+        lambda: Found(_from_corpus(model, word, 2 * per_sense), "of the data, without senses; --sentences FILE for others"),
     ]  # fmt: skip
-    unread: list[Use] = []
-    found = next((found for find in finders if (found := _readable(subject, find(), unread)).uses), None)
+    unread: list[WordOccurrence] = []
+    found = next((found for find in finders if (found := _readable(model, find(), unread)).uses), None)
     if found is None and unread:
-        locate_words(subject.tokenizer, unread)  # which names a word that has no piece
+        locate_words(model.tokenizer, unread)  # which names a word that has no piece
         problem = f"every sentence with '{word}' is longer than this model reads"
         raise DataError(problem, "give shorter ones: --sentences FILE")
     if found is None:
         raise UsageError(f"'{word}' does not occur in the data of this model", "give sentences with it: --sentences FILE, or other --data")
     known = any(found.senses)
-    chosen = balanced(found.uses, per_sense if known else 2 * per_sense, draws)
+    chosen = balanced(found.uses, per_sense if known else 2 * per_sense, rng)
     by_sense = sorted(chosen, key=lambda use: list(dict.fromkeys(found.senses)).index(use.sense))
-    refuse_unknown(subject, word, by_sense)
+    refuse_unknown(model, word, by_sense)
     more = f" of {len(found.uses)}" if len(found.uses) > len(chosen) else ""
     return Found(by_sense, f'{len(chosen)}{more} sentences with "{word}" ({found.source})')
 
 
-def _readable(subject: Subject, found: Found, unread: list[Use]) -> Found:
+def _readable(model: FrozenModel, found: Found, unread: list[WordOccurrence]) -> Found:
     """Without the uses that the model cannot be given, which are added to `unread`."""
-    uses = usable(subject, found.uses)
+    uses = usable(model, found.uses)
     unread += [] if uses else found.uses
     return Found(uses, found.source)
 
 
-def unknown_share(subject: Subject, uses: list[Use]) -> float:
+def unknown_share(model: FrozenModel, uses: list[WordOccurrence]) -> float:
     """Of the tokens of the sentences, how many the tokenizer does not know."""
-    tokens = np.concatenate(locate_words(subject.tokenizer, uses).sequences)
-    return float(np.mean(tokens == subject.tokenizer.unknown)) if subject.tokenizer.unknown is not None else 0.0
+    tokens = np.concatenate(locate_words(model.tokenizer, uses).sequences)
+    return float(np.mean(tokens == model.tokenizer.unknown)) if model.tokenizer.unknown is not None else 0.0
 
 
-def unknown_notes(subject: Subject, uses: list[Use]) -> list[str]:
-    share = unknown_share(subject, uses)
+def unknown_notes(model: FrozenModel, uses: list[WordOccurrence]) -> list[str]:
+    share = unknown_share(model, uses)
     return [f"{share:.0%} of the sentences' tokens are unknown to this model: choose sentences it can read"] * (share > _MUCH_UNKNOWN)
 
 
-def _known(subject: Subject, word: str, per_sense: int, draws: Draws) -> list[Use]:
+def _known(model: FrozenModel, word: str, per_sense: int, rng: Rng) -> list[WordOccurrence]:
     try:
-        return sense_uses(subject.material, per_sense, draws, word)
+        return sense_uses(model.probe_data, per_sense, rng, word)
     except (UsageError, DataError):
         return []
 
@@ -114,15 +114,15 @@ def _ready_sentences() -> dict[str, dict]:
     return yaml.safe_load(READY.read_text(encoding="utf-8"))
 
 
-def _ready(word: str) -> list[Use]:
+def _ready(word: str) -> list[WordOccurrence]:
     entry = dict(_ready_sentences().get(word.lower(), {}))
     language = entry.pop("language", "")
     return [use for sense, texts in entry.items() for text in texts if (use := _use(text, word, sense, language))]
 
 
-def _use(text: str, word: str, sense: str = "", language: str = "") -> Use | None:
+def _use(text: str, word: str, sense: str = "", language: str = "") -> WordOccurrence | None:
     start = occurrence(text, word)
-    return None if start is None else Use(text, start, start + len(word), sense, language)
+    return None if start is None else WordOccurrence(text, start, start + len(word), sense, language)
 
 
 def _from_file(word: str, path: str) -> Found:
@@ -149,27 +149,27 @@ def _rows(path: str) -> Iterator[tuple[str, str]]:
             yield text, sense.strip()
 
 
-def _from_corpus(subject: Subject, word: str, most: int) -> list[Use]:
+def _from_corpus(model: FrozenModel, word: str, most: int) -> list[WordOccurrence]:
     """The first sentences of the corpus with the word; none where there is no corpus."""
     try:
-        documents = subject.material.documents()
-        return list(islice(_of_corpus(subject, documents, word), most))
+        documents = model.probe_data.documents()
+        return list(islice(_of_corpus(model, documents, word), most))
     except UsageError:
         return []
 
 
-def _of_corpus(subject: Subject, documents: Iterator, word: str) -> Iterator[Use]:
+def _of_corpus(model: FrozenModel, documents: Iterator, word: str) -> Iterator[WordOccurrence]:
     for document in islice(documents, MOST_DOCUMENTS):
         if document.text is None or occurrence(document.text, word) is None:
             continue
         for sentence in split_sentences(document):
             use = _use(sentence.strip(), word, language=document.language)
-            if use is not None and subject.lengths.shorter([use.text], MOST_CHARACTERS):
+            if use is not None and model.lengths.shorter([use.text], MOST_CHARACTERS):
                 yield use
 
 
-def refuse_unknown(subject: Subject, word: str, uses: list[Use]) -> None:
+def refuse_unknown(model: FrozenModel, word: str, uses: list[WordOccurrence]) -> None:
     """Raises DataError where every piece of every use is the unknown token, whose vector says nothing of the word."""
-    found = locate_words(subject.tokenizer, uses)
-    if all((found.tokens(number) == subject.tokenizer.unknown).all() for number in range(len(uses))):
+    found = locate_words(model.tokenizer, uses)
+    if all((found.tokens(number) == model.tokenizer.unknown).all() for number in range(len(uses))):
         raise DataError(f"'{word}' is unknown to this model's tokenizer", "choose a word of its vocabulary, or another --model")

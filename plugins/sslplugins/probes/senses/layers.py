@@ -4,32 +4,45 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sslcli.api import Curve, Plot, Pool, Score, Separation, Subject, Table, UsageError, Use, separation, static_vectors, word_vectors
+from sslcli.api import (
+    Curve,
+    FrozenModel,
+    Plot,
+    Pool,
+    Score,
+    Separation,
+    Table,
+    UsageError,
+    WordOccurrence,
+    separation,
+    static_vectors,
+    word_vectors,
+)
 
 STATIC = "input embedding"
 SHUFFLED = "shuffled, 97.5 %"
 PLACES = "layer 0"
 
 
-def chosen_layer(subject: Subject, layer: int | None) -> int:
+def chosen_layer(model: FrozenModel, layer: int | None) -> int:
     """The last one where none is asked for. Raises UsageError where there is no such layer."""
-    if layer is not None and layer > subject.depth:
-        raise UsageError(f"layer {layer} does not exist", f"this model has layers 0 (embeddings) to {subject.depth}")
-    return subject.depth if layer is None else layer
+    if layer is not None and layer > model.depth:
+        raise UsageError(f"layer {layer} does not exist", f"this model has layers 0 (embeddings) to {model.depth}")
+    return model.depth if layer is None else layer
 
 
-def vectors_by_layer(subject: Subject, uses: Sequence[Use], pool: Pool) -> dict[int, np.ndarray]:
+def vectors_by_layer(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool) -> dict[int, np.ndarray]:
     """[N, D] of every layer."""
-    return word_vectors(subject, uses, range(subject.depth + 1), pool)
+    return word_vectors(model, uses, range(model.depth + 1), pool)
 
 
 class SensesByLayer:
     """The separation of one word's uses at every layer and in the input embedding, which knows no context."""
 
-    def __init__(self, subject: Subject, uses: Sequence[Use], vectors: Mapping[int, np.ndarray], pool: Pool) -> None:
+    def __init__(self, model: FrozenModel, uses: Sequence[WordOccurrence], vectors: Mapping[int, np.ndarray], pool: Pool) -> None:
         senses = [use.sense for use in uses]
         self.at: dict[int, Separation] = {layer: separation(vectors_ND, senses) for layer, vectors_ND in vectors.items()}
-        self.static = separation(static_vectors(subject, uses, pool), senses)
+        self.static = separation(static_vectors(model, uses, pool), senses)
 
     def emerged(self, layer: int) -> bool:
         """Whether it is more than shuffled senses give, and surely more than at layer 0, where only the place of the word can tell."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sslcli.api import Draws, Score, cosines, mean_score
+from sslcli.api import Rng, Score, cosines, mean_score
 
 SEEDS = 2**31
 
@@ -19,10 +19,10 @@ def principal_plane(rows_ND: np.ndarray) -> tuple[np.ndarray, Sequence[float]]:
     return pca.fit_transform(rows_ND.astype(np.float64)), pca.explained_variance_ratio_.tolist()
 
 
-def neighbour_plane(rows_ND: np.ndarray, draws: Draws) -> np.ndarray:
+def neighbour_plane(rows_ND: np.ndarray, rng: Rng) -> np.ndarray:
     """[N, 2] by t-SNE (van der Maaten and Hinton 2008), begun from the principal plane: near points stay near, distances mean little."""
     perplexity = min(30.0, (len(rows_ND) - 1) / 3)
-    seed = draws.sample(0).integer("t-SNE", SEEDS)
+    seed = rng.sample(0).integer("t-SNE", SEEDS)
     manifold = importlib.import_module("sklearn.manifold")  # scikit-learn takes long to import, and few probes use it
     return manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows_ND.astype(np.float64))
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from sslcli.api import Curve, Plot, Pool, Report, Subject, Table, Use, mean_score
+from sslcli.api import Curve, FrozenModel, Plot, Pool, Report, Table, WordOccurrence, mean_score
 from sslplugins.probes.senses.layers import SHUFFLED, STATIC, SensesByLayer, vectors_by_layer
 
 Words = Mapping[tuple[str, str], SensesByLayer]  # by word and language
 
 
-def comparable(uses: Sequence[Use]) -> tuple[list[Use], list[str]]:
+def comparable(uses: Sequence[WordOccurrence]) -> tuple[list[WordOccurrence], list[str]]:
     """The uses of words that have two senses with two uses each or more, and the words that have not."""
     counts = Counter((use.word, use.language, use.sense) for use in uses)
     senses: dict[tuple[str, str], list[int]] = {}
@@ -22,14 +22,14 @@ def comparable(uses: Sequence[Use]) -> tuple[list[Use], list[str]]:
     return [use for use in uses if (use.word, use.language) in whole], [word for word, language in senses if (word, language) not in whole]
 
 
-def senses_of_words(subject: Subject, uses: Sequence[Use], pool: Pool) -> Words:
+def senses_of_words(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool) -> Words:
     """Raises DataError where a word has not two senses with two uses each."""
-    vectors = vectors_by_layer(subject, uses, pool)
+    vectors = vectors_by_layer(model, uses, pool)
     places: dict[tuple[str, str], list[int]] = {}
     for place, use in enumerate(uses):
         places.setdefault((use.word, use.language), []).append(place)
     return {
-        word: SensesByLayer(subject, [uses[place] for place in own], {layer: rows_ND[own] for layer, rows_ND in vectors.items()}, pool)
+        word: SensesByLayer(model, [uses[place] for place in own], {layer: rows_ND[own] for layer, rows_ND in vectors.items()}, pool)
         for word, own in places.items()
     }
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sslcli.api import DataError, Material, Pair, Record, UsageError, Use, languages_in, read_pairs
+from sslcli.api import DataError, Pair, ProbeData, Record, UsageError, WordOccurrence, languages_in, read_pairs
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORDS = re.compile(f"[{_HAN}]+|[^\\W{_HAN}]+(?:['’-][^\\W{_HAN}]+)*")
@@ -12,7 +12,7 @@ _LONGEST_WORD = 8  # characters of Chinese
 _MARKED = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=.")
 
 
-def languages_of(said: str, references: Sequence[str], records: Sequence[Record], material: Material) -> tuple[str, str]:
+def languages_of(said: str, references: Sequence[str], records: Sequence[Record], probe_data: ProbeData) -> tuple[str, str]:
     """Of the flag, else of "en=FILE", else of a record's columns, else of the material. Raises UsageError for what is not two."""
     if said:
         names: Sequence[str] = said.split(",")
@@ -22,7 +22,7 @@ def languages_of(said: str, references: Sequence[str], records: Sequence[Record]
         names = languages_in(records[0])[:2]
     else:
         try:
-            names = material.languages()
+            names = probe_data.languages()
         except UsageError:
             names = ()
     return two_languages(names)
@@ -37,10 +37,10 @@ def two_languages(written: Sequence[str]) -> tuple[str, str]:
     return first, second
 
 
-def known_records(material: Material, kind: str) -> list[Record]:
+def known_records(probe_data: ProbeData, kind: str) -> list[Record]:
     """None where the material does not know them."""
     try:
-        return list(material.records(kind))
+        return list(probe_data.records(kind))
     except (UsageError, DataError):
         return []
 
@@ -53,17 +53,17 @@ def pairs_of(references: Sequence[str], records: Sequence[Record], languages: tu
     return [Pair(record.text(first), record.text(second), record.where) for record in records]
 
 
-def uses_by_word(texts: Iterable[str], words: Collection[str], language: str, most: int) -> dict[str, list[Use]]:
+def uses_by_word(texts: Iterable[str], words: Collection[str], language: str, most: int) -> dict[str, list[WordOccurrence]]:
     """The first `most` uses of every word, at most one a text; words in small letters, whatever the text has.
 
     Where no blank is written, as in Chinese, the longest word of the dictionary counts, from the left.
     """
-    found: dict[str, list[Use]] = {}
+    found: dict[str, list[WordOccurrence]] = {}
     for text in texts:
         seen: set[str] = set()
         for start, word in _words_in(text, words):
             if word not in seen and len(found.get(word, ())) < most:
-                found.setdefault(word, []).append(Use(text, start, start + len(word), language=language))
+                found.setdefault(word, []).append(WordOccurrence(text, start, start + len(word), language=language))
             seen.add(word)
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sslcli.api import Curve, Plot, Report, Retrieval, Score, Subject, Table, retrieve
+from sslcli.api import Curve, FrozenModel, Plot, Report, Retrieval, Score, Table, retrieve
 from sslplugins.probes.bylayer.report import best_layer, curve_of, layer_plot
 from sslplugins.probes.translations.sides import Translations
 
@@ -21,8 +21,8 @@ class Found:
         return [retrieval.accuracy(f"{which} at 1") for retrieval in (self.raw if which == "raw" else self.centred)]
 
 
-def look(subject: Subject, translations: Translations, layers: Sequence[int]) -> Found:
-    first, second = translations.sides(subject, layers)
+def look(model: FrozenModel, translations: Translations, layers: Sequence[int]) -> Found:
+    first, second = translations.sides(model, layers)
     pairs = translations.pairs_L2
     return Found(
         [retrieve(first[layer].rows_ND, second[layer].rows_ND, pairs) for layer in layers],

@@ -10,7 +10,18 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.api import DataError, Draws, Pair, Subject, Use, distinct_pairs, sentence_vectors, usable, usable_texts, word_vectors
+from sslcli.api import (
+    DataError,
+    FrozenModel,
+    Pair,
+    Rng,
+    WordOccurrence,
+    distinct_pairs,
+    sentence_vectors,
+    usable,
+    usable_texts,
+    word_vectors,
+)
 from sslplugins.probes.bylayer.sentences import usable_sentences
 from sslplugins.probes.translations.finding import uses_by_word
 
@@ -39,7 +50,7 @@ class Translations(ABC):
     notes: Sequence[str]
 
     @abstractmethod
-    def sides(self, subject: Subject, layers: Collection[int]) -> Sequence[dict[int, Side]]:
+    def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
         """By layer, of the first language and of the second."""
 
 
@@ -48,12 +59,12 @@ class Sentences(Translations):
 
     name = "sentences"
 
-    def __init__(self, subject: Subject, pairs: Sequence[Pair], limit: int, draws: Draws) -> None:
+    def __init__(self, model: FrozenModel, pairs: Sequence[Pair], limit: int, rng: Rng) -> None:
         """Raises DataError for too few pairs. One whose text, or its translation, comes a second time is left out."""
         texts = [(pair.first, pair.second) for pair in pairs]
-        usables = zip(*(usable_texts(subject, side) for side in zip(*texts, strict=True)), strict=True)
+        usables = zip(*(usable_texts(model, side) for side in zip(*texts, strict=True)), strict=True)
         kept = distinct_pairs(pair for pair, both in zip(texts, usables, strict=True) if all(both))
-        chosen = draws.shuffled("sentences", kept)[: 3 * limit]
+        chosen = rng.shuffled("sentences", kept)[: 3 * limit]
         tested = min(limit, len(chosen) // 2)
         if tested < FEWEST:
             problem = f"{2 * FEWEST} pairs of sentences that this model can read are needed, not {len(kept)}"
@@ -65,10 +76,10 @@ class Sentences(Translations):
         self.notes = [f"sentences: {tested:,} pairs are tested, the means are those of {len(chosen) - tested:,} others"]
         self.notes += [f"{left:,} pairs left out: one side comes a second time, or is too long or empty for this model"] if left else []
 
-    def sides(self, subject: Subject, layers: Collection[int]) -> Sequence[dict[int, Side]]:
+    def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
         found = []
         for texts in self._texts:
-            vectors = sentence_vectors(subject, texts, layers)
+            vectors = sentence_vectors(model, texts, layers)
             found.append({layer: Side(rows[: self._tested], rows[self._tested :].mean(axis=0)) for layer, rows in vectors.items()})
         return found
 
@@ -78,15 +89,15 @@ class Words(Translations):
 
     name = "words"
 
-    def __init__(self, subject: Subject, pairs: Sequence[Pair], languages: Sequence[str], uses: int, limit: int, draws: Draws) -> None:
+    def __init__(self, model: FrozenModel, pairs: Sequence[Pair], languages: Sequence[str], uses: int, limit: int, rng: Rng) -> None:
         """Raises DataError for too few pairs, and where too few words have a use."""
-        read = [list(islice(usable_sentences(subject, language), _SENTENCES_READ)) for language in languages]
+        read = [list(islice(usable_sentences(model, language), _SENTENCES_READ)) for language in languages]
         words = [{text.casefold() for text in side} for side in zip(*((each.first, each.second) for each in pairs), strict=True)]
         found = [uses_by_word(texts, own, language, uses) for texts, own, language in zip(read, words, languages, strict=True)]
-        there = [{word: kept for word, each in own.items() if (kept := usable(subject, each))} for own in found]
+        there = [{word: kept for word, each in own.items() if (kept := usable(model, each))} for own in found]
         wanted = dict.fromkeys((each.first.casefold(), each.second.casefold()) for each in pairs)
         known = [pair for pair in wanted if pair[0] in there[0] and pair[1] in there[1]]
-        chosen = draws.some("words", known, limit)
+        chosen = rng.some("words", known, limit)
         if len(wanted) < FEWEST:
             raise DataError(f"{FEWEST} pairs of words are needed, not {len(wanted)}", "give a larger dictionary")
         if len(chosen) < FEWEST:
@@ -97,27 +108,27 @@ class Words(Translations):
         self.pairs_L2 = np.asarray([[places[0][first], places[1][second]] for first, second in chosen])
         self._uses = [[there[side][word] for word in own] for side, own in enumerate(sides)]
         self._sentences = [
-            draws.of(language).some("means", texts, _SENTENCES_OF_MEAN) for language, texts in zip(languages, read, strict=True)
+            rng.of(language).some("means", texts, _SENTENCES_OF_MEAN) for language, texts in zip(languages, read, strict=True)
         ]
         left = len(wanted) - len(known)
         self.notes = [f"words: {len(chosen):,} pairs are tested, each word the mean of up to {uses} uses in the corpus"]
         self.notes += [f"{left:,} pairs of words left out: one of the two has no use in the corpus"] if left else []
 
-    def sides(self, subject: Subject, layers: Collection[int]) -> Sequence[dict[int, Side]]:
+    def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
         return [
             {
                 layer: Side(_means(vectors[layer], uses), means[layer].mean(axis=0))
-                for vectors, means in [(word_vectors(subject, _flat(uses), layers), sentence_vectors(subject, sentences, layers))]
+                for vectors, means in [(word_vectors(model, _flat(uses), layers), sentence_vectors(model, sentences, layers))]
                 for layer in layers
             }
             for uses, sentences in zip(self._uses, self._sentences, strict=True)
         ]
 
 
-def _flat(uses: Sequence[Sequence[Use]]) -> list[Use]:
+def _flat(uses: Sequence[Sequence[WordOccurrence]]) -> list[WordOccurrence]:
     return [use for own in uses for use in own]
 
 
-def _means(rows_ND: np.ndarray, uses: Sequence[Sequence[Use]]) -> np.ndarray:
+def _means(rows_ND: np.ndarray, uses: Sequence[Sequence[WordOccurrence]]) -> np.ndarray:
     ends = np.cumsum([len(own) for own in uses])
     return np.stack([rows.mean(axis=0) for rows in np.split(rows_ND, ends[:-1])])

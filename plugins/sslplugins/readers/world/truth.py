@@ -93,7 +93,7 @@ def statements(world: World, language: str, count: int) -> Iterator[Statement]:
 
 
 def is_true(world: World, subject: Concept, event: Event) -> bool:
-    """Whether everything agrees with the facts that a sentence of a paragraph about `subject` says."""
+    """Whether everything agrees with the facts that a sentence of a paragraph about `model` says."""
     return all(world.facts.agree(claim.owner, claim.filler) for claim in claims(event, subject, world.facts))
 
 
@@ -103,14 +103,14 @@ def bare(kind: Kind, subject: Concept) -> Said:
 
 
 def true_fillers(world: World, subject: Concept, phrase: Phrase) -> tuple[Concept, ...]:
-    """All that may truly stand in the main slot of a clause about `subject`."""
+    """All that may truly stand in the main slot of a clause about `model`."""
     owner_type = phrase.of[phrase.main]
     owner = subject if owner_type == subject.type else world.facts.one(subject, owner_type)
     return world.facts.of(owner, phrase.main)
 
 
 def plain_clause(world: World, subject: Concept, phrase: Phrase, chance: Chance) -> Said:
-    """A true clause about `subject`, nothing optional in it."""
+    """A true clause about `model`, nothing optional in it."""
     values = {phrase.main: chance.choice(true_fillers(world, subject, phrase))}
     for slot, owner in phrase.of.items():
         if slot not in values and slot not in phrase.optional:

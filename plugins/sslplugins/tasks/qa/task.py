@@ -17,24 +17,24 @@ from torch import Tensor
 
 from sslcli.api import (
     Batch,
+    Context,
     Count,
-    Draws,
     Encoded,
     Example,
-    Frame,
     Hidden,
     Inputs,
     Loss,
+    ModelBatch,
     Prediction,
     Ratio,
     ReadoutTask,
     Record,
+    Rng,
     RowClassifier,
     Sample,
     Task,
     Tokenizer,
     UsageError,
-    Views,
     join_pair,
     setting,
 )
@@ -54,7 +54,7 @@ Target = tuple[int, int] | tuple[()] | None
 
 
 @dataclass(frozen=True)
-class SpanViews(Views):
+class SpanBatch(ModelBatch):
     """`rows_N`: tokens that may start or end an answer, by place in T, every window's [CLS] before its others.
 
     `starts_B1`: where each window begins in N. `targets_B2`: the first and the last token of the answer, by place in N.
@@ -68,7 +68,7 @@ class SpanViews(Views):
     pieces_N: np.ndarray
 
 
-class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
+class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
     class Options(Task.Options):
         sequence_tokens: Count | None = setting(
             None, f"longest window; {USUAL_TOKENS} tokens, or as many as the model allows, when not given", "--seq-len", gt=1
@@ -99,15 +99,15 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
     special_tokens = frozenset({"cls", "sep"})
     scorer = QuestionScorer
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        assert frame.tokenizer is not None, "a task that reads text is given a tokenizer"
-        self.tokenizer = frame.tokenizer
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        assert context.tokenizer is not None, "a task that reads text is given a tokenizer"
+        self.tokenizer = context.tokenizer
         room = self.sequence_tokens - self.tokenizer.template.pair.room
         if room < 2:
             raise UsageError(f"windows of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
         self.question_tokens = min(options.longest_question_tokens, room // 2)
-        self.spans = RowClassifier(frame.architecture, 2)
+        self.spans = RowClassifier(context.architecture, 2)
 
     @property
     def sequence_tokens(self) -> int:
@@ -115,7 +115,7 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
         return longest if self.options.sequence_tokens else min(longest, USUAL_TOKENS)
 
     @classmethod
-    def typed(cls, options: Options) -> tuple[str, ...]:
+    def positional_fields(cls, options: Options) -> tuple[str, ...]:
         return ("question", "context")
 
     @classmethod
@@ -127,7 +127,7 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
         return read_questions(reference, options.offsets)
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         if options.no_answer != "auto":
             return options
         return options.model_copy(update={"no_answer": "yes" if any(example.gold == () for example in examples) else "no"})
@@ -183,14 +183,14 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
         first, last = (UNKNOWN, UNKNOWN) if target is None else (before + target[0], before + target[1]) if target else (ABSENT, ABSENT)
         return Sample(tokens, segments=segments, fields={"first": first, "last": last}, per_token={"piece": piece})
 
-    def views(self, batch: Batch, draws: Draws) -> SpanViews:
+    def collate(self, batch: Batch, rng: Rng) -> SpanBatch:
         may = batch.per_token["piece"] != NO_PIECE
         may[batch.starts[:-1]] = True
         rows_N = np.flatnonzero(may)
         targets_B2 = np.stack([batch.fields["first"], batch.fields["last"]], axis=1)
         known_B = targets_B2[:, 0] != UNKNOWN
         places_B2 = batch.starts[:-1, None] + np.where(targets_B2 == UNKNOWN, ABSENT, targets_B2)
-        return SpanViews(
+        return SpanBatch(
             Inputs.of(batch),
             {"spans": int(known_B.sum())},
             rows_N=torch.from_numpy(rows_N),
@@ -200,24 +200,24 @@ class QuestionAnswering(ReadoutTask[SpanViews, "QuestionAnswering.Options"]):
             pieces_N=batch.per_token["piece"][rows_N],
         )
 
-    def _logits(self, hidden: Hidden, views: SpanViews) -> Tensor:
+    def _logits(self, hidden: Hidden, batch: SpanBatch) -> Tensor:
         """[N, 2] in float32: to start and to end the answer."""
-        return self.spans(hidden.last_TD.index_select(0, views.rows_N)).float()
+        return self.spans(hidden.last_TD.index_select(0, batch.rows_N)).float()
 
-    def loss(self, hidden: Hidden, views: SpanViews) -> Loss:
+    def loss(self, hidden: Hidden, batch: SpanBatch) -> Loss:
         """The mean of the start's and the end's cross-entropy, each over its own window."""
-        logits_N2 = self._logits(hidden, views)
-        wanted_B2 = logits_N2.gather(0, views.targets_B2)
-        largest_B2, normalizer_B2 = _log_sum_exp(logits_N2, views.starts_B1)
+        logits_N2 = self._logits(hidden, batch)
+        wanted_B2 = logits_N2.gather(0, batch.targets_B2)
+        largest_B2, normalizer_B2 = _log_sum_exp(logits_N2, batch.starts_B1)
         nll_B = (normalizer_B2 - wanted_B2).mean(dim=1)
-        correct_B = (wanted_B2 == largest_B2).all(dim=1) & views.known_B
-        loss = torch.where(views.known_B, nll_B, 0.0).sum()
-        return Loss({"spans": loss}, {"spans right": Ratio(correct_B.sum(), views.counts["spans"])})
+        correct_B = (wanted_B2 == largest_B2).all(dim=1) & batch.known_B
+        loss = torch.where(batch.known_B, nll_B, 0.0).sum()
+        return Loss({"spans": loss}, {"spans right": Ratio(correct_B.sum(), batch.counts["spans"])})
 
-    def answers(self, hidden: Hidden, views: SpanViews) -> Sequence[Any]:
+    def answers(self, hidden: Hidden, batch: SpanBatch) -> Sequence[Any]:
         """Of each window the score of no answer, and its best spans with their pieces' numbers in the passage."""
-        logits_N2, starts = self._logits(hidden, views).detach().cpu().numpy(), views.starts_B1.tolist()
-        return [self._part(logits_N2[start:stop], views.pieces_N[start:stop]) for start, stop in pairwise(starts)]
+        logits_N2, starts = self._logits(hidden, batch).detach().cpu().numpy(), batch.starts_B1.tolist()
+        return [self._part(logits_N2[start:stop], batch.pieces_N[start:stop]) for start, stop in pairwise(starts)]
 
     def _part(self, logits_P2: np.ndarray, pieces_P: np.ndarray) -> tuple[float, list[tuple[float, int, int]]]:
         absent, pieces = float(logits_P2[0].sum()), pieces_P[1:]

@@ -17,10 +17,10 @@ from pydantic import BeforeValidator
 
 from sslcli.api import (
     DataError,
-    Draws,
     Example,
     Parsed,
     Record,
+    Rng,
     SequenceTask,
     Tokenizer,
     UsageError,
@@ -68,7 +68,7 @@ class Remap(SequenceTask["Remap.Options"]):
     text_columns, label_columns = SEQUENCES, ANSWERS
 
     @classmethod
-    def typed(cls, options: Options) -> tuple[str, ...]:
+    def positional_fields(cls, options: Options) -> tuple[str, ...]:
         return (options.text_field or SEQUENCES[0],)
 
     @classmethod
@@ -97,9 +97,9 @@ class Remap(SequenceTask["Remap.Options"]):
         return label_hint(suffix_of(example.where.file), example.id)
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         """And a word for every symbol of the training examples, and one for all others."""
-        options = super().settle(options, examples, tokenizer)
+        options = super().resolve_options(options, examples, tokenizer)
         given = options.words if isinstance(options.words, Mapping) else _read(options.words) if options.words else {}
         symbols = {word for example in examples for word in _symbols(example.data[0], options)}
         return options.model_copy(update={"words": _mapped(given, symbols, options.map_seed, tokenizer)})
@@ -145,7 +145,7 @@ def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: T
 
 def _drawn(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -> list[str]:
     """Different words of one token each and of several letters, all equally likely."""
-    order_V = np.argsort(Draws(seed, 0).uniform("words", np.arange(tokenizer.size)))
+    order_V = np.argsort(Rng(seed, 0).uniform("words", np.arange(tokenizer.size)))
     found: list[str] = []
     for token in order_V[~(tokenizer.continues | tokenizer.specials)[order_V]].tolist():
         if len(found) == count:

@@ -18,24 +18,24 @@ from torch.nn.functional import cross_entropy
 from sslcli.api import (
     Annotated,
     Batch,
-    Draws,
+    Context,
     Encoded,
     Example,
-    Frame,
     Hidden,
     Inputs,
     Loss,
+    ModelBatch,
     Names,
     Prediction,
     Ratio,
     ReadoutTask,
     Record,
+    Rng,
     RowClassifier,
     Sample,
     Task,
     Tokenizer,
     UsageError,
-    Views,
     current_reading,
     enclose,
     read_records,
@@ -63,7 +63,7 @@ RECORD_SUFFIXES = ("json", "jsonl", "ndjson", "csv")  # whatever ends otherwise 
 
 
 @dataclass(frozen=True)
-class TagViews(Views):
+class TagBatch(ModelBatch):
     """`pieces_M`: the tokens that are read, by place in T; `word_M`: the word of each. `tags_W`: NO_TAG where it is not known.
 
     `words`: of every sample the words that it has, by place in their sentence; on the host.
@@ -75,7 +75,7 @@ class TagViews(Views):
     words: tuple[tuple[int, ...], ...]
 
 
-class Tag(ReadoutTask[TagViews, "Tag.Options"]):
+class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
     class Options(Task.Options):
         column: str | None = setting(
             None,
@@ -90,12 +90,12 @@ class Tag(ReadoutTask[TagViews, "Tag.Options"]):
     records = "words"
     scorer = TagScorer
 
-    def __init__(self, options: Options, frame: Frame) -> None:
-        super().__init__(options, frame)
-        if frame.tokenizer is None or not frame.labels:
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        if context.tokenizer is None or not context.labels:
             raise UsageError("tagging needs a tokenizer and tags", "give it a model of text and tagged training data")
-        self.tokenizer, self.tags = frame.tokenizer, list(frame.labels)
-        self.classifier = RowClassifier(frame.architecture, len(self.tags), frame.architecture.dropout)
+        self.tokenizer, self.tags = context.tokenizer, list(context.labels)
+        self.classifier = RowClassifier(context.architecture, len(self.tags), context.architecture.dropout)
         self.capacity = self.sequence_tokens - self.tokenizer.template.single.room
         if self.capacity < 1:
             raise UsageError(f"sequences of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
@@ -140,7 +140,7 @@ class Tag(ReadoutTask[TagViews, "Tag.Options"]):
         return options, said
 
     @classmethod
-    def settle(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
         sentences = [example.data for example in examples]
         column = options.column or next((sentence.column for sentence in sentences), None)
         names = options.label_names or next((sentence.names for sentence in sentences if sentence.names), ())
@@ -182,7 +182,7 @@ class Tag(ReadoutTask[TagViews, "Tag.Options"]):
         tag[before : before + len(ids)] = np.where(words == NO_WORD, NO_TAG, tags[words])
         return Sample(tokens, per_token={"word": word, "tag": tag})
 
-    def views(self, batch: Batch, draws: Draws) -> TagViews:
+    def collate(self, batch: Batch, rng: Rng) -> TagBatch:
         word_T = batch.per_token["word"]
         pieces_M = np.flatnonzero(word_T != NO_WORD)
         sample_M = np.repeat(np.arange(len(batch)), batch.lengths)[pieces_M]
@@ -192,7 +192,7 @@ class Tag(ReadoutTask[TagViews, "Tag.Options"]):
         if self.options.pooling == "first":
             pieces_M, word_M = pieces_M[first_W], np.arange(len(first_W))
         words = np.split(place_W, np.cumsum(np.bincount(sample_W, minlength=len(batch)))[:-1])
-        return TagViews(
+        return TagBatch(
             Inputs.of(batch),
             {"tags": int((tags_W != NO_TAG).sum())},
             torch.from_numpy(pieces_M),
@@ -201,26 +201,26 @@ class Tag(ReadoutTask[TagViews, "Tag.Options"]):
             tuple(tuple(places.tolist()) for places in words),
         )
 
-    def _logits(self, hidden: Hidden, views: TagViews) -> Tensor:
+    def _logits(self, hidden: Hidden, batch: TagBatch) -> Tensor:
         """[W, C] in float32"""
-        read_MD = hidden.last_TD.index_select(0, views.pieces_M)
+        read_MD = hidden.last_TD.index_select(0, batch.pieces_M)
         if self.options.pooling == "mean":
             # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to the bit.
-            pieces_W = torch.bincount(views.word_M, minlength=len(views.tags_W))
+            pieces_W = torch.bincount(batch.word_M, minlength=len(batch.tags_W))
             read_MD = torch.segment_reduce(read_MD.float(), "mean", lengths=pieces_W, axis=0, unsafe=True)
         return self.classifier(read_MD).float()
 
-    def loss(self, hidden: Hidden, views: TagViews) -> Loss:
-        logits_WC = self._logits(hidden, views)
-        loss = cross_entropy(logits_WC, views.tags_W, ignore_index=NO_TAG, reduction="sum")
-        correct = (logits_WC.argmax(dim=1) == views.tags_W).sum()
-        return Loss({"tags": loss}, {"accuracy": Ratio(correct, views.counts["tags"])})
+    def loss(self, hidden: Hidden, batch: TagBatch) -> Loss:
+        logits_WC = self._logits(hidden, batch)
+        loss = cross_entropy(logits_WC, batch.tags_W, ignore_index=NO_TAG, reduction="sum")
+        correct = (logits_WC.argmax(dim=1) == batch.tags_W).sum()
+        return Loss({"tags": loss}, {"accuracy": Ratio(correct, batch.counts["tags"])})
 
-    def answers(self, hidden: Hidden, views: TagViews) -> Sequence[Any]:
+    def answers(self, hidden: Hidden, batch: TagBatch) -> Sequence[Any]:
         """Of each sample its words, their tags by number, and the probabilities of these."""
-        probabilities_W, tags_W = self._logits(hidden, views).softmax(dim=1).max(dim=1)
+        probabilities_W, tags_W = self._logits(hidden, batch).softmax(dim=1).max(dim=1)
         probabilities, tags, parts, start = probabilities_W.tolist(), tags_W.tolist(), [], 0
-        for words in views.words:
+        for words in batch.words:
             stop = start + len(words)
             parts.append((words, tags[start:stop], probabilities[start:stop]))
             start = stop
