@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from finetuning_sides import Fit, Job, ProbeData, ours, theirs
+from finetuning_sides import ComparedData, Fit, Job, ours, theirs
 
 # isort: split
 from finetuning_peers import Padding
@@ -44,23 +44,23 @@ MAIN_SCORES = ("accuracy", "macro f1", "f1", "exact match")
 SIDES = ("ours", "longest", "grouped", "max")
 
 
-def trainings(probe_data: ProbeData, job: Job, sides: Sequence[str], one_epoch: bool) -> Mapping[str, Callable[[], Fit]]:
+def trainings(labelled: ComparedData, job: Job, sides: Sequence[str], one_epoch: bool) -> Mapping[str, Callable[[], Fit]]:
     paddings = {"longest": Padding(), "grouped": Padding(grouped=True), "max": Padding(tokens=job.longest)}
 
     def training(side: str) -> Callable[[], Fit]:
         if side == "ours":
-            return lambda: ours(probe_data, job, one_epoch)
-        return lambda: theirs(probe_data, job, paddings[side], one_epoch)
+            return lambda: ours(labelled, job, one_epoch)
+        return lambda: theirs(labelled, job, paddings[side], one_epoch)
 
     return {side: training(side) for side in sides}
 
 
-def measure_speed(probe_data: ProbeData, job: Job, given: argparse.Namespace) -> None:
+def measure_speed(labelled: ComparedData, job: Job, given: argparse.Namespace) -> None:
     """Rounds of all sides forth and back, after a few steps of each that are not counted."""
     job = replace(job, steps=given.steps or SPEED_STEPS, tests=SPEED_TESTS)
-    for train in trainings(probe_data, replace(job, steps=SETTLING_STEPS), given.sides or SIDES, one_epoch=True).values():
+    for train in trainings(labelled, replace(job, steps=SETTLING_STEPS), given.sides or SIDES, one_epoch=True).values():
         train()
-    sides = trainings(probe_data, job, given.sides or SIDES, one_epoch=True)
+    sides = trainings(labelled, job, given.sides or SIDES, one_epoch=True)
     fits: dict[str, list[Fit]] = {side: [] for side in sides}
     for number in range(given.rounds):
         for side in list(sides)[:: 1 if number % 2 == 0 else -1]:
@@ -76,10 +76,10 @@ def measure_speed(probe_data: ProbeData, job: Job, given: argparse.Namespace) ->
     note(given, job, {side: [asdict(fit) for fit in taken] for side, taken in fits.items()})
 
 
-def compare_scores(probe_data: ProbeData, job: Job, given: argparse.Namespace) -> None:
+def compare_scores(labelled: ComparedData, job: Job, given: argparse.Namespace) -> None:
     job = replace(job, steps=given.steps or job.steps, tests=given.eval_examples or job.tests)
     print(title(job), flush=True)
-    for side, train in trainings(probe_data, job, given.sides or ("ours", "longest"), one_epoch=False).items():
+    for side, train in trainings(labelled, job, given.sides or ("ours", "longest"), one_epoch=False).items():
         fit = train()
         scores = [score for score in fit.scores if score.name in MAIN_SCORES]
         told = ", ".join(f"{score.name} {score.value:.4g}{interval_of(score.interval)} n={score.count:,}" for score in scores)
@@ -133,11 +133,11 @@ def main() -> None:
 def compare_all(given: argparse.Namespace, data: Path, model: Path) -> None:
     for name in given.tasks:
         job = replace(JOBS[name], batch=given.batch_size or JOBS[name].batch)
-        probe_data = ProbeData(job, data, model, given.examples)
+        labelled = ComparedData(job, data, model, given.examples)
         for precision in given.precision:
             for seed in given.seeds:
                 each = replace(job, precision=precision, seed=seed)
-                (measure_speed if given.speed else compare_scores)(probe_data, each, given)
+                (measure_speed if given.speed else compare_scores)(labelled, each, given)
 
 
 def rehearse(given: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ class Peer(ABC):
 
     auto: ClassVar[type]
     collator: ClassVar[Callable[..., Any]] = DataCollatorWithPadding
-    modalities: ClassVar[tuple[str, ...]] = ("logits",)
+    reads: ClassVar[tuple[str, ...]] = ("logits",)
 
     def __init__(self, folder: Path, options: Config, labels: Sequence[str]) -> None:
         self.folder, self.options, self.labels = folder, options, list(labels)
@@ -152,7 +152,7 @@ class SpanPeer(Peer):
     """The span of a passage, in windows as run_qa cuts them."""
 
     auto = AutoModelForQuestionAnswering
-    modalities = ("start_logits", "end_logits")
+    reads = ("start_logits", "end_logits")
 
     def windows(self, examples: Sequence[Example]) -> Iterator[Window]:
         encoded = self.tokenizer(

@@ -64,7 +64,7 @@ class Fit:
     scores: Sequence[Score]
 
 
-class ProbeData:
+class ComparedData:
     """The examples of a job, read once; the first of them are used by whoever needs fewer."""
 
     def __init__(self, job: Job, data: Path, model: Path, most: int | None = None) -> None:
@@ -93,7 +93,7 @@ class Clock:
         self.seconds, self.processor_seconds = (end - begin for end, begin in zip(ended, self.began, strict=True))
 
 
-def ours(probe_data: ProbeData, job: Job, one_epoch: bool = False) -> Fit:
+def ours(labelled: ComparedData, job: Job, one_epoch: bool = False) -> Fit:
     """A whole run of `ssl finetune`, with evaluations before the first and after the last step only, which are not timed."""
     clock = Clock()
 
@@ -103,30 +103,30 @@ def ours(probe_data: ProbeData, job: Job, one_epoch: bool = False) -> Fit:
         elif isinstance(event, Stepped) and event.step == job.steps:
             clock.stop()
 
-    pretrained = load_pretrained(str(probe_data.model))
+    pretrained = load_pretrained(str(labelled.model))
     with tempfile.TemporaryDirectory() as folder:
-        settings = _settings(probe_data, job, Path(folder) / "run")
-        course = Finetuning(settings, pretrained, pretrained.tokenizer(), probe_data.examples(job, one_epoch))
+        settings = _settings(labelled, job, Path(folder) / "run")
+        course = Finetuning(settings, pretrained, pretrained.tokenizer(), labelled.examples(job, one_epoch))
         tokens = sum(work.tokens for work in islice(course.loader(None, ALONE, False).steps(0), job.steps))
         report = run(settings, lambda *_: course, job.task, observe=observe).report
     return Fit(clock.seconds, clock.processor_seconds, tokens, report.scores)
 
 
-def theirs(probe_data: ProbeData, job: Job, padding: Padding, one_epoch: bool = False) -> Fit:
+def theirs(labelled: ComparedData, job: Job, padding: Padding, one_epoch: bool = False) -> Fit:
     """The Trainer, padding as asked; without `one_epoch` its answers are scored by our task's functions."""
-    examples = probe_data.examples(job, one_epoch)
-    options = probe_data.task.resolve_options(
-        task_options(job.task, {"sequence_tokens": job.longest}), examples.train, load_pretrained(str(probe_data.model)).tokenizer()
+    examples = labelled.examples(job, one_epoch)
+    options = labelled.task.resolve_options(
+        task_options(job.task, {"sequence_tokens": job.longest}), examples.train, load_pretrained(str(labelled.model)).tokenizer()
     )
-    labels = tuple(probe_data.task.labels(options, examples.train))
-    peer = PEERS[job.task](probe_data.model, options, labels)
+    labels = tuple(labelled.task.labels(options, examples.train))
+    peer = PEERS[job.task](labelled.model, options, labels)
     set_seed(job.seed)
     model = peer.model()
     with tempfile.TemporaryDirectory() as folder:
         trainer = _Timed(model, _arguments(job, padding, folder), peer, padding, examples.train)
         trainer.train()
     predictions = [] if one_epoch else peer.predictions(model, examples.test)
-    scores = probe_data.task.scorer(options, labels).score(predictions, examples.test) if predictions else ()
+    scores = labelled.task.scorer(options, labels).score(predictions, examples.test) if predictions else ()
     return Fit(trainer.clock.seconds, trainer.clock.processor_seconds, trainer.tokens, scores)
 
 
@@ -166,13 +166,13 @@ def _arguments(job: Job, padding: Padding, folder: str) -> TrainingArguments:
     )  # fmt: skip
 
 
-def _settings(probe_data: ProbeData, job: Job, folder: Path) -> FinetuneSettings:
+def _settings(labelled: ComparedData, job: Job, folder: Path) -> FinetuneSettings:
     """All that is not said here is as it comes: AdamW's moments .9 and .999, epsilon 1e-8, clipping at 1.0, the model's own dropout."""
     return FinetuneSettings.model_validate(
         {
             "task": job.task,
             "options": {"sequence_tokens": job.longest},
-            "model": {"source": str(probe_data.model)},
+            "model": {"source": str(labelled.model)},
             "optimizer": {"rate": job.rate, "weight_decay": 0.01},
             "schedule": {"name": "linear", "warmup": WARMUP},
             "training": {
