@@ -18,9 +18,9 @@ def is_causal(architecture: str) -> bool:
     return architecture == "decoder"
 
 
-def common_architecture(needs: Iterable[Collection[str]]) -> Architecture | None:
+def common_architecture(architectures: Iterable[Collection[str]]) -> Architecture | None:
     """The first of ARCHITECTURES that all can use, None where there is none."""
-    needed = list(needs)
+    needed = list(architectures)
     return next((each for each in ARCHITECTURES if all(each in own for own in needed)), None)
 
 

@@ -29,7 +29,7 @@ def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
     refuse_no_common_transformer({name: part.architectures for name, part in parts.items()})
 
 
-def refuse_no_common_transformer(needs: Mapping[str, Collection[str]]) -> None:
+def refuse_no_common_transformer(architectures: Mapping[str, Collection[str]]) -> None:
     """Raises UsageError where no kind of Transformer is one that all parts can use."""
-    if not frozenset.intersection(*map(frozenset, needs.values())):
-        raise UsageError(f"{' and '.join(needs)} need different kinds of Transformer", "train them one by one")
+    if not frozenset.intersection(*map(frozenset, architectures.values())):
+        raise UsageError(f"{' and '.join(architectures)} need different kinds of Transformer", "train them one by one")

@@ -43,8 +43,8 @@ def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) 
 
 def _architecture(expression: str) -> Architecture:
     """As `architecture_for` decides of the classes, which is called later and refuses what has no kind in common."""
-    needs = [registry.attribute("objectives", name, "architectures") for name in objective_names(expression)]
-    return common_architecture(needs) or ARCHITECTURES[0]
+    architectures = [registry.attribute("objectives", name, "architectures") for name in objective_names(expression)]
+    return common_architecture(architectures) or ARCHITECTURES[0]
 
 
 def _part(name: str) -> Joinable:

@@ -43,22 +43,22 @@ def load_pretrained(reference: str) -> Pretrained:
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
-def newest_fitting(needs: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
+def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
     """The newest pretraining run of such a Transformer that has weights, and what is to be said of it. Raises UsageError."""
     runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
-    found, notes = first_usable(runs, replace(FOUNDATION, architectures=needs))
+    found, notes = first_usable(runs, replace(FOUNDATION, architectures=architectures))
     if found is not None:
         return found, notes
-    wanted = " or a ".join(sorted(needs))
+    wanted = " or a ".join(sorted(architectures))
     raise UsageError(
         f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
     )
 
 
-def decided_source(source: str | None, needs: Collection[Architecture]) -> str:
+def decided_source(source: str | None, architectures: Collection[Architecture]) -> str:
     """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
-    source = source or str(newest_fitting(needs)[0].folder)
-    return str(locate_weights(decided(source, replace(FOUNDATION, architectures=needs))[0]).weights.resolve())
+    source = source or str(newest_fitting(architectures)[0].folder)
+    return str(locate_weights(decided(source, replace(FOUNDATION, architectures=architectures))[0]).weights.resolve())
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:

@@ -36,9 +36,9 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
 
 def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     """The kind of Transformer that all parts can use; an encoder where several would do."""
-    needs = {name: cls.architectures for name, cls in classes.items()}
-    refuse_no_common_transformer(needs)
-    found = common_architecture(needs.values())
+    architectures = {name: cls.architectures for name, cls in classes.items()}
+    refuse_no_common_transformer(architectures)
+    found = common_architecture(architectures.values())
     if found is None:
         raise PluginError(f"{' and '.join(classes)} need no kind of Transformer that there is", f"kinds: {', '.join(ARCHITECTURES)}")
     return found

@@ -70,11 +70,11 @@ class Step:
         self.hardware = Hardware(torch.device("cuda" if torch.cuda.is_available() else "cpu"), None, False)
         ours = Ours(workload, self.hardware)
         self.learner, self.optimizer, self.workload = ours.learner, ours.optimizer(), workload
-        self.collate = to_device(next(ours.loader().steps(0)).collate[0], self.hardware.device)
+        self.batch = to_device(next(ours.loader().steps(0)).batches[0], self.hardware.device)
 
     def seconds(self) -> float:
         began = time.perf_counter()
-        accumulate_gradients(Replica(self.learner), self.collate, self.collate.counts, self.hardware)
+        accumulate_gradients(Replica(self.learner), self.batch, self.batch.counts, self.hardware)
         self.optimizer.step(1.0, self.optimizer.norm())
         self.optimizer.zero()
         if self.hardware.device.type == "cuda":
@@ -82,9 +82,9 @@ class Step:
         return time.perf_counter() - began
 
     def flops(self) -> float:
-        packing = self.collate.inputs.packing
+        packing = self.batch.inputs.packing
         attended = sum(length**2 for length in packing.lengths) / packing.total
-        return packing.total * flops_per_token(self.workload.settings, attended, len(self.collate.targets_N) / packing.total)
+        return packing.total * flops_per_token(self.workload.settings, attended, len(self.batch.targets_N) / packing.total)
 
 
 def slope(sizes: list[float], costs: list[float]) -> float:

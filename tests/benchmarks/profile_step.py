@@ -51,13 +51,13 @@ class Step:
         self.backbone, self.head = ours.learner.backbone, ours.learner.learnable.head
         self.settings, self.steps = self.backbone.settings, ours.loader().steps(0)
         work = next(self.steps)
-        self.work, self.collate = work, to_device(work.batches[0], self.hardware.device)
-        self.packing, self.targets_N = self.collate.inputs.packing, self.collate.targets_N
+        self.work, self.batch = work, to_device(work.batches[0], self.hardware.device)
+        self.packing, self.targets_N = self.batch.inputs.packing, self.batch.targets_N
         self.kind = self.hardware.autocast_type or torch.float32
         self.optimizer = ours.optimizer()
 
     def whole(self) -> None:
-        batch = to_device(next(self.steps).collate[0], self.hardware.device)
+        batch = to_device(next(self.steps).batches[0], self.hardware.device)
         accumulate_gradients(Replica(self.learner), batch, batch.counts, self.hardware)
         self.optimizer.step(1.0, self.optimizer.norm())
         self.optimizer.zero()
@@ -99,7 +99,7 @@ class Step:
 
     def _embedding(self) -> Callable[[], object]:
         parts = [parameter for parameter in self.backbone.inputs.parameters() if parameter.requires_grad]
-        return self._both_ways(lambda: self.backbone.inputs(self.collate.inputs), *parts)
+        return self._both_ways(lambda: self.backbone.inputs(self.batch.inputs), *parts)
 
     def _linears(self) -> Callable[[], object]:
         layers = [module for module in self.backbone.blocks.modules() if isinstance(module, nn.Linear)]

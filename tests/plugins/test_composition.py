@@ -31,7 +31,7 @@ def joined(*names):
     classes = {name: class_of(name) for name in names}
 
     class Joined(Composite):
-        needs = frozenset({"encoder"})
+        architectures = frozenset({"encoder"})
         special_tokens = frozenset().union(*(cls.special_tokens for cls in classes.values()))
 
         def __init__(self, options, context):

@@ -114,7 +114,7 @@ def test_work_is_shared_with_everyones_counts_and_padded_to_the_longest():
     rows[1] = theirs.row()
     for work, batch in ((mine, ["a", "b"]), (theirs, ["x", "x"])):
         shared = work.shared(rows)
-        assert shared.collate == batch
+        assert shared.batches == batch
         assert shared.counted == work.counted
         assert shared.counts == {"nsp": 4, "mlm": 10}
         assert shared.tokens == 100

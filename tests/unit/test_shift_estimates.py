@@ -133,7 +133,7 @@ def test_a_random_vector_has_the_length_and_follows_from_the_seed():
 
 
 def test_sentences_are_read_by_language_and_pairs_stay_pairs():
-    probe_data, tokenizer = two_languages.Material(), two_languages.tokenizer()
+    probe_data, tokenizer = two_languages.ProbeData(), two_languages.tokenizer()
     found = read_language(probe_data, "bb", 7, tokenizer, 64)
     assert [tokenizer.decode(tokens) for tokens in found.tokens] == [f"b{n}" for n in range(7)]
     with pytest.raises(UsageError, match="no text in 'xx'") as caught:

@@ -63,7 +63,7 @@ def test_no_gradient_is_computed_through_the_backbone(model):
 
 def test_what_is_frozen_is_read_without_dropout(model):
     prepared = prepare(settings_for(model))
-    (batch,) = next(prepared.loader(None).steps(0)).collate
+    (batch,) = next(prepared.loader(None).steps(0)).batches
     backbone = Transformer(prepared.learner.backbone.settings.model_copy(update={"dropout": 0.5}))
     learner = Learner(backbone, prepared.learner.learnable)
     for learns in (True, False):
