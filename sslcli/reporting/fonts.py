@@ -17,7 +17,12 @@ HOW_TO_GET_ONE = "apt install fonts-noto-cjk"
 
 def cjk_font() -> str | None:
     """The name of an installed family with Chinese letters."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return _chinese(frozenset(font.name for font in font_manager.fontManager.ttflist))
+
+
+@cache
+def _chinese(installed: frozenset[str]) -> str | None:
+    """Every label of a picture asks for it."""
     fitting = [name for family in CJK_FONTS for name in sorted(installed) if name.startswith(family)]
     return next((name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None)
 
