@@ -62,6 +62,7 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> NoReturn:
+    """Entry point of `ssl`: set up the process, run the line and exit with its code."""
     gc.disable()  # until all is imported: what modules hold stays, and is looked through for nothing
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -87,6 +87,7 @@ def _shape(curve: Curve, x: str, ends: tuple[float, float], width: int) -> str:
 
 
 def drawn_matrices(matrices: Sequence[Matrix], width: int = WIDEST) -> list[Text]:
+    """Draw matrices, those that share labels side by side, in at most `width` columns."""
     return [_drawn_alike(alike, width) for alike in series(matrices)]
 
 

@@ -22,6 +22,7 @@ Ends = tuple[float, float]
 
 
 def drawn_curve(curve: Curve, width: int = 200) -> Text:
+    """Draw a curve as one line: title, sparkline, first and last value."""
     title = printable(curve.title)
     if not curve.ys:
         return Text(f"{title}  (empty)")
@@ -31,6 +32,7 @@ def drawn_curve(curve: Curve, width: int = 200) -> Text:
 
 
 def drawn_passage(passage: Passage) -> Text:
+    """Draw a passage with its spans coloured and marked by role."""
     text = Text.assemble((f"{printable(passage.title)}  " if passage.title else "", "bold"))
     for span in passage.spans:
         style, before, after = ROLES[span.role]

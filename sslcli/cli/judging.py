@@ -56,6 +56,10 @@ AGAINST = (
 
 
 def check_pretrain(command: Command, given: Given) -> None:
+    """Refuse contradictory flags, settings that do not validate, and data that is not there.
+
+    A run to resume brings its own settings, so these are not checked here.
+    """
     refuse_strange_name(given.get("run.name"))
     refuse_contradictions(command, given)
     if _goes_on(given):
@@ -67,6 +71,7 @@ def check_pretrain(command: Command, given: Given) -> None:
 
 
 def check_finetune(command: Command, given: Given) -> None:
+    """Refuse unknown tasks, contradictory flags, invalid options, absent models and files."""
     refuse_strange_name(given.get("run.name"))
     refuse_contradictions(command, given)
     if "task" in given:
@@ -93,11 +98,13 @@ def check_finetune(command: Command, given: Given) -> None:
 
 
 def check_evaluate(command: Command, given: Given) -> None:
+    """Refuse a --min that cannot be parsed, and whatever `ssl predict` refuses too."""
     bounds_of(given.get("min", ()))
     _judge_answering("evaluate", command, given)
 
 
 def check_predict(command: Command, given: Given) -> None:
+    """Refuse an unknown task, contradictory flags, and an absent model or labelled file."""
     _judge_answering("predict", command, given)
 
 
@@ -113,6 +120,7 @@ def _judge_answering(name: str, command: Command, given: Given) -> None:
 
 
 def check_probe(command: Command, given: Given) -> None:
+    """Refuse unknown probes, two models on one line, invalid options and absent models."""
     name = given["probe"]
     refuse_word_as_probe(name)
     refuse_unknown("probes", name, "probe")
@@ -131,6 +139,7 @@ def check_probe(command: Command, given: Given) -> None:
 
 
 def check_translate_shift(command: Command, given: Given) -> None:
+    """Refuse unknown shifts, several texts, contradictory flags, absent models and files."""
     if "shift" in given:
         refuse_unknown("shifts", given["shift"], "shift")
     words = given.get("words") or []
@@ -170,11 +179,13 @@ def _refuse_shift_files(given: Given) -> None:
 
 
 def check_generate(command: Command, given: Given) -> None:
+    """Refuse a seed that is no number and an absent model."""
     seed_of(given)
     refuse_absent_model(given.get("model"))
 
 
 def check_export(command: Command, given: Given) -> None:
+    """Refuse an unknown format, --base without --adapter, and an absent model."""
     if given.get("to", "hf") != "hf":
         raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
     if "base" in given and not given.get("adapter"):
@@ -183,6 +194,7 @@ def check_export(command: Command, given: Given) -> None:
 
 
 def check_tokenize(command: Command, given: Given) -> None:
+    """Refuse invalid settings, contradictory flags and, where text is needed, absent data."""
     resolved = resolve(TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings)))
     refuse_contradictions(command, given)
     if "show" not in given or not resolved.settings.tokenizer.source:
@@ -190,6 +202,7 @@ def check_tokenize(command: Command, given: Given) -> None:
 
 
 def check_report(command: Command, given: Given) -> None:
+    """Refuse a run that does not exist."""
     find_run(given.get("run", LATEST))
 
 
@@ -234,6 +247,10 @@ def starts_of(given: Given) -> Sequence[Start]:
 
 
 def seed_count(given: Given) -> int:
+    """Return the number of --seeds, 1 when not given.
+
+    Raises UsageError for anything else than a whole number from 1 to MOST_SEEDS.
+    """
     text = given.get("seeds", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
         raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")

@@ -248,6 +248,7 @@ def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequen
 
 
 def is_run(word: str) -> bool:
+    """Return whether the word is the name of a run."""
     return (runs_folder() / word / FACTS_FILE).is_file()
 
 

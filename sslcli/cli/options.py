@@ -163,6 +163,7 @@ def peek(words: Sequence[str], *names: str) -> list[str]:
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
+    """Return whether --help or -h is among the words."""
     return any(word in ("--help", "-h") for word in words)
 
 

@@ -59,6 +59,7 @@ def print_plain(screen: Screen, event: Event) -> None:
 
 
 def header_lines(started: Started) -> list[str]:
+    """Return the run folder and the facts of a run that starts, aligned, one line each."""
     width = max((len(title) for title in started.facts), default=0)
     folder = [f"  {'run':<{width}}  {started.folder}"] if started.folder is not None else []
     return [*folder, *(f"  {title:<{width}}  {fact}" for title, fact in started.facts.items())]

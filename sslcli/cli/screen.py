@@ -70,10 +70,12 @@ class Screen:
             self.err.print(Text(printable_lines(text)), soft_wrap=True)
 
     def line(self, text: str = "") -> None:
+        """Print one line of the result on stdout."""
         self.wipe()
         self.out.print(Text(printable_lines(text)), soft_wrap=True)
 
     def report(self, report: Report) -> None:
+        """Print a report on stdout, drawn or as JSON."""
         self.wipe()
         if self.json:
             self.document(asdict(report))

@@ -37,6 +37,7 @@ class Column:
 
     @classmethod
     def of(cls, table: Table, place: int) -> "Column":
+        """Build the column at index `place` of a table and measure its widths."""
         heading = printable(table.columns[place])
         cells = [printable(short(row[place])) for row in table.rows]
         figures = are_figures(cells)
@@ -132,6 +133,7 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def are_figures(cells: Sequence[str]) -> bool:
+    """Return whether every cell that is not empty is a number."""
     return all(_FIGURE.fullmatch(cell) for cell in cells if cell)
 
 

@@ -22,6 +22,10 @@ PERFECT = {"": 1.0, "%": 100.0}  # the most that a share can be, by its unit
 
 
 def demand_alike(first: Sequence[Prediction], second: Sequence[Prediction], message: str, hint: str = "") -> None:
+    """Demand equal values and confidences, prediction by prediction.
+
+    Raises CheckError at the first pair that differs.
+    """
     for number, (one, other) in enumerate(zip(first, second, strict=True)):
         same = _alike([one.value, one.confidence], [other.value, other.confidence])
         demand(same, f"{message}: {one.value!r:.60} became {other.value!r:.60} (example {number})", hint)

@@ -68,6 +68,7 @@ class LearnableBench(ABC, Generic[L]):
             return self.cls(self.options, self.context)
 
     def collate(self, numbers: Sequence[int], epoch: int = 0, progress: float = 1.0) -> ModelBatch:
+        """Collate samples as the loader does: on the meta device, with seed 0."""
         rng = Rng(0, epoch, progress=progress)
         return replace(self.collator().collate(self.batch(numbers, epoch), rng), progress=progress)
 
@@ -86,6 +87,10 @@ class Bench(LearnableBench[Objective]):
 
     @classmethod
     def of(cls, objective: type[Objective], options: Config | None, architecture: Architecture) -> "Bench":
+        """Build the bench of an objective on the tiny corpus of its modality.
+
+        Options are the defaults where none are given.
+        """
         modality: Modality = "text" if "text" in objective.modalities else min(objective.modalities)
         options = objective.Options() if options is None else options
         context, none = tiny_context(architecture, modality), np.empty(0, dtype=np.int64)
@@ -102,6 +107,7 @@ class Bench(LearnableBench[Objective]):
         return collate(numbers, [self.sample(number, epoch) for number in numbers])
 
     def sample(self, number: int, epoch: int = 0) -> Sample:
+        """Build one sample of the corpus, counted on from the first beyond the last."""
         number %= len(self.rows)
         return self.collator().sample(self.corpus, self.rows[number], Rng(0, epoch).sample(number))
 
@@ -137,15 +143,19 @@ class TaskBench(LearnableBench[Task]):
 
     @property
     def scorer(self) -> Scorer:
+        """The task's scorer, with its resolved options and labels."""
         return self.cls.scorer(self.options, self.context.labels or ())
 
     def unlabelled(self) -> Sequence[Example]:
+        """Return the examples without their labels."""
         return [replace(example, gold=None) for example in self.examples]
 
     def views_of(self, samples: Sequence[Sample]) -> ModelBatch:
+        """Collate encoded samples into one model batch."""
         return self.collator().collate(collate(range(len(samples)), samples), Rng(0, 0))
 
     def encoded(self, examples: Sequence[Example], training: bool = False) -> Sequence[Encoded]:
+        """Encode examples with the collator, one `Encoded` per example."""
         return list(self.collator().encode(examples, training))
 
     @torch.no_grad()

@@ -40,12 +40,16 @@ class Tried(Protocol):
     """A plugin's class, and options to try it with."""
 
     @property
-    def cls(self) -> type: ...
+    def cls(self) -> type:
+        """The plugin's class."""
+
     @property
-    def options(self) -> Config: ...
+    def options(self) -> Config:
+        """Options of that class."""
 
 
 def demand(condition: bool, message: str, hint: str = "") -> None:
+    """Raise CheckError with this message and hint where the condition does not hold."""
     if not condition:
         raise CheckError(message, hint)
 
@@ -238,6 +242,11 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
 
 
 def demand_close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], message: str) -> None:
+    """Demand equal names and, within TOLERANCE, equal values.
+
+    Gradients are compared relative to the largest gradient, other tensors relative to their own
+    largest value, at least 1. Raises CheckError naming the first tensor that differs.
+    """
     demand(set(first) == set(second), f"{message}: {', '.join(sorted(set(first) ^ set(second)))} is not in both")
     largest = max([float(v.abs().max()) for k, v in first.items() if k.startswith("gradient")], default=1.0)
     for name, value in first.items():

@@ -47,6 +47,8 @@ ROWS, WIDTH = 24, 8
 
 @dataclass(frozen=True)
 class ProbeBench:
+    """One probe with its options, on a tiny frozen model of one architecture."""
+
     cls: type[Probe]
     options: Config
     architecture: Architecture
@@ -58,11 +60,14 @@ class ProbeBench:
         return cls(probe, probe.Options(**typed) if options is None else options, architecture)
 
     def report(self, model: FrozenModel | None = None) -> Report:
+        """Run the probe on `model`, the tiny frozen model when none is given, with seed 0."""
         return self.cls(self.options).run(model or tiny_frozen_model(self.architecture), Rng(0, 0, "probe"))
 
 
 @dataclass(frozen=True)
 class ShiftBench:
+    """One shift with its options, fitted on random rows [ROWS, WIDTH] of two languages."""
+
     cls: type[Shift]
     options: Config
 
@@ -72,6 +77,7 @@ class ShiftBench:
         return source, self.shift(parts)(source, 1.0)
 
     def shift(self, parts: int = 1) -> LinearShift:
+        """Fit the shift on the same rows, handed over in `parts` chunks."""
         source, target = (iter(rows.chunk(parts)) for rows in self._sides())
         return self.cls(self.options).fit(source, target)
 

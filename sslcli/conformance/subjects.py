@@ -46,20 +46,27 @@ class TinyProbeData:
     known: bool = True
 
     def languages(self) -> Sequence[str]:
+        """Return the two languages of the tiny world."""
         return LANGUAGES
 
     def documents(self, language: str = "") -> Iterator[Document]:
+        """Yield every tiny sentence in both languages, or in one."""
         for number, text in enumerate(tiny_sentences(), start=1):
             for own, said in zip(LANGUAGES, (text, translated(text)), strict=True):
                 if language in ("", own):
                     yield Document(Where("generated", number), text=said, language=own)
 
     def records(self, kind: str) -> Iterator[Record]:
+        """Return the generated records of one kind. Raises UsageError where there is none."""
         if not self.known or kind not in _RECORDS:
             raise UsageError(f"there is no {kind} for this model", "give a file")
         return (Record(Where("generated", number), values) for number, values in enumerate(_RECORDS[kind](), start=1))
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        """Return labelled texts to train on and to test with, every second sentence each.
+
+        Raises UsageError where nothing is known.
+        """
         if not self.known:
             raise UsageError(f"there are no labels of {task}", "give a file")
         found = [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 
 def tree_leaves(tree: Any) -> Iterator[Any]:
+    """Yield the leaves of nested dataclasses, mappings (by sorted key), tuples and lists."""
     if is_dataclass(tree) and not isinstance(tree, type):
         for field in fields(tree):
             yield from tree_leaves(getattr(tree, field.name))
@@ -25,6 +26,7 @@ def tree_leaves(tree: Any) -> Iterator[Any]:
 
 
 def copied(tree: Any) -> Any:
+    """Copy a tree deeply: tensors detached and cloned, arrays copied, other leaves shared."""
     if isinstance(tree, Tensor):
         return tree.detach().clone()
     if isinstance(tree, np.ndarray):
@@ -46,5 +48,6 @@ def equal(first: Any, second: Any) -> bool:
 
 
 def global_generators() -> list[Any]:
+    """Return the states of the global generators of torch, NumPy and Python."""
     of_numpy = np.random.get_state(legacy=False)["state"]
     return [torch.get_rng_state(), of_numpy["key"].copy(), of_numpy["pos"], hash(random.getstate())]

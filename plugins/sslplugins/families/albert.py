@@ -78,6 +78,8 @@ ANSWERS = {
 
 
 class Albert(Family):
+    """ALBERT's `config.json` and tensor names, read and written."""
+
     summary = "ALBERT"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

@@ -75,6 +75,8 @@ ANSWERS = {
 
 
 class Bert(Family):
+    """BERT's `config.json` and tensor names, read and written."""
+
     summary = "BERT"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

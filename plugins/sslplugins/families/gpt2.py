@@ -55,6 +55,8 @@ NORMS = {f"{LAYER}.ln_1": f"{OURS}.attention_norm", f"{LAYER}.ln_2": f"{OURS}.fe
 
 
 class Gpt2(Family):
+    """GPT-2's `config.json` and tensor names, read and written."""
+
     summary = "GPT-2"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

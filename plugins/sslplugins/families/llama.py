@@ -66,6 +66,8 @@ MODULES = {
 
 
 class Llama(Family):
+    """`config.json` and tensor names of Llama, Mistral and Qwen2, read and written."""
+
     summary = "Llama, Mistral, Qwen2, SmolLM2"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

@@ -55,6 +55,8 @@ LAYER, OURS = "model.layers.{i}", "backbone.blocks.{i}"
 
 
 class ModernBert(Family):
+    """ModernBERT's `config.json` and tensor names, read and written."""
+
     summary = "ModernBERT"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

@@ -70,6 +70,8 @@ ANSWERS = {
 
 
 class Roberta(Family):
+    """`config.json` and tensor names of RoBERTa, XLM-R and CamemBERT, read and written."""
+
     summary = "RoBERTa, XLM-R, CamemBERT"
 
     def reads(self, config: Mapping[str, Any]) -> bool:

@@ -51,6 +51,8 @@ class NextTokenBatch(ModelBatch):
 
 
 class Continue(Config):
+    """A request to continue a text by sampling: temperature, top-k and nucleus (top-p) sampling."""
+
     text: str = setting("", "text to be continued; from nothing when not given")
     new_tokens: int = setting(40, "most tokens to add", gt=0)
     temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", ge=0, allow_inf_nan=False)
@@ -60,6 +62,11 @@ class Continue(Config):
 
 
 class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]):
+    """Next-token prediction with a decoder, over packed blocks of constant length.
+
+    Metrics: accuracy, perplexity, and bits per byte of the covered text.
+    """
+
     class Options(Config):
         pass
 
@@ -90,6 +97,7 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         )
 
     def read(self, hidden: Hidden, batch: NextTokenBatch, backbone: Transformer) -> Loss:
+        """Return the cross-entropy of the next tokens, summed over N targets, in nats."""
         hidden_ND = hidden.last_TD.index_select(0, batch.places_N)
         loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["clm"]
         nats = loss.nll_sum.detach()
@@ -101,6 +109,7 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         return Loss({"clm": loss.nll_sum}, metrics)
 
     def targets(self, batch: NextTokenBatch) -> TokenTargets:
+        """Return the N targets with their left neighbours; no right neighbour is visible."""
         left_N = batch.inputs.ids_T.index_select(0, batch.places_N).numpy()
         return TokenTargets(batch.targets_N.numpy(), left_N, np.full_like(left_N, -1))
 

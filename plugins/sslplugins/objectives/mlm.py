@@ -53,11 +53,18 @@ AROUND_TOKENS = 10  # on each side of a blank, in what is shown while it learns
 
 
 class FillBlanks(Config):
+    """A request for the likeliest tokens at each [MASK] of a text."""
+
     text: str = setting(..., "text with [MASK] where something is to be filled in")
     top: int = setting(5, "candidates for each blank", gt=0)
 
 
 class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
+    """Masked-token prediction with an encoder; new masks are sampled in every epoch.
+
+    Of the targets, `mask_share` become [MASK], `random_share` a random token, and the rest stay.
+    """
+
     class Options(Config):
         mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", gt=0, le=1)
         mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)
@@ -110,6 +117,7 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         return (chance_T < self.options.mask_rate) | ((chance_T == np.repeat(least_B, batch.lengths)) & ~special_T)
 
     def read(self, hidden: Hidden, batch: MaskedBatch, backbone: Transformer) -> Loss:
+        """Return the cross-entropy of the masked tokens, summed over N targets, in nats."""
         hidden_ND = hidden.last_TD.index_select(0, batch.places_N)
         loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["mlm"]
         return Loss(

@@ -52,6 +52,12 @@ class PairBatch(ModelBatch):
 
 
 class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
+    """Binary classification of text pairs, read from the pooled first row.
+
+    The second part follows the first, or with probability `stranger_rate` is taken from another
+    document of the same language.
+    """
+
     class Options(Config):
         stranger_rate: float = setting(0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1)
 
@@ -116,6 +122,7 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
         return PairBatch(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
 
     def read(self, hidden: Hidden, batch: PairBatch, backbone: Transformer) -> Loss:
+        """Return the binary cross-entropy, summed over B pairs, in nats."""
         logits_BC = self.classifier(hidden)
         correct = (logits_BC.argmax(dim=1) == batch.labels_B).sum()
         loss = cross_entropy(logits_BC.float(), batch.labels_B, reduction="sum")

@@ -46,6 +46,11 @@ class OrderBatch(ModelBatch):
 
 
 class SentenceOrder(Readout[OrderBatch, "SentenceOrder.Options"]):
+    """Binary classification of text pairs, read from the pooled first row.
+
+    The two parts are in their order, or with probability 0.5 swapped.
+    """
+
     class Options(Config):
         pass
 
@@ -72,6 +77,7 @@ class SentenceOrder(Readout[OrderBatch, "SentenceOrder.Options"]):
         return OrderBatch(Inputs.of(batch), {"sop": len(batch)}, torch.from_numpy(batch.fields["label"]))
 
     def read(self, hidden: Hidden, batch: OrderBatch, backbone: Transformer) -> Loss:
+        """Return the binary cross-entropy, summed over B pairs, in nats."""
         logits_BC = self.classifier(hidden)
         correct = (logits_BC.argmax(dim=1) == batch.labels_B).sum()
         loss = cross_entropy(logits_BC.float(), batch.labels_B, reduction="sum")

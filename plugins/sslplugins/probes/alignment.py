@@ -17,6 +17,8 @@ from sslplugins.probes.translations.sides import Sentences, Translations, Words
 
 
 class Alignment(Probe["Alignment.Options"]):
+    """Cross-lingual retrieval of translations by layer and, with `milestones`, by training step."""
+
     class Options(Config):
         pairs: tuple[str, ...] = setting((), "parallel sentences: a file of two columns, or en=FILE and zh=FILE line by line")
         dictionary: tuple[str, ...] = setting((), "words and their translations: a file of two columns")

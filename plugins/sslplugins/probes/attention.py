@@ -55,6 +55,10 @@ class Look:
 
     @classmethod
     def of(cls, map_TT: np.ndarray, special_T: np.ndarray) -> "Look":
+        """Compute the statistics of one attention map [T, T] whose rows sum to 1.
+
+        `special_T` marks the special tokens.
+        """
         places = np.arange(len(map_TT))
         logs = np.log(np.where(map_TT > 0, map_TT, 1.0))
         beside = {"self": 0, "previous": -1, "next": 1}
@@ -67,6 +71,7 @@ class Look:
 
     @property
     def figures(self) -> list[float]:
+        """Entropy, distance and the shares in the order of PATTERNS, one table row."""
         return [self.entropy, self.distance, *(self.shares[name] for name in PATTERNS)]
 
 

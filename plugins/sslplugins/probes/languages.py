@@ -40,6 +40,8 @@ _READ_FOR_ONE = 4  # so that not all come from the beginning of a corpus
 
 
 class Languages(Probe["Languages.Options"]):
+    """Language identification from mean-pooled sentence vectors at every layer, raw and centred."""
+
     class Options(Config):
         limit: Count = setting(
             1_500, "sentences of each language: a third for its mean, a third to learn from, a third to test with", ge=_FEWEST

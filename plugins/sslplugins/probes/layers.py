@@ -33,6 +33,8 @@ from sslplugins.probes.bylayer.report import best_layer, layer_plot, layer_table
 
 
 class Layers(Probe["Layers.Options"]):
+    """Linear probes at every layer, with a control task and the static embedding as baselines."""
+
     class Options(Config):
         task: str = setting("pos", "task whose labels are looked for: pos, tag, sentiment, classify")
         limit: Count = setting(4_000, "words, or whole texts, to learn from; half as many are for testing", gt=9)

@@ -8,6 +8,8 @@ from sslcli.api import Config, DataError, Document, Reader, Where, read_lines, s
 
 
 class JsonLinesReader(Reader["JsonLinesReader.Options"]):
+    """Documents out of one field of each line's JSON object; empty texts are skipped."""
+
     summary = "JSON Lines, a document in one field of every object"
 
     class Options(Config):
@@ -17,6 +19,10 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
         errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
 
     def documents(self, reference: str) -> Iterator[Document]:
+        """Yield the documents of one file.
+
+        Raises DataError naming file, line and field where a text is missing or no text.
+        """
         options = self.options
         for number, line in read_lines(reference, options.errors):
             if not line.strip():

@@ -12,6 +12,8 @@ Lines = Iterator[tuple[int, str]]
 
 
 class TextReader(Reader["TextReader.Options"]):
+    """Documents out of plain text, separated by blank lines, by line ends, or one per file."""
+
     summary = "plain text, a document a paragraph, a line or a file"
 
     class Options(Config):
@@ -22,6 +24,7 @@ class TextReader(Reader["TextReader.Options"]):
         errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
 
     def documents(self, reference: str) -> Iterator[Document]:
+        """Yield the documents of one file, each located by its first line."""
         lines = read_lines(reference, self.options.errors)
         looked_at = list(islice(lines, _LINES_LOOKED_AT))
         way = self.options.documents_by

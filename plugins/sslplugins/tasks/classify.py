@@ -7,6 +7,8 @@ ANSWERS = ("label", "labels", "sentiment", "score", "stars")
 
 
 class Classify(SequenceTask["Classify.Options"]):
+    """Classification, multi-label classification or regression on one text."""
+
     class Options(SequenceTask.Options):
         text_field: str = setting("", "column of the text, where it has none of the usual names", "--text-field")
 

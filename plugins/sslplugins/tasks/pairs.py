@@ -14,6 +14,8 @@ RENAMED = {"contradictory": "contradiction"}  # the machine-translated training 
 
 
 class Pairs(SequenceTask["Pairs.Options"]):
+    """Classification or regression on a pair of texts."""
+
     class Options(SequenceTask.Options):
         first_field: str = setting("", "column of the first text, where it has none of the usual names", "--first-field")
         second_field: str = setting("", "column of the second text", "--second-field")

@@ -17,6 +17,8 @@ _ENCODER_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
 class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
+    """Trains byte-level BPE with GPT-2's or RoBERTa's special tokens."""
+
     summary = "byte-level BPE, GPT-2's pieces; lossless"
 
     class Options(Config):

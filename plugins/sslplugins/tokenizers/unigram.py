@@ -18,6 +18,8 @@ _SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", _MASK)
 
 
 class UnigramTrainer(PieceTrainer["UnigramTrainer.Options"]):
+    """Trains a Unigram tokenizer with SentencePiece's word boundary mark, as XLM-R's is."""
+
     summary = "Unigram, XLM-R's pieces of text in NFKC; for many languages, with and without spaces"
     most_bytes = 6_000_000  # the library's suffix array takes some seventy bytes of memory for each of text
 

@@ -35,6 +35,8 @@ _Rules = tuple[normalizers.Normalizer, pre_tokenizers.PreTokenizer]
 
 
 class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
+    """Trains a WordPiece tokenizer with BERT's normalisation and pre-tokenisation."""
+
     summary = "WordPiece, BERT's pieces; Chinese characters stand alone"
 
     class Options(Config):

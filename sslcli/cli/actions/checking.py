@@ -21,6 +21,10 @@ MOST_EXAMPLES = 64  # of a file: the kit is for seconds
 
 
 def check_plugin(command: Command, given: Given, screen: Screen) -> int:
+    """Run the conformance kit over the named plugins and print one line per check, or JSON.
+
+    Raises CheckError (exit code 3) where a check fails, UsageError for --data without a task.
+    """
     plugins, data = checked_of(given["name"]), given.get("data")
     if data is not None and not any(issubclass(cls, Task) for _, cls in plugins):
         raise UsageError(f"'{given['name']}' is no task, and takes no labelled data", "leave --data out: others have their own")

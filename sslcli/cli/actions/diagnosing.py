@@ -12,6 +12,10 @@ MARKS = {"ok": ("✔", "green"), "note": ("ℹ", "blue"), "warning": ("⚠", "ye
 
 
 def doctor_action(command: Command, given: Given, screen: Screen) -> int:
+    """Print what was found on this machine; 3 where something essential fails, else 0.
+
+    With --quiet only warnings and failures are printed.
+    """
     findings = examine_machine()
     if screen.json:
         screen.document({"findings": [asdict(finding) for finding in findings]})

@@ -14,6 +14,10 @@ from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
 
 
 def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
+    """Evaluate a fine-tuned model, print its scores and write the files of --out.
+
+    Raises CheckError (exit code 3) where a score is worse than its --min.
+    """
     resolved, least = answer_settings(command, given), bounds_of(given.get("min", ()))
     refuse_unknown_scores(task_class(given["task"]).scorer, least)
     reference = model_of(given, screen)

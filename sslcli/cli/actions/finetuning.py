@@ -36,6 +36,12 @@ from sslcli.workflows.training.run import RunResult
 
 
 def finetune_action(command: Command, given: Given, screen: Screen) -> int:
+    """Fine-tune once, or once per start and seed, or on every task of a suite.
+
+    With --check or --dry-run nothing is trained. Returns the exit code. Where training and
+    evaluation data name languages, the runs that give the baselines (random weights, in-language)
+    are added.
+    """
     if rank_and_size()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     layers = [*_task_layer(given), *layers_of(given, settings_flags(command, FinetuneSettings))]

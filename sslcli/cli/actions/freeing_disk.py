@@ -22,6 +22,7 @@ from sslcli.runs.references import find_run
 
 
 def weigh_runs(command: Command, given: Given, screen: Screen) -> int:
+    """Print the disk space of the named runs, or of all runs, by what it holds."""
     named = given.get("runs")
     report, documents = space_of([find_run(name) for name in named] if named else all_runs())
     if screen.json:
@@ -33,12 +34,20 @@ def weigh_runs(command: Command, given: Given, screen: Screen) -> int:
 
 
 def delete_runs(command: Command, given: Given, screen: Screen) -> int:
+    """Delete the named runs after a confirmation.
+
+    Raises UsageError where another run needs one of them.
+    """
     runs = chosen(given["runs"], exactly="yes" in given)
     refuse_used(runs)
     return _done([deletion(run) for run in runs], "delete", given, screen)
 
 
 def prune_runs(command: Command, given: Given, screen: Screen) -> int:
+    """Remove from the named runs, or from all finished runs, what is only needed to resume them.
+
+    A run that cannot be pruned is reported and left as it is.
+    """
     if given.get("runs"):
         runs = chosen(given["runs"], exactly="yes" in given)
         refuse_used(runs)

@@ -21,6 +21,7 @@ BLANK = "[MASK]"
 
 
 def generate_action(command: Command, given: Given, screen: Screen) -> int:
+    """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
     reference, place = chosen_model(given.get("model", LATEST), ASKED, "model" not in given, screen)

@@ -10,6 +10,7 @@ from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new
 
 
 def list_plugins(command: Command, given: Given, screen: Screen) -> int:
+    """List the plugins of one kind, or all of them; none is imported."""
     found = listed(given.get("kind"))
     if screen.json:
         screen.document({"plugins": [asdict(plugin) for plugin in found]})
@@ -24,12 +25,14 @@ def list_plugins(command: Command, given: Given, screen: Screen) -> int:
 
 
 def show_plugin(command: Command, given: Given, screen: Screen) -> int:
+    """Print documentation, source file and options of every plugin with the given name."""
     for found in find_anywhere(given["name"]):
         screen.report(describe_plugin(found))
     return 0
 
 
 def new_plugin(command: Command, given: Given, screen: Screen) -> int:
+    """Write a package with a working plugin and print how to install and check it."""
     folder = new_package(given["kind"], given["name"], Path(given["out"]) if "out" in given else None)
     if screen.json:
         screen.document({"folder": str(folder)})

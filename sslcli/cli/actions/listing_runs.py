@@ -8,6 +8,7 @@ from sslcli.runs.references import LATEST, find_run
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:
+    """List all runs; with --quiet their names alone."""
     runs = all_runs()
     if screen.json:
         screen.document({"runs": [run.document() for run in runs]})
@@ -20,6 +21,7 @@ def list_runs(command: Command, given: Given, screen: Screen) -> int:
 
 
 def show_run(command: Command, given: Given, screen: Screen) -> int:
+    """Print facts, evaluations and loss of one run, the latest when none is named."""
     run = find_run(given.get("run", LATEST))
     if screen.json:
         screen.document(run.document())
@@ -29,6 +31,10 @@ def show_run(command: Command, given: Given, screen: Screen) -> int:
 
 
 def compare_runs(command: Command, given: Given, screen: Screen) -> int:
+    """Print settings and scores of two or more runs side by side.
+
+    Raises UsageError for one run alone.
+    """
     runs = [find_run(reference) for reference in given["runs"]]
     if len(runs) < 2:
         raise UsageError("one run alone cannot be compared", "name two or more: ssl runs compare A B")

@@ -29,6 +29,11 @@ AT_ONCE = 256  # examples of a file that are read, answered and written before t
 
 
 def predict_action(command: Command, given: Given, screen: Screen) -> int:
+    """Predict for a text, a file or standard input.
+
+    A text on a terminal is answered with a drawn report; everything else gives one line of JSON per
+    example. Records that are skipped and texts that are cut are reported on stderr.
+    """
     resolved = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
     settings = resolved.settings
     texts = [given[key] for key in ("first", "second") if key in given]

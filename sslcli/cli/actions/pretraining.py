@@ -20,6 +20,10 @@ from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain, show_
 
 
 def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
+    """Start or resume a pretraining run from the settings of the line; returns the exit code.
+
+    Of several ranks only rank 0 prints.
+    """
     if rank_and_size()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     resume = resumed_folder(given, "pretrain")

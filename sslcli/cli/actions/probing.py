@@ -19,6 +19,7 @@ from sslcli.workflows.probe.probe import Looked, probe
 
 
 def probe_action(command: Command, given: Given, screen: Screen) -> int:
+    """Run one probe on a frozen model, print its report and write the files of --out."""
     name = given["probe"]
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = _reference(registry.attribute("probes", name, "positional_fields"), given, options)

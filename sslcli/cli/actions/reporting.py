@@ -14,6 +14,7 @@ FILE = "report.html"
 
 
 def report_action(command: Command, given: Given, screen: Screen) -> int:
+    """Write the HTML page of a run and print its path, sections and size."""
     found = find_run(given.get("run", LATEST))
     path = Path(given["out"]) if "out" in given else found.folder / FILE
     place = output_file(path)

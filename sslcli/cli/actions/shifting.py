@@ -18,6 +18,7 @@ from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, Shif
 
 
 def translate_shift_action(command: Command, given: Given, screen: Screen) -> int:
+    """Shift a text into another language, or with --evaluate score the shift on translations."""
     name, words = given.get("shift", DEFAULT), given.get("words") or []
     languages = languages_of_load(given)
     flags = [flag for flag in shift_settings_flags() if flag.key not in languages]

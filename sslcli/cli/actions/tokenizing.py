@@ -20,6 +20,7 @@ from sslcli.settings import TokenizeSettings
 
 
 def tokenize_action(command: Command, given: Given, screen: Screen) -> int:
+    """Train or load a tokenizer, then write shards or, with --show, print the pieces of a text."""
     fields = TokenizeSettings.model_fields
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
     resolved = resolve(TokenizeSettings, *layers_of(given, flags))

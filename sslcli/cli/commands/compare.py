@@ -7,4 +7,5 @@ from sslcli.cli.options import Command
 
 
 def compare_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl compare`."""
     return COMPARE

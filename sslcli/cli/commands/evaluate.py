@@ -45,6 +45,7 @@ def with_options(words: Sequence[str], flags: Sequence[Flag]) -> Sequence[Flag]:
 
 
 def evaluate_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl evaluate`, with the options of the task that the words name."""
     flags = (
         TASK,
         MODEL,

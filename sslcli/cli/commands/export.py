@@ -6,6 +6,7 @@ from sslcli.cli.options import Command, Flag
 
 
 def export_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl export`."""
     return Command(
         "export",
         "Write a model directory that other tools load, and check that it gives the same numbers",

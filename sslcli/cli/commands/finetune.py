@@ -47,6 +47,10 @@ PARTS = Flag(
 
 
 def finetune_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl finetune`, with the options of the task or suite on the line.
+
+    A run to resume names its task too.
+    """
     flags = [*flags_for(FinetuneSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
     resumed = [settings_file(resumed_run(name, ("finetune", "suite")).folder) for name in named]

@@ -14,6 +14,7 @@ OWN = (
 
 
 def generate_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl generate`, with the request flags of the model's objective."""
     named = peek(words, "--model", "-m")
     flags = OWN if asks_for_help(words) and not named else (*OWN, *request_flags([LATEST, *named][-1], OWN))
     return Command(

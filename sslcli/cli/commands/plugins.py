@@ -8,6 +8,7 @@ ACTIONS = "sslcli.cli.actions.listing_plugins"
 
 
 def plugins_command(words: Sequence[str]) -> CommandGroup:
+    """Return the command group `ssl plugins`: list, show, check, new."""
     kind = Flag("kind", (), "objectives, readers, tokenizers, families, tasks, probes or shifts; all when not given", metavar="KIND")
     name = Flag("name", (), "name of a plugin, or DISTRIBUTION:NAME", metavar="NAME", required=True)
     return CommandGroup(

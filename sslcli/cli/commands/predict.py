@@ -7,6 +7,7 @@ from sslcli.cli.options import Command, Flag
 
 
 def predict_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl predict`, with the options of the task that the words name."""
     flags = (
         TASK,
         Flag("first", (), "text; of pairs the first, of qa the question", metavar="[TEXT]"),

@@ -19,6 +19,10 @@ OWN = (
 
 
 def pretrain_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl pretrain`, with the options of the plugins that the line names.
+
+    These are objective, reader and tokenizer; a run to resume names them too.
+    """
     flags = [*flags_for(PretrainSettings), *OWN]
     named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
     resumed = [settings_file(resumed_run(name, ("pretrain",)).folder) for name in named]

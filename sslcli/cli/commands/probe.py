@@ -22,6 +22,7 @@ OWN = (
 
 
 def probe_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl probe`, with the options of the probe that the words name."""
     flags = [*OWN, *hardware_flags()]
     known = registry.names("probes")
     about = "figures beside their controls, with pictures"

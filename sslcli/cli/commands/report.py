@@ -7,6 +7,7 @@ from sslcli.cli.options import Command, Flag
 
 
 def report_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl report`."""
     return Command(
         "report",
         "Write all that is known of a run as one HTML page",

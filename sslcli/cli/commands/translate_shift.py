@@ -28,6 +28,7 @@ OWN = (
 
 
 def translate_shift_command(words: Sequence[str]) -> Command:
+    """Return the command `ssl translate-shift`, with the options of the shift on the line."""
     flags = [*OWN, *shift_settings_flags(), *hardware_flags()]
     name = [DEFAULT, *peek(words, "--shift")][-1]
     if name.rpartition(":")[2] in registry.names("shifts"):
@@ -49,4 +50,5 @@ def translate_shift_command(words: Sequence[str]) -> Command:
 
 
 def shift_settings_flags() -> list[Flag]:
+    """Return the flags of `ShiftSettings`."""
     return [flag for flag in flags_for(ShiftSettings)]

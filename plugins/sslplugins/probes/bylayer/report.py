@@ -26,6 +26,7 @@ def layer_plot(title: str, y: str, columns: Mapping[str, Sequence[Score]], level
 
 
 def curve_of(title: str, xs: Sequence[float], scores: Sequence[Score]) -> Curve:
+    """Build a curve of scores at the points `xs`, with the intervals that they have."""
     lows, highs = zip(*(score.interval or (score.value, score.value) for score in scores), strict=True)
     return Curve(title, [float(x) for x in xs], [score.value for score in scores], lows, highs)
 

@@ -33,6 +33,8 @@ FEWEST_STAGES = 3
 
 
 class Embryology(Probe["Embryology.Options"]):
+    """Scores of masked prediction, reconstruction and linear probes over a run's milestones."""
+
     class Options(Config):
         task: str = setting("pos", "the task whose labels are the kinds of words")
         words: Count = setting(2_000, "words that are hidden, one at a time", gt=0)

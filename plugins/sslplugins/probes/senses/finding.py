@@ -98,6 +98,7 @@ def unknown_share(model: FrozenModel, uses: list[WordOccurrence]) -> float:
 
 
 def unknown_notes(model: FrozenModel, uses: list[WordOccurrence]) -> list[str]:
+    """Return a note where many of the sentences' tokens are unknown to the model, else nothing."""
     share = unknown_share(model, uses)
     return [f"{share:.0%} of the sentences' tokens are unknown to this model: choose sentences it can read"] * (share > _MUCH_UNKNOWN)
 

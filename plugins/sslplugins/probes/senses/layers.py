@@ -50,6 +50,7 @@ class SensesByLayer:
         return found.emerged and (layer == 0 or found.interval[0] > self.at[0].value)
 
     def scores(self, layer: int) -> list[Score]:
+        """Return separation, mean cosine within and across senses, with their baselines."""
         found = self.at[layer]
         baselines = {STATIC: self.static.value, PLACES: self.at[0].value, "shuffled senses": found.shuffled, SHUFFLED: found.shuffled_high}
         scores = [Score("separation", found.value, count=found.count, interval=found.interval, baselines=baselines)]
@@ -61,6 +62,7 @@ class SensesByLayer:
         return [*scores, across]
 
     def table(self) -> Table:
+        """Return a table of all layers: cosines, separation, its interval, shuffled senses, p."""
         names = list(self.static.within)
         columns = ["layer", *(f"within {name}" for name in names), "across", "separation", "low", "high", SHUFFLED, "p"]
         rows = [self._row(STATIC, self.static), *(self._row(layer, found) for layer, found in self.at.items())]
@@ -71,6 +73,7 @@ class SensesByLayer:
         return [name, *found.within.values(), found.across, found.value, *found.interval, found.shuffled_high, found.p]
 
     def plot(self) -> Plot:
+        """Return a plot of the separation by layer, with shuffled senses and static embedding."""
         xs, found = list(self.at), list(self.at.values())
         curves = [
             Curve("separation", xs, [each.value for each in found], *zip(*(each.interval for each in found), strict=True)),
@@ -80,6 +83,7 @@ class SensesByLayer:
         return Plot("separation by layer", "layer", "within - across, cosine", curves)
 
     def notes(self, layer: int) -> list[str]:
+        """Return sentences on whether the senses are separated here, with the baselines."""
         found = self.at[layer]
         figures = f"{found.value:.2f} at layer {layer}, where shuffled senses give up to {found.shuffled_high:.2f} (p = {found.p:.3f})"
         places = f" and layer 0, which knows places alone, {self.at[0].value:.2f}"

@@ -18,10 +18,12 @@ class Found:
     centred: Sequence[Retrieval]
 
     def accuracies(self, which: str) -> list[Score]:
+        """Return the accuracies at 1, one per layer or milestone; `which`: "raw" or "centred"."""
         return [retrieval.accuracy(f"{which} at 1") for retrieval in (self.raw if which == "raw" else self.centred)]
 
 
 def look(model: FrozenModel, translations: Translations, layers: Sequence[int]) -> Found:
+    """Retrieve the translations at each layer, raw and with each language's mean subtracted."""
     first, second = translations.sides(model, layers)
     pairs = translations.pairs_L2
     return Found(
@@ -39,6 +41,9 @@ class Control:
 
     @classmethod
     def of(cls, found: Retrieval, untrained: Retrieval | None) -> "Control":
+        """Build the baseline: chance or, if higher, the upper end of what the untrained model
+        finds.
+        """
         chance = found.accuracy("").baselines["chance"]
         if untrained is None:
             return cls(chance, f"held against chance alone, {chance:.3f}: the model is not known as it was before its first step")

@@ -39,6 +39,7 @@ class Side:
 
     @property
     def centred(self) -> np.ndarray:
+        """The rows [N, D] minus the language's mean."""
         return self.rows_ND - self.mean_D
 
 

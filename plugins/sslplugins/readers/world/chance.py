@@ -37,6 +37,7 @@ class Chance:
         return self._block.pop()
 
     def below(self, probability: float) -> bool:
+        """Return true with this probability."""
         return self.uniform() < probability
 
     def integer(self, low: int, high: int) -> int:
@@ -53,5 +54,6 @@ class Chance:
         return items[self.integer(0, len(items) - 1)]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items in a random order, all orders equally likely."""
         keyed = sorted((self.uniform(), place) for place in range(len(items)))
         return [items[place] for _, place in keyed]

@@ -21,6 +21,7 @@ class Said:
 
     @property
     def main(self) -> Concept:
+        """The concept in the phrase's main slot, the one that a question asks for."""
         return self.values[self.phrase.main]
 
 

@@ -43,6 +43,7 @@ class Facts:
         return self._maps[owner.type, filler][owner.rank]
 
     def one(self, owner: Concept, filler: str) -> Concept:
+        """Return the likeliest filler of `owner`."""
         return self.of(owner, filler)[0]
 
     def agree(self, owner: Concept, filler: Concept) -> bool:

@@ -19,11 +19,14 @@ _ASTRAY = 0.1  # share of paragraphs that do not tell their clauses in the usual
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
+    """One event and its words in one language."""
+
     event: Event
     words: tuple[Word, ...]
 
     @property
     def text(self) -> str:
+        """The words as text, punctuation attached."""
         return text_of(self.words)
 
 
@@ -42,6 +45,7 @@ class Paragraph:
 
     @property
     def text(self) -> str:
+        """The sentences as one text."""
         return "".join(self.pieces)
 
 

@@ -41,10 +41,15 @@ class Concept:
         return self.english == self.chinese
 
     def word(self, language: str) -> str:
+        """Return the concept's word in a language."""
         return self.english if self.shared else in_language(language, self.english, self.chinese)
 
 
 def in_language(language: str, english: str, chinese: str) -> str:
+    """Return the word of "en", "zh" or "fake" (English in Cyrillic letters).
+
+    Raises KeyError for another language.
+    """
     return {"en": english, "zh": chinese, "fake": english.translate(_RESPELT)}[language]
 
 
@@ -57,10 +62,15 @@ class Lexicon:
     function_words: Mapping[str, tuple[str, str]]
 
     def concepts(self) -> Iterator[Concept]:
+        """Yield all concepts, type by type, by rank."""
         for members in self.types.values():
             yield from members
 
     def concept(self, type: str, english: str) -> Concept:
+        """Return the concept of a type with this English word.
+
+        Raises StopIteration where there is none.
+        """
         return next(concept for concept in self.types[type] if concept.english == english)
 
     def two_sense_words(self, language: str) -> dict[str, tuple[Concept, Concept]]:

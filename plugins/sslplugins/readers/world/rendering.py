@@ -30,6 +30,8 @@ COMMA, STOP, QUESTION = Word(",", "PUNCT"), Word(".", "PUNCT"), Word("?", "PUNCT
 
 
 class Renderer:
+    """Renders events as words of one language."""
+
     def __init__(self, lexicon: Lexicon, language: str) -> None:
         self._like_english = language != "zh"
         self._functions = {
@@ -85,4 +87,5 @@ def starts(words: Sequence[Word], at: int = 0) -> list[int]:
 
 
 def text_of(words: Sequence[Word]) -> str:
+    """Join words by spaces, none before punctuation."""
     return "".join(word.text if not place or word.text in PUNCTUATION else f" {word.text}" for place, word in enumerate(words))

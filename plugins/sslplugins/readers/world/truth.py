@@ -51,6 +51,7 @@ class Statement:
 
 
 def tagged(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Tagged]:
+    """Yield sentences with their words and parts of speech; `sentences` is their number."""
     for paragraph in world.paragraphs(language, sentences, part):
         for sentence in paragraph.sentences:
             yield Tagged(language, sentence.text, tuple(word.text for word in sentence.words), tuple(word.tag for word in sentence.words))

@@ -47,6 +47,7 @@ class GlueTask:
 
     @property
     def evaluations(self) -> Sequence[str]:
+        """The labelled development splits; MNLI has two, matched and mismatched."""
         return [split for split in self.splits if split.startswith("dev")]
 
 

@@ -31,6 +31,8 @@ class Gold(NamedTuple):
 
 
 class Entry(NamedTuple):
+    """One answer as the file has it, unchecked, and its place in the file."""
+
     text: Any
     start: Any
     where: Where
@@ -74,10 +76,12 @@ def whole_number(value: Any, where: Where, name: str) -> int:
 
 
 def below(where: Where, path: str) -> Where:
+    """Return the place of a field inside `where`; `path` is appended, as in "[0].text"."""
     return replace(where, field=f"{where.field or ''}{path}")
 
 
 def wrong(where: Where, problem: str, hint: str) -> DataError:
+    """Return (not raise) a DataError that names the place."""
     return DataError(f"{where}: {problem}", hint)
 
 

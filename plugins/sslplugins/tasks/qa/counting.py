@@ -24,6 +24,7 @@ class Answer(NamedTuple):
 
     @property
     def stop(self) -> int:
+        """The index one past the last character of the answer."""
         return self.start + len(self.text)
 
 

@@ -41,6 +41,8 @@ Make = Callable[[], Example]
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """A question and the passage that it is asked about."""
+
     text: str
     passage: str
 

@@ -14,6 +14,7 @@ _CHINESE = re.compile("为什么|為什麼|什么时候|什麼時候|多少|怎�
 
 
 def report_of(predictions: Sequence[Prediction], examples: Sequence[Example], rule: AnswerRule) -> Report:
+    """Build the error report: scores by question word, and the worst predictions in context."""
     figures = [rule.agreement(prediction.value, texts_of(example)) for prediction, example in zip(predictions, examples, strict=True)]
     return Report(tables=[_by_question_word(examples, figures)], passages=_worst(predictions, examples, [f1 for _, f1 in figures]))
 

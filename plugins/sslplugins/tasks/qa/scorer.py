@@ -10,6 +10,8 @@ from sslplugins.tasks.qa.scores import SCORE_NAMES, name_of, rule_of, scores_of,
 
 
 class QuestionScorer(Scorer):
+    """Exact match and token F1 by SQuAD's or MLQA's official rules."""
+
     score_names = SCORE_NAMES
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:

@@ -47,6 +47,7 @@ def rule_of(examples: Sequence[Example], language: str, strict: bool) -> AnswerR
 
 
 def name_of(rule: AnswerRule) -> str:
+    """Return the name of the evaluation rule: SQuAD 1.1, SQuAD 2.0 or MLQA."""
     return "SQuAD 1.1" if rule is SQUAD_V1 else "SQuAD 2.0" if rule is SQUAD_V2 else "MLQA"
 
 
@@ -72,6 +73,7 @@ def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], la
 
 
 def texts_of(example: Example) -> list[str]:
+    """Return the texts of an example's reference answers; none where the label is "no answer"."""
     return [answer.text for answer in example.gold]
 
 

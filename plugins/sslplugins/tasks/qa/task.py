@@ -69,6 +69,8 @@ class SpanBatch(ModelBatch):
 
 
 class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
+    """Extractive question answering over sliding windows, with optional "no answer"."""
+
     class Options(Task.Options):
         sequence_tokens: Count | None = setting(
             None, f"longest window; {USUAL_TOKENS} tokens, or as many as the model allows, when not given", "--seq-len", gt=1

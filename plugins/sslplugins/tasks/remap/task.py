@@ -51,6 +51,8 @@ def _given(value: Any) -> Any:
 
 
 class Remap(SequenceTask["Remap.Options"]):
+    """Classification of symbol sequences whose symbols are mapped to words of the vocabulary."""
+
     class Options(SequenceTask.Options):
         words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
             "", "word of every symbol, as A=apple,C=cat or a JSON file; drawn from the vocabulary where it says none", "--words"

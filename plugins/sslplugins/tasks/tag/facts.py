@@ -31,6 +31,7 @@ class Column:
 
     @cached_property
     def cells(self) -> list[str]:
+        """All cells, sentence after sentence."""
         return [cell for run in self.runs for cell in run]
 
     @cached_property
@@ -40,6 +41,7 @@ class Column:
 
     @cached_property
     def is_empty(self) -> bool:
+        """Whether all cells hold nothing: empty, or a placeholder such as "_"."""
         return self.kinds <= NOTHING
 
     @cached_property
@@ -64,6 +66,7 @@ class Column:
 
     @cached_property
     def is_numeric(self) -> bool:
+        """Whether all cells that hold something are numbers."""
         return all(_NUMBER.fullmatch(cell) or cell in NOTHING for cell in self.kinds)
 
     @cached_property

@@ -40,6 +40,7 @@ class Layout:
 
     @property
     def places(self) -> Places:
+        """Word column, tag column and width, as they are saved with the model."""
         return Places(self.word, self.tag, self.width)
 
 

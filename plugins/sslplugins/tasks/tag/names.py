@@ -70,4 +70,5 @@ def columns_hint(width: int, word: int | None, tag: int | None) -> str:
 
 
 def shown_row(cells: Sequence[str]) -> str:
+    """Say which cells the first line of a file has, for an error message."""
     return f"its first line has {listed(list(cells), 12)}"

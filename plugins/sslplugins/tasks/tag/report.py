@@ -45,6 +45,7 @@ def counted(examples: Sequence[Example], given: Tags) -> tuple[list[list[str]], 
 
 
 def in_bioes(sentences: Tags, reading: TagReading) -> list[list[str]]:
+    """Map the tags of every sentence to BIOES."""
     return [[reading.tags[tag] for tag in tags] for tags in sentences]
 
 

@@ -28,6 +28,8 @@ Split = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """One line of a file of columns: line number and cells."""
+
     number: int
     cells: tuple[str, ...]
 
@@ -47,6 +49,7 @@ class Rows:
 
     @property
     def all(self) -> list[Row]:
+        """The rows of all sentences, in order."""
         return [row for sentence in self.sentences for row in sentence]
 
     @property

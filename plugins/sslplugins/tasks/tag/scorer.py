@@ -9,6 +9,8 @@ from sslplugins.tasks.tag.report import accuracy_score, counted, in_bioes, repor
 
 
 class TagScorer(Scorer):
+    """Span F1, precision and recall where the tags mark spans, else token accuracy and F1."""
+
     score_names = ("f1", "precision", "recall", "macro f1", "accuracy")
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:

@@ -37,6 +37,8 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """A line of a text file and its number, from 1."""
+
     number: int
     text: str
 
@@ -67,6 +69,7 @@ def blocks_of(reference: str) -> Iterator[Block]:
 
 
 def wrong(where: Where, field_name: str | None, problem: str, hint: str) -> DataError:
+    """Return (not raise) a DataError that names file, record and field."""
     return DataError(f"{Where(where.file, where.record, field_name)}: {problem}", hint)
 
 

@@ -76,6 +76,8 @@ class TagBatch(ModelBatch):
 
 
 class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
+    """Token classification: one tag per word, from its first piece or the mean of its pieces."""
+
     class Options(Task.Options):
         column: str | None = setting(
             None,
@@ -211,6 +213,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         return self.classifier(read_MD).float()
 
     def loss(self, hidden: Hidden, batch: TagBatch) -> Loss:
+        """Return the cross-entropy of the tags, summed over all words that have one, in nats."""
         logits_WC = self._logits(hidden, batch)
         loss = cross_entropy(logits_WC, batch.tags_W, ignore_index=NO_TAG, reduction="sum")
         correct = (logits_WC.argmax(dim=1) == batch.tags_W).sum()
