@@ -147,6 +147,7 @@ def check_translate_shift(command: Command, given: Given) -> None:
         problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
         raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
     refuse_contradictions(command, given)
+    _refuse_unread_of_text(command, given)
     _refuse_shift_files(given)
     flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields and flag.key not in languages_of_load(given)]
     try:
@@ -161,6 +162,17 @@ def check_translate_shift(command: Command, given: Given) -> None:
 def languages_of_load(given: Given) -> dict[str, str]:
     """What the line says of the languages of a shift that is loaded, of which the file has both; it alone can say they differ."""
     return {key: given[key] for key in ("source", "target") if key in given} if "load" in given else {}
+
+
+def _refuse_unread_of_text(command: Command, given: Given) -> None:
+    """Raises UsageError for flags that only a test of the shift reads, or only a text that is moved."""
+    tested = bool(given.get("evaluate"))
+    unread = ("top",) if tested else ("limit", "random_vectors")
+    for flag in command.flags:
+        if flag.key in unread and flag.key in given:
+            read, instead = ("a text that is moved", "leave out") if tested else ("--evaluate", "add")
+            problem = f"{flag.names[0]} is for {read}, and would change nothing here"
+            raise UsageError(problem, f"leave it out, or {instead} --evaluate")
 
 
 def _refuse_shift_files(given: Given) -> None:

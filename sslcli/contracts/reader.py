@@ -30,6 +30,10 @@ class Reader(ABC, Generic[O]):
         """Settings (dotted key -> value) that were found to work for this data; they yield to a file and to flags."""
         return {}
 
+    def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The recipe where some settings are `said` already (dotted key -> value): what works together with them."""
+        return self.recipe(reference, objective)
+
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
         """The same for fine-tuning."""
         return {}

@@ -1,6 +1,7 @@
 """What --objective means: plugins by name, their options, the Transformer they need, and what their data recommends."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sslcli import registry
@@ -44,13 +45,19 @@ def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     return found
 
 
-def recipe_for(references: Sequence[str], reader_options: Mapping[str, Any], objective: str = "", task: str = "") -> Mapping[str, Any]:
-    """Settings that the data's own reader found to work for an objective, or for a task, for the first reference with a
-    scheme ("demo:world")."""
+def recipe_for(
+    references: Sequence[str],
+    reader_options: Mapping[str, Any],
+    objective: str = "",
+    task: str = "",
+    said: Mapping[str, Any] = MappingProxyType({}),
+) -> Mapping[str, Any]:
+    """Settings that the data's own reader found to work for an objective beside what is `said` (dotted key -> value), or for a
+    task, for the first reference with a scheme ("demo:world")."""
     for reference in references:
         language, path = split_language(reference)
         scheme, colon, _ = path.partition(":")
         if colon and scheme in registry.names("readers"):
             reader = reader_of(Source(path, scheme, language), DataSettings(reader_options=dict(reader_options)))
-            return reader.task_recipe(path, task) if task else reader.recipe(path, objective)
+            return reader.task_recipe(path, task) if task else reader.recipe_beside(path, objective, said)
     return {}

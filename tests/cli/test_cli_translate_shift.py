@@ -132,6 +132,16 @@ def test_a_saved_shift_is_tested_like_one_that_is_estimated(ssl, world_run, tmp_
     assert reports[0]["tables"] == reports[1]["tables"]
 
 
+@pytest.mark.parametrize("words", [["anna", "--limit", "5"], ["anna", "--random-vectors", "3"], ["--evaluate", "--top", "2"]])
+def test_a_flag_that_nothing_reads_is_refused(ssl, words):
+    """Before a model is looked for."""
+    ended = ssl("translate-shift", *words, "--model", "nowhere")
+    flag = words[-2]
+    assert (ended.code, ended.err.count("\n")) == (2, 2)
+    assert f"error: {flag} is for " in ended.err
+    assert "--evaluate" in ended.err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -30,6 +30,22 @@ def read(**options):
     return list(DemoReader(DemoReader.Options(**options)).documents("demo:world"))
 
 
+@pytest.mark.parametrize("said", [{"optimizer.name": "adamw"}, {"hardware.parallel": "fsdp"}])
+def test_masked_words_have_adamws_recipe_where_muon_cannot_be(said):
+    """Its rate, warm-up and steps together: those of masked words beside pairs, which AdamW always learns."""
+    reader = DemoReader(DemoReader.Options())
+    found = reader.recipe_beside("demo:world", "mlm", said)
+    assert "optimizer.name" not in found
+    assert [found[key] for key in ("optimizer.rate", "schedule.warmup", "training.max_steps")] == [3e-3, 300, 4_000]
+    muon = reader.recipe("demo:world", "mlm")
+    assert reader.recipe_beside("demo:world", "mlm", {"optimizer.name": "muon", "hardware.parallel": "ddp"}) == muon
+    assert {key for key in muon if muon[key] != found.get(key)} == {
+        "optimizer.name", "optimizer.rate", "schedule.warmup", "training.max_steps"
+    }  # fmt: skip
+    assert reader.recipe_beside("demo:world", "clm", said) == reader.recipe("demo:world", "clm")
+    assert reader.recipe_beside("demo:world", "nsp", said) == reader.recipe("demo:world", "nsp")
+
+
 def test_documents_are_paragraphs_of_whole_sentences_and_languages_take_turns():
     documents = read(sentences=1_000)
     assert [document.language for document in documents[:6]] == ["en", "zh"] * 3

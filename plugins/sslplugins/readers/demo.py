@@ -129,14 +129,27 @@ class DemoReader(Reader["DemoReader.Options"]):
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """What was found to work in a few minutes on two cores; for "mlm+nsp" the parts' settings together."""
-        settings = dict(_COMMON)
-        for name in objective.split("+"):
-            settings |= _BY_OBJECTIVE.get(name, {})
-        return {**settings, **_ALONE.get(objective, {})}
+        return {**_together(objective), **_ALONE.get(objective, {})}
+
+    def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Muon's rate, warm-up and steps are for Muon, which needs whole matrices."""
+        optimizer = _ALONE.get(objective, {}).get("optimizer.name")
+        is_another = optimizer is not None and said.get("optimizer.name", optimizer) != optimizer
+        if is_another or (optimizer == "muon" and said.get("hardware.parallel") == "fsdp"):
+            return _together(objective)
+        return self.recipe(reference, objective)
 
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
         """For models of the size that is pretrained on the world."""
         return _LABELLED
+
+
+def _together(objective: str) -> dict[str, Any]:
+    """What serves the parts of an objective side by side, by AdamW."""
+    settings = dict(_COMMON)
+    for name in objective.split("+"):
+        settings |= _BY_OBJECTIVE.get(name, {})
+    return settings
 
 
 def _refuse_other(reference: str) -> None:

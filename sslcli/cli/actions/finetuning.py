@@ -180,5 +180,5 @@ def _task_layer(given: Given) -> list[Layer]:
     return [dotted_layer({"task": given["task"]}, "the line")] if "task" in given else []
 
 
-def _recipe(said: FinetuneSettings) -> Mapping[str, Any]:
-    return recipe_for(said.data.train, said.data.reader_options, task=said.task)
+def _recipe(settings: FinetuneSettings, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    return recipe_for(settings.data.train, settings.data.reader_options, task=settings.task)

@@ -59,5 +59,5 @@ def _started(settings: PretrainSettings, resume: Path | None, given: Given, scre
     return conclude(result, "ssl pretrain", settings.training.max_time, screen)
 
 
-def _recipe(said: PretrainSettings) -> Mapping[str, Any]:
-    return recipe_for(said.data.train, said.data.reader_options, said.objective)
+def _recipe(settings: PretrainSettings, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    return recipe_for(settings.data.train, settings.data.reader_options, settings.objective, said=said)
