@@ -47,9 +47,11 @@ class SslError(Exception):
 
 def is_of_disk(error: BaseException | None) -> bool:
     """Whether it was raised from an error of the disk itself: no fault of the file that was to be read."""
-    while error is not None:
+    met: set[int] = set()
+    while error is not None and id(error) not in met:  # one raised anew from itself is its own cause
         if isinstance(error, OSError) and error.errno in _OF_DISK:
             return True
+        met.add(id(error))
         error = error.__cause__
     return False
 
