@@ -1,6 +1,6 @@
-"""ALBERT (Lan et al. 2020): one layer's weights used many times, and embeddings narrower than the model.
+"""ALBERT (Lan et al. 2020): shared layer weights, and embeddings narrower than the model.
 
-Holds the language-model head and, of models that tell the order of sentences, pooler and classifier.
+Holds the language-model head and, for models trained on sentence order, pooler and classifier.
 """
 
 from collections.abc import Collection, Mapping, Sequence

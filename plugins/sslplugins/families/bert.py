@@ -1,6 +1,7 @@
-"""BERT (Devlin et al. 2019): learned positions, segments, a norm after every sum.
+"""BERT (Devlin et al. 2019): learned positions, segments, post-norm.
 
-Holds the language-model head and, of models that also tell whether one sentence follows another, pooler and classifier.
+Holds the language-model head and, for models trained on next-sentence prediction, pooler and
+classifier.
 """
 
 from collections.abc import Collection, Mapping, Sequence

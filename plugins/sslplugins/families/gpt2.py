@@ -1,4 +1,7 @@
-"""GPT-2 (Radford et al. 2019): a decoder with learned positions and a norm before every layer. Its weights are transposed."""
+"""GPT-2 (Radford et al. 2019): a decoder with learned positions and pre-norm.
+
+Its files hold the transposed weight matrices.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

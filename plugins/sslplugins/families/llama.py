@@ -1,6 +1,7 @@
-"""Llama, Mistral and Qwen2 (Touvron et al. 2023): decoders with rotary positions, RMSNorm, gated layers, grouped heads.
+"""Llama, Mistral and Qwen2 (Touvron et al. 2023): decoders with rotary positions.
 
-They differ in little: Mistral sees a window, Qwen2's queries, keys and values have biases.
+All have RMSNorm, gated feed-forward layers and grouped key-value heads; Mistral adds a sliding
+window, Qwen2 biases of queries, keys and values.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -107,7 +108,7 @@ class Llama(Family):
         return self._config(kind, settings, heads)
 
     def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
-        """Llama's attention may have biases too, one more than Qwen2's: that of the output is 0."""
+        """Return Llama with attention biases, which holds Qwen2's and a zero bias of the output."""
         if settings.biases != "query_key_value" or settings.window_tokens is not None:
             return ()
         return [{**self._config("llama", settings, heads), "attention_bias": True}]

@@ -1,8 +1,9 @@
-"""ModernBERT (Warner et al. 2024): rotary positions, gated feed-forward layers, no biases, most layers see a window only.
+"""ModernBERT (Warner et al. 2024): rotary positions, gated layers, sliding-window attention.
 
-Its config.json is written in two ways: layer_types and rope_parameters, or (before 2026) global_attn_every_n_layers and two
-numbers for the rotary bases. Both are read, and both are written. Heads that answer a task transform the row first, without
-tanh: ours have no place in it.
+Its config.json is written in two ways: layer_types and rope_parameters, or (before 2026)
+global_attn_every_n_layers and two numbers for the rotary bases. Both are read, and both are
+written. Its task heads transform the row first, without tanh, which the heads here cannot hold:
+they are not exported.
 """
 
 from collections.abc import Collection, Mapping, Sequence

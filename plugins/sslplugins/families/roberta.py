@@ -1,4 +1,7 @@
-"""RoBERTa, XLM-R and CamemBERT (Liu et al. 2019, Conneau et al. 2020): BERT whose positions begin after the pad token's id."""
+"""RoBERTa, XLM-R and CamemBERT (Liu et al. 2019, Conneau et al. 2020).
+
+BERT whose positions begin after the pad token's id.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

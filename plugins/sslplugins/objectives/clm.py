@@ -1,7 +1,7 @@
-"""Causal language modelling: every token is told from those before it.
+"""Causal language modelling: every token is predicted from those before it.
 
-Radford et al. 2018, "Improving language understanding by generative pre-training", section 3.1; blocks of constant
-length out of the stream of all documents as in Radford et al. 2019, "GPT-2".
+Radford et al. 2018, "Improving language understanding by generative pre-training", section 3.1;
+blocks of constant length out of the stream of all documents as in Radford et al. 2019, "GPT-2".
 
 Letters: T tokens of all samples end to end, N targets, D width, S steps, B prompts.
 """
@@ -43,7 +43,11 @@ READ_FIRST = 12  # tokens of each sample that --show-batch gives as read, before
 
 @dataclass(frozen=True)
 class NextTokenBatch(ModelBatch):
-    """`places_N` in T that have a next token in their sample; `covered_bytes`: source text of all these next tokens."""
+    """Inputs and next-token targets of packed samples.
+
+    `places_N`: positions in T that have a next token in their sample; `covered_bytes`: bytes of
+    source text of all these next tokens.
+    """
 
     places_N: Tensor
     targets_N: Tensor
@@ -121,7 +125,7 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         return Report("every token is predicted from those before it", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Continue]]:
-        """The beginning of each sample, as far as the model has positions for a continuation."""
+        """Request continuations of each sample's beginning, as far as positions are left."""
         most = min(NEW_TOKENS, self.context.architecture.longest_tokens - 2 * PROMPT_TOKENS)
         own = (sample.tokens for sample in samples if sample.tokens is not None)
         plain = [tokens_T[~self.tokenizer.specials[tokens_T]] for tokens_T in own]
@@ -129,7 +133,9 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         return [(text, Continue(text=text, new_tokens=most)) for text in texts] if most > 0 else []
 
     def generate(self, backbone: Transformer, request: Continue, rng: Rng) -> Iterator[Artifact]:
-        """`count` continuations; each is the prompt with what was added. `details["prompt"]` says how it began."""
+        """Yield `count` continuations, each with its prompt in front; `details["prompt"]` is the
+        prompt.
+        """
         prompt = self._prompt(request.text)
         if not len(prompt):
             if self.tokenizer.end is None:

@@ -1,9 +1,11 @@
-"""Masked language modelling: some tokens are hidden, and told from both sides.
+"""Masked language modelling: some tokens are masked and predicted from both sides.
 
-Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1; new masks every epoch as in Liu et al. 2019, "RoBERTa"
-(arXiv 1907.11692), section 4.1; whole words as in the BERT repository's update of May 2019.
+Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1; new masks every epoch as in Liu et al.
+2019, "RoBERTa" (arXiv 1907.11692), section 4.1; whole words as in the BERT repository's update of
+May 2019.
 
-Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K candidates for a blank.
+Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K candidates for a
+blank.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +45,7 @@ from sslcli.api import (
 
 @dataclass(frozen=True)
 class MaskedBatch(ModelBatch):
-    """Inputs with some tokens hidden; `places_N` in T and the tokens that stood there."""
+    """Inputs with some tokens masked, the positions of the targets in T, and the target tokens."""
 
     places_N: Tensor
     targets_N: Tensor
@@ -104,7 +106,9 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         return MaskedBatch(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
 
     def _chosen(self, batch: Batch, rng: Rng) -> np.ndarray:
-        """bool [T]: each token (or word) by itself with probability mask_rate, and the most likely one of every sample."""
+        """Return bool [T]: each token (or word) independently with probability mask_rate, and the
+        likeliest of every sample.
+        """
         special_T = self.tokenizer.specials[batch.ids]
         begins_T = np.ones(len(batch.ids), dtype=bool)
         if self.options.whole_words:
@@ -126,7 +130,10 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         )
 
     def targets(self, batch: MaskedBatch) -> TokenTargets:
-        """Neighbours that are targets themselves count as not visible: the model cannot trust them either."""
+        """Return the N targets and their neighbours.
+
+        A neighbour that is a target itself counts as not visible: the model cannot trust it either.
+        """
         tokens_T, places_N = batch.inputs.ids_T.numpy(), batch.places_N.numpy()
         visible_T = tokens_T.copy()
         visible_T[places_N] = -1
@@ -147,12 +154,14 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:
-        """Each sample with one word blanked, and that word beside it."""
+        """Request fill-in-the-blank predictions for one word of each sample; the word stands beside
+        it.
+        """
         asked = (one_blank(sample.tokens, self.tokenizer) for sample in samples if sample.tokens is not None)
         return [(f"{text} ({word})" if word else text, FillBlanks(text=text)) for text, word in filter(None, asked)]
 
     def generate(self, backbone: Transformer, request: FillBlanks, rng: Rng) -> Iterator[Artifact]:
-        """The likeliest tokens for each blank, best first, all blanks in one reading; it draws nothing."""
+        """Yield the likeliest tokens for each blank, best first; one forward pass, no sampling."""
         tokens_T = self._with_blanks(request.text)
         blanks_N = np.flatnonzero(tokens_T == self.tokenizer.mask)
         device = backbone.embedding.device

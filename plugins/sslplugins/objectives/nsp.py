@@ -1,6 +1,7 @@
-"""Next-sentence prediction: does the second part follow the first, or was it taken from another document?
+"""Next-sentence prediction: does the second part follow the first?
 
-Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 3.1, task 2.
+Otherwise it is taken from another document. Devlin et al. 2019, "BERT" (arXiv 1810.04805), section
+3.1, task 2.
 
 Letters: B samples.
 """
@@ -46,7 +47,7 @@ MOST_CANDIDATES = 20
 
 @dataclass(frozen=True)
 class PairBatch(ModelBatch):
-    """`labels_B`: FOLLOWS or STRANGER."""
+    """Inputs and labels of text pairs; `labels_B` holds FOLLOWS or STRANGER."""
 
     labels_B: Tensor
 

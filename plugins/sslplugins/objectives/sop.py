@@ -1,6 +1,7 @@
-"""Sentence-order prediction: two parts that follow one another, in their order or swapped.
+"""Sentence-order prediction: two consecutive parts of a document, in their order or swapped.
 
-Lan et al. 2020, "ALBERT" (arXiv 1909.11942), section 3.1. Both parts are of one document, so topic gives nothing away.
+Lan et al. 2020, "ALBERT" (arXiv 1909.11942), section 3.1. Both parts are of one document, so the
+topic does not reveal the label.
 
 Letters: B samples.
 """
@@ -40,7 +41,7 @@ ANSWERS = ("in order", "swapped")
 
 @dataclass(frozen=True)
 class OrderBatch(ModelBatch):
-    """`labels_B`: IN_ORDER or SWAPPED."""
+    """Inputs and labels of text pairs; `labels_B` holds IN_ORDER or SWAPPED."""
 
     labels_B: Tensor
 

@@ -1,9 +1,10 @@
-"""Do two languages line up? How often the nearest vector of the other language is the translation, by layer and by step.
+"""Cross-lingual alignment: accuracy of translation retrieval, by layer and by training step.
 
-Retrieval of parallel sentences (their mean vectors; Hu et al. 2020, "XTREME", arXiv 2003.11080) and of the words of a dictionary
-(the mean over a word's uses; Cao, Kitaev & Klein 2020, arXiv 2002.03518), raw and after each language's mean is taken off
-(Libovický, Rosa & Fraser 2020, arXiv 2004.05160), beside what chance gives,
-and what the model gave before its first step: sentences are found by their length, their digits and their names without any learning.
+Retrieval of parallel sentences (mean-pooled vectors; Hu et al. 2020, "XTREME", arXiv 2003.11080)
+and of dictionary words (mean over the occurrences of a word; Cao, Kitaev & Klein 2020, arXiv
+2002.03518), raw and after each language's mean is subtracted (Libovický, Rosa & Fraser 2020, arXiv
+2004.05160). Baselines: chance, and the model before its first step, which finds sentences by
+length, digits and names without any training.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Alignment(Probe["Alignment.Options"]):
         )
 
     def _translations(self, model: FrozenModel, rng: Rng) -> tuple[tuple[str, str], Sequence[Translations]]:
-        """Of the files that are given, else all that the material knows."""
+        """Return translations of the given files, else all that the data knows."""
         options, probe_data = self.options, model.probe_data
         is_given = options.pairs or options.dictionary
         sentences, words = ([] if is_given else known_records(probe_data, kind) for kind in ("parallel", "dictionary"))

@@ -1,8 +1,8 @@
-"""Where the heads look: one head's attention map of a text, all maps side by side, and what each head looks at on average.
+"""Attention maps of a text, and statistics of every head averaged over its queries.
 
-Maps are recomputed from what each block read; every row sums to 1. The patterns that are counted (the token itself, its
-neighbours, special tokens) are those of Clark et al. 2019, "What does BERT look at?", section 3. Each stands beside what
-attending evenly to all that a head may see would give.
+Maps are recomputed from the input of each block; every row sums to 1. The patterns that are counted
+(the token itself, its neighbours, special tokens) are those of Clark et al. 2019, "What does BERT
+look at?", section 3. The baseline of each is uniform attention to all that the head may see.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ PATTERNS = {"self": "the token itself", "previous": "the token before", "next": 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A text as the model reads it, special tokens in place: [T] each."""
+    """A text as the model reads it, special tokens included: [T] each."""
 
     tokens: np.ndarray
     labels: Sequence[str]
@@ -44,9 +44,10 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Look:
-    """What one head looks at, averaged over the queries: nats, tokens, and shares of its attention.
+    """Statistics of one head, averaged over the queries.
 
-    A query without a token before or behind it does not count for "previous" and "next".
+    `entropy` in nats, `distance` in tokens, `shares` of the attention by pattern. A query without a
+    token before or behind it does not count for "previous" and "next".
     """
 
     entropy: float
@@ -76,7 +77,7 @@ class Look:
 
 
 class AttentionMaps(Probe["AttentionMaps.Options"]):
-    """Of one text; where none is given, of the first sentence of the data."""
+    """Attention maps and head statistics of one text, the data's first sentence when not given."""
 
     summary = "attention maps by layer and head, and what each head looks at"
     positional_fields = "text"
@@ -118,7 +119,10 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
 
 
 def pieces_of(model: FrozenModel, text: str) -> Pieces:
-    """Raises UsageError where nothing of the text is a token of the model."""
+    """Tokenize a text for the model.
+
+    Raises UsageError where nothing of the text is a token of the model.
+    """
     ((tokens_T, places_T2),) = model.tokenizer.encode_with_places([text])
     if not len(tokens_T):
         raise UsageError(f"the text '{text}' has no token", "give a text with words in it")
@@ -146,7 +150,10 @@ def _maps(model: FrozenModel, pieces: Pieces) -> dict[int, np.ndarray]:
 
 
 def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
-    """The same attention to all that a query may see: all before it where causal, or what is in the layer's window."""
+    """Return uniform attention over all that a query may see.
+
+    That is everything before it where causal, and what is in the layer's window.
+    """
     behind_TT = np.arange(length)[:, None] - np.arange(length)[None, :]
     window_tokens = settings.window_of(layer - 1) or 2 * length
     if settings.causal:
@@ -173,12 +180,12 @@ def _by_head(title: str, values: list[list[float]]) -> Matrix:
 
 
 def _numbers(found: Sequence | np.ndarray) -> range:
-    """Of layers and heads, from 1."""
+    """Return the numbers of layers and heads, from 1."""
     return range(1, len(found) + 1)
 
 
 def _found(looks: dict[int, list[Look]], even: dict[int, Look]) -> list[str]:
-    """The head that stands out most for each pattern; or that none does anything of its own."""
+    """Say which head stands out most for each pattern, or that all are near uniform attention."""
     if all(each.entropy >= NEARLY_EVEN * even[layer].entropy for layer, found in looks.items() for each in found):
         return ["not emerged: the attention of every head is nearly uniform over all that it sees"]
     notes = []

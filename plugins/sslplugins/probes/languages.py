@@ -1,11 +1,13 @@
-"""How well the language of a sentence can be read from every layer, and what is left when each language's mean is taken off.
+"""Language identification by layer, and what is left of it when each language's mean is subtracted.
 
-Libovický, Rosa & Fraser 2020, "On the Language Neutrality of Pre-trained Multilingual Representations" (arXiv 2004.05160): a
-classifier of languages on the means of sentences, before and after centring. A third of the sentences gives the means, a third
-is learnt from, a third is tested: of the rows whose means were taken off no linear probe could learn anything. Since such a
-probe lives by the distance of means, the nearest sentence is asked too, which sees any other way in which languages lie apart.
+Libovický, Rosa & Fraser 2020, "On the Language Neutrality of Pre-trained Multilingual
+Representations" (arXiv 2004.05160): a language classifier on mean-pooled sentence vectors, before
+and after centring. A third of the sentences gives the means, a third trains, a third tests: if the
+means were those of the training rows, no linear probe could learn anything. A linear probe depends
+on the distance of means; the nearest neighbour also sees any other way in which languages are
+apart.
 
-Letters: N sentences to learn from, M to be tested with, D width.
+Letters: N sentences to train on, M to test with, D width.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,7 +73,9 @@ class Languages(Probe["Languages.Options"]):
 
 @dataclass(frozen=True)
 class _Looked:
-    """One layer: the linear probe, the same without the means, what the nearest sentences say without the means, and the control."""
+    """Results at one layer: linear probe raw and centred, nearest sentences centred, and the
+    control.
+    """
 
     raw: Score
     centred: Score
@@ -80,7 +84,7 @@ class _Looked:
 
 
 def _looked(rows: Sequence[np.ndarray], labels: Sequence[Sequence[str]], control: Sequence[str]) -> _Looked:
-    """Of rows for the means, to learn from and to test with."""
+    """Compute one layer's results, of rows for the means, to train on and to test with."""
     others, known, asked = rows
     means = {language: others[_places(labels[0], language)].mean(axis=0) for language in set(labels[0])}
     learnt, tested = (_without(own, said, means) for own, said in ((known, labels[1]), (asked, labels[2])))
@@ -129,7 +133,7 @@ def _beside(score: Score, name: str, control: Score) -> Score:
 
 
 def _nearest(rows_ND: np.ndarray, tested_MD: np.ndarray) -> np.ndarray:
-    """int64 [M]: by cosine."""
+    """Return the index of the nearest row by cosine: int64 [M]."""
     lengths_N = np.linalg.norm(rows_ND, axis=1)
     return (tested_MD @ (rows_ND / np.where(lengths_N == 0, 1, lengths_N)[:, None]).T).argmax(axis=1)
 

@@ -1,8 +1,9 @@
-"""A linear probe for a labelled task on every layer: where in a frozen model the labels can be read by a straight cut.
+"""Linear probes for a labelled task on every layer of a frozen model.
 
-Beside it stand the commonest label, the input embedding, which knows a word but not its context, and a control task whose
-labels belong to words by chance (Hewitt & Liang 2019, arXiv 1909.03368): what a probe reads there it has learnt by heart, and
-"selectivity" is how much more it reads of the real labels. Layers by their probes: Tenney, Das & Pavlick 2019, arXiv 1905.05950.
+Baselines: the majority label, the static input embedding, which knows a word but not its context,
+and a control task with random labels by word (Hewitt & Liang 2019, arXiv 1909.03368): what a probe
+scores there it has memorised, and "selectivity" is the difference to the real labels. Layers by
+their probes: Tenney, Das & Pavlick 2019, arXiv 1905.05950.
 """
 
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ class Layers(Probe["Layers.Options"]):
         return self._report(model, len(train), found, control, (static, by_heart))
 
     def _labelled(self, model: FrozenModel, texts: Sequence[Annotated], limit: int, rng: Rng) -> list[WordOccurrence]:
-        """Labelled places of texts drawn one after the other."""
+        """Return labelled occurrences of texts in random order."""
         uses: list[WordOccurrence] = []
         for text in rng.shuffled("texts", texts):
             uses += labelled_uses(model, [text])

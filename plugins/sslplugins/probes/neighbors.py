@@ -1,6 +1,7 @@
-"""Which words of a corpus lie nearest to a word where it stands in a sentence, or to each of its senses.
+"""Nearest words of a corpus to a word in its sentence, or to each of its senses.
 
-Beside them stand the nearest by the input embedding, which knows no sentence and so gives every sense the same ones.
+Baseline: the nearest by the static input embedding, which is the same in every sentence and for
+every sense.
 
 Letters: C candidates, D width.
 """
@@ -36,7 +37,10 @@ MEETING_CHARACTERS = 48  # of a neighbour's sentence
 
 
 class Neighbors(Probe["Neighbors.Options"]):
-    """Of one sentence, or of each sense of the word. The word itself is no neighbour of its own."""
+    """Nearest neighbours of a word in one sentence, or of each of its senses, by cosine.
+
+    The word itself is never among them.
+    """
 
     summary = "nearest words of a word in a sentence, or of each of its senses, among the words of a corpus"
     positional_fields = "word"
@@ -70,7 +74,7 @@ class Neighbors(Probe["Neighbors.Options"]):
         )
 
     def _groups(self, model: FrozenModel, rng: Rng) -> tuple[dict[str, list[WordOccurrence]], str]:
-        """Uses by sense (or the one of the sentence), and where they come from."""
+        """Return occurrences by sense (or the one of the sentence), and where they come from."""
         options = self.options
         if options.sentence:
             start = occurrence(options.sentence, options.word)
@@ -86,7 +90,7 @@ class Neighbors(Probe["Neighbors.Options"]):
         return groups, found.source
 
     def _candidates(self, model: FrozenModel, uses: Sequence[WordOccurrence], rng: Rng) -> list[WordOccurrence]:
-        """Words of other sentences, other than the word itself."""
+        """Return words of other sentences, other than the word itself."""
         own, texts = {_key(use) for use in uses}, {use.text for use in uses}
         sentences = [each for each in some_sentences(model, self.options.sample, rng) if each[0] not in texts]
         found = [use for use in words_in(model.tokenizer, sentences) if _key(use) not in own]

@@ -1,7 +1,8 @@
-"""Words or sentences as points in a plane, coloured by sense, by language or by kind, translations joined by lines.
+"""Words or sentences as points in a plane, coloured by sense, language or kind.
 
-A plane shows two directions of many: what it leaves out is said (the share of the variance), and how often a point's
-nearest neighbour in all dimensions is of its own group stands beside chance.
+Translations are joined by lines. A plane shows two directions of many: the report states the share
+of the variance, and how often a point's nearest neighbour in all dimensions is of its own group,
+with chance as baseline.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,11 @@ AXES = {
 
 
 class Projection(Probe["Projection.Options"]):
-    """By senses: uses of a word. By words: a vector each, the mean of its uses in the data. By sentences: those of the data."""
+    """Points of a word's senses, of words, or of sentences.
+
+    By senses: occurrences of one word. By words: the mean of each word's occurrences in the data.
+    By sentences: mean-pooled sentences of the data.
+    """
 
     summary = "a 2-D picture of words or sentences by sense or language, with what it leaves out"
 
@@ -105,7 +110,9 @@ class Projection(Probe["Projection.Options"]):
             raise UsageError("there is no word to look at", "name one: --word apple") from error
 
     def _pairs(self, model: FrozenModel) -> Pairs | None:
-        """Translations out of the files of --pairs, else those that a generated source knows; None where there are none."""
+        """Return translations out of the files of --pairs, else of a generated source; None without
+        any.
+        """
         options = self.options
         if options.pairs:
             languages = two_languages(options.languages.split(","))

@@ -1,9 +1,9 @@
-"""One word in many contexts: is it alike where it means the same?
+"""Similarity of one word's contextual vectors, within and across its senses.
 
-The cosine of the word's vectors in every two sentences, and how much more alike two uses of one sense are than two uses of
-different senses, at every layer: "separation", which embryology calls the sense gap. The input embedding knows no context and
-must give 0. Cosines between contextual vectors and what they must be compared with: Ethayarajh 2019, "How contextual are
-contextualized word representations?".
+The cosine of the word's vectors in every two sentences and, at every layer, how much more alike two
+occurrences of one sense are than two of different senses: "separation", which embryology calls the
+sense gap. The static input embedding knows no context and must give 0. Contextual cosines and their
+baselines: Ethayarajh 2019, "How contextual are contextualized word representations?".
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ LABEL_CHARACTERS = 32
 
 
 class Similarity(Probe["Similarity.Options"]):
-    """Of one word, or of every two-sense word of a source that knows the senses."""
+    """Similarity within and across senses, of one word or of every two-sense word of a source."""
 
     summary = "contextual vectors of a word over sentences: cosines, within senses and across, by layer"
     positional_fields = "word"
@@ -111,7 +111,7 @@ def _matrix(word: str, layer: int, uses: Sequence[WordOccurrence], table_NN: np.
 
 
 def _shortened(use: WordOccurrence) -> str:
-    """What stands around the word, where the sentence is long."""
+    """Return the text near the word, where the sentence is long."""
     if len(use.text) <= LABEL_CHARACTERS:
         return use.text
     start = max(0, min(use.start - LABEL_CHARACTERS // 2, len(use.text) - LABEL_CHARACTERS))
@@ -120,7 +120,7 @@ def _shortened(use: WordOccurrence) -> str:
 
 
 def _without_senses(common: Report, vectors: dict[int, np.ndarray], layer: int) -> Report:
-    """The mean cosine of two uses, where nothing says which of them mean the same."""
+    """Compute the mean cosine of two occurrences, where their senses are not known."""
     pairs = np.triu_indices(len(next(iter(vectors.values()))), 1)
     means = {at: float(cosines(rows_ND)[pairs].mean()) for at, rows_ND in vectors.items()}
     return replace(

@@ -1,4 +1,4 @@
-"""Figures by layer as a table and as curves of one picture."""
+"""Scores by layer, as a table and as the curves of one plot."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,10 @@ from sslcli.api import Curve, Plot, Score, Table
 
 
 def layer_table(title: str, columns: Mapping[str, Sequence[Score]], more: Sequence[tuple[str, Sequence[float]]] = ()) -> Table:
-    """A row a layer, from 0 on, with the 95 % interval of the first column; `more` columns behind."""
+    """Build a table with one row per layer, from 0 on.
+
+    The first column has its 95 % interval beside it; `more` columns come last.
+    """
     first = next(iter(columns.values()))
     rows = []
     for layer, score in enumerate(first):
@@ -18,7 +21,7 @@ def layer_table(title: str, columns: Mapping[str, Sequence[Score]], more: Sequen
 
 
 def layer_plot(title: str, y: str, columns: Mapping[str, Sequence[Score]], levels: Mapping[str, float]) -> Plot:
-    """Curves with their intervals; `levels` do not depend on the layer."""
+    """Build a plot of curves with their intervals; `levels` do not depend on the layer."""
     depth = len(next(iter(columns.values()))) - 1
     curves = [curve_of(name, range(depth + 1), scores) for name, scores in columns.items()]
     curves += [Curve(name, [0.0, float(depth)], [level, level]) for name, level in levels.items()]
@@ -32,5 +35,5 @@ def curve_of(title: str, xs: Sequence[float], scores: Sequence[Score]) -> Curve:
 
 
 def best_layer(scores: Sequence[Score]) -> int:
-    """The lowest of those that are equally good."""
+    """Return the layer with the best score, the lowest of equally good ones."""
     return max(range(len(scores)), key=lambda layer: scores[layer].value)

@@ -1,4 +1,4 @@
-"""Sentences of a language out of the material of a model."""
+"""Sentences of a language out of a model's probe data."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -9,7 +9,7 @@ _AT_ONCE = 256
 
 
 def sentences_of(probe_data: ProbeData, language: str) -> Iterator[str]:
-    """Each once, without the blanks around it."""
+    """Yield each different sentence once, stripped."""
     seen: set[str] = set()
     for document in probe_data.documents(language):
         if document.text is not None:
@@ -19,7 +19,7 @@ def sentences_of(probe_data: ProbeData, language: str) -> Iterator[str]:
 
 
 def usable_sentences(model: FrozenModel, language: str) -> Iterator[str]:
-    """Those that the model can be given whole."""
+    """Yield the sentences that fit into the model whole."""
     sentences = sentences_of(model.probe_data, language)
     while portion := list(islice(sentences, _AT_ONCE)):
         kept = usable_texts(model, portion)

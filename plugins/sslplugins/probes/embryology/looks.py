@@ -1,4 +1,4 @@
-"""What is asked of a model at every milestone: one figure, always of the same words, texts and pairs."""
+"""Measurements that are repeated at every milestone, on the same words, texts and pairs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,10 @@ FEWEST_PAIRS = 4
 
 @dataclass(frozen=True)
 class Look:
-    """`control`: what the figure is where nothing was learnt, and what that is called."""
+    """A measurement with its baseline.
+
+    `control`: name and value of the baseline, which a model that has learned nothing reaches.
+    """
 
     name: str
     measure: Callable[[FrozenModel], float]
@@ -44,7 +47,10 @@ class Look:
 
 
 def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng: Rng) -> Look:
-    """How many labels of words a linear probe reads from the last layer (see the probe `layers`). `texts`: to learn from, to test with."""
+    """Measure the accuracy of a linear probe on word labels at the last layer.
+
+    See the probe `layers`. `texts`: to train on, and to test with.
+    """
     known, asked = (rng.some(name, labelled_uses(model, part), most) for part in texts)
     labels = [use.sense for use in known], [use.sense for use in asked]
 
@@ -56,7 +62,7 @@ def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng:
 
 
 def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
-    """The same for whole texts, from the mean of their last hidden states."""
+    """Measure a linear probe's accuracy on text labels, from mean-pooled last hidden states."""
     known, asked = (rng.some(task, _labelled_texts(model, part), most) for part in model.probe_data.annotated(task))
     if not (known and asked):
         raise UsageError(f"{task} does not label whole texts", "choose another --downstream, or none")
@@ -70,7 +76,10 @@ def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
 
 
 def senses(model: FrozenModel, rng: Rng) -> Look | None:
-    """How far apart the senses of the words that have two lie in the last layer; nothing where the data does not know them."""
+    """Measure the sense separation of two-sense words at the last layer.
+
+    Returns None where the data does not know the senses.
+    """
     try:
         uses, _ = comparable(usable(model, sense_uses(model.probe_data, USES_OF_A_SENSE, rng)))
     except (UsageError, DataError):
@@ -85,7 +94,10 @@ def senses(model: FrozenModel, rng: Rng) -> Look | None:
 
 
 def translations(model: FrozenModel) -> Look | None:
-    """How many sentences find their translation by the last layer, each language centred; nothing where none is known."""
+    """Measure the retrieval of parallel sentences at the last layer, each language centred.
+
+    Returns None where the data knows no translation.
+    """
     try:
         records = list(model.probe_data.records("parallel"))
     except (UsageError, DataError):

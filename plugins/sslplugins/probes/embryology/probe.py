@@ -1,7 +1,8 @@
-"""What is learnt when: words by their kind, senses, languages and a downstream score over the milestones of one run.
+"""Learning curves over a run's milestones: words by kind, senses, languages, a downstream score.
 
-Chiang, Huang & Lee 2020, "Pretrained Language Model Embryology: The Birth of ALBERT" (arXiv 2010.02480): masked prediction and
-reconstruction by part of speech; and that what a model is good for does not simply grow with its steps.
+Chiang, Huang & Lee 2020, "Pretrained Language Model Embryology: The Birth of ALBERT" (arXiv
+2010.02480): masked prediction and reconstruction by part of speech, and downstream scores that do
+not simply grow with the number of steps.
 
 Letters: N words.
 """
@@ -66,7 +67,7 @@ class Embryology(Probe["Embryology.Options"]):
         return report_of(measured, looks, [use.sense for use in uses], commonest(uses, train))
 
     def _words(self, model: FrozenModel, texts: Sequence[Annotated], rng: Rng) -> list[WordOccurrence]:
-        """Words of all kinds, at most an equal share of each; the kind stands where the sense of a word would."""
+        """Return words of all kinds, at most an equal share of each; `sense` holds the kind."""
         by_kind: dict[str, list[WordOccurrence]] = defaultdict(list)
         for use in labelled_uses(model, texts):
             by_kind[use.sense].append(use)

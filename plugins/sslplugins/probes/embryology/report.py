@@ -1,4 +1,4 @@
-"""Curves over training steps, when each reached most of what it ends with, and what rose early and fell again.
+"""Curves over training steps, the step at which each reaches REACHED of its rise, and peaks.
 
 Letters: N words.
 """
@@ -19,7 +19,11 @@ FALLEN = 0.8  # of the highest value: from there on it is said that a curve peak
 
 @dataclass(frozen=True)
 class Measured:
-    """At one step: whether each word was told when it was hidden, and when it was in sight [N]; one figure for each look."""
+    """Results at one step.
+
+    `hidden_N`, `plain_N`: whether each word was predicted when masked, and when visible. `figures`:
+    the score of each look.
+    """
 
     step: int
     hidden_N: np.ndarray
@@ -28,7 +32,10 @@ class Measured:
 
 
 def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Mapping[str, float]:
-    """Of each kind of word the share that the commonest word of the kind in its language makes: what can be told without a model."""
+    """Compute the majority baseline by kind: the share of the commonest word of the kind.
+
+    The commonest word is that of the training texts, by language.
+    """
     counts: dict[tuple[str, str], Counter[str]] = {}
     for text in train:
         for (start, stop), label in zip(text.spans, text.labels, strict=True):
@@ -41,7 +48,7 @@ def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Map
 
 
 def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], guessed: Mapping[str, float]) -> Report:
-    """`guessed`: of every kind what `commonest` gives."""
+    """Build the report; `guessed` is the majority baseline of `commonest`, by kind."""
     steps = [each.step for each in measured]
     kinds = np.asarray(kinds_N)
     curves = {
@@ -100,9 +107,9 @@ def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequ
 
 
 def reached_at(curve: Curve) -> float | None:
-    """The first of the steps at which REACHED of the way is gone from the first value to the last; None where it leads nowhere up.
+    """Return the first step at which REACHED of the rise from first to last value is reached.
 
-    (Between the steps nothing is known.)
+    None where the curve does not rise. Nothing is interpolated between steps.
     """
     first, rise = curve.ys[0], curve.ys[-1] - curve.ys[0]
     return (
@@ -136,7 +143,9 @@ def _when(curve: Curve) -> float:
 
 
 def _notes(hidden: Sequence[Curve], guessed: Mapping[str, float]) -> list[str]:
-    """Which kinds are never told better than by the commonest word of the kind; whether the kinds differ in when they are learnt."""
+    """Say which kinds never surpass the majority baseline, and whether kinds differ in when they
+    are learned.
+    """
     missed = [curve.title for curve in hidden if curve.ys[-1] <= guessed[curve.title]]
     notes = [f"not emerged: {', '.join(missed)}: told no better than by always saying the commonest word of the kind"] if missed else []
     learnt = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}

@@ -1,4 +1,4 @@
-"""Sentences in which a word stands: a file's, those a generated source knows the senses of, ready ones, or a corpus's."""
+"""Occurrences of a word in sentences: of a file, a source that knows senses, or a corpus."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -36,19 +36,24 @@ _MUCH_UNKNOWN = 0.2
 
 @dataclass(frozen=True)
 class Found:
-    """Uses of one word, those of a sense side by side, and in words where they come from."""
+    """Occurrences of one word, those of a sense side by side, and a sentence on where they come
+    from.
+    """
 
     uses: list[WordOccurrence]
     source: str
 
     @property
     def senses(self) -> list[str]:
-        """Of each use; empty texts where they are not known."""
+        """The sense of each occurrence; empty texts where they are not known."""
         return [use.sense for use in self.uses]
 
 
 def occurrence(text: str, word: str) -> int | None:
-    """Where the word first stands in a text: as a whole word, upper and lower case alike; a Chinese one also within others."""
+    """Return where the word first occurs in a text, or None.
+
+    Whole words only, case ignored; a Chinese word also within others.
+    """
     whole = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
     if whole is None and _UNSPACED.search(word):
         whole = re.search(re.escape(word), text)
@@ -56,10 +61,12 @@ def occurrence(text: str, word: str) -> int | None:
 
 
 def find_uses(model: FrozenModel, word: str, sentences: str, per_sense: int, rng: Rng) -> Found:
-    """At most `per_sense` uses of each sense, twice as many where none is known. `sentences`: a file; else what is best at hand.
+    """Find at most `per_sense` occurrences of each sense, twice as many where none is known.
 
-    Sentences that the model cannot read whole are left out and noted. Raises UsageError where the word is found nowhere,
-    DataError for a file that cannot be used, for a word that the tokenizer does not know, and where no sentence is left.
+    `sentences`: a file; when not given, the best source at hand. Sentences that the model cannot
+    read whole are left out and noted. Raises UsageError where the word is found nowhere, DataError
+    for a file that cannot be used, for a word that the tokenizer does not know, and where no
+    sentence is left.
     """
     if not word.strip():
         raise UsageError("there is no word to look for", "name one, such as apple")
@@ -85,14 +92,14 @@ def find_uses(model: FrozenModel, word: str, sentences: str, per_sense: int, rng
 
 
 def _readable(model: FrozenModel, found: Found, unread: list[WordOccurrence]) -> Found:
-    """Without the uses that the model cannot be given, which are added to `unread`."""
+    """Return the occurrences that fit into the model; the others are added to `unread`."""
     uses = usable(model, found.uses)
     unread += [] if uses else found.uses
     return Found(uses, found.source)
 
 
 def unknown_share(model: FrozenModel, uses: list[WordOccurrence]) -> float:
-    """Of the tokens of the sentences, how many the tokenizer does not know."""
+    """Return the share of unknown tokens among the tokens of the sentences."""
     tokens = np.concatenate(locate_words(model.tokenizer, uses).sequences)
     return float(np.mean(tokens == model.tokenizer.unknown)) if model.tokenizer.unknown is not None else 0.0
 
@@ -138,7 +145,10 @@ def _from_file(word: str, path: str) -> Found:
 
 
 def _rows(path: str) -> Iterator[tuple[str, str]]:
-    """Sentences and their senses, empty where there is none. Raises DataError naming the place."""
+    """Read sentences and their senses, empty where there is none.
+
+    Raises DataError naming the place.
+    """
     if suffix_of(path) in RECORD_FILES:
         for record in read_records(path):
             _, sense = record.find("sense", "label")
@@ -151,7 +161,7 @@ def _rows(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _from_corpus(model: FrozenModel, word: str, most: int) -> list[WordOccurrence]:
-    """The first sentences of the corpus with the word; none where there is no corpus."""
+    """Return the first sentences of the corpus with the word; none where there is no corpus."""
     try:
         documents = model.probe_data.documents()
         return list(islice(_of_corpus(model, documents, word), most))
@@ -170,7 +180,10 @@ def _of_corpus(model: FrozenModel, documents: Iterator, word: str) -> Iterator[W
 
 
 def refuse_unknown(model: FrozenModel, word: str, uses: list[WordOccurrence]) -> None:
-    """Raises DataError where every piece of every use is the unknown token, whose vector says nothing of the word."""
+    """Raise DataError where every piece of every occurrence is the unknown token.
+
+    Its vector would say nothing of the word.
+    """
     found = locate_words(model.tokenizer, uses)
     if all((found.tokens(number) == model.tokenizer.unknown).all() for number in range(len(uses))):
         raise DataError(f"'{word}' is unknown to this model's tokenizer", "choose a word of its vocabulary, or another --model")

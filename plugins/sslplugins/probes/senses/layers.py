@@ -1,4 +1,4 @@
-"""How a word's senses lie at every layer, as tables, pictures and sentences for a report."""
+"""Separation of a word's senses at every layer, as tables, plots and notes for a report."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,19 +25,19 @@ PLACES = "layer 0"
 
 
 def chosen_layer(model: FrozenModel, layer: int | None) -> int:
-    """The last one where none is asked for. Raises UsageError where there is no such layer."""
+    """Return the layer, the last one when not given. Raises UsageError where it does not exist."""
     if layer is not None and layer > model.depth:
         raise UsageError(f"layer {layer} does not exist", f"this model has layers 0 (embeddings) to {model.depth}")
     return model.depth if layer is None else layer
 
 
 def vectors_by_layer(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool) -> dict[int, np.ndarray]:
-    """[N, D] of every layer."""
+    """Return the word vectors [N, D] of every layer."""
     return word_vectors(model, uses, range(model.depth + 1), pool)
 
 
 class SensesByLayer:
-    """The separation of one word's uses at every layer and in the input embedding, which knows no context."""
+    """Sense separation of one word at every layer, and in the static input embedding."""
 
     def __init__(self, model: FrozenModel, uses: Sequence[WordOccurrence], vectors: Mapping[int, np.ndarray], pool: Pool) -> None:
         senses = [use.sense for use in uses]
@@ -45,7 +45,10 @@ class SensesByLayer:
         self.static = separation(static_vectors(model, uses, pool), senses)
 
     def emerged(self, layer: int) -> bool:
-        """Whether it is more than shuffled senses give, and surely more than at layer 0, where only the place of the word can tell."""
+        """Return whether the senses are separated beyond both baselines.
+
+        These are shuffled senses and, surely, layer 0, which knows only the position of the word.
+        """
         found = self.at[layer]
         return found.emerged and (layer == 0 or found.interval[0] > self.at[0].value)
 

@@ -1,4 +1,4 @@
-"""Vectors drawn in a plane, and how far their groups lie apart in all dimensions, where no plane can mislead.
+"""Projections of vectors onto a plane, and the distance of groups in all dimensions.
 
 Letters: N points, D width.
 """
@@ -14,13 +14,20 @@ SEEDS = 2**31
 
 
 def principal_plane(rows_ND: np.ndarray) -> tuple[np.ndarray, Sequence[float]]:
-    """[N, 2], and the share of the variance that each of the two directions has (Pearson 1901)."""
+    """Project onto the first two principal components (Pearson 1901).
+
+    Returns points [N, 2] and the share of the variance of each component.
+    """
     pca = importlib.import_module("sklearn.decomposition").PCA(n_components=2, svd_solver="full")
     return pca.fit_transform(rows_ND.astype(np.float64)), pca.explained_variance_ratio_.tolist()
 
 
 def neighbour_plane(rows_ND: np.ndarray, rng: Rng) -> np.ndarray:
-    """[N, 2] by t-SNE (van der Maaten and Hinton 2008), begun from the principal plane: near points stay near, distances mean little."""
+    """Embed by t-SNE (van der Maaten and Hinton 2008), initialised with the principal plane: [N,
+    2].
+
+    Near points stay near; distances mean little.
+    """
     perplexity = min(30.0, (len(rows_ND) - 1) / 3)
     seed = rng.sample(0).integer("t-SNE", SEEDS)
     manifold = importlib.import_module("sklearn.manifold")  # scikit-learn takes long to import, and few probes use it
@@ -28,7 +35,7 @@ def neighbour_plane(rows_ND: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def centred(rows_ND: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """The mean of each group taken off its rows."""
+    """Subtract the mean of each group from its rows."""
     names = np.asarray(groups)
     rows = rows_ND.astype(np.float64)
     for name in set(groups):
@@ -37,9 +44,9 @@ def centred(rows_ND: np.ndarray, groups: Sequence[str]) -> np.ndarray:
 
 
 def alike_score(name: str, rows_ND: np.ndarray, groups: Sequence[str]) -> Score:
-    """The share of points whose nearest other point, by cosine, is of their own group.
+    """Compute the share of points whose nearest other point, by cosine, is of their own group.
 
-    Chance: what a point that is drawn among the others would give.
+    Baseline: the share that a random other point gives.
     """
     table_NN = cosines(rows_ND)
     np.fill_diagonal(table_NN, -np.inf)

@@ -1,4 +1,4 @@
-"""What a projection draws: uses of words, words, or sentences, each with its vector, its name and its colour.
+"""Points of a projection: word occurrences, words or sentences, with name and colour.
 
 Letters: N points, D width.
 """
@@ -24,7 +24,7 @@ Used = tuple[Word, list[WordOccurrence]]
 
 @dataclass(frozen=True)
 class Points:
-    """`rows` [N, D]; of each point its name, its colour and its language; pairs of points that are translations."""
+    """Vectors `rows` [N, D] with name, colour and language of each, and pairs of translations."""
 
     rows: np.ndarray
     labels: Sequence[str]
@@ -36,14 +36,14 @@ class Points:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Translations, and the two languages they are in."""
+    """Translations, and their two languages."""
 
     languages: tuple[str, str]
     texts: Sequence[tuple[str, str]]
 
 
 def known_pairs(records: Iterable[Record]) -> Pairs | None:
-    """Of records whose columns are called as two languages are; None where there are none."""
+    """Return the translations out of records whose columns are named as two languages, or None."""
     rows = list(records)
     if not rows:
         return None
@@ -52,7 +52,7 @@ def known_pairs(records: Iterable[Record]) -> Pairs | None:
 
 
 def sense_points(model: FrozenModel, layer: int, pool: Pool, uses: Sequence[WordOccurrence]) -> Points:
-    """A point each use."""
+    """Build one point per occurrence."""
     several = len({use.word.lower() for use in uses}) > 1
     groups = [f"{use.word.lower()}: {use.sense}" if several else use.sense or "all uses" for use in uses]
     rows_ND = word_vectors(model, uses, [layer], pool)[layer]
@@ -60,7 +60,10 @@ def sense_points(model: FrozenModel, layer: int, pool: Pool, uses: Sequence[Word
 
 
 def sentence_points(model: FrozenModel, layer: int, pairs: Pairs | None, count: int, rng: Rng) -> Points:
-    """Both sides of some pairs; without pairs, sentences of the data. Raises UsageError where there are neither."""
+    """Build points of both sides of some pairs; without pairs, of sentences of the data.
+
+    Raises UsageError where there are neither.
+    """
     links: list[tuple[int, int]] = []
     if pairs is None:
         sentences = some_sentences(model, count, rng)
@@ -78,9 +81,10 @@ def sentence_points(model: FrozenModel, layer: int, pairs: Pairs | None, count: 
 
 
 def word_points(model: FrozenModel, layer: int, pool: Pool, pairs: Pairs | None, sentences: Sentences, count: int, rng: Rng) -> Points:
-    """A point each word, the mean of its uses in the sentences: both words of some pairs; without pairs, the commonest words.
+    """Build one point per word, the mean of its occurrences in the sentences.
 
-    Raises DataError where none of the pairs has both of its words in the sentences.
+    The words are those of some pairs; without pairs, the commonest. Raises DataError where none of
+    the pairs has both of its words in the sentences.
     """
     if pairs is None:
         uses_of = _commonest(model, sentences, count)
@@ -111,7 +115,7 @@ def _commonest(model: FrozenModel, sentences: Sentences, count: int) -> dict[Wor
 
 
 def _used_pairs(pairs: Pairs, sentences: Sentences, count: int, rng: Rng) -> list[tuple[Used, Used]]:
-    """Pairs of which both words stand in the sentences; no word in two of them."""
+    """Return pairs of which both words are in the sentences; no word is in two of them."""
     read = [(text, text.lower(), language) for text, language in sentences]
     taken: set[Word] = set()
     found = []
@@ -127,7 +131,9 @@ def _used_pairs(pairs: Pairs, sentences: Sentences, count: int, rng: Rng) -> lis
 
 
 def _uses_of(word: str, language: str, read: Sequence[tuple[str, str, str]]) -> list[WordOccurrence]:
-    """The first MOST_USES in sentences of its language, or of none that is known."""
+    """Return the first MOST_USES occurrences in sentences of the word's language, or of an unknown
+    one.
+    """
     found = (
         WordOccurrence(text, start, start + len(word), language=language)
         for text, lowered, spoken in read

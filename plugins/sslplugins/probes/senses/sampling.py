@@ -1,4 +1,4 @@
-"""Sentences and words out of a corpus: a bounded number, the same for the same seed, as many of each language.
+"""Random sentences and words of a corpus: a bounded number, the same for each language and seed.
 
 Letters: T tokens of a text.
 """
@@ -16,7 +16,7 @@ MOST_CHARACTERS = 400
 
 
 def some_sentences(model: FrozenModel, count: int, rng: Rng) -> list[tuple[str, str]]:
-    """(text, language) of about `count` different sentences that the model can read.
+    """Sample about `count` different sentences that the model can read, as (text, language).
 
     Raises UsageError where there is no corpus, DataError where it has no sentence.
     """
@@ -37,7 +37,10 @@ def some_sentences(model: FrozenModel, count: int, rng: Rng) -> list[tuple[str, 
 
 
 def words_in(tokenizer: Tokenizer, sentences: Sequence[tuple[str, str]]) -> list[WordOccurrence]:
-    """Every word of the sentences: pieces that go on with one another. What has no letter or digit, or an unknown piece, is none."""
+    """Return every word of the sentences: pieces that continue one another.
+
+    Pieces without a letter or digit, and unknown pieces, are no words.
+    """
     found = []
     encoded = tokenizer.encode_with_places([text for text, _ in sentences])
     for (text, language), (tokens_T, places_T2) in zip(sentences, encoded, strict=True):

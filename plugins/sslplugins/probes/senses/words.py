@@ -1,4 +1,4 @@
-"""The sense gap of many words side by side: in the input embedding, at every layer, and how far it rose."""
+"""Sense separation of many words: in the static embedding, at every layer, and the rise between."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Words = Mapping[tuple[str, str], SensesByLayer]  # by word and language
 
 
 def comparable(uses: Sequence[WordOccurrence]) -> tuple[list[WordOccurrence], list[str]]:
-    """The uses of words that have two senses with two uses each or more, and the words that have not."""
+    """Split words into those with two senses of two occurrences each or more, and the others."""
     counts = Counter((use.word, use.language, use.sense) for use in uses)
     senses: dict[tuple[str, str], list[int]] = {}
     for (word, language, _), count in counts.items():
@@ -23,7 +23,10 @@ def comparable(uses: Sequence[WordOccurrence]) -> tuple[list[WordOccurrence], li
 
 
 def senses_of_words(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool) -> Words:
-    """Raises DataError where a word has not two senses with two uses each."""
+    """Compute the sense separation of each word at every layer.
+
+    Raises DataError where a word has not two senses with two occurrences each.
+    """
     vectors = vectors_by_layer(model, uses, pool)
     places: dict[tuple[str, str], list[int]] = {}
     for place, use in enumerate(uses):
@@ -35,7 +38,9 @@ def senses_of_words(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Po
 
 
 def words_report(words: Words, layer: int) -> Report:
-    """A row a word and one for their mean, the curves by layer, and which words show nothing."""
+    """Build the report: one row per word and one for the mean, curves by layer, words without
+    effect.
+    """
     found = list(words.values())
     layers = list(found[0].at)
     gaps_WL = np.asarray([[each.at[at].value for at in layers] for each in found])

@@ -1,4 +1,4 @@
-"""Where the pairs come from, which languages they are in, and where the words of a dictionary are used in a corpus."""
+"""Translation pairs, their languages, and the occurrences of dictionary words in a corpus."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -13,7 +13,10 @@ _MARKED = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=.")
 
 
 def languages_of(said: str, references: Sequence[str], records: Sequence[Record], probe_data: ProbeData) -> tuple[str, str]:
-    """Of the flag, else of "en=FILE", else of a record's columns, else of the material. Raises UsageError for what is not two."""
+    """Return the two languages: of the flag, else of "en=FILE", of a record's columns, of the data.
+
+    Raises UsageError where these are not two.
+    """
     if said:
         names: Sequence[str] = said.split(",")
     elif marked := [match[1] for reference in references if (match := _MARKED.match(reference))]:
@@ -29,7 +32,7 @@ def languages_of(said: str, references: Sequence[str], records: Sequence[Record]
 
 
 def two_languages(written: Sequence[str]) -> tuple[str, str]:
-    """Without the blanks around them. Raises UsageError for what is not two."""
+    """Split "en,zh" into two stripped languages. Raises UsageError where these are not two."""
     names = [name.strip() for name in written]
     if len(set(names)) != 2 or len(names) != 2 or not all(names):
         raise UsageError(f"two languages are compared, not {', '.join(filter(None, names)) or 'none'}", "say which: --languages en,zh")
@@ -38,7 +41,7 @@ def two_languages(written: Sequence[str]) -> tuple[str, str]:
 
 
 def known_records(probe_data: ProbeData, kind: str) -> list[Record]:
-    """None where the material does not know them."""
+    """Return the records of a kind; none where the data does not know any."""
     try:
         return list(probe_data.records(kind))
     except (UsageError, DataError):
@@ -46,7 +49,7 @@ def known_records(probe_data: ProbeData, kind: str) -> list[Record]:
 
 
 def pairs_of(references: Sequence[str], records: Sequence[Record], languages: tuple[str, str]) -> list[Pair]:
-    """Raises DataError naming file and record."""
+    """Read translation pairs. Raises DataError naming file and record."""
     if references:
         return list(read_pairs(references, languages))
     first, second = languages
@@ -54,9 +57,9 @@ def pairs_of(references: Sequence[str], records: Sequence[Record], languages: tu
 
 
 def uses_by_word(texts: Iterable[str], words: Collection[str], language: str, most: int) -> dict[str, list[WordOccurrence]]:
-    """The first `most` uses of every word, at most one a text; words in small letters, whatever the text has.
+    """Find the first `most` occurrences of every word, at most one per text, case ignored.
 
-    Where no blank is written, as in Chinese, the longest word of the dictionary counts, from the left.
+    In text without spaces, such as Chinese, the longest dictionary word counts, from the left.
     """
     found: dict[str, list[WordOccurrence]] = {}
     for text in texts:

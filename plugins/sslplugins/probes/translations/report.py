@@ -1,4 +1,4 @@
-"""What retrieval found at every layer, and at every milestone, as a report."""
+"""Translation retrieval at every layer and at every milestone, as a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ _PARTS_OF_FINAL = (("half", 0.5), ("90 %", 0.9))
 
 @dataclass(frozen=True)
 class Found:
-    """By layer, from 0 on, or of one layer by milestone."""
+    """Retrieval by layer, from 0 on, or of one layer by milestone; raw and centred."""
 
     raw: Sequence[Retrieval]
     centred: Sequence[Retrieval]
@@ -34,7 +34,10 @@ def look(model: FrozenModel, translations: Translations, layers: Sequence[int]) 
 
 @dataclass(frozen=True)
 class Control:
-    """What must be surpassed: chance, and where it is known, what is found before the first step by length, digits and names alone."""
+    """The baseline to surpass: chance and, where known, retrieval by the untrained model.
+
+    The untrained model finds translations by length, digits and names alone.
+    """
 
     level: float
     said: str
@@ -51,12 +54,14 @@ class Control:
         return cls(max(chance, before.ends[1]), f"held against chance, {chance:.3f}, and step 0, {before.value:.3f}")
 
     def surpassed_by(self, found: Retrieval, layers: int) -> bool:
-        """By an interval that allows for the choice of the best of so many layers."""
+        """Return whether the interval lies above the baseline, corrected for the best of `layers`
+        layers.
+        """
         return found.at_least(layers) > self.level
 
 
 def layers_report(found: Found, name: str, languages: Sequence[str], untrained: Found | None) -> Report:
-    """`untrained`: the same at step 0, None where that is not known."""
+    """Build the report by layer; `untrained` is the same at step 0, None where it is not known."""
     raw, centred = found.accuracies("raw"), found.accuracies("centred")
     best, best_raw = best_layer(centred), best_layer(raw)
     chance = centred[best].baselines["chance"]
@@ -81,7 +86,10 @@ def layers_report(found: Found, name: str, languages: Sequence[str], untrained: 
 
 
 def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer: int, layers: int) -> Report:
-    """When the languages line up; `found`: of the layer that is best at the end, out of so many `layers`, at each of the steps."""
+    """Build the report by training step.
+
+    `found`: retrieval at each step, of the layer that is best at the end, chosen out of `layers`.
+    """
     curves = {which: [each.accuracies(which)[0] for each in found] for which in ("raw", "centred")}
     final = curves["centred"][-1]
     chance = final.baselines["chance"]

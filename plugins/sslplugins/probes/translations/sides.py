@@ -1,4 +1,4 @@
-"""Translations as vectors of two languages: of whole sentences, or of words by their uses in a corpus.
+"""Translations as vectors of two languages: sentences, or words by their occurrences in a corpus.
 
 Letters: N rows of a language, L pairs, D width.
 """
@@ -32,7 +32,7 @@ _SENTENCES_OF_MEAN = 1_000
 
 @dataclass(frozen=True)
 class Side:
-    """Of one language at one layer: the rows that are compared, and the mean that centring takes off."""
+    """One language at one layer: the rows to compare, and the mean that centring subtracts."""
 
     rows_ND: np.ndarray
     mean_D: np.ndarray
@@ -44,7 +44,10 @@ class Side:
 
 
 class Translations(ABC):
-    """`pairs_L2`: which row of one side belongs to which of the other. `notes`: what was left out."""
+    """Translation pairs of two languages.
+
+    `pairs_L2`: which row of one side belongs to which of the other. `notes`: what was left out.
+    """
 
     name: str
     pairs_L2: np.ndarray
@@ -52,16 +55,22 @@ class Translations(ABC):
 
     @abstractmethod
     def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
-        """By layer, of the first language and of the second."""
+        """Return the sides by layer, of the first language and of the second."""
 
 
 class Sentences(Translations):
-    """Means are those of other pairs than the ones that are tested: up to twice as many."""
+    """Parallel sentences, mean-pooled.
+
+    The means of the languages are those of up to twice as many other pairs.
+    """
 
     name = "sentences"
 
     def __init__(self, model: FrozenModel, pairs: Sequence[Pair], limit: int, rng: Rng) -> None:
-        """Raises DataError for too few pairs. One whose text, or its translation, comes a second time is left out."""
+        """Choose the pairs; a text or translation that comes a second time is left out.
+
+        Raises DataError for too few pairs.
+        """
         texts = [(pair.first, pair.second) for pair in pairs]
         usables = zip(*(usable_texts(model, side) for side in zip(*texts, strict=True)), strict=True)
         kept = distinct_pairs(pair for pair, both in zip(texts, usables, strict=True) if all(both))
@@ -86,12 +95,18 @@ class Sentences(Translations):
 
 
 class Words(Translations):
-    """A word is the mean over its uses in the corpus of its language; the means are those of a thousand sentences of the corpus."""
+    """Dictionary words, each the mean over its occurrences in the corpus of its language.
+
+    The means of the languages are those of a thousand sentences of the corpus.
+    """
 
     name = "words"
 
     def __init__(self, model: FrozenModel, pairs: Sequence[Pair], languages: Sequence[str], uses: int, limit: int, rng: Rng) -> None:
-        """Raises DataError for too few pairs, and where too few words have a use."""
+        """Find the words in the corpus.
+
+        Raises DataError for too few pairs, and where too few words have an occurrence.
+        """
         read = [list(islice(usable_sentences(model, language), _SENTENCES_READ)) for language in languages]
         words = [{text.casefold() for text in side} for side in zip(*((each.first, each.second) for each in pairs), strict=True)]
         found = [uses_by_word(texts, own, language, uses) for texts, own, language in zip(read, words, languages, strict=True)]
