@@ -1,4 +1,4 @@
-"""A class, several labels or a number for every text: sentiment, topics, ratings."""
+"""Text classification, multi-label classification and regression: sentiment, topics, ratings."""
 
 from sslcli.api import Annotated, DataError, Example, Record, SequenceTask, setting
 
@@ -32,7 +32,7 @@ class Classify(SequenceTask["Classify.Options"]):
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
-        """One label for the whole text. Raises DataError where the answer is no class."""
+        """Return one label for the whole text. Raises DataError where the label is not a class."""
         (text,) = example.data
         if not isinstance(example.gold, str):
             problem = "a number" if isinstance(example.gold, float) else "several labels"

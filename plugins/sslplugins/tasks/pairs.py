@@ -1,4 +1,4 @@
-"""A class or a number for two texts together: inference (MNLI, SNLI, XNLI), paraphrases, similarity."""
+"""Text-pair classification and regression: inference (MNLI, SNLI, XNLI), paraphrase, similarity."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +43,7 @@ class Pairs(SequenceTask["Pairs.Options"]):
 
     @classmethod
     def chosen(cls, options: Options, records: Iterator[Record], reference: str) -> Iterator[Record]:
-        """Without the rows of other languages."""
+        """Yield the records of --language. Raises DataError where there is none."""
         languages, found = set(), False
         for record in super().chosen(options, records, reference):
             if not record.is_readable:
@@ -60,7 +60,10 @@ class Pairs(SequenceTask["Pairs.Options"]):
 
 
 def _columns(options: Pairs.Options, record: Record) -> tuple[str, str]:
-    """The first usual pair of columns of which the record has both; where there is none, one to be missed."""
+    """Return the first usual pair of columns that the record has.
+
+    Where it has none, return the pair whose absence the error names.
+    """
     if options.first_field and options.second_field:
         return options.first_field, options.second_field
     return next((pair for pair in TEXTS if all(column in record.values for column in pair)), TEXTS[0])

@@ -1,8 +1,9 @@
-"""The files of GLUE: those of the classic glue_data download, and JSON lines or tables as Hugging Face names their columns.
+"""GLUE files: the classic glue_data download, and Hugging Face's JSON Lines or tables.
 
-Nothing is quoted in the classic files. CoLA has no header but in its test file; MRPC comes whole or as its two original
-files with a list of the held-out pairs; some questions of QQP have a line end in them, and what is left of their rows is
-passed over as the official readers do; so is "-" of MultiNLI, where the annotators did not agree.
+The classic files quote nothing. CoLA has a header in its test file alone; MRPC comes whole or as
+its two original files with a list of the held-out pairs; some questions of QQP contain a line end,
+and what is left of their rows is passed over as the official readers do; so is "-" of MultiNLI,
+where the annotators did not agree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ NUMBERS = ("index", "id", "idx")
 
 
 def file_of(task: GlueTask, folder: Path, split: str) -> Path | None:
-    """Where a split lies, None where it does not."""
+    """Return the file of a split, None where there is none."""
     for own in _entries(folder, task.elsewhere.get(split, task.folders)):
         stems = task.splits[split]
         found = _entries(own, [f"{stem}{suffix}" for suffix in SUFFIXES for stem in stems])
@@ -42,10 +43,10 @@ def file_of(task: GlueTask, folder: Path, split: str) -> Path | None:
 
 
 def split_records(task: GlueTask, folder: Path, split: str) -> Iterator[Record]:
-    """{"text", "label"} or {"sentence1", "sentence2", "label"}; of a test split {"id", ...} and no label.
+    """Yield {"text" or "sentence1", "sentence2"} and "label"; of a test split "id" and no label.
 
-    Raises DataError naming the file that is not there. A row that cannot be used is given too, and says why when it is
-    asked for a value.
+    Raises DataError naming a file that is not there. A row that cannot be used is yielded too, and
+    raises when it is asked for a value.
     """
     path = file_of(task, folder, split)
     if path is None:
@@ -70,7 +71,7 @@ def _record(task: GlueTask, row: Record, is_test: bool) -> Record:
 
 
 def passed_over(task: GlueTask, folder: Path, split: str) -> tuple[int, int]:
-    """How many rows `split_records` leaves out: those with too few columns, and those without a label."""
+    """Count the rows that `split_records` leaves out: too few columns, or no label."""
     path = file_of(task, folder, split)
     if path is None or split in task.sheets:
         return 0, 0
@@ -85,7 +86,7 @@ def passed_over(task: GlueTask, folder: Path, split: str) -> tuple[int, int]:
 
 
 def _entries(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The entries of a folder that are called so, whatever their case, in the order of the names."""
+    """Return the entries of a folder with one of these names, case ignored, in that order."""
     try:
         there = {path.name.lower(): path for path in sorted(folder.iterdir())}
     except OSError:
@@ -105,7 +106,7 @@ def _rows(task: GlueTask, path: Path, split: str, is_test: bool) -> Iterator[Rec
 
 
 def _mrpc_rows(path: Path, split: str) -> Iterator[Record]:
-    """Of the original files; the pairs whose ids are listed are held out of the training file."""
+    """Read MRPC's original files; the listed pairs are held out of the training file."""
     if split == "test":
         for number, row in enumerate(read_table(str(path))):
             yield Record(row.where, {**row.values, "index": str(number)}) if row.is_readable else row
@@ -119,7 +120,7 @@ def _mrpc_rows(path: Path, split: str) -> Iterator[Record]:
 
 
 def _is_unlabelled(task: GlueTask, row: Record) -> bool:
-    """Whether the row has the column of the labels, and nothing in it that is one."""
+    """Return whether the row has a label column without a label in it."""
     if not row.is_readable:
         return False  # whoever asks for its label is given the reason
     own = [name for name in task.answer if name in row.values]
@@ -138,7 +139,7 @@ def _number(row: Record) -> dict[str, str]:
 
 
 def _label(task: GlueTask, row: Record) -> str | float:
-    """A number, or one of the labels, which the Hugging Face layout numbers. Raises DataError naming the column."""
+    """Parse a number or a label, which the Hugging Face layout numbers. Raises DataError."""
     column, value = row.find(*task.answer)
     if not task.labels:
         return _similarity(row, column, value)

@@ -1,4 +1,4 @@
-"""GLUE: nine tasks of one sentence or two, with the leaderboard's figures and files."""
+"""GLUE: nine tasks of one sentence or two, with the leaderboard's metrics and files."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,11 @@ HEADER = "index\tprediction"
 
 
 class Glue(Suite["Glue.Options"]):
-    """Protocol as in Geiping and Goldstein 2022 (arXiv 2212.14034, section 5): one set of hyper-parameters for all tasks,
-    at most five epochs, the median of five seeds."""
+    """The GLUE benchmark.
+
+    Protocol as in Geiping and Goldstein 2022 (arXiv 2212.14034, section 5): one set of
+    hyper-parameters for all tasks, at most five epochs, the median of five seeds.
+    """
 
     class Options(Config):
         sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)
@@ -47,8 +50,11 @@ class Glue(Suite["Glue.Options"]):
         return [f"{count:,} rows of {part}/{split} are passed over: they have {reason}" for reason, count in reasons.items() if count]
 
     def summarise(self, scores: Mapping[str, Mapping[str, Sequence[Sequence[Score]]]]) -> Report:
-        """In points of a hundred, with the leaderboard's average: every task counts once, with the mean of its figures,
-        MNLI with that of both its sets. WNLI counts there; as papers leave it out, the average without it stands beside."""
+        """Return scores in percent with the leaderboard's average.
+
+        Every task counts once, with the mean of its metrics; MNLI with the mean of both its sets.
+        WNLI is included; the average without it, as papers report it, stands beside.
+        """
         rows: list[list[str | int | float | None]] = []
         tasks: dict[str, float] = {}
         for part, evaluations in scores.items():
@@ -81,7 +87,7 @@ def _median(row: Sequence[str | int | float | None]) -> float:
 
 
 def _task(part: str, split: str) -> GlueTask:
-    """Raises UsageError where there is no such part or split."""
+    """Return the task. Raises UsageError where there is no such part or split."""
     if part not in TASKS:
         raise UsageError(f"GLUE has no part '{part}'", f"its parts are {', '.join(TASKS)}")
     if split not in TASKS[part].splits:
@@ -94,7 +100,7 @@ def _scored(task: GlueTask, folder: Path) -> list[str]:
 
 
 def _rows(task: GlueTask, split: str, seeds: Sequence[Sequence[Score]]) -> Iterator[list[str | int | float | None]]:
-    """One for each figure that counts, over the seeds."""
+    """Build one row per leaderboard metric, over the seeds."""
     for name in task.scores:
         found = [score for scores in seeds for score in scores if score.name == name]
         values = [100 * score.value for score in found]

@@ -1,4 +1,4 @@
-"""What the tasks of GLUE are made of: columns, labels, figures, and the files that the leaderboard takes.
+"""GLUE's tasks: columns, labels, metrics, and the files that the leaderboard takes.
 
 Wang et al. 2019 (arXiv 1804.07461), table 1; file names and sizes are those of gluebenchmark.com.
 """
@@ -22,7 +22,7 @@ MATCHED: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Sheet:
-    """One file of a submission: its name without ending, and how many examples the official test set has."""
+    """One file of a submission: its name without suffix, and the size of the official test set."""
 
     name: str
     rows: int
@@ -30,9 +30,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class GlueTask:
-    """`folders`, `splits`: names that they go by, whatever their case. `texts`: the columns, by the layouts that there are.
+    """One task of GLUE.
 
-    `labels` is empty where the answer is a number. `elsewhere`: splits that lie in folders of their own.
+    `folders`, `splits`: their names, case ignored. `texts`: the text columns, by layout. `labels`
+    is empty for regression. `elsewhere`: splits that are in folders of their own.
     """
 
     name: str

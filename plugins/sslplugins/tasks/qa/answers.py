@@ -1,6 +1,6 @@
-"""The labels of questions: where the right answers stand in their passage, however a file writes that.
+"""Labels of questions: the spans of the right answers in their passage.
 
-Whatever is decided here beside what the file says outright is a note, which is counted and said.
+Every decision that the file leaves open becomes a note, which is counted and reported.
 """
 
 import re
@@ -24,7 +24,11 @@ _NONE_HINT = 'give it an answer, or write "is_impossible": true where it rightly
 
 
 class Gold(NamedTuple):
-    """`answers`: empty where there rightly is none, None where nothing is said. `note`: what was decided in reading them."""
+    """Labels of one question.
+
+    `answers`: empty where the right answer is "no answer", None where the file has no label.
+    `note`: what was decided in reading them.
+    """
 
     answers: tuple[Answer, ...] | None
     note: str = ""
@@ -39,10 +43,10 @@ class Entry(NamedTuple):
 
 
 def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule) -> Gold:
-    """Of {"text", "answer_start"} as one object, as a list of them or as two lists; of a text, or of a list of texts.
+    """Read labels: {"text", "answer_start"} as an object, a list or two lists; or texts alone.
 
-    `impossible`: what is_impossible says; `may_lack`: whether there may be no answer where it says nothing. Raises
-    DataError naming the field.
+    `impossible`: value of is_impossible; `may_lack`: whether a question without is_impossible may
+    have no answer. Raises DataError naming the field.
     """
     entries = _entries(value, where)
     if entries is None:
@@ -64,7 +68,7 @@ def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, w
 
 
 def whole_number(value: Any, where: Where, name: str) -> int:
-    """5, 5.0, "5" and "5.0". Raises DataError."""
+    """Parse a whole number: 5, 5.0, "5" or "5.0". Raises DataError for anything else."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}(\.0*)?", value.strip()):
         value = float(value)
     if isinstance(value, float) and value.is_integer():
@@ -112,7 +116,9 @@ def _entry(value: Mapping[str, Any] | str, where: Where) -> Entry:
 
 
 def _in_turn(answers: Mapping[str, Any], where: Where) -> list[Entry]:
-    """{"text": [...], "answer_start": [...]} as so many answers; single values as one, offsets missing or not."""
+    """Read {"text": [...], "answer_start": [...]}; single values are one answer, offsets may be
+    missing.
+    """
     texts, starts = answers.get("text"), answers.get("answer_start")
     if not isinstance(texts, list) and not isinstance(starts, list):
         return [_entry(answers, below(where, "[0]"))]
@@ -133,7 +139,10 @@ def _is_empty(entry: Entry) -> bool:
 
 
 def placed(entry: Entry, passage: str, rule: Rule) -> tuple[Answer, str]:
-    """An answer that stands where it is said to stand, or where that is beyond doubt; and what was decided for it."""
+    """Locate an answer at its offset, or where its position is beyond doubt.
+
+    Returns the answer and a note on what was decided. Raises DataError where neither holds.
+    """
     text, where = entry.text, below(entry.where, ".answer_start")
     if entry.start is None:
         return _looked_for(text, passage, where, rule)
@@ -179,12 +188,12 @@ def _misplaced(text: str, start: int, passage: str, places: Sequence[int], where
 
 
 def _places(text: str, passage: str) -> list[int]:
-    """Where a text stands, places that overlap too."""
+    """Return every offset of a text, overlapping ones too."""
     return [match.start() for match in re.finditer(f"(?={re.escape(text)})", passage)]
 
 
 def _elsewhere(text: str, passage: str) -> str:
-    """Where an answer stands, or why it seems to stand nowhere."""
+    """Say where an answer was found instead, or why it seems to be nowhere."""
     if places := _places(text, passage):
         return f"it stands at {places[0]}" if len(places) == 1 else f"it stands there {len(places)} times"
     if unicodedata.normalize("NFC", text) in unicodedata.normalize("NFC", passage):

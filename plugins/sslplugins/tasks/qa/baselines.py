@@ -1,4 +1,4 @@
-"""Answers to questions without reading: by chance, from the beginning, from the sentence that is most like the question."""
+"""Baselines of question answering: random span, first sentence, most similar sentence."""
 
 import math
 import re
@@ -16,9 +16,10 @@ _SEED = 0  # fixed, so that the same data always has the same chance
 
 
 def baselines_of(train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
-    """A random span as long as a random answer of training; the first sentence; the sentence that has most of the question.
+    """Predict each baseline for the test questions.
 
-    Where some questions rightly have no answer, also to give none.
+    A random span as long as a random training answer; the first sentence; the sentence most similar
+    to the question. Where some questions have no answer, also "no answer" throughout.
     """
     lengths = [len(_words(example.gold[0].text)) for example in train if example.gold] or [1]
     generator = np.random.default_rng(_SEED)
@@ -41,7 +42,11 @@ def _random_span(passage: str, lengths: Sequence[int], generator: np.random.Gene
 
 
 def _most_alike(question: str, passage: str) -> str:
-    """Shared words count by how rare they are among the passage's sentences; of equals the first sentence (Richardson et al. 2013)."""
+    """Return the sentence that shares most words with the question, weighted by their rarity.
+
+    Rarity is that among the passage's sentences; of equals the first is taken (Richardson et al.
+    2013).
+    """
     asked, sentences = _vocabulary(question), _sentences(passage)
     vocabularies = [_vocabulary(sentence) for sentence in sentences]
     having = Counter(word for vocabulary in vocabularies for word in vocabulary)

@@ -1,7 +1,7 @@
-"""What the offsets of a file count: characters, or something else; the same for all its answers.
+"""Units that the answer offsets of a file count: characters or others, the same in a whole file.
 
-Browsers and Java count units of UTF-16, Go and Rust bytes of UTF-8, tools on Unix one character
-for a line end.
+Browsers and Java count UTF-16 code units, Go and Rust UTF-8 bytes, Unix tools one character for a
+line end.
 """
 
 import re
@@ -14,7 +14,7 @@ Offsets = Literal["exact", "once", "nearest"]
 
 
 class Answer(NamedTuple):
-    """What stands in the passage from character `start` on.
+    """An answer span: its text, and its offset in the passage in characters.
 
     A tuple, because labels are written as JSON.
     """
@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a file says of one answer: that it stands at `start`."""
+    """An offset as the file gives it, unchecked, with passage and answer text."""
 
     passage: str
     text: str
@@ -38,9 +38,10 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True)
 class Counting:
-    """`find`: where an answer stands if its offset counts so, None where it does not stand there.
+    """A unit of offsets.
 
-    `said`: what is counted, in words.
+    `find`: locate an answer by an offset in this unit, None where it is not there. `said`: the name
+    of the unit in messages.
     """
 
     said: str
@@ -48,9 +49,10 @@ class Counting:
 
 
 def _at_character(passage: str, text: str, start: int) -> Answer | None:
-    """SQuAD 1.1 has some whose offset is that of the full stop or comma in front of them.
+    """Locate an answer by characters.
 
-    These are moved behind it.
+    SQuAD 1.1 has some offsets of the full stop or comma in front of the answer: these are moved
+    behind it.
     """
     if not 0 <= start < len(passage):
         return None
@@ -62,7 +64,7 @@ def _at_character(passage: str, text: str, start: int) -> Answer | None:
 
 
 def _at_unit(encoding: str, size: int, passage: str, text: str, start: int) -> Answer | None:
-    """Of units of `size` bytes of an encoding."""
+    """Locate an answer by units of `size` bytes of an encoding."""
     if start < 0 or passage.isascii():
         return _at_character(passage, text, start)
     try:
@@ -73,7 +75,7 @@ def _at_unit(encoding: str, size: int, passage: str, text: str, start: int) -> A
 
 
 def _with_line_ends(passage: str, text: str, start: int) -> Answer | None:
-    """CR LF counted as one character, in the offset and in the answer."""
+    """Locate an answer where CR LF counts as one character, in the offset and in the answer."""
     if start < 0 or "\r\n" not in passage:
         return _at_character(passage, text, start)
     pieces, written = re.findall(r"\r\n|.", passage, re.DOTALL), text.replace("\r\n", "\n")
@@ -100,9 +102,9 @@ OTHERS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """How the offsets of a file are taken. `hint`: what a mistaken one may be.
+    """A rule to read the offsets of one file. `hint`: the likely cause of a wrong offset.
 
-    `claims`: where all of them are gathered before anything is judged; None where they are judged.
+    `claims` gathers all offsets of the file before the unit is chosen; None once it is chosen.
     """
 
     offsets: Offsets = "exact"
@@ -112,9 +114,10 @@ class Rule:
 
 
 def counting_of(claims: Sequence[Claim]) -> tuple[Counting, str]:
-    """What explains all claims, characters first; a hint where something explains but most of them.
+    """Choose the unit that explains all offsets, characters first.
 
-    Where several others explain all of them, and not by the same places, characters are taken.
+    Returns a hint where a unit explains most of them only. Where several other units explain all
+    offsets, with different spans, characters are taken.
     """
     if _explained(CHARACTERS, claims) == len(claims):
         return CHARACTERS, ""

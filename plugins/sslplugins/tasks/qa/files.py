@@ -1,7 +1,9 @@
-"""Questions about passages as files hold them: SQuAD's nested lists, CMRC's, a course's two lists, and flat records.
+"""Question files: SQuAD's nested lists, CMRC's, two lists of questions and paragraphs, flat
+records.
 
-Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQA, DRCD and TyDi QA's gold passages are
-written as SQuAD 1.1; CMRC 2018 (arXiv 1810.07366) also in lists of its own, whose answers have no offsets.
+Rajpurkar et al. 2016 (arXiv 1606.05250) and 2018 (arXiv 1806.03822). XQuAD, MLQA, DRCD and TyDi
+QA's gold passages are written as SQuAD 1.1; CMRC 2018 (arXiv 1810.07366) also in lists of its own,
+whose answers have no offsets.
 """
 
 import re
@@ -48,11 +50,12 @@ class Question:
 
 
 def read_questions(reference: str, offsets: Offsets = "exact") -> Iterator[Example]:
-    """Labels are a tuple of Answers, empty where there rightly is none, None where nothing is said about them.
+    """Read the questions of a file.
 
-    What offsets count is found from all answers of the file together, and said where it is not characters. Raises
-    DataError naming the file, the place in it and the question's id; behind a question that cannot be used the next one
-    can be asked for.
+    Labels are a tuple of Answers, empty where the right answer is "no answer", None where the file
+    has no label. The unit of the offsets is found from all answers of the file together, and
+    reported where it is not characters. Raises DataError naming the file, the place in it and the
+    question's id; after a question that cannot be used the next one can be asked for.
     """
     read = _readings_of(reference)
     claims = _claims(read)
@@ -67,7 +70,7 @@ Readings = Callable[[Rule], Parsed[Any, Example]]
 
 
 def _readings_of(reference: str) -> Readings:
-    """What reads the questions of a file, from the first one on, each time that it is called."""
+    """Return a function that reads the file's questions from the first one, at every call."""
     content = _nested_content(reference) if suffix_of(reference) == "json" else None
     where = Where(reference)
     if isinstance(content, dict) and "questions" in content:
@@ -84,7 +87,7 @@ def _readings_of(reference: str) -> Readings:
 
 
 def _claims(read: Readings) -> list[Claim]:
-    """Where all answers of a file are said to stand, but for those of questions of no use."""
+    """Gather the offsets of all answers of a file, except of questions that cannot be used."""
     rule = Rule(claims=[])
     questions = read(rule)
     while questions.continues:
@@ -98,7 +101,10 @@ def _claims(read: Readings) -> list[Claim]:
 
 
 def question_of(record: Record, rule: Rule) -> Example:
-    """Of a flat record: a passage, a question, and answers in any form that `gold_of` reads; answer_start may be a column."""
+    """Read a flat record: passage, question, and labels in any form that `gold_of` reads.
+
+    answer_start may be a column of its own.
+    """
     record = in_usual_case(record, _FIELDS)
     passage, text = record.text(*PASSAGE), record.text(*QUESTION)
     _, named = record.find(*_ID)
@@ -127,7 +133,7 @@ def _made(make: Make) -> Example:
 
 
 def _failing(error: DataError) -> Make:
-    """What raises an error when it is this question's turn, so that those behind it can be read."""
+    """Return a function that raises this error, so that later questions stay readable."""
 
     def raising() -> Example:
         raise error
@@ -136,7 +142,7 @@ def _failing(error: DataError) -> Make:
 
 
 def _nested_content(reference: str) -> Any:
-    """All of a .json file; None where it is no single value, as JSON lines are, which read_records reads or refuses."""
+    """Parse a .json file; None where it is not a single value, as JSON Lines are not."""
     try:
         return read_json(reference)
     except DataError:
@@ -144,7 +150,7 @@ def _nested_content(reference: str) -> Any:
 
 
 def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, rule: Rule) -> Iterator[Make]:
-    """Of every question what makes its example. A paragraph that cannot be used is one error, whatever it asks."""
+    """Read nested articles; a paragraph that cannot be used is one error for all its questions."""
     count = 0
     for article, at_article in articles:
         paragraphs = [(article, at_article)] if "qas" in article else _objects(article, "paragraphs", at_article)
@@ -174,7 +180,10 @@ def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may
 
 
 def _of_course(content: Mapping[str, Any], where: Where, rule: Rule) -> Iterator[Make]:
-    """{"questions": [...], "paragraphs": [text, ...]}; `answer_end` is the last character; null where answers are kept back."""
+    """Read {"questions": [...], "paragraphs": [text, ...]}.
+
+    `answer_end` is the last character; null where the labels are withheld.
+    """
     passages = content.get("paragraphs")
     if not isinstance(passages, list):
         raise wrong(below(where, "paragraphs"), "there is no list of paragraphs", "questions name their paragraph by its number, from 0")
@@ -222,7 +231,10 @@ def _whole(asked: Mapping[str, Any], name: str, at: Where) -> int:
 
 
 def _written_value(text: str, where: Where) -> Any:
-    """The value of a text that holds JSON, or an object of Python, as `datasets` and pandas write it; else the text itself."""
+    """Parse a text that holds JSON or a Python literal, as `datasets` and pandas write them.
+
+    Any other text is returned as it is.
+    """
     try:
         return parse_json(text, where)
     except DataError:
@@ -234,7 +246,7 @@ def _written_value(text: str, where: Where) -> Any:
 
 
 def _truth(value: Any, where: Where) -> bool | None:
-    """What is_impossible says: true, false, or nothing. In a table it is text, however that is spelled."""
+    """Parse is_impossible: true, false, or None. In a table it is text, spelled in several ways."""
     if value is None:
         return None
     key = value.strip().lower() if isinstance(value, str) else value
@@ -264,7 +276,7 @@ def _each_object(listed: Sequence[Any], where: Where) -> Iterator[tuple[Mapping[
 
 
 def _id(asked: Mapping[str, Any], where: Where, count: int) -> str:
-    """What the question calls itself, or its number in the file."""
+    """Return the question's id, or its number in the file."""
     field, value = next(((name, asked[name]) for name in _ID if asked.get(name) not in (None, "")), ("id", None))
     if isinstance(value, bool) or not isinstance(value, str | int | None):
         raise wrong(below(where, f".{field}"), f"this is no name but {type(value).__name__}", "an id is a text or a number")
@@ -277,7 +289,7 @@ def _named(where: Where, asked: Mapping[str, Any]) -> Where:
 
 
 def _text(parent: Mapping[str, Any], names: Sequence[str], where: Where) -> str:
-    """What the first of these fields holds. Raises DataError where that is no text or an empty one."""
+    """Return the first of these fields. Raises DataError where it is empty or not a text."""
     name = next((name for name in names if parent.get(name) is not None), names[0])
     value = parent.get(name)
     if not isinstance(value, str) or not value.strip():

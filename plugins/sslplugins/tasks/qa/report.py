@@ -1,4 +1,4 @@
-"""Which questions are answered well, and which answers are wrong, shown in their passages."""
+"""Error report of question answering: scores by question word, and the worst predictions."""
 
 import re
 from collections import defaultdict
@@ -20,7 +20,11 @@ def report_of(predictions: Sequence[Prediction], examples: Sequence[Example], ru
 
 
 def marked_passage(example: Example, prediction: Prediction) -> Passage:
-    """The passage and in it the answer, which is "target"; where the right one is known, that is "correct" and any other "corrupted"."""
+    """Mark an answer in its passage.
+
+    It is "target"; where the label is known, a right answer is "correct" and a wrong one
+    "corrupted".
+    """
     marks: dict[int, str] = {}
     if prediction.value and "start" in prediction.details:
         given = range(prediction.details["start"], prediction.details["end"])
@@ -31,7 +35,7 @@ def marked_passage(example: Example, prediction: Prediction) -> Passage:
 
 
 def question_word(text: str) -> str:
-    """The first word of the question that asks; "other" where none does."""
+    """Return the first question word of a question, "other" where there is none."""
     found = _ENGLISH.search(text.lower()) or _CHINESE.search(text)
     return found[0] if found else "other"
 
@@ -48,7 +52,7 @@ def _by_question_word(examples: Sequence[Example], figures: Sequence[tuple[float
 
 
 def _worst(predictions: Sequence[Prediction], examples: Sequence[Example], f1s: Sequence[float]) -> list[Passage]:
-    """Those that were the surest among the most wrong."""
+    """Return the most confident of the lowest-scoring predictions."""
     order = sorted(range(len(f1s)), key=lambda place: (f1s[place], -(predictions[place].confidence or 0.0)))
     passages = []
     for place in [place for place in order if f1s[place] < 1][:WORST]:
@@ -62,6 +66,6 @@ def _worst(predictions: Sequence[Prediction], examples: Sequence[Example], f1s: 
 
 
 def _marked(passage: str, marks: Mapping[int, str]) -> list[Span]:
-    """The whole passage; `marks` are roles by character."""
+    """Mark the whole passage; `marks` are roles by character."""
     alike = groupby(enumerate(passage), lambda item: marks.get(item[0], "plain"))
     return [Span("".join(letter for _, letter in run), role) for role, run in alike]

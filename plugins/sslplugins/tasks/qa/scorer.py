@@ -1,4 +1,4 @@
-"""Scores of answers to questions, beside baselines, with the worst errors, and the files that official scorers take."""
+"""Scorer of question answering: metrics, baselines, error report, official submission files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ class QuestionScorer(Scorer):
         return replace(report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"])
 
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        """Nothing unless some questions rightly have no answer."""
+        """Return whether each question has an answer; nothing where all of them have."""
         if all(example.gold != () for example in examples):
             return [()] * len(examples)
         return [("no answer",) if example.gold == () else ("an answer",) for example in examples]

@@ -1,4 +1,4 @@
-"""How right the answers are by the official rules, and the files that official scorers and courses take."""
+"""Metrics of question answering by the official rules, and the files that official scorers take."""
 
 import csv
 import io
@@ -32,9 +32,10 @@ _LETTER = re.compile(r"\w")
 
 
 def rule_of(examples: Sequence[Example], language: str, strict: bool) -> AnswerRule:
-    """SQuAD's, or MLQA's for a language. "auto": MLQA's for Chinese where most letters of the right answers are Chinese.
+    """Return SQuAD's rule, or MLQA's for a language.
 
-    To SQuAD's rule a Chinese answer is one long word.
+    "auto" is MLQA's for Chinese where most letters of the labels are Chinese: to SQuAD's rule a
+    Chinese answer is one long word.
     """
     if language == "auto":
         text = "".join(answer.text for example in examples for answer in example.gold or ())
@@ -52,9 +53,10 @@ def name_of(rule: AnswerRule) -> str:
 
 
 def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], language: str, strict: bool) -> Sequence[Score]:
-    """F1 and exact match in percent. With unanswerable questions by SQuAD's rule also both halves and the best threshold.
+    """Compute F1 and exact match in percent.
 
-    "same text" is the share of answers that are a right one letter by letter, as courses compare them.
+    With unanswerable questions and SQuAD's rule also both for each half, and at the best threshold.
+    "same text" is the share of predictions equal to a label character by character.
     """
     rule = rule_of(examples, language, strict)
     given, golds = [prediction.value for prediction in predictions], [texts_of(example) for example in examples]
@@ -78,9 +80,10 @@ def texts_of(example: Example) -> list[str]:
 
 
 def submission_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]:
-    """predictions.json for SQuAD's scripts, with na_prob.json for that of 2.0, and predictions.csv for a course.
+    """Return predictions.json for SQuAD's scripts and predictions.csv for course graders.
 
-    The course's graders take answers without commas, which would part its columns.
+    na_prob.json is added for SQuAD 2.0. The graders take answers without commas, which would
+    separate columns.
     """
     files = {"predictions.json": _json({name: prediction.value for name, prediction in predictions.items()})}
     absent = {name: prediction.details.get("no_answer_probability") for name, prediction in predictions.items()}
@@ -96,7 +99,7 @@ def submission_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]
 def _with_thresholds(
     given: Sequence[str], taken: Sequence[str], golds: Sequence[Sequence[str]], absent: Sequence[float]
 ) -> Sequence[Score]:
-    """The figures of what was given, and the best ones that a threshold on the probability of no answer would have had."""
+    """Return the scores of the predictions, and the best that a no-answer threshold could reach."""
     best = [score for score in squad_v2_scores(taken, golds, absent) if score.name.startswith("best")]
     return [*squad_v2_scores(given, golds), *best]
 

@@ -1,7 +1,7 @@
-"""An answer to a question, found as a span of a passage, or that there is none.
+"""Extractive question answering: the answer is a span of the passage, or there is none.
 
-Devlin et al. 2019, "BERT" (arXiv 1810.04805), sections 4.2 and 4.3: a start vector and an end vector, and inner products
-of both with every token.
+Devlin et al. 2019, "BERT" (arXiv 1810.04805), sections 4.2 and 4.3: a start vector and an end
+vector, and inner products of both with every token.
 
 Letters: B windows, T tokens of all of them, N tokens that may start or end an answer, D width.
 """
@@ -55,10 +55,12 @@ Target = tuple[int, int] | tuple[()] | None
 
 @dataclass(frozen=True)
 class SpanBatch(ModelBatch):
-    """`rows_N`: tokens that may start or end an answer, by place in T, every window's [CLS] before its others.
+    """Windows with the tokens that may start or end an answer.
 
-    `starts_B1`: where each window begins in N. `targets_B2`: the first and the last token of the answer, by place in N.
-    `known_B`: whether there is one. `pieces_N`, on the host: the number of each in its passage, NO_PIECE of [CLS].
+    `rows_N`: positions in T of these tokens, every window's [CLS] before its others. `starts_B1`:
+    where each window begins in N. `targets_B2`: first and last token of the answer, as positions in
+    N. `known_B`: whether there is a label. `pieces_N`, on the host: the index of each piece in its
+    passage, NO_PIECE for [CLS].
     """
 
     rows_N: Tensor
@@ -163,7 +165,10 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         return Encoded(samples, whole, lost, places, cut)
 
     def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[Target], str]:
-        """The target of each window, and what of the answer is lost. Of several right answers the first is learnt."""
+        """Return the target of each window, and what of the answer is lost.
+
+        Of several right answers the first is the training target.
+        """
         unknown: list[Target] = [None] * len(bounds)
         if example.gold is None:
             return unknown, ""
@@ -203,11 +208,11 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         )
 
     def _logits(self, hidden: Hidden, batch: SpanBatch) -> Tensor:
-        """[N, 2] in float32: to start and to end the answer."""
+        """Return the logits of answer start and end: float32 [N, 2]."""
         return self.spans(hidden.last_TD.index_select(0, batch.rows_N)).float()
 
     def loss(self, hidden: Hidden, batch: SpanBatch) -> Loss:
-        """The mean of the start's and the end's cross-entropy, each over its own window."""
+        """Return the mean of start and end cross-entropy, each normalised over its window."""
         logits_N2 = self._logits(hidden, batch)
         wanted_B2 = logits_N2.gather(0, batch.targets_B2)
         largest_B2, normalizer_B2 = _log_sum_exp(logits_N2, batch.starts_B1)
@@ -217,7 +222,9 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         return Loss({"spans": loss}, {"spans right": Ratio(correct_B.sum(), batch.counts["spans"])})
 
     def answers(self, hidden: Hidden, batch: SpanBatch) -> Sequence[Any]:
-        """Of each window the score of no answer, and its best spans with their pieces' numbers in the passage."""
+        """Return the no-answer score of each window, and its best spans as piece indices of the
+        passage.
+        """
         logits_N2, starts = self._logits(hidden, batch).detach().cpu().numpy(), batch.starts_B1.tolist()
         return [self._part(logits_N2[start:stop], batch.pieces_N[start:stop]) for start, stop in pairwise(starts)]
 
@@ -231,11 +238,12 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         return absent, [(score, int(pieces[0]) + first, int(pieces[0]) + last) for score, first, last in found]
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
-        """The best span of all windows, exactly as it stands in the passage; "" where no answer scores higher by more than the
-        threshold (SQuAD 2.0; the null score difference of Devlin et al. 2019, section 4.3).
+        """Return the best span of all windows as it stands in the passage, or "" for no answer.
 
-        Probabilities are shared among the candidates of all windows. No answer scores what the window says that is least
-        sure of it: one that finds an answer is enough.
+        "No answer" must score higher by more than the threshold (SQuAD 2.0; the null score
+        difference of Devlin et al. 2019, section 4.3). Its score is that of the window least sure
+        of it: one that finds an answer is enough. Probabilities are a softmax over the candidates
+        of all windows.
         """
         candidates, absent = merged_spans(spans for _, spans in parts), min((score for score, _ in parts), default=-np.inf)
         if not candidates:  # a passage without a token
@@ -254,7 +262,7 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
 
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
-        """The question, its passage, and where each right answer stands in it."""
+        """Return the question, its passage, and the position of each right answer."""
         places = [f"{answer.text!r} at character {answer.start:,}" for answer in dict.fromkeys(example.gold or ())]
         known = f"{'; also right: '.join(places[:2])}{''.join(f'; {place}' for place in places[2:])}"
         label = "nothing is said of one" if example.gold is None else known or "there is none in the passage"
@@ -270,7 +278,7 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
 
 
 def _log_sum_exp(logits_N2: Tensor, starts_B1: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of every window, and the logarithm of its sum of exponentials: [B, 2] each."""
+    """Return maximum and log-sum-exp of every window: [B, 2] each."""
     # Sums over segments are taken in one order, as those of index_add on a GPU are not: a resume must be equal to the bit.
     largest_B2 = torch.segment_reduce(logits_N2.detach(), "max", offsets=starts_B1, axis=0, unsafe=True)
     window_N = torch.repeat_interleave(starts_B1.diff(), output_size=len(logits_N2))

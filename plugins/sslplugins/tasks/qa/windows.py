@@ -1,4 +1,4 @@
-"""Windows over a passage that is longer than a model reads at once, and the best spans in them.
+"""Sliding windows over a passage longer than the model's input, and the best spans in them.
 
 Letters: P pieces of a window, L pieces of the longest span.
 """
@@ -12,21 +12,28 @@ Candidate = tuple[float, int, int]  # score, first piece, last piece
 
 
 def window_bounds(pieces: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """First piece and last + 1 of windows that cover so many pieces, neighbours sharing `overlap` of them; none for no piece."""
+    """Return first piece and last + 1 of the windows over `pieces`, neighbours sharing `overlap`.
+
+    None for no piece.
+    """
     starts = range(0, max(pieces - overlap, 1), capacity - overlap) if pieces else ()
     return [(start, min(start + capacity, pieces)) for start in starts]
 
 
 def pieces_between(places: np.ndarray, start: int, stop: int) -> tuple[int, int] | None:
-    """The first and the last piece that hold a character of [start, stop); None where no piece does. `places` [T, 2]"""
+    """Return the first and the last piece with a character of [start, stop), or None.
+
+    `places` [T, 2]: the offsets of the pieces.
+    """
     inside = np.flatnonzero((places[:, 1] > start) & (places[:, 0] < stop) & (places[:, 1] > places[:, 0]))
     return (int(inside[0]), int(inside[-1])) if len(inside) else None
 
 
 def best_spans(starts_P: np.ndarray, ends_P: np.ndarray, longest: int, most: int) -> list[Candidate]:
-    """At most so many spans of at most `longest` pieces, the highest sum of logits first; of equal ones the earlier, then the shorter.
+    """Return the spans of at most `longest` pieces with the highest sums of logits, best first.
 
-    A piece with the logit -inf neither starts nor ends one.
+    Of equal ones the earlier, then the shorter comes first. A piece with the logit -inf neither
+    starts nor ends one.
     """
     behind = np.concatenate([ends_P, np.full(longest - 1, -np.inf, dtype=ends_P.dtype)])
     scores_PL = starts_P[:, None] + sliding_window_view(behind, longest)
@@ -39,7 +46,7 @@ def best_spans(starts_P: np.ndarray, ends_P: np.ndarray, longest: int, most: int
 
 
 def merged_spans(windows: Iterable[Iterable[Candidate]]) -> list[Candidate]:
-    """The spans of all windows, best first. One that several hold counts where it scores best."""
+    """Merge the spans of all windows, best first; repeated spans keep their best score."""
     best: dict[tuple[int, int], float] = {}
     for candidates in windows:
         for score, first, last in candidates:

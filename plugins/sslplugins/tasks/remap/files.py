@@ -1,7 +1,8 @@
-"""Sequences of symbols out of FASTA, FASTQ and plain lines.
+"""Symbol sequences out of FASTA, FASTQ and plain lines.
 
-FASTA: Pearson and Lipman 1988, a header line ">name description" and lines of letters. FASTQ: Cock et al. 2010
-(doi 10.1093/nar/gkp1137): "@name description", letters, "+", and one quality character for each letter.
+FASTA: Pearson and Lipman 1988, a header line ">name description" and lines of letters. FASTQ: Cock
+et al. 2010 (doi 10.1093/nar/gkp1137): "@name description", letters, "+", and one quality character
+for each letter.
 """
 
 import re
@@ -21,9 +22,10 @@ Lines = Iterator[tuple[int, str]]
 
 
 def fasta_records(reference: str) -> Iterator[Record]:
-    """Columns id, sequence and, where the header has one, label. Raises DataError naming the line.
+    """Yield records of id, sequence and, where the header has one, label.
 
-    Blank lines and comments (;) are skipped; a record without letters is passed over.
+    Blank lines and comments (;) are skipped; a record without letters is passed over. Raises
+    DataError naming the line.
     """
     return _of_fasta(reference, read_lines(reference))
 
@@ -45,9 +47,10 @@ def _of_fasta(reference: str, lines: Lines) -> Iterator[Record]:
 
 
 def fastq_records(reference: str) -> Iterator[Record]:
-    """As `fasta_records`; qualities are not read. Letters and qualities may go on over several lines.
+    """Yield records as `fasta_records` does; qualities are not read.
 
-    A quality line may begin with "@" or "+": it is the number of letters that says where the qualities end.
+    Letters and qualities may span several lines. A quality line may begin with "@" or "+": the
+    number of letters decides where the qualities end.
     """
     lines = ((number, line.strip()) for number, line in read_lines(reference))
     for number, line in lines:
@@ -56,7 +59,7 @@ def fastq_records(reference: str) -> Iterator[Record]:
 
 
 def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
-    """The record of a header, its other lines taken from `lines`."""
+    """Read the record of a header; its other lines are taken from `lines`."""
     if not header.startswith("@"):
         raise DataError(f"{where}: this is no FASTQ record, which begins with '@name'", _FASTQ_HINT)
     record, letters = _Gathered(where, header[1:]), 0
@@ -82,7 +85,10 @@ def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
 
 
 def line_records(reference: str) -> Iterator[Record]:
-    """One sequence a line and, behind a tab, its label; FASTA where the first line is a header of it. Raises DataError."""
+    """Yield one sequence per line and, behind a tab, its label.
+
+    A first line that is a FASTA header makes the file FASTA. Raises DataError.
+    """
     lines = ((number, line) for number, line in read_lines(reference) if line.strip())
     first = next(lines, None)
     if first is None:
@@ -117,7 +123,7 @@ FORMATS: Mapping[str, Callable[[str], Iterator[Record]]] = {
 
 
 def label_hint(suffix: str, name: str) -> str:
-    """How a file of these symbols says the label of a record that is called so."""
+    """Say how a file of this suffix gives the label of the record with this name."""
     if FORMATS.get(suffix) is line_records:
         return "the label stands behind the sequence and a tab"
     if suffix not in FORMATS:
@@ -129,7 +135,7 @@ def label_hint(suffix: str, name: str) -> str:
 
 @dataclass
 class _Gathered:
-    """A record while its lines come in."""
+    """A record while its lines are read."""
 
     where: Where
     header: str
@@ -138,11 +144,11 @@ class _Gathered:
 
     @property
     def name(self) -> str:
-        """It ends at the first white space, a blank or a tab."""
+        """The record's name, up to the first white space."""
         return next(iter(self.header.split()), "")
 
     def add(self, line: str, where: Where) -> None:
-        """Letters, between which blanks may stand. What is no letter is kept as the record's problem."""
+        """Add letters, with spaces allowed between; other characters become the record's problem."""
         letters = "".join(line.split())
         if letters and self.problem is None and not _LETTERS.fullmatch(letters):
             stranger = next(letter for letter in letters if not _LETTERS.fullmatch(letter))
@@ -151,7 +157,7 @@ class _Gathered:
         self.parts.append(letters)
 
     def finished(self) -> Record:
-        """The label is what label=... says, or the only word after the name: more words describe."""
+        """Build the record; its label is label=..., or the only word after the name."""
         sequence = "".join(self.parts)
         if self.problem is not None:
             return Record(self.where, Unreadable(self.problem))

@@ -1,7 +1,7 @@
-"""A class for any sequence of symbols, read by a text model: every symbol is written as an ordinary word (DNA, protein).
+"""Sequence classification of any symbols by a text model: each symbol is mapped to a word.
 
-Kao and Lee 2021, "Is BERT a Cross-Disciplinary Knowledge Learner?" (arXiv 2103.07162): a model that was pretrained on
-text alone classifies DNA better than one that was not pretrained.
+Kao and Lee 2021, "Is BERT a Cross-Disciplinary Knowledge Learner?" (arXiv 2103.07162): a model that
+was pretrained on text alone classifies DNA better than one that was not pretrained.
 
 Letters: V vocabulary.
 """
@@ -41,7 +41,7 @@ LOWER_CASE = "letters in lower case (as of masked repeats) are read as capitals"
 
 
 def _given(value: Any) -> Any:
-    """ "A=apple,C=cat" -> {"A": "apple", "C": "cat"}; any other text names a file."""
+    """Parse "A=apple,C=cat" to {"A": "apple", "C": "cat"}; any other text names a file."""
     if isinstance(value, str) and "=" in value:
         return {
             symbol.strip(): word.strip()
@@ -100,7 +100,7 @@ class Remap(SequenceTask["Remap.Options"]):
 
     @classmethod
     def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
-        """And a word for every symbol of the training examples, and one for all others."""
+        """Add a word for every symbol of the training examples, and one for all others."""
         options = super().resolve_options(options, examples, tokenizer)
         given = options.words if isinstance(options.words, Mapping) else _read(options.words) if options.words else {}
         symbols = {word for example in examples for word in _symbols(example.data[0], options)}
@@ -114,7 +114,7 @@ class Remap(SequenceTask["Remap.Options"]):
 
 
 def _symbols(sequence: str, options: Remap.Options) -> list[str]:
-    """Pieces of `symbols_per_word` symbols, `stride` apart; what is left at the end is a shorter one."""
+    """Cut a sequence into k-mers of `symbols_per_word`, `stride` apart; the last may be shorter."""
     size, stride = options.symbols_per_word, options.stride or options.symbols_per_word
     starts = range(0, max(len(sequence) - size, 0) + 1, stride)
     pieces = [sequence[start : start + size] for start in starts]
@@ -130,7 +130,7 @@ def _read(path: str) -> dict[str, str]:
 
 
 def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: Tokenizer) -> dict[str, str]:
-    """What is given, and for every other symbol, in their order, a word that no other has."""
+    """Return the given words and, for every other symbol in order, an unused random word."""
     words = {symbol if symbol == STRANGE else symbol.upper(): word for symbol, word in given.items()}
     if len(words) < len(given):
         cases = Counter(symbol.upper() for symbol in given)
@@ -146,7 +146,7 @@ def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: T
 
 
 def _drawn(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -> list[str]:
-    """Different words of one token each and of several letters, all equally likely."""
+    """Sample different words of one token and several letters each, all equally likely."""
     order_V = np.argsort(Rng(seed, 0).uniform("words", np.arange(tokenizer.size)))
     found: list[str] = []
     for token in order_V[~(tokenizer.continues | tokenizer.specials)[order_V]].tolist():
@@ -162,6 +162,6 @@ def _drawn(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -
 
 
 def _is_one_token(word: str, token: int, tokenizer: Tokenizer) -> bool:
-    """Amid other words, where a word begins as it does in running text."""
+    """Return whether the word is one token among other words, as in running text."""
     alone, after = tokenizer.encode(word), tokenizer.encode(f"{word} {word}")
     return len(after) == len(alone) + 1 and int(after[-1]) == token

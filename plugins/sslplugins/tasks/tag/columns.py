@@ -1,4 +1,4 @@
-"""Sentences out of files of columns: a line a word. Which column has what: sslplugins.tasks.tag.layout."""
+"""Sentences out of column files, one word per line; `layout` finds the columns."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,11 @@ _HINT = "a line is a word and its tag, with tabs between where words hold blanks
 
 @dataclass(frozen=True)
 class Asked:
-    """`columns`: what --columns says. `places`: of the training data. `column`: of CoNLL-U. `names`: of tags that are numbers."""
+    """Columns that the user or the training data decided.
+
+    `columns`: value of --columns. `places`: those of the training data. `column`: of CoNLL-U.
+    `names`: names of tags that are numbers.
+    """
 
     columns: Sequence[str] = ()
     places: Places | None = None
@@ -36,9 +40,10 @@ class Asked:
 
 
 def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
-    """All sentences; an empty line ends one. Where no line has a tag there are no gold answers.
+    """Read all sentences of a column file; an empty line ends one.
 
-    Raises DataError naming file, sentence and field, or asking which column has what.
+    Where no line has a tag there are no labels. Raises DataError naming file, sentence and field,
+    or asking which column has what.
     """
     blocks = list(blocks_of(reference))
     _refuse_markup(reference, blocks)
@@ -57,7 +62,7 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
 
 
 def has_lines_of_words(reference: str) -> bool:
-    """Whether empty lines part the lines of a .csv into sentences, a word in each of them."""
+    """Return whether a .csv holds one word per line, with empty lines between sentences."""
     if not Path(reference).is_file():
         return False
     lines = [text for _, text in islice(read_lines(reference), LOOKED_AT)]
@@ -67,7 +72,10 @@ def has_lines_of_words(reference: str) -> bool:
 
 
 def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:
-    """Raises DataError where tags come from another column than those of the training data, in a file that has as many."""
+    """Raise DataError where the tags come from another column than the training data's.
+
+    Only files with as many columns as the training data are compared.
+    """
     for example in examples:
         places, tag = example.data.places, None if trained is None else trained["tag"]
         if trained is None or tag is None or places is None or places.tag in (None, tag):
@@ -79,8 +87,11 @@ def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int 
 
 
 def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
-    """Without headers and lines of no word; divided where the numbers of words begin anew, or where a column of
-    sentences that the header names has another."""
+    """Yield sentences without headers and lines that are not words.
+
+    They are split where the numbers of words begin anew, or where the sentence column of the header
+    changes.
+    """
     names = [cell.lower() for cell in layout.header]
     sentences = list((rows.without(layout.header) if layout.header else rows).sentences)
     if (number := layout.number) is not None:
@@ -100,7 +111,7 @@ def _begins_anew(sentence: Sequence[Row], number: int) -> Iterator[int]:
 
 
 def _changes(sentence: Sequence[Row], named: int) -> Iterator[int]:
-    """An empty cell is that of the sentence before it."""
+    """Return whether a new sentence begins; an empty cell continues the sentence before it."""
     known = sentence[0].cells[named]
     for place, row in enumerate(sentence):
         if row.cells[named] not in ("", known):
@@ -161,7 +172,7 @@ def _refuse_markup(reference: str, blocks: Sequence[Block]) -> None:
 
 
 def _is_conllu(rows: Rows) -> bool:
-    """Whether rows are as those of CoNLL-U, or of CoNLL-X before it: ten of tabs, number, form, ..., head."""
+    """Return whether rows are CoNLL-U or CoNLL-X: ten cells, number, form, ..., head."""
     if rows.width != COLUMNS_OF_CONLLU or rows.separator != "tabs":
         return False
     numbered = [sentence[0].cells[0] in ("1", "1-2", "0.1") for sentence in rows.sentences]
@@ -169,7 +180,7 @@ def _is_conllu(rows: Rows) -> bool:
 
 
 def _prefix_of(sentences: Sequence[Sequence[Row]], layout: Layout) -> str:
-    """A language that stands before every word, with its colon."""
+    """Return a language prefix, with its colon, that every word has."""
     words = [row.cells[layout.word] for sentence in sentences for row in sentence if len(row.cells) > layout.word]
     found = _LANGUAGE.fullmatch(words[0]) if len(words) >= FEWEST_PREFIXED else None
     prefix = f"{found[1]}:" if found else ""
@@ -177,7 +188,7 @@ def _prefix_of(sentences: Sequence[Sequence[Row]], layout: Layout) -> str:
 
 
 def _with_place(sentences: Sequence[Sequence[Row]], layout: Layout) -> bool:
-    """Whether every word is a character and a digit, its place in a word: the first edition of Weibo NER."""
+    """Return whether every word is a character and a digit, as in early Weibo NER."""
     words = [row.cells[layout.word] for sentence in sentences for row in sentence if len(row.cells) > layout.word]
     return len(words) >= FEWEST_PLACED and all(_PLACED.fullmatch(word) for word in words)
 

@@ -1,4 +1,4 @@
-"""Sentences of tagged words out of CoNLL-U: https://universaldependencies.org/format.html."""
+"""Tagged sentences out of CoNLL-U: https://universaldependencies.org/format.html."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The lines of words of one sentence; `name` as CoNLL-U's sent_id gives it."""
+    """The word lines of one sentence; `name` is its sent_id."""
 
     name: str
     where: Where
@@ -31,7 +31,7 @@ class _Words:
 
 
 def conllu_column(asked: str | None) -> Column | None:
-    """Raises UsageError for a column that CoNLL-U has no tags in."""
+    """Return the column of the tags. Raises UsageError for a column without tags."""
     if asked is None:
         return None
     column = next((column for column in PLACES if column == asked.lower()), None)
@@ -41,15 +41,16 @@ def conllu_column(asked: str | None) -> Column | None:
 
 
 def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
-    """All sentences. Where no column is asked for it is UPOS, but XPOS in a file whose UPOS is empty throughout.
+    """Read all sentences, tagged by UPOS, or by XPOS in a file whose UPOS is empty throughout.
 
-    A file that is empty there has no gold answers. Raises DataError naming file, sentence and field.
+    A file whose tag column is empty has no labels. Raises DataError naming file, sentence and
+    field.
     """
     return examples_of_blocks(reference, blocks_of(reference), column)
 
 
 def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column | None) -> Iterator[Example]:
-    """As `read_conllu`, of lines that were read already."""
+    """Read as `read_conllu` does, out of lines that were read already."""
     found = list(_words_of(reference, blocks))
     words = [each for each in found if isinstance(each, _Words)]
     filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for each in words for line in each.lines)}
@@ -87,7 +88,10 @@ def _tagged(block: _Words, column: Column) -> Example:
 
 
 def _words_of(reference: str, blocks: Iterable[Block]) -> Iterator[_Words | DataError]:
-    """Of each sentence the lines of its words, or what is wrong with it. Raises DataError where there is no sentence."""
+    """Yield each sentence's word lines, or its error.
+
+    Raises DataError where there is no sentence.
+    """
     record = 0
     for block in blocks:
         lines = [line for line in block.lines if not line.text.startswith("#")]
@@ -104,7 +108,7 @@ def _words_of(reference: str, blocks: Iterable[Block]) -> Iterator[_Words | Data
 
 
 def _rows(where: Where, lines: Iterable[Line]) -> tuple[_Line, ...]:
-    """The lines of words alone, in ten columns."""
+    """Return the word lines alone, in ten columns."""
     rows = [_Line(line.number, _cells(line.text)) for line in lines]
     for row in rows:
         if len(row.cells) != COLUMNS_OF_CONLLU:

@@ -1,4 +1,4 @@
-"""What a column of a file holds, by all of its cells: numbers that count, spans, nothing, words.
+"""Properties of a column, from all of its cells: word numbers, spans, emptiness.
 
 Letters: R rows of the usual width.
 """
@@ -24,7 +24,7 @@ _BRACKETED = re.compile(r"(\([^()*\s]+)*\*?\)*")
 
 @dataclass(frozen=True)
 class Column:
-    """`runs`: the cells of each sentence."""
+    """One column of a file and its properties; `runs` are the cells of each sentence."""
 
     place: int
     runs: tuple[tuple[str, ...], ...]
@@ -36,7 +36,7 @@ class Column:
 
     @cached_property
     def kinds(self) -> frozenset[str]:
-        """Different cells."""
+        """The different cells."""
         return frozenset(self.cells)
 
     @cached_property
@@ -46,9 +46,10 @@ class Column:
 
     @cached_property
     def counts(self) -> bool:
-        """Whether it numbers the words: 1, 2, 3, ... in each sentence (or from 0), or through the whole file.
+        """True where it numbers the words: 1, 2, 3, ... in each sentence (or from 0), or in the
+        file.
 
-        Numbers may begin anew inside of a run: a file may have no empty lines.
+        Numbers may begin anew inside a run: a file may have no empty lines.
         """
         if not self.kinds or not all(map(_WHOLE.fullmatch, self.kinds)):
             return False
@@ -56,7 +57,7 @@ class Column:
 
     @cached_property
     def names_words(self) -> bool:
-        """Whether numbers that count the words end all cells, beside hardly a letter: t1, s2-1."""
+        """True where all cells end in numbers of the words, after at most a few letters: t1, s2-1."""
         numbers = {kind: found[0] for kind in self.kinds if (found := _NAME.search(kind))}
         letters = (len(each) for kind in self.kinds for each in _LETTERS.findall(kind))
         if self.is_numeric or numbers.keys() != {*self.kinds} or max(letters, default=0) > 2:
@@ -71,35 +72,38 @@ class Column:
 
     @cached_property
     def is_constant(self) -> bool:
-        """Whether it says the same of all words of each sentence: a name of a document, a speaker."""
+        """True where all words of each sentence share the value: document name, speaker."""
         long = [run for run in self.runs if len(run) > 1]
         return len(long) > 0 and all(len(set(run)) == 1 for run in long)
 
     @cached_property
     def joins(self) -> bool:
-        """Whether it parts a file without empty lines: each of its values stands in one stretch of lines, most in several."""
+        """True where it divides a file without empty lines into sentences.
+
+        Each of its values is in one stretch of lines, most in several.
+        """
         cells = self.cells
         stretches = 1 + sum(a != b for a, b in pairwise(cells))
         return len(self.runs) == 1 and 1 < len(self.kinds) == stretches <= len(cells) / 2
 
     @cached_property
     def reading(self) -> TagReading | None:
-        """How its cells mark spans, where they do."""
+        """The scheme in which its cells mark spans, None where they do not."""
         return tag_reading(self.kinds)
 
     @cached_property
     def is_outside(self) -> bool:
-        """Whether all that it says is that nothing is there."""
+        """True where every cell is an outside tag."""
         return self.kinds == {"O"}
 
     @cached_property
     def is_bracketed(self) -> bool:
-        """Whether it has spans as CoNLL-2005 and CoNLL-2012 write them: "(PERSON*", "*", "*)"."""
+        """True for spans as in CoNLL-2005 and CoNLL-2012: "(PERSON*", "*", "*)"."""
         return any("(" in kind for kind in self.kinds) and all(map(_BRACKETED.fullmatch, self.kinds)) and "(" not in self.kinds
 
 
 def columns_of(rows: Rows) -> list[Column]:
-    """Of the rows of the usual width, without words that are written in one with others or not at all."""
+    """Build the columns of the rows of usual width, without multiword tokens and empty nodes."""
     sentences = [[row for row in sentence if len(row.cells) == rows.width] for sentence in rows.sentences]
     sentences = [[row for row in sentence if not is_beside_words(row, 0)] or sentence for sentence in sentences]
     return [
@@ -109,12 +113,15 @@ def columns_of(rows: Rows) -> list[Column]:
 
 
 def is_beside_words(row: Row, place: int) -> bool:
-    """Whether a row of a numbered file is none of a word."""
+    """Return whether a row of a numbered file is a multiword token or an empty node."""
     return _BESIDE_WORDS.fullmatch(row.cells[place]) is not None
 
 
 def bio_of_brackets(cells: Sequence[str]) -> Iterator[str]:
-    """ "(PERSON*", "*", "*)" -> B-PERSON, I-PERSON, I-PERSON. Raises ValueError where spans are open twice, or never."""
+    """Convert "(PERSON*", "*", "*)" to B-PERSON, I-PERSON, I-PERSON.
+
+    Raises ValueError for nested spans, and where a span is never opened or never closed.
+    """
     kind = ""
     for cell in cells:
         opened = re.findall(r"\(([^()*\s]+)", cell)
@@ -130,7 +137,7 @@ def bio_of_brackets(cells: Sequence[str]) -> Iterator[str]:
 
 
 def _count(runs: Sequence[Sequence[int]]) -> bool:
-    """Whether they are 1, 2, 3, ... in each sentence (or from 0), or through the whole file."""
+    """Return whether the runs are 1, 2, 3, ... each (or from 0), or through the whole file."""
     steps = [b - a for run in runs for a, b in pairwise(run)]
     if steps and sum(step == 1 for step in steps) * 2 < len(steps):
         return False  # 1, 1, 1: numbers of sentences or parts

@@ -1,7 +1,8 @@
-"""Sentences out of flat records: JSON as the hub has it, tables with a list in a cell.
+"""Sentences out of flat records: JSON as on the Hugging Face hub, tables with a list in a cell.
 
-Tags may be numbers: their names are said by --label-names, by the file ("features"), or by the dataset_info.json beside it.
--100 and -1 mark words that are not counted, as the losses of torch and `datasets` have it.
+Names of tags that are numbers come from --label-names, from the file ("features"), or from the
+dataset_info.json beside it. -100 and -1 mark words that are not counted, as in torch's losses and
+`datasets`.
 """
 
 import re
@@ -43,10 +44,11 @@ FACTS = "dataset_info.json"  # as `datasets` saves it beside its files
 
 
 def sentence_of(record: Record, column: str | None = None, names: Names | None = None) -> Example:
-    """Lists of texts, or texts with blanks between the words (in a table). Tags may be missing.
+    """Read one record: lists of texts, or (in a table) texts with spaces between the words.
 
-    Where there are no words but a running text, these are looked for in it. `column`: the one of the tags. `names`: of tags that
-    are numbers, by column, "" for any. Raises DataError for what is no list, and where several columns may be that of the tags.
+    Tags may be missing. Where there are no words but a running text, the words are found in it.
+    `column`: the one of the tags. `names`: names of tags that are numbers, by column, "" for any.
+    Raises DataError for what is not a list, and where several columns may hold the tags.
     """
     record = in_usual_case(record, (*WORDS, *TAGS))
     name, given = record.find(*WORDS)
@@ -74,7 +76,7 @@ def sentence_of(record: Record, column: str | None = None, names: Names | None =
 
 
 def sentences_of(reference: str, records: Iterator[Record], column: str | None, names: Names) -> Iterator[Example]:
-    """Of all records of a file; where these are rows of a word each, of those that one number of a sentence joins."""
+    """Read all records of a file; rows of one word each are joined by their sentence number."""
     parsed = partial(sentence_of, column=column, names=names)
     if suffix_of(reference) != "csv":
         return Parsed(parsed, records)
@@ -90,7 +92,7 @@ def sentences_of(reference: str, records: Iterator[Record], column: str | None, 
 
 
 def has_rows_of_sentences(reference: str) -> bool:
-    """Whether a .tsv is a table: a header names words and tags, and a cell holds a sentence."""
+    """Return whether a .tsv is a table whose header names words and tags, a sentence per row."""
     if not Path(reference).is_file():
         return False
     lines = (text for _, text in read_lines(reference) if text.strip())
@@ -109,7 +111,7 @@ def has_rows_of_sentences(reference: str) -> bool:
 
 
 def _row_of_word(record: Record) -> tuple[str, str | None]:
-    """Names of the columns of the word and of the sentence's number; None where a row is a sentence."""
+    """Return the columns of word and sentence number; None where a row is a sentence."""
     try:
         names = list(record.values)
         word = next((name for name in names if name.lower() in NAMES_OF_WORDS), "")
@@ -120,7 +122,7 @@ def _row_of_word(record: Record) -> tuple[str, str | None]:
 
 
 def _joined(rows: Iterator[Record], joins: str) -> Iterator[Record]:
-    """A row whose number is empty goes on with the sentence before it."""
+    """Join rows into sentences; an empty number continues the sentence before it."""
     gathered: list[Record] = []
     for row in rows:
         if gathered and row.values[joins] not in ("", gathered[0].values[joins]):
@@ -132,13 +134,13 @@ def _joined(rows: Iterator[Record], joins: str) -> Iterator[Record]:
 
 
 def _one_of(rows: Sequence[Record]) -> Record:
-    """A record of lists; columns go by their names in small letters."""
+    """Build one record of lists; column names are in lower case."""
     values = {name.lower(): [row.values.get(name) for row in rows] for name in rows[0].values}
     return Record(rows[0].where, values)
 
 
 def names_of_numbers(reference: str) -> Names:
-    """Of tags that are numbers, by column: as the file says them, or the dataset_info.json beside it."""
+    """Return names of numeric tags by column, from the file or the dataset_info.json beside it."""
     facts = Path(reference).parent / FACTS
     files = [str(facts)] if facts.is_file() else []
     files += [reference] if suffix_of(reference) == "json" and _begins_as_object(reference) else []
@@ -154,7 +156,7 @@ def names_of_numbers(reference: str) -> Names:
 
 
 def _begins_as_object(reference: str) -> bool:
-    """Whether a file may be an object; a list has no names of tags, and is not read twice."""
+    """Return whether a file may be a JSON object; a list has no names of tags to look for."""
     if not Path(reference).is_file():
         return False
     try:
@@ -177,7 +179,7 @@ def _names_in(content: Any) -> Names:
 
 
 def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | None, bool]:
-    """Its name, and whether there was something to choose."""
+    """Return the name of the tags' column, and whether there was a choice."""
     present = [name for name in TAGS if record.values.get(name) is not None]
     if column is not None and column not in record.values:
         column = next((name for name in record.values if name.lower() == column.lower()), column)
@@ -198,7 +200,7 @@ def _count(record: Record, value: Any) -> int:
 
 
 def _split(record: Record, text: str) -> list[Any]:
-    """What stands between blanks; in a cell of a table, which may be a list as Python, JSON or numpy write it, its parts."""
+    """Split at spaces; a cell that holds a Python, JSON or numpy list gives its items."""
     if suffix_of(record.where.file) not in TABLES or not _LIST.fullmatch(text.strip()):
         return text.split()
     inner = text.strip()
@@ -212,7 +214,7 @@ def _split(record: Record, text: str) -> list[Any]:
 
 
 def _tags(record: Record, name: str, names: Sequence[str]) -> tuple[str | None, ...]:
-    """None for words that are not counted."""
+    """Convert tags; None for words that are not counted."""
     value = record.values[name]
     listed_values = _split(record, value) if isinstance(value, str) else value
     if isinstance(listed_values, list):
@@ -232,7 +234,7 @@ def _written(record: Record) -> str:
 
 
 def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:
-    """Numbers are taken for tags too: data sets often number their classes."""
+    """Convert cells to texts; numbers are tags too, as data sets often number their classes."""
     texts = _split(record, value) if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list):
         raise record.wrong(name, f"this is no list but {type(value).__name__}", "give a list of texts")

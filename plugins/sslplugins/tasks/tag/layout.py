@@ -1,8 +1,9 @@
-"""Which column of a file has the words and which the tags: by its header, by known formats, by what the columns hold.
+"""Columns of words and tags in a file: by header, by known formats, by what the columns hold.
 
-CoNLL-2000 to 2003: word first, tag last. CoNLL-2009: ID FORM LEMMA PLEMMA POS ... HEAD PHEAD ... CoNLL-2012: document, part,
-number, word, POS, parse, lemma, frameset, sense, speaker, names in brackets, ... GermEval 2014: number, word, outer and inner
-names. MIT Restaurant: tag, word. What stays open raises an error whose hint is the flag that settles it.
+CoNLL-2000 to 2003: word first, tag last. CoNLL-2009: ID FORM LEMMA PLEMMA POS ... HEAD PHEAD ...
+CoNLL-2012: document, part, number, word, POS, parse, lemma, frameset, sense, speaker, names in
+brackets, ... GermEval 2014: number, word, outer and inner names. MIT Restaurant: tag, word. Where
+it stays ambiguous, the error's hint is the flag that decides it.
 """
 
 import re
@@ -25,8 +26,12 @@ FEWEST = 100  # lines, before kinds of cells are compared
 
 @dataclass(frozen=True)
 class Layout:
-    """`number`: the column that counts the words, if one does. `tag` is None where no row has one. `may_be_longer`: rows differ in
-    width, as those of CoNLL-2009 and 2012 do. `header`: the cells of a first row that names them. `why`: what decided, in words."""
+    """Columns of one file.
+
+    `number`: the column of word numbers, if any. `tag` is None where no row has one.
+    `may_be_longer`: rows differ in width, as in CoNLL-2009 and 2012. `header`: the cells of a first
+    row of names. `why`: what decided, as a sentence.
+    """
 
     word: int
     tag: int | None
@@ -45,8 +50,12 @@ class Layout:
 
 
 def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places | None) -> Layout:
-    """`asked`: as --columns says it. `settled`: the columns of the training data, which hold for a file of as many that has not
-    evidently others. Raises DataError where the file leaves it open."""
+    """Find the columns of words and tags.
+
+    `asked`: value of --columns. `settled`: the columns of the training data, which hold for a file
+    of the same width unless it evidently has others. Raises DataError where the file leaves it
+    open.
+    """
     if not rows.sentences:
         raise DataError(f"{reference} has no sentences", "give a file with at least one")
     widths = sorted({len(row.cells) for row in rows.all})
@@ -73,20 +82,20 @@ def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places 
 
 
 def _begun(rows: Rows, header: tuple[str, ...] = ()) -> Layout:
-    """With what the columns hold, and nothing decided."""
+    """Return a layout with the facts of the columns and nothing decided."""
     columns = columns_of(rows)
     number = next((column.place for column in columns if column.counts), None) if len(columns) > 1 else None
     return Layout(0, None, rows.width, number, header=header, columns=columns)
 
 
 def _narrow(rows: Rows, width: int) -> Rows:
-    """Without the columns that not all rows have."""
+    """Drop the columns that not all rows have."""
     sentences = (tuple(Row(row.number, row.cells[:width]) for row in sentence) for sentence in rows.sentences)
     return replace(rows, sentences=tuple(sentences), width=width)
 
 
 def _checked(reference: str, made: Layout) -> Layout:
-    """Without the column of the tags where it says nothing. Raises DataError where the words are withheld."""
+    """Drop an empty tag column. Raises DataError where the words are withheld."""
     columns = made.columns
     if made.word < len(columns) and columns[made.word].kinds <= WITHHELD:
         problem = f"{reference} has {listed(sorted(columns[made.word].kinds))} in place of every word: the text is withheld"
@@ -99,7 +108,7 @@ def _checked(reference: str, made: Layout) -> Layout:
 
 
 def _without_header(rows: Rows) -> tuple[Rows, tuple[str, ...]]:
-    """The rows, and the cells of the first where it names the columns, or is unlike all others."""
+    """Split off the first row where it names the columns, or is unlike all others."""
     first, rest = rows.sentences[0][0], [rows.sentences[0][1:], *rows.sentences[1:]]
     left = replace(rows, sentences=tuple(filter(None, rest)))
     if is_header(first.cells):
@@ -110,14 +119,14 @@ def _without_header(rows: Rows) -> tuple[Rows, tuple[str, ...]]:
 
 
 def _names_of(rows: Rows, header: Sequence[str]) -> Sequence[str]:
-    """Of the columns, where a header or "# global.columns" says them."""
+    """Return the columns' names of a header or "# global.columns"."""
     if is_header(header):
         return header
     return rows.names if len(rows.names) == rows.width and sum(name.lower() in WORDS for name in rows.names) == 1 else ()
 
 
 def _stands_out(cells: Sequence[str], rows: Rows, left: Rows) -> bool:
-    """Whether a column has numbers or spans but for its first cell."""
+    """Return whether a column has numbers or spans except in its first cell."""
     if rows.width < 2:
         return False
     pairs = zip(*(columns_of(replace(each, sentences=each.sentences[:HEADER_SENTENCES])) for each in (rows, left)), strict=True)
@@ -157,7 +166,7 @@ def _by_names(reference: str, names: Sequence[str], made: Layout) -> Layout:
 
 
 def _may_be(places: Places, made: Layout) -> bool:
-    """Whether the columns of other data can be those of this: not where words would be numbers or spans."""
+    """Return whether the training data's columns fit: words must not be numbers or spans."""
     word = made.columns[places.word]
     tag = None if places.tag is None else made.columns[places.tag]
     return not (word.counts or _says_spans(word) or (tag is not None and tag.counts))
@@ -183,7 +192,7 @@ def _by_evidence(reference: str, made: Layout) -> Layout:
 
 
 def _says_where(column: Column, word: Column, width: int) -> bool:
-    """Whether it has names of documents or sentences in front of the words."""
+    """Return whether names of documents or sentences stand in front of the words."""
     says_tags = column.is_outside or _says_spans(column)
     return width > 2 and column.place < word.place and (column.is_constant or column.joins) and not says_tags
 
@@ -193,7 +202,7 @@ def _says_spans(column: Column) -> bool:
 
 
 def _word_of(reference: str, made: Layout) -> Column:
-    """The first that can hold words."""
+    """Return the first column that can hold words."""
     possible = [column for column in made.columns if not (column.counts or column.is_empty)]
     possible = [column for column in possible if not (_says_spans(column) or column.is_outside)] or possible
     if made.width > 2:
@@ -206,7 +215,7 @@ def _word_of(reference: str, made: Layout) -> Column:
 
 
 def _refuse_names(reference: str, made: Layout, possible: Sequence[Column]) -> None:
-    """Raises DataError where what seem to be words may be names given to them, as in WebAnno."""
+    """Raise DataError where the seeming words may be their ids, as in WebAnno."""
     first, *rest = possible
     words = next((column for column in rest if not all(map(_DIGIT.search, column.kinds))), None)
     if made.width < 3 or words is None or not first.names_words:
@@ -241,7 +250,7 @@ def _tag_of(reference: str, made: Layout, word: Column, others: Sequence[Column]
 
 
 def _is_layer(outer: Column, inner: Column) -> bool:
-    """Whether two columns have spans of the same kinds, of which the first has more: names in names."""
+    """Return whether two columns have spans of the same kinds, more in the first: nested names."""
     if outer.reading is None or inner.reading is None:
         return False
     both = ((outer, outer.reading.tags), (inner, inner.reading.tags))
@@ -251,7 +260,7 @@ def _is_layer(outer: Column, inner: Column) -> bool:
 
 
 def _refuse_doubtful(reference: str, made: Layout, word: Column, tag: Column, others: Sequence[Column]) -> None:
-    """Raises DataError where the tags differ like words, and where another column differs more than the words."""
+    """Raise DataError where tags vary like words, or another column varies more than the words."""
     if len(word.cells) < FEWEST:
         return
     most = max(others, key=lambda column: len(column.kinds))

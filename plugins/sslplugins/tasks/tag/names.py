@@ -1,4 +1,4 @@
-"""Names of columns, as headers of files, CoNLL-U Plus and --columns give them."""
+"""Names of columns in headers, CoNLL-U Plus and --columns."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ NOT_COUNTED = (-100, -1, "-100", "-1")  # tags that losses of torch and `dataset
 
 
 def named(where: Where, field: str, tag: str, names: Sequence[str]) -> str:
-    """The name of a tag that is a number, where tags have names. Raises DataError for a number beyond them."""
+    """Return the name of a tag that is a number. Raises DataError for a number without a name."""
     if not names or not tag.isdigit():
         return tag
     if int(tag) >= len(names):
@@ -30,23 +30,23 @@ def named(where: Where, field: str, tag: str, names: Sequence[str]) -> str:
 
 
 def is_header(cells: Sequence[str]) -> bool:
-    """Whether all of these are names, and one is that of the words."""
+    """Return whether all cells are column names, and one is that of the words."""
     names = [cell.lower() for cell in cells]
     known = all(name in WORDS | TAGS | SENTENCES | OTHERS for name in names)
     return known and len(names) > 1 and sum(name in WORDS for name in names) == 1
 
 
 def word_and_tags(names: Sequence[str]) -> tuple[int, list[int]]:
-    """Places of the words and of what may be tags."""
+    """Return the indices of the words' column and of those that may hold tags."""
     lowered = [name.lower() for name in names]
     return next(place for place, name in enumerate(lowered) if name in WORDS), [p for p, name in enumerate(lowered) if name in TAGS]
 
 
 def asked_places(names: Sequence[str], width: int, reference: str, at_least: bool) -> tuple[int, int | None]:
-    """Word and tag by --columns, "number,word,tag"; all other names count for nothing.
+    """Parse --columns, as in "number,word,tag"; other names are ignored.
 
-    Raises UsageError for names that are not of one column of words and at most one of tags, DataError where
-    the file has another number of columns. `at_least`: its rows differ, and may have more.
+    Raises UsageError unless it names one column of words and at most one of tags, DataError where
+    the file has another number of columns. `at_least`: rows differ in width, and may be longer.
     """
     columns = ",".join(names)
     words, tags = ([place for place, name in enumerate(names) if name.lower() in known] for known in (WORDS, TAGS))
@@ -60,7 +60,7 @@ def asked_places(names: Sequence[str], width: int, reference: str, at_least: boo
 
 
 def columns_hint(width: int, word: int | None, tag: int | None) -> str:
-    """A flag as it would be typed."""
+    """Return the flag --columns as it would be typed."""
     names = ["-"] * width
     if word is not None:
         names[word] = "word"

@@ -1,4 +1,4 @@
-"""Words that are given as a list, as pieces of one running text, and which word each piece belongs to.
+"""Words of a list as subword pieces of one running text, and the word of each piece.
 
 Letters: T pieces of a sentence.
 """
@@ -20,9 +20,9 @@ _MARKED = re.compile(f"{_ENDS}(.*?){_ENDS}", re.DOTALL)
 
 
 def words_of(text: str) -> list[str]:
-    """Words of running text: parted at blanks, the marks at either end of them set apart.
+    """Split running text into words at spaces; punctuation at either end is set apart.
 
-    Chinese and Japanese are parted into characters, because nothing there says where a word ends.
+    Chinese and Japanese are split into characters, because nothing there marks where a word ends.
     """
     words = []
     for part in _UNSPACED.sub(r" \g<0> ", text).split():
@@ -34,7 +34,7 @@ def words_of(text: str) -> list[str]:
 
 
 def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
-    """The running text, and the character at which each word begins."""
+    """Return the running text, and the offset of each word."""
     text, starts = "", []
     for word in words:
         text += " " if text and not _touch(text[-1], word[:1]) else ""
@@ -44,7 +44,7 @@ def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
 
 
 def written(words: Sequence[str], text: str) -> tuple[str, np.ndarray]:
-    """The text as it was written, and the character at which each word begins; as `joined` has it where the words are not in it."""
+    """Return the original text and the offset of each word, or `joined` where they do not match."""
     starts, at = [], 0
     for word in words:
         at = text.find(word, at)
@@ -56,10 +56,11 @@ def written(words: Sequence[str], text: str) -> tuple[str, np.ndarray]:
 
 
 def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of each sentence its token ids and the word of each, NO_WORD for pieces of blanks alone: int64 [T] both.
+    """Tokenize sentences; returns token ids and the word of each, int64 [T] both.
 
-    No piece belongs to two words: a text whose pieces go on over a word's end, as they may where no blank is written, is
-    cut there and its parts are encoded one by one.
+    NO_WORD marks pieces of spaces alone. No piece belongs to two words: a text whose pieces cross a
+    word's end, as they may where no space is written, is cut there and its parts are encoded one by
+    one.
     """
     texts = [joined(words) for words in sentences]
     whole = tokenizer.encode_with_places([text for text, _ in texts])
@@ -73,12 +74,15 @@ def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Itera
 
 
 def longest_word(word_of: np.ndarray) -> int:
-    """Pieces of the word that has the most. `word_of` [T]: as of `pieces_of`."""
+    """Return the largest number of pieces of a word. `word_of` [T]: as of `pieces_of`."""
     return int(np.bincount(word_of[word_of != NO_WORD]).max(initial=0))
 
 
 def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
-    """What the model does not see of a sentence, in words; empty where it sees all. `word_of` [T]: as of `pieces_of`."""
+    """Say which words the model does not see; empty where it sees all.
+
+    `word_of` [T]: as of `pieces_of`.
+    """
     lengths = np.bincount(word_of[word_of != NO_WORD], minlength=len(words))
     unseen, long = [np.flatnonzero(found) for found in (lengths == 0, lengths > capacity)]
     lost = []
@@ -94,10 +98,10 @@ def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
 
 
 def cut_at_words(word_of: np.ndarray, capacity: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(first piece, last piece + 1, words [T]) of parts of at most `capacity` pieces, none for no pieces.
+    """Cut a sentence into parts of at most `capacity` pieces: (first, last + 1, words [T]).
 
-    A part that is too long is halved between the two words nearest to its middle. Of a word that alone is too long, only
-    the first part is counted to it.
+    A part that is too long is halved between the two words nearest to its middle. Of a word that
+    alone is too long, only the first part is counted to it.
     """
     words, first = np.unique(word_of, return_index=True)
     for start, stop in _halved(first[words != NO_WORD], 0, len(word_of), capacity):
@@ -117,7 +121,7 @@ def _halved(begins: np.ndarray, start: int, stop: int, capacity: int) -> Iterato
 
 
 def _crossed(places: np.ndarray, starts: np.ndarray) -> list[int]:
-    """The beginnings of words in the middle of a piece."""
+    """Return the word beginnings in the middle of a piece."""
     first = np.searchsorted(starts, places[:, 0], side="right")
     after = np.searchsorted(starts, places[:, 1], side="left")
     return [int(start) for low, high in zip(first, after, strict=True) for start in starts[low:high]]

@@ -1,4 +1,4 @@
-"""What tags are right, which are taken for which, and the sentences with the most mistakes.
+"""Error report of tagging: scores by tag, confusions, and the sentences with most errors.
 
 Letters: N sentences.
 """
@@ -33,7 +33,10 @@ Tags = Sequence[Sequence[str]]
 
 
 def counted(examples: Sequence[Example], given: Tags) -> tuple[list[list[str]], list[list[str]]]:
-    """Gold and given tags of the words that have a gold tag. Raises DataError where no word of all examples has one."""
+    """Return labels and predictions of the words that have a label.
+
+    Raises DataError where no word of all examples has one.
+    """
     pairs = [
         [(gold, tag) for gold, tag in zip(example.gold, tags, strict=True) if gold is not None]
         for example, tags in zip(examples, given, strict=True)
@@ -50,7 +53,7 @@ def in_bioes(sentences: Tags, reading: TagReading) -> list[list[str]]:
 
 
 def tag_sentences(tags: Sequence[str], examples: Sequence[Example]) -> list[str]:
-    """In which scheme these tags mark spans, or why they mark none although they seem to; how many words have none."""
+    """Say which scheme the tags mark spans in, or why none, and how many words have no tag."""
     reading, uncounted = tag_reading(tags), sum(tag is None for example in examples for tag in example.gold or ())
     verb = "word is" if uncounted == 1 else "words are"
     sentences = [f"{uncounted:,} {verb} marked as not counted (-100, -1)"] if uncounted else []
@@ -69,21 +72,24 @@ def tag_sentences(tags: Sequence[str], examples: Sequence[Example]) -> list[str]
 
 
 def accuracy_score(golds: Tags, given: Tags) -> Score:
-    """The share of words tagged rightly. Its interval draws whole sentences, because the words of one are not independent."""
+    """Compute token accuracy.
+
+    Its interval resamples whole sentences, because the words of one are not independent.
+    """
     rows = [(_right(gold, tags), len(gold)) for gold, tags in zip(golds, given, strict=True)]
     score = sums_score("accuracy", lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), np.asarray(rows, dtype=np.int64).reshape(-1, 2))
     return Score(score.name, score.value, count=sum(words for _, words in rows), interval=score.interval)
 
 
 def _words(row: Sequence[str | int | float | None]) -> int:
-    """How many words have the tag of a row, its last column."""
+    """Return the number of words with a row's tag, its last column."""
     count = row[-1]
     assert isinstance(count, int), f"a row of tags ends with their number, not {count!r}"
     return count
 
 
 def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -> Report:
-    """`labels`: the tags that the model can give; a note names those that it cannot."""
+    """Build the error report; `labels` are the model's tags, a note names those it lacks."""
     golds, counted_given = counted(examples, given)
     flat_golds, flat_given = ([tag for tags in sentences for tag in tags] for sentences in (golds, counted_given))
     known, reading = set(labels), tag_reading({*labels, *flat_golds})
@@ -112,7 +118,7 @@ def _commonest_confusions(golds: Sequence[str], given: Sequence[str]) -> Table:
 
 
 def _worst(examples: Sequence[Example], given: Tags) -> list[Passage]:
-    """Sentences with the most words tagged wrongly; a wrong tag stands before the right one."""
+    """Return the sentences with most errors; a wrong tag stands before the right one."""
     wrong = [
         sum(gold not in (None, tag) for gold, tag in zip(example.gold, tags, strict=True))
         for example, tags in zip(examples, given, strict=True)

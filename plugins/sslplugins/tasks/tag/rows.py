@@ -1,6 +1,6 @@
-"""Lines of a file of columns, parted into cells, sentence by sentence.
+"""Lines of a column file, split into cells, sentence by sentence.
 
-Whatever is no word is set apart here: comments, the beginnings of documents, marks of a sentence's end.
+Lines that are not words are set apart here: comments, document starts, end-of-sentence marks.
 """
 
 import csv
@@ -36,9 +36,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`sentences`: the rows of each. `width`: cells that a row has, mostly. `separator` in words.
+    """The rows of a file.
 
-    `comments`: how many lines are none of words. `names`: those that "# global.columns" gives.
+    `sentences`: the rows of each. `width`: the usual number of cells. `separator`: as named in
+    messages. `comments`: number of lines that are not words. `names`: those of "# global.columns".
     """
 
     sentences: tuple[tuple[Row, ...], ...]
@@ -54,17 +55,17 @@ class Rows:
 
     @property
     def even(self) -> list[Row]:
-        """Those of the usual width."""
+        """The rows of the usual width."""
         return [row for row in self.all if len(row.cells) == self.width]
 
     def without(self, cells: tuple[str, ...]) -> "Rows":
-        """No row of just these cells, as headers are where files were put one behind the other."""
+        """Drop rows of exactly these cells: repeated headers of concatenated files."""
         left = (tuple(row for row in each if row.cells != cells) for each in self.sentences)
         return replace(self, sentences=tuple(filter(None, left)))
 
 
 def rows_of(blocks: Sequence[Block]) -> Rows:
-    """All rows of words, sentence by sentence; sentences of none are left out."""
+    """Split word lines into cells, sentence by sentence; empty sentences are dropped."""
     texts = [line.text for block in blocks for line in block.lines]
     plain = [place for place, text in enumerate(texts) if not _is_no_word(text)] or range(len(texts))
     name, split, width = _separator([texts[place] for place in plain[:LINES_LOOKED_AT]])
@@ -88,7 +89,7 @@ def rows_of(blocks: Sequence[Block]) -> Rows:
 
 
 def _unquoted(parted: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Cells as they were before a table writer put quotation marks around those that hold one; only where all cells show that it did."""
+    """Undo a table writer's quotation marks, only where all cells show that it wrote them."""
     quoted = [cell for cells in parted for cell in cells if '"' in cell]
     if not any('""' in cell[1:-1] for cell in quoted) or not all(map(_QUOTED.fullmatch, quoted)):
         return parted
@@ -102,8 +103,11 @@ def _is_no_word(text: str) -> bool:
 
 
 def _is_comment(line: Line, cells: Sequence[str], width: int, known: set[str], first: bool) -> bool:
-    """Of lines that begin with "#", which may be a word: at a sentence's beginning, a line of another
-    width, or one whose last cell is that of no word. `known`: the last cells of all other lines."""
+    """Return whether a line that begins with "#" is a comment; it may be a word.
+
+    A comment stands at a sentence's beginning, has another width, or ends in a cell that no word
+    has. `known`: the last cells of all other lines.
+    """
     if line.text[0] not in _BEGINNINGS:
         return False
     if cells[0].startswith(_DOCUMENT) or line.text.strip().startswith(_DOCUMENT):
@@ -127,7 +131,7 @@ def _ends_sentence(text: str, cells: Sequence[str]) -> bool:
 
 
 def _separator(lines: Sequence[str]) -> tuple[str, Split, int]:
-    """Name, function and usual number of cells: the first way of parting in which all lines are of one width."""
+    """Return name, splitter and usual width: the first that gives all lines one width."""
     tabbed = any("\t" in line.strip(" \t") for line in lines)
     blanks = ("blanks", _at_blanks)
     ways = [("tabs", _at_tabs), ("tabs", _at_tabs_but_last), ("tabs", _at_runs), blanks] if tabbed else [blanks]
@@ -146,7 +150,7 @@ def _separator(lines: Sequence[str]) -> tuple[str, Split, int]:
 
 
 def _at_mark(mark: str, line: str) -> tuple[str, ...]:
-    """As in .csv, where a quoted cell may hold the mark."""
+    """Split at a mark as in .csv, where a quoted cell may hold the mark."""
     return tuple(cell.strip(" ") for cell in next(csv.reader([line], delimiter=mark)))
 
 
@@ -155,12 +159,12 @@ def _at_tabs(line: str) -> tuple[str, ...]:
 
 
 def _at_tabs_but_last(line: str) -> tuple[str, ...]:
-    """Tabs at the end part nothing."""
+    """Split at tabs; trailing ones are ignored."""
     return _at_tabs(line.rstrip("\t "))
 
 
 def _at_runs(line: str) -> tuple[str, ...]:
-    """Several tabs are as one, where columns are lined up with them."""
+    """Split at runs of tabs, which align columns."""
     return tuple(cell.strip(" ") or cell for cell in _TABS.split(line.strip("\t ")))
 
 

@@ -1,4 +1,4 @@
-"""A sentence a line: "word/TAG word/TAG" as in Brown and MSRA, or words, a tab and as many tags."""
+"""One sentence per line: "word/TAG word/TAG" as in Brown and MSRA, or words, a tab, tags."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _LISTED = re.compile(r"\s*\"?\[.*\]\"?\s*\t\s*\"?\[.*\]\"?\s*")  # as Python and
 
 
 def sentences_in_lines(reference: str, blocks: Sequence[Block]) -> list[Example]:
-    """Nothing where lines are none of sentences."""
+    """Read one sentence per line; nothing where the lines are not sentences."""
     lines = [line for block in blocks for line in block.lines]
     named = is_header([cell.strip() for cell in lines[0].text.split("\t")])
     if lines[named:] and all(_LISTED.fullmatch(line.text) for line in lines[named:]):
@@ -37,7 +37,10 @@ def sentences_in_lines(reference: str, blocks: Sequence[Block]) -> list[Example]
 
 
 def _beside_tab(lines: Sequence[Line]) -> list[tuple[list[str], list[str]]]:
-    """Words and tags where every line has as many of both; not where all lines have one, or several have the same number."""
+    """Return words and tags where every line has as many of both.
+
+    Not where all lines have one word, or several have the same number.
+    """
     pairs = []
     for line in lines:
         cells = [cell.split() for cell in line.text.split("\t")]
@@ -49,7 +52,7 @@ def _beside_tab(lines: Sequence[Line]) -> list[tuple[list[str], list[str]]]:
 
 
 def _is_marked(lines: Sequence[Line], mark: str) -> bool:
-    """Whether every part of every line is a word, the mark and a tag, and most lines have several."""
+    """Return whether all parts of all lines are word, mark and tag, most lines having several."""
     several = 0
     for line in lines:
         parts = line.text.split()

@@ -1,4 +1,4 @@
-"""Scores of tags, beside the commonest tag and each word's own, with confusions and the worst sentences."""
+"""Scorer of tagging: metrics, majority and by-word baselines, confusions, worst sentences."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,10 @@ class TagScorer(Scorer):
     score_names = ("f1", "precision", "recall", "macro f1", "accuracy")
 
     def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
-        """Where the tags mark spans, F1 of whole spans comes first (CoNLL-2003), otherwise the share of words tagged rightly.
+        """Compute span F1 first where the tags mark spans (CoNLL-2003), otherwise token accuracy.
 
-        Words without a tag of their own are left out of both sides, as seqeval's users do. Raises DataError where none has one.
+        Words without a label are left out of both sides, as seqeval's users do. Raises DataError
+        where no word has one.
         """
         golds, given = counted(examples, [prediction.value for prediction in predictions])
         accuracy = accuracy_score(golds, given)
@@ -24,7 +25,7 @@ class TagScorer(Scorer):
         return [accuracy] if reading is None else [*span_scores(in_bioes(golds, reading), in_bioes(given, reading)), accuracy]
 
     def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
-        """The commonest tag, and each word's own commonest tag, which in many languages is right nine times of ten."""
+        """Predict the majority tag, and each word's own commonest training tag."""
         by_word: dict[str, Counter[str]] = {}
         for example in train:
             for word, tag in zip(example.data.words, example.gold, strict=True):
@@ -51,6 +52,6 @@ class TagScorer(Scorer):
 
 
 def tags_in(examples: Sequence[Example]) -> list[str]:
-    """All tags, the commonest first."""
+    """Return all tags, the commonest first."""
     counts = Counter(tag for example in examples for tag in example.gold or () if tag is not None)
     return sorted(counts, key=lambda tag: (-counts[tag], tag))

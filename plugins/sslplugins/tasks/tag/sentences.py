@@ -1,4 +1,4 @@
-"""A sentence of words, and the errors of the files that it stands in."""
+"""Sentences as lists of words, and errors that locate them in their file."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ Column = Literal["upos", "xpos"]
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Columns counted from 0, of `width`; `tag` is None where a file has no tags."""
+    """Column indices from 0, and the width of a row; `tag` is None where a file has no tags."""
 
     word: int
     tag: int | None
@@ -21,11 +21,11 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`column`: of CoNLL-U, the one that the tags were read from. `text`: as it was written, where
-    the record says so.
+    """A sentence as a list of words.
 
-    `places`: of a file of columns, those that were read. `names`: of tags that are numbers in the
-    file. Neither is part of what makes two sentences equal.
+    `column`: the CoNLL-U column of its tags. `text`: the original text, where the record has it.
+    `places`: the columns it was read from. `names`: names of tags that are numbers. Neither of the
+    last two counts for equality.
     """
 
     words: tuple[str, ...]
@@ -45,14 +45,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The lines between two empty ones; `record`: its number from 1."""
+    """The lines between two empty lines; `record` is its number from 1."""
 
     record: int
     lines: tuple[Line, ...]
 
 
 def blocks_of(reference: str) -> Iterator[Block]:
-    """Raises DataError where there is no line that is not empty."""
+    """Yield the blocks of a file. Raises DataError where all lines are empty."""
     count = 0
     gathered: list[Line] = []
     for number, text in read_lines(reference):
@@ -74,18 +74,18 @@ def wrong(where: Where, field_name: str | None, problem: str, hint: str) -> Data
 
 
 def listed(values: Sequence[str], most: int = 5) -> str:
-    """'a', 'b' and 3 more: each once, and cut where it is long."""
+    """Format names: 'a', 'b' and 3 more; each once, long ones cut."""
     distinct = list(dict.fromkeys(values))
     shown = ", ".join(map(visible, distinct[:most]))
     return f"{shown}, ..." if len(distinct) > most else shown
 
 
 def counted(count: int, what: str) -> str:
-    """ "1 line", "2 lines"."""
+    """Format a count: "1 line", "2 lines"."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def visible(word: str) -> str:
-    """In quotation marks, cut where it is long; as codes where none of its characters can be seen: "'\\u200b'"."""
+    """Quote a text, cut where it is long; invisible characters are escaped: "'\u200b'"."""
     shown = word[:20] + "..." * (len(word) > 20)
     return f"'{shown}'" if any(unicodedata.category(letter)[0] not in "CMZ" for letter in word) else ascii(shown)

@@ -1,8 +1,9 @@
-"""A tag for every word: parts of speech, names, chunks.
+"""Token classification: a tag for every word, such as part of speech, named entity or chunk.
 
 Devlin et al. 2019, "BERT" (arXiv 1810.04805), section 5.3: each word is read at its first piece.
 
-Letters: B samples, T tokens of all of them, W words of all of them, M pieces that are read, D width, C tags.
+Letters: B samples, T tokens of all of them, W words of all of them, M pieces that are read, D
+width, C tags.
 """
 
 from collections import Counter
@@ -64,9 +65,11 @@ RECORD_SUFFIXES = ("json", "jsonl", "ndjson", "csv")  # whatever ends otherwise 
 
 @dataclass(frozen=True)
 class TagBatch(ModelBatch):
-    """`pieces_M`: the tokens that are read, by place in T; `word_M`: the word of each. `tags_W`: NO_TAG where it is not known.
+    """Inputs, word pieces and tags of packed samples.
 
-    `words`: of every sample the words that it has, by place in their sentence; on the host.
+    `pieces_M`: positions in T of the pieces that are read; `word_M`: the word of each. `tags_W`:
+    the labels, NO_TAG where there is none. `words`, on the host: the word indices of every sample
+    in its sentence.
     """
 
     pieces_M: Tensor
@@ -123,14 +126,14 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def _has_records(cls, suffix: str, reference: str) -> bool:
-        """Whether a file holds a sentence a record, and no columns."""
+        """Return whether a file holds one sentence per record instead of columns."""
         if suffix == "tsv":
             return not current_reading().columns and has_rows_of_sentences(reference)
         return suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))
 
     @classmethod
     def understand(cls, options: Options, examples: Sequence[Example]) -> tuple[Options, Sequence[str]]:
-        """The same options; a first line of a table that may name its columns is said."""
+        """Return the same options; remark on a first table line that may be a header."""
         counts = Counter(tag for example in examples for tag in example.gold or ())
         said = [
             f"{example.where}: no other row has the tag '{example.gold[0]}';"
@@ -152,14 +155,15 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def labels(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
-        """The commonest tag first, so that a word of which nothing is to be seen can be given it."""
+        """Return the tags, the commonest first: a word without pieces is given that one."""
         return tags_in(examples)
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
-        """A sentence that is too long becomes several samples, cut between words; no tag of it is lost.
+        """Encode sentences; one that is too long becomes several samples, cut between words.
 
-        A tag that training did not know is one that the model cannot give: it counts as a mistake, and is no error. Raises
-        DataError where a file was read from other columns than the training data.
+        A tag unknown from training is one that the model cannot predict: it counts as a mistake,
+        and is not an error. Raises DataError where a file was read from other columns than the
+        training data.
         """
         refuse_other_columns(examples, self.options.places)
         number = {tag: place for place, tag in enumerate(self.tags)}
@@ -204,7 +208,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         )
 
     def _logits(self, hidden: Hidden, batch: TagBatch) -> Tensor:
-        """[W, C] in float32"""
+        """Return the logits: float32 [W, C]."""
         read_MD = hidden.last_TD.index_select(0, batch.pieces_M)
         if self.options.pooling == "mean":
             # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to the bit.
@@ -220,7 +224,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         return Loss({"tags": loss}, {"accuracy": Ratio(correct, batch.counts["tags"])})
 
     def answers(self, hidden: Hidden, batch: TagBatch) -> Sequence[Any]:
-        """Of each sample its words, their tags by number, and the probabilities of these."""
+        """Return each sample's words, predicted tag indices and their probabilities."""
         probabilities_W, tags_W = self._logits(hidden, batch).softmax(dim=1).max(dim=1)
         probabilities, tags, parts, start = probabilities_W.tolist(), tags_W.tolist(), [], 0
         for words in batch.words:
@@ -230,7 +234,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         return parts
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
-        """A word that has no piece is given the commonest tag, with its probability unknown."""
+        """Merge samples; a word without pieces is given the commonest tag, without probability."""
         found = {word: (tag, sure) for part in parts for word, tag, sure in zip(*part, strict=True)}
         given = [found.get(word, (0, None)) for word in range(len(example.data.words))]
         known = [sure for _, sure in given if sure is not None]
@@ -239,7 +243,9 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
-        """In which scheme the tags mark spans, how many words are not counted, and whether --label-names names any tag."""
+        """Say the span scheme, how many words are not counted, and whether --label-names names any
+        tag.
+        """
         tags, sentences = cls.labels(options, examples), []
         if options.label_names and tags and not set(tags) & set(options.label_names):
             sentences = ["--label-names names tags that are numbers, and there are none"]
@@ -247,7 +253,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def annotated(cls, options: Options, example: Example) -> Annotated:
-        """Of every word where it stands: in the text as it was written where that is known, else as `encode` joins them."""
+        """Return every word's span and tag, in the original text where it is known."""
         text, starts = written(example.data.words, example.data.text)
         placed = zip(starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True)
         known = [(start, start + len(word), tag) for start, word, tag in placed if tag is not None]
@@ -255,7 +261,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
-        """The words, and the words with their tags."""
+        """Return the words, and the words with their tags."""
         if example.gold is None:
             return {"words": " ".join(example.data.words), "tags": "none"}
         pairs = zip(example.data.words, example.gold, strict=True)
