@@ -30,7 +30,7 @@ INDENT = "\n       "  # of every line but the first, below "error: "
 
 
 class SslError(Exception):
-    """What went wrong, in one sentence, and what to do about it, in one hint."""
+    """An error for the user: what went wrong, in one sentence, and one hint what to do about it."""
 
     exit_code: ClassVar[int] = 1
 
@@ -41,12 +41,12 @@ class SslError(Exception):
 
     @property
     def lines(self) -> Sequence[str]:
-        """What has a line of its own: a line's end anywhere else stands in a name or in data."""
+        """The lines of the message; a line break within one belongs to a name or to data."""
         return (self.message,)
 
 
 def is_of_disk(error: BaseException | None) -> bool:
-    """Whether it was raised from an error of the disk itself: no fault of the file that was to be read."""
+    """Tell whether the disk itself caused an error, rather than the file that was read."""
     met: set[int] = set()
     while error is not None and id(error) not in met:  # one raised anew from itself is its own cause
         if isinstance(error, OSError) and error.errno in _OF_DISK:
@@ -57,6 +57,8 @@ def is_of_disk(error: BaseException | None) -> bool:
 
 
 class UsageError(SslError):
+    """The command line asks for something that does not exist."""
+
     exit_code = 2
 
 
@@ -75,11 +77,16 @@ class ConfigError(SslError):
 
 
 class DataError(SslError):
+    """A file, a record or a field that cannot be used."""
+
     exit_code = 2
 
 
 class RecordErrors(DataError):
-    """All records at once that cannot be used; `problems` are whole sentences. `more`: there are others that nobody looked for."""
+    """All records that cannot be used; `problems` are whole sentences.
+
+    `more`: the search stopped there, and others may follow.
+    """
 
     def __init__(self, problems: Iterable[str], more: bool, hint: str) -> None:
         self.problems, self.more = tuple(problems), more
@@ -91,9 +98,10 @@ class RecordErrors(DataError):
 
 
 class PassedOver(DataError):
-    """A record that is valid and holds nothing to use, such as a read of no letters: it is counted, and the file is read on.
+    """A valid record that holds nothing to use, such as a read without letters.
 
-    `where`: its place. `reason`: the same words for all records that are passed over for it.
+    It is counted, and reading goes on behind it. `where`: its position. `reason`: the same words
+    for all records that are skipped for it.
     """
 
     def __init__(self, where: object, reason: str, hint: str = "") -> None:
@@ -102,22 +110,32 @@ class PassedOver(DataError):
 
 
 class PluginError(SslError):
+    """A plugin that is missing, shadowed, registered twice or broken."""
+
     exit_code = 2
 
 
 class ModelError(SslError):
+    """A model directory or a checkpoint that cannot be used."""
+
     exit_code = 2
 
 
 class RunError(SslError):
+    """A failure while running: memory, disk, a lost process."""
+
     exit_code = 1
 
 
 class Diverged(RunError):
-    """The loss or its gradient stays no number; all processes of a run meet it at the same step."""
+    """The loss or its gradient stays non-finite; all processes of a run meet it at the same
+    step.
+    """
 
 
 class CheckError(SslError):
+    """A required check is not met, such as --min."""
+
     exit_code = 3
 
 
@@ -126,18 +144,22 @@ class StopRequest(SslError):
 
 
 class Preempted(StopRequest):
+    """Training was stopped by SIGTERM, SIGUSR1 or --max-time."""
+
     exit_code = 75
 
 
 class Interrupted(StopRequest):
+    """Training was stopped by Ctrl-C."""
+
     exit_code = 130
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name among the first MOST_COMPARED of `names` that `name` was probably meant to be, or None.
+    """Return the first MOST_COMPARED names' closest one to `name`, or None if none is close.
 
-    At most a third of its letters may be wrong, missing, too many or in each other's place, of two
-    one; capitals do not count. What is longer than MOST_LETTERS is no name that anyone types.
+    At most a third of its letters may be wrong, missing, additional or swapped, one of two; case is
+    ignored. Names longer than MOST_LETTERS are not compared.
     """
     if len(name) > MOST_LETTERS:
         return None
@@ -148,7 +170,9 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def edits(left: str, right: str) -> int:
-    """Letters to change, add, drop or swap with their neighbour (Damerau 1964, each place edited once)."""
+    """Count the letters to change, add, drop or swap with a neighbour (Damerau 1964, each edited
+    once).
+    """
     before, row = [], list(range(len(right) + 1))
     for i, letter in enumerate(left, start=1):
         earlier, before, row = before, row, [i]
@@ -160,6 +184,6 @@ def edits(left: str, right: str) -> int:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A hint that begins with the nearest name, or the empty string where nothing is near."""
+    """Return a hint with the nearest name, or the empty string if none is close."""
     near = nearest(name, names)
     return f"did you mean '{near}'?" if near else ""

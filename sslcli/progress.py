@@ -1,7 +1,6 @@
-"""What a command is doing at the moment, said to whoever shows it.
+"""Progress messages of a command, passed through a context variable to whoever shows them.
 
-It reaches whoever works, plugins among them, through a context variable, and nothing is said where
-nobody listens.
+Plugins can use it too; without a listener nothing happens.
 """
 
 from collections.abc import Callable, Generator
@@ -12,7 +11,7 @@ Listener = Callable[[str], None]
 
 
 class _Heard:
-    """`part`: of a longer work the part that is done now, such as "milestone 3 of 12"."""
+    """The listener and `part`, the stage of longer work at present, such as "milestone 3 of 12"."""
 
     def __init__(self, listener: Listener) -> None:
         self.listener, self.part = listener, ""
@@ -23,6 +22,7 @@ _HEARD: ContextVar[_Heard | None] = ContextVar("progress", default=None)
 
 @contextmanager
 def heard_by(listener: Listener) -> Generator[None]:
+    """Send the progress messages within the block to `listener`."""
     token = _HEARD.set(_Heard(listener))
     try:
         yield
@@ -31,7 +31,7 @@ def heard_by(listener: Listener) -> Generator[None]:
 
 
 def begin(part: str) -> None:
-    """A new part of the work, to which belongs what is said from now on; nothing where the parts end."""
+    """Begin a part of longer work, named before the messages that follow; "" ends the parts."""
     if (heard := _HEARD.get()) is not None:
         heard.part = part
         if part:
@@ -39,6 +39,6 @@ def begin(part: str) -> None:
 
 
 def working(what: str) -> None:
-    """Something that takes its time begins, or goes on."""
+    """Report what the command is doing now."""
     if (heard := _HEARD.get()) is not None:
         heard.listener(f"{heard.part} · {what}" if heard.part else what)

@@ -1,4 +1,4 @@
-"""Settings of whole workflows: the trees that run files hold. Without torch."""
+"""Settings of whole workflows: the trees that run files hold. Imports no torch."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,19 +12,21 @@ from sslcli.engine.settings import HardwareSettings, OptimizerSettings, Schedule
 
 
 class ModelSettings(Config):
+    """Shape of the Transformer and the weights to start from."""
+
     preset: str | None = setting(
         None, "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given", "--arch", panel="Model"
     )
     source: str | None = setting(None, "start from the weights of this run or model directory", "--model", "-m", panel="Model")
-    train: Literal["all", "head"] = setting(
-        "all", "head: what --model names stays as it is, and only what reads it learns", "--train", panel="Model"
-    )
+    train: Literal["all", "head"] = setting("all", "head: freeze the backbone and train only the head", "--train", panel="Model")
     shape: dict[str, Any] = setting(
         {}, "fields of the Transformer that differ from the preset (--set model.shape.depth=3)", part_of=TransformerSettings
     )
 
 
 class RunSettings(Config):
+    """Where a run is written."""
+
     folder: str | None = setting(None, "run folder; runs/OBJECTIVE-DATE-TIME when not given", "--out", "-o", panel="Output")
     name: str | None = setting(None, "name of the run folder under runs/", "--name", panel="Output")
     plot: bool = setting(True, "draw the loss curve as PNG", "--plot/--no-plot", panel="Output")
@@ -69,10 +71,10 @@ class LabelledSettings(Config):
     held_out: float = setting(
         0.1, "share of the training data that is held out where there is no --eval-data", "--held-out", panel="Data", gt=0, lt=1
     )
-    limit: Count | None = setting(None, "read only so many examples of each (for testing)", "--limit", panel="Data", gt=0)
+    limit: Count | None = setting(None, "read only this many examples of each (for testing)", "--limit", panel="Data", gt=0)
     skip_bad_records: CountOrAll = setting(
         0,
-        "leave out so many records that cannot be used, or all of them, and say which; 0 refuses the file",
+        "leave out up to this many unusable records, or all, and list them; 0: refuse",
         "--skip-bad-records",
         panel="Data",
     )
@@ -93,12 +95,12 @@ Start = Literal["pretrained", "random", "shuffled-weights"]
 
 
 class StartSettings(Config):
-    """What is fine-tuned, and how much of it."""
+    """Which model is fine-tuned, and how much of it."""
 
     source: str | None = setting(
         None, "run or model directory; the newest pretraining run that fits when not given", "--model", "-m", panel="Model"
     )
-    start: Start = setting("pretrained", "random and shuffled-weights: the same shape without what it learnt")
+    start: Start = setting("pretrained", "random and shuffled-weights: the same shape without the trained weights")
     freeze: bool = setting(False, "train the head only", "--freeze/--no-freeze", panel="Model")
     dropout: float | None = setting(None, "dropout; the model's own when not given", "--dropout", panel="Model", ge=0, lt=1)
     layer_decay: float = setting(
@@ -109,6 +111,8 @@ class StartSettings(Config):
 
 
 class FinetuneOptimizer(with_defaults(OptimizerSettings, beta2=0.999)):
+    """Optimizer settings with the defaults of fine-tuning."""
+
     rate: float = setting(
         5e-5,
         "peak learning rate; when not given 5e-5 for a model of width 768, and more the narrower it is",
@@ -127,7 +131,7 @@ class FinetuneSettings(Config):
 
     task: str = setting("classify", "task plugin")
     options: dict[str, Any] = setting({}, "options of the task (--set options.NAME=VALUE)")
-    labels: tuple[str, ...] = setting((), "the answers that there are, in the order of the head's rows")
+    labels: tuple[str, ...] = setting((), "the possible answers, in the order of the head's outputs")
     best_by: str | None = setting(
         None,
         "score that decides which checkpoint is best, or several (f1+accuracy: their mean); the task's first when not given",
@@ -148,6 +152,6 @@ class AnswerSettings(Config):
     """What `ssl evaluate` and `ssl predict` need beside a model."""
 
     data: LabelledSettings = LabelledSettings(train=())
-    options: dict[str, Any] = setting({}, "options of the task that are to be others than those it was fine-tuned with")
-    batch_size: Count = setting(32, "sequences that are computed at once", "--batch-size", panel="Hardware", gt=0)
+    options: dict[str, Any] = setting({}, "options of the task that differ from those it was fine-tuned with")
+    batch_size: Count = setting(32, "sequences per batch", "--batch-size", panel="Hardware", gt=0)
     hardware: HardwareSettings = HardwareSettings()

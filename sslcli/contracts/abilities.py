@@ -1,4 +1,6 @@
-"""What a learnable may be able to do beside learning: a workflow asks for the ability, never for a name."""
+"""Optional abilities of a learnable and the protocols that workflows ask for, never plugin
+names.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from sslcli.data.rng import Rng
 
 @dataclass(frozen=True)
 class Artifact:
-    """One thing that was generated, with its score and whatever else is worth a column."""
+    """A generated text with its score, if there is one, and further columns."""
 
     text: str
     score: float | None = None
@@ -21,16 +23,25 @@ class Artifact:
 
 @runtime_checkable
 class Generates(Protocol):
-    """`Request` (a Config) becomes flags of `ssl generate`; the bare word on the line is its field `text`."""
+    """A learnable that generates text.
+
+    The fields of `Request` (a Config) become flags of `ssl generate`; a bare word on the command
+    line fills its field `text`.
+    """
 
     Request: ClassVar[type[Config]]
 
-    def generate(self, backbone: Transformer, request: Any, rng: Rng) -> Iterator[Artifact]: ...
+    def generate(self, backbone: Transformer, request: Any, rng: Rng) -> Iterator[Artifact]:
+        """Yield the artifacts of one request, sampling from `rng` alone."""
 
 
 @runtime_checkable
 class Illustrates(Generates, Protocol):
-    """A generator that makes requests of held-out samples itself: what it answers is shown while it learns."""
+    """A generator that makes requests of held-out samples itself; its answers are shown during
+    training.
+    """
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Config]]:
-        """How a request is shown, and the request; fewer than samples, or none, where one does not lend itself to it."""
+        """Return (title, request) pairs; fewer than samples, or none, where a sample does not
+        suit.
+        """

@@ -1,4 +1,4 @@
-"""What goes through a task: examples as read, as encoded, as answered."""
+"""Examples of a task at each stage: as read, as encoded, as predicted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,11 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled record. `data` is the task's own; `gold` is None where the record has no answer; `language`: where it says so.
+    """One labelled record.
 
-    `note`: what was decided in reading it and is to be known, in the same words for all examples that it holds for.
+    `data` belongs to the task; `gold` is the label, None where the record has none; `language` is
+    empty where the record does not name one. `note` is a remark on how the record was read, in the
+    same words for every example that it holds for.
     """
 
     id: str
@@ -27,11 +29,12 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What an example becomes: several samples where windows multiply, none where there is nothing to learn from.
+    """The samples of one example: several where windows overlap, none where nothing can be learned.
 
-    `whole_tokens`: before anything was cut off. `lost`: what of the text or of the gold answer was cut off, in words. `places`: whatever
-    `merge` needs to find back from tokens to the text. `cut`: parts of the text of which the model sees the beginning only ("text",
-    "first text", "second text", "question", "word"), and the tokens that each was cut at.
+    `whole_tokens`: length before truncation. `lost`: which part of the text or of the label was
+    truncated, in words. `places`: what `merge` needs to map tokens back to the text. `cut`:
+    truncated parts of the text ("text", "first text", "second text", "question", "word") and the
+    number of tokens that each was truncated to.
     """
 
     samples: Sequence[Sample]
@@ -43,7 +46,10 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """A text and what is known of places in it: half open spans of characters, and the label of each; of the whole text, one."""
+    """A text with labelled spans: half-open character ranges, and a label for each.
+
+    A label of the whole text is one span over all of it.
+    """
 
     text: str
     spans: Sequence[tuple[int, int]]
@@ -53,7 +59,9 @@ class Annotated:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """An answer as JSON can hold it. `confidence`: its probability, where there is one."""
+    """A predicted answer that JSON can hold; `confidence` is its probability, where there is
+    one.
+    """
 
     value: Any
     confidence: float | None = None

@@ -1,4 +1,4 @@
-"""The contract of a family: a kind of model directory, its settings map and its key map, both ways."""
+"""The contract of a model family: a kind of Hugging Face model directory, mapped both ways."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -11,13 +11,15 @@ from sslcli.core.settings import TransformerSettings
 
 @dataclass(frozen=True)
 class Key:
-    """One tensor of a foreign file and the tensors of ours that lie in it, one under the other along dimension 0.
+    """One tensor of a Hugging Face file and our tensors that it holds, concatenated along dimension
+    0.
 
-    `{i}` stands for the layer. `transposed`: the file holds the transpose. Ours begin with "backbone." (the first key's do),
-    "head." (LanguageModelHead), "pooler." or "classifier." (PooledClassifier of two sentences), or with what a head of a
-    fine-tuned model answers: "sequence." (PooledClassifier), "tokens." or "spans." (RowClassifier). Of several keys for
-    the same tensors of ours the first that a file has is read, and all are written; keys of ours that a shape does not
-    have are passed over.
+    `{i}` stands for the layer. `transposed`: the file holds the transpose. Our names begin with
+    "backbone." (those of the first key do), "head." (LanguageModelHead), "pooler." or "classifier."
+    (PooledClassifier of two sentences), or with the head of a fine-tuned model: "sequence."
+    (PooledClassifier), "tokens." or "spans." (RowClassifier). Where several keys name the same
+    tensors of ours, the first that a file has is read and all are written. Names that a shape does
+    not have are skipped.
     """
 
     theirs: str
@@ -26,44 +28,58 @@ class Key:
 
 
 class Family(ABC):
-    """A kind of model directory: a settings map and a key map, both ways. core does the reading and writing."""
+    """A kind of model directory: a settings map and a key map, both ways.
 
-    class Options(Config): ...
+    A family only describes the mapping; the core reads and writes the files.
+    """
+
+    class Options(Config):
+        """Options of the family; none by default."""
 
     summary: ClassVar[str]
 
     @abstractmethod
-    def reads(self, config: Mapping[str, Any]) -> bool: ...
+    def reads(self, config: Mapping[str, Any]) -> bool:
+        """Tell whether a directory with this config.json belongs to the family."""
 
     @abstractmethod
     def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
-        """Raises ModelError, or pydantic's ValidationError, for what the core cannot do with equal numbers."""
+        """Return our shape for a config.json.
+
+        Raises ModelError, or pydantic's ValidationError, for what the core cannot compute with
+        equal numbers.
+        """
 
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
-        """Sentences about what the config asks for and the core does without, such as dropout on attention."""
+        """Return sentences about what the config asks for and the core omits, such as attention
+        dropout.
+        """
         return ()
 
     @abstractmethod
     def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
-        """config.json for this shape, or None where this family cannot hold it with equal numbers.
+        """Return config.json for this shape, or None if the family cannot represent it with equal
+        numbers.
 
-        `heads`: what is written beside the backbone: some of "head", "pooler" and "classifier", or one of "sequence",
-        "tokens" and "spans". A model with one of these three is refused unless `architectures` names a class for it.
+        `heads` lists what is written beside the backbone: some of "head", "pooler" and
+        "classifier", or one of "sequence", "tokens" and "spans". A model with one of the last three
+        is refused unless `architectures` names a class for it.
         """
 
     def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
-        """Other files config.json for the same numbers, under another `model_type`.
+        """Return further config.json contents for the same numbers, under another `model_type`.
 
-        They are for tokenizers that transformers would replace in a directory of the first one.
+        They are for tokenizers that transformers would replace in a directory of the first type.
         """
         return ()
 
     def zeros(self, config: Mapping[str, Any], settings: TransformerSettings) -> Mapping[str, int]:
-        """Vectors that a directory holds and the core has not: their names, with {i}, and sizes.
+        """Return names (with {i}) and sizes of vectors that a directory has and the core has not.
 
         They are written as zeros. A directory where one of them is not zero is refused.
         """
         return {}
 
     @abstractmethod
-    def keys(self, settings: TransformerSettings) -> Sequence[Key]: ...
+    def keys(self, settings: TransformerSettings) -> Sequence[Key]:
+        """Return the key map for this shape, one entry per tensor of the file."""

@@ -1,6 +1,6 @@
-"""The contract of all that the one training loop trains: what it is built from, given and gives back.
+"""The contract of everything that the training loop trains: its inputs, its loss, its state.
 
-Letters: B samples, T rows of all samples end to end, D width.
+Letters: B samples, T rows of all samples end to end, N sampled rows, K at most of them, D width.
 """
 
 from abc import ABC, abstractmethod
@@ -25,14 +25,17 @@ from sslcli.errors import UsageError
 
 @dataclass(frozen=True)
 class Context:
-    """All that a learnable learns at birth."""
+    """What a learnable is built from: model shape, tokenizer, labels."""
 
     architecture: TransformerSettings
     tokenizer: Tokenizer | None = None
     labels: Sequence[str] | None = None
 
     def special_token(self, name: SpecialToken) -> int:
-        """The id of one that the learnable declares. Raises UsageError where the tokenizer has none."""
+        """Return the id of a special token that the learnable declares.
+
+        Raises UsageError if the tokenizer has none.
+        """
         found = {} if self.tokenizer is None else special_tokens_of(self.tokenizer)
         if name not in found:
             raise UsageError(f"a {worded([name])} is needed, and the tokenizer has none", "use another tokenizer")
@@ -41,12 +44,12 @@ class Context:
 
 @dataclass(frozen=True)
 class ModelBatch:
-    """One micro-batch, ready for the network. `counts`: each term's denominator, known before forward.
+    """One micro-batch, ready for the network.
 
-    `progress`, which the loop fills in, is the share of the training that is done: the number of
-    the step over that of all steps, so neither ranks nor micro-batches nor a resume change it.
-    Schedules read it. Everywhere else it is 1, so every evaluation is of the objective that
-    training ends with.
+    `counts` is the denominator of each loss term, known before forward. `progress`, filled in by
+    the training loop, is the share of the training that is done: the step over the number of all
+    steps, so neither ranks nor micro-batches nor a resume change it. Schedules read it. Outside
+    training it is 1: every evaluation is of the objective that training ends with.
     """
 
     inputs: Inputs
@@ -56,7 +59,10 @@ class ModelBatch:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A metric as a sum over a count, so that it adds up over micro-batches and ranks; `exponential`: shown as exp."""
+    """A metric as a sum over a count, which adds up over micro-batches and ranks.
+
+    `exponential`: reported as exp of the ratio, as for perplexity.
+    """
 
     sum: Tensor | float
     count: Tensor | float
@@ -65,12 +71,11 @@ class Ratio:
 
 @dataclass(frozen=True)
 class SampledRows:
-    """Rows for `after_step`: of the whole batch those `at_most` whose `order_N` is smallest.
+    """Rows for `after_step`: the `at_most` rows of the global batch whose `order_N` is smallest.
 
-    `rows_ND` [N, D]; `order_N` [N], different numbers that `collate` has drawn for each sample and
-    place, by which they come. Then they are a fair sample of the batch, and which ones depends
-    neither on micro-batches nor on the number of ranks; their values do so only as far as rounding
-    goes.
+    `rows_ND` [N, D]; `order_N` [N], different numbers that `collate` samples for each sample and
+    position. The rows are a fair sample of the batch. Which rows are chosen depends neither on
+    micro-batches nor on the number of ranks; their values do only up to rounding.
     """
 
     rows_ND: Tensor
@@ -80,11 +85,12 @@ class SampledRows:
 
 @dataclass(frozen=True)
 class Loss:
-    """`sums` are never means: the trainer forms the sum over k of sums[k] / (counts[k] of the whole global batch).
+    """Loss sums, metrics and state of one micro-batch.
 
-    `state` is handed to `after_step`, without gradients: a tensor is summed over micro-batches and
-    ranks, SampledRows become a tensor [at most K, D]. Which names there are must not depend on the
-    data: all ranks add up the same ones.
+    `sums` are never means: the trainer adds up sums[k] / (counts[k] of the whole global batch) over
+    the terms k. `state` is passed to `after_step` without gradients: tensors are summed over
+    micro-batches and ranks, SampledRows become a tensor [at most K, D]. The names in it must not
+    depend on the data, because all ranks reduce the same ones.
     """
 
     sums: Mapping[str, Tensor]
@@ -94,8 +100,12 @@ class Loss:
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters whose name matches `match` (fnmatch; "backbone.*", "learnable.*"). They are updated with `rate` times
-    the learning rate, at steps with step % every == phase; at other steps their gradients are dropped."""
+    """A parameter group: parameters whose names match `match` (fnmatch; "backbone.*",
+    "learnable.*").
+
+    They are updated with `rate` times the learning rate, at steps with step % every == phase; at
+    other steps their gradients are dropped.
+    """
 
     match: str
     rate: float = 1.0
@@ -105,13 +115,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Follower:
-    """Parameters that follow others: Follower("learnable.teacher.*", leader="backbone.*").
+    """Parameters that are a moving average of others: Follower("learnable.teacher.*",
+    leader="backbone.*").
 
-    The one * stands for the same words in both names. Before step 0 each parameter that matches is
-    a copy of its leader; after every step that was applied it becomes momentum · itself + (1 -
-    momentum) · leader. `momentum` is a number, or (first, last): from one to the other along half a
-    cosine over `progress`. No gradient reaches a follower, no optimizer holds it, and a module of
-    followers alone has no dropout.
+    The * stands for the same words in both names. Before step 0 each matching parameter is a copy
+    of its leader; after every applied step it becomes momentum · itself + (1 - momentum) · leader.
+    `momentum` is a number, or (first, last): from one to the other along half a cosine over
+    `progress`. No gradient reaches a follower, no optimizer holds it, and a module of followers
+    alone has no dropout.
     """
 
     match: str
@@ -124,7 +135,10 @@ O = TypeVar("O", bound=Config, default=Any)  # noqa: E741 (options; the letter o
 
 
 class Learnable(nn.Module, ABC, Generic[V, O]):
-    """Whatever the one loop trains. It owns its heads and borrows the backbone. All state: parameters and buffers."""
+    """The base of objectives and tasks: a module with its own heads that borrows the backbone.
+
+    All state is parameters and buffers.
+    """
 
     Options: ClassVar[type[Config]] = Config
 
@@ -132,41 +146,49 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a tokenizer without one of them is refused
-    loss_unit: str = "nats"  # of its losses in reports: nats for negative log-likelihoods, "squared error", or "" for none
-    couples: bool = False  # ties samples together: batches are not split, see api.gather
+    loss_unit: str = "nats"  # in reports: nats, "squared error", or "" for none
+    couples: bool = False  # the loss ties samples together: no micro-batches, see api.gather
 
     def __init__(self, options: O, context: Context) -> None:
         super().__init__()
         self.options, self.context = options, context
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], V]) -> None:
-        """Initialise what depends on data: once before step 0, without gradients or dropout.
+        """Initialise what depends on data, once before step 0, without gradients or dropout.
 
-        `first_batch` gives the views of all samples of the first global batch, in one piece and the
-        same on every rank. Every rank ends with the values of rank 0. The backbone stays as it is.
+        `first_batch` gives the model batch of all samples of the first global batch, undivided and
+        the same on every rank. Every rank ends with the values of rank 0. The backbone stays
+        unchanged.
         """
 
     @abstractmethod
     def collate(self, batch: Batch, rng: Rng) -> V:
-        """The random half: in the loader, on a meta-device twin; reads no parameter.
+        """Corrupt and collate samples: the random half.
 
-        `rng.progress` is what `ModelBatch.progress` will be.
+        It runs in the loader on a copy on the meta device, reads no parameter and samples from
+        `rng` alone. `rng.progress` is what `ModelBatch.progress` will be.
         """
 
     @abstractmethod
     def forward(self, backbone: Transformer, batch: V) -> Loss:
-        """The differentiable half: writes nothing; equally many network calls on every rank."""
+        """Compute the loss of one micro-batch: the differentiable half.
+
+        It writes nothing and calls the network equally often on every rank.
+        """
 
     def groups(self) -> Sequence[Group]:
+        """Return parameter groups with a learning rate or a schedule of their own; none by
+        default.
+        """
         return ()
 
     def followers(self) -> Sequence[Follower]:
-        """What the loop lets follow after every step, also where parameters are sharded."""
+        """Return the moving averages that the loop updates after every step, sharded or not."""
         return ()
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
-        """Change buffers, without gradients; not after a skipped step.
+        """Change buffers after an applied step, without gradients; not called after a skipped step.
 
-        `state` is the same on all ranks, and so must the buffers be. Parameters stay as they are: a
-        rank may hold a share of them alone.
+        `state` is the same on all ranks, and so must the buffers be. Parameters stay unchanged: a
+        rank may hold only a shard of them.
         """

@@ -1,4 +1,4 @@
-"""An affine map from the hidden states of one language to those of another: what a shift fits, frozen and savable.
+"""The affine map that a shift fits between the hidden states of two languages; frozen, savable.
 
 Letters: N rows, D width.
 """
@@ -14,8 +14,9 @@ from torch import Tensor
 class LinearShift:
     """x -> x + alpha vector; with a matrix x -> x + alpha ((x - origin) matrix + vector - x).
 
-    At alpha 0 nothing is changed, at 1 the whole way is gone. Every row [D] of x is moved by itself, and affinely, so that
-    the shift of a mean is the mean of the shifts. Raises ValueError for tensors whose shapes do not fit.
+    alpha 0 changes nothing, alpha 1 applies the full shift. Every row [D] is mapped on its own, and
+    affinely, so the shift of a mean is the mean of the shifts. Raises ValueError for tensors whose
+    shapes do not fit.
     """
 
     vector_D: Tensor
@@ -36,7 +37,7 @@ class LinearShift:
             raise ValueError(f"a shift of width {width} has no matrix {shapes[0]} and origin {shapes[1]}")
 
     def __call__(self, x_ND: Tensor, alpha: float) -> Tensor:
-        """[N, D], in the type of x and where x is."""
+        """Return the shifted rows [N, D], in the dtype and on the device of x."""
         if self.matrix_DD is None or self.origin_D is None:
             return x_ND + alpha * self.vector_D.to(x_ND)
         mapped_ND = (x_ND - self.origin_D.to(x_ND)) @ self.matrix_DD.to(x_ND) + self.vector_D.to(x_ND)
@@ -44,16 +45,22 @@ class LinearShift:
 
     @property
     def width(self) -> int:
+        """The number of dimensions D."""
         return len(self.vector_D)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What there is of vector, matrix and origin, by name; `LinearShift.of` takes it back."""
+        """Return vector, matrix and origin by name, where present; `LinearShift.of` is the
+        inverse.
+        """
         named = {"vector": self.vector_D, "matrix": self.matrix_DD, "origin": self.origin_D}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> "LinearShift":
-        """Raises KeyError where there is no vector, ValueError for what else does not fit."""
+        """Build a shift from named tensors.
+
+        Raises KeyError without a vector, ValueError for other names and for shapes that do not fit.
+        """
         if strange := sorted(tensors.keys() - {"vector", "matrix", "origin"}):
             raise ValueError(f"a shift has no '{strange[0]}'")
         return cls(tensors["vector"], tensors.get("matrix"), tensors.get("origin"))

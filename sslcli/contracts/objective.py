@@ -1,4 +1,4 @@
-"""The contract of an objective: samples out of a corpus, and a loss that needs no labels.
+"""The contract of an objective: samples from a corpus, and a loss that needs no labels.
 
 Letters: B samples, T rows, D width, N targets.
 """
@@ -21,31 +21,37 @@ from sslcli.reports import Report
 
 
 class Objective(Learnable[V, O]):
-    """Labels made out of the data."""
+    """A self-supervised learnable: its labels are made from the data."""
 
     arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
-    reads_head: ClassVar[bool] = False  # whether it takes the language-model head of a model directory for its own
+    reads_head: ClassVar[bool] = False  # takes over the LM head of a model directory
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
-        """Integer rows, one a sample, without randomness; written once beside the shards."""
+        """Yield integer rows, one a sample, without randomness; written once beside the shards."""
         return ARRANGEMENTS[self.arranges].rows(corpus, self.context.tokenizer)
 
     def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
-        """The sample of one row, by number, in any order."""
+        """Return the sample of one row; rows are asked for by number, in any order."""
         return ARRANGEMENTS[self.arranges].sample(corpus, row, self.context.tokenizer)
 
     @abstractmethod
     def show(self, batch: V) -> Report:
-        """What was corrupted and what is to be predicted, in words or pictures (--show-batch)."""
+        """Show what was corrupted and what is to be predicted, as text or pictures
+        (--show-batch).
+        """
 
 
 class Readout(Objective[V, O]):
-    """One pass of the backbone, then a reading. Joined with "+", all Readouts read one pass."""
+    """An objective with one backbone pass and a loss on its hidden states.
+
+    Readouts joined with "+" share one pass.
+    """
 
     corrupts: ClassVar[bool] = False
 
     @abstractmethod
-    def read(self, hidden: Hidden, batch: V, backbone: Transformer) -> Loss: ...
+    def read(self, hidden: Hidden, batch: V, backbone: Transformer) -> Loss:
+        """Compute the loss from the hidden states of `batch`."""
 
     @final
     def forward(self, backbone: Transformer, batch: V) -> Loss:
@@ -54,7 +60,7 @@ class Readout(Objective[V, O]):
 
 @dataclass(frozen=True)
 class TokenTargets:
-    """Tokens to be predicted [N] and their visible neighbours [N], -1 where none is visible."""
+    """Target tokens [N] and their visible neighbours [N], -1 where a neighbour is not visible."""
 
     tokens_N: np.ndarray
     left_N: np.ndarray
@@ -63,6 +69,9 @@ class TokenTargets:
 
 @runtime_checkable
 class PredictsTokens(Protocol):
-    """Its targets are tokens: the unigram and bigram floors can be computed beside it."""
+    """An objective whose targets are tokens: unigram and bigram baselines can be computed for
+    it.
+    """
 
-    def targets(self, batch: Any) -> TokenTargets: ...
+    def targets(self, batch: Any) -> TokenTargets:
+        """Return the targets of a batch, for the baselines."""

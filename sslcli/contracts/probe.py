@@ -1,4 +1,4 @@
-"""The contract of a probe: a question to a frozen model, and what it is asked with.
+"""The contract of a probe: a question about a frozen model, and the data it is asked with.
 
 Letters: T tokens of a packed batch, N features, D width, V vocabulary.
 """
@@ -35,45 +35,53 @@ TOKENS_AT_ONCE = 4_096  # of one packed batch
 
 
 class ProbeData(Protocol):
-    """What a subject is looked at with: the data that the line names, else what the model was trained on.
+    """The data that a frozen model is probed with: what --data names, else its training data.
 
-    Each raises UsageError, with what to give instead, where there is none of the kind.
+    Each method raises UsageError, with a hint what to give instead, if there is none of the kind.
     """
 
     def languages(self) -> Sequence[str]:
-        """Those that the data is said to be in, else those of its first documents."""
+        """Return the languages that the data is declared to be in, else those of its first
+        documents.
+        """
 
     def documents(self, language: str = "") -> Iterator[Document]:
-        """Texts with their languages; those of one language alone where it is given."""
+        """Yield texts with their languages, or only those of one language."""
 
     def records(self, kind: str) -> Iterator[Record]:
-        """What a generated source knows of itself: "senses", "dictionary", "parallel", or a kind of labelled record."""
+        """Yield records of a generated source: "senses", "dictionary", "parallel", or a record
+        kind.
+        """
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
-        """Texts whose places have labels, of a task that can say so: to learn from, and to test with."""
+        """Return texts with labelled spans of a task that implements Annotates: to train on, to
+        test on.
+        """
 
 
 @dataclass(frozen=True)
 class HiddenBatch:
-    """Hidden states of some sequences end to end; `numbers`: which ones, in this order, of those that were asked for."""
+    """Hidden states of packed sequences; `numbers` are their indices in the request, in this
+    order.
+    """
 
     numbers: Sequence[int]
     hidden: Hidden
 
 
 class Lengths:
-    """Texts that a model was to be looked at with, each once, and those that are too long for it."""
+    """Counts the distinct texts that were given to a model, and those that are too long for it."""
 
     def __init__(self) -> None:
-        self._limit_of: dict[str, str] = {}  # what a text is longer than, "" where it is not
+        self._limit_of: dict[str, str] = {}  # text -> the limit that it exceeds, "" if none
 
     def note(self, texts: Sequence[str], tokens: Sequence[int], most: int) -> None:
-        """`most`: so many of its own tokens a text may have."""
+        """Record the lengths of texts; `most` is the number of tokens that a text may have."""
         limit = f"the {most:,} tokens that the model reads"
         self._note(texts, tokens, most, limit)
 
     def shorter(self, texts: Iterable[str], most: int) -> list[str]:
-        """Texts of at most so many characters; the others are noted."""
+        """Return the texts of at most `most` characters, and record the others."""
         found = list(texts)
         self._note(found, [len(text) for text in found], most, f"{most:,} characters")
         return [text for text in found if len(text) <= most]
@@ -83,7 +91,7 @@ class Lengths:
             self._limit_of[text] = limit if size > most else ""
 
     def remarks(self) -> list[str]:
-        """A sentence for each limit that some are longer than."""
+        """Return a sentence for each limit that texts exceed."""
         long = Counter(limit for limit in self._limit_of.values() if limit)
         what = "longer than {}, and left out: {:,} of {:,} texts"
         return [what.format(limit, count, len(self._limit_of)) for limit, count in long.items()]
@@ -91,11 +99,11 @@ class Lengths:
 
 @dataclass(frozen=True)
 class FrozenModel:
-    """A frozen model, in evaluation mode, and what it is looked at with.
+    """A frozen model in evaluation mode, with the data to probe it with.
 
-    `name`: for captions. `step`: of training, None where it is not known. `learnable`: what it was trained with, None for a
-    model without a head. `stages`: the same model at each of its milestones, the first the earliest. `lengths`: counts which
-    texts were left out for their length.
+    `name`: for captions. `step`: of training, None if unknown. `learnable`: what it was trained
+    with, None for a model without a head. `stages`: the same model at each milestone, earliest
+    first. `lengths`: counts the texts that were left out for their length.
     """
 
     name: str
@@ -109,12 +117,16 @@ class FrozenModel:
 
     @property
     def depth(self) -> int:
-        """The last layer's number; layer 0 is what the embeddings give."""
+        """The number of the last layer; layer 0 is the output of the embeddings."""
         return self.backbone.settings.depth
 
     @property
     def head(self) -> LanguageModelHead | None:
-        """The learnable's `head`, or that of one of its parts where several are joined: heads of other networks are not meant."""
+        """The language-model head of the learnable, or of one of its joined parts; None if it has
+        none.
+
+        Heads of other networks within the learnable are ignored.
+        """
         if self.learnable is None:
             return None
         found = {name: module for name, module in self.learnable.named_modules() if isinstance(module, LanguageModelHead)}
@@ -123,9 +135,11 @@ class FrozenModel:
     def hidden(
         self, sequences: Sequence[np.ndarray], layers: Collection[int], edit: Mapping[int, Edit] | None = None
     ) -> Iterator[HiddenBatch]:
-        """Hidden states of token sequences (special tokens in place), some thousand tokens at once, those of like length together.
+        """Yield hidden states of token sequences (special tokens in place), in batches of similar
+        length.
 
-        Raises DataError where one is longer than the model has positions for.
+        A batch has about TOKENS_AT_ONCE tokens. Raises DataError if a sequence is longer than the
+        model's positions.
         """
         device = self.backbone.embedding.device
         done = 0
@@ -139,7 +153,7 @@ class FrozenModel:
 
 
 def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of sequences, the short ones first, about TOKENS_AT_ONCE in one list."""
+    """Yield indices of sequences, the short ones first, about TOKENS_AT_ONCE tokens in one list."""
     gathered: list[int] = []
     tokens = 0
     for number in np.argsort(lengths, kind="stable").tolist():
@@ -153,7 +167,7 @@ def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 class Probe(ABC, Generic[O]):
-    """One question to a frozen model, answered in figures beside their controls."""
+    """A question about a frozen model, answered by scores beside their baselines."""
 
     Options: ClassVar[type[Config]] = Config
 
@@ -167,11 +181,18 @@ class Probe(ABC, Generic[O]):
 
     @abstractmethod
     def run(self, model: FrozenModel, rng: Rng) -> Report:
-        """Raises UsageError or DataError for what cannot be looked at. A run that shows nothing says "not emerged" in a note."""
+        """Probe the model and report scores.
+
+        Raises UsageError or DataError for what cannot be probed. A note that begins with "not
+        emerged" marks a score that is no better than its baseline.
+        """
 
 
 def mean_row(rows: Iterator[Tensor]) -> Tensor:
-    """float64 [D]: the mean of rows [N, D] that come some at a time. Raises DataError where there is none."""
+    """Return the mean [D], in float64, of rows that come as chunks [N, D].
+
+    Raises DataError if there is no row.
+    """
     total, count = None, 0
     for rows_ND in rows:
         summed_D = rows_ND.double().sum(dim=0)

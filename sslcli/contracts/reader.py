@@ -1,4 +1,4 @@
-"""The contract of a reader: documents out of what --data names."""
+"""The contract of a reader: documents from what --data names."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,10 @@ from sslcli.data.documents import Document, Modality
 
 
 class Reader(ABC, Generic[O]):
-    """Documents out of a reference. Its entry point is named by what it opens: a suffix ("jsonl") or a scheme ("demo").
+    """Reads documents from a reference.
 
-    `modality`: what all its documents hold; text, or arrays [t, F] of ready rows.
+    Its entry point is named after what it opens: a suffix ("jsonl") or a scheme ("demo").
+    `modality`: what all its documents hold, text or arrays [t, F] of rows.
     """
 
     Options: ClassVar[type[Config]] = Config
@@ -24,10 +25,14 @@ class Reader(ABC, Generic[O]):
         self.options = options
 
     @abstractmethod
-    def documents(self, reference: str) -> Iterator[Document]: ...
+    def documents(self, reference: str) -> Iterator[Document]:
+        """Yield the documents of a reference in order. Raises DataError for what cannot be read."""
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
-        """Settings (dotted key -> value) that were found to work for this data; they yield to a file and to flags."""
+        """Return pretraining settings (dotted key -> value) that were found to work for this data.
+
+        A settings file and flags override them.
+        """
         return {}
 
     def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -35,13 +40,20 @@ class Reader(ABC, Generic[O]):
         return self.recipe(reference, objective)
 
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
-        """The same for fine-tuning."""
+        """Return settings found to work for fine-tuning on this data; files and flags override
+        them.
+        """
         return {}
 
 
 @runtime_checkable
 class HasLanguages(Protocol):
-    """A reader of several languages, of which a tag chooses: "zh=demo:world" is its Chinese part, not all of it called Chinese."""
+    """A reader of several languages, from which a tag selects.
+
+    "zh=demo:world" is its Chinese part, not all of it labelled as Chinese.
+    """
 
     def only(self, *languages: str) -> Reader:
-        """The same reader for these languages alone. Raises DataError for one that it has not."""
+        """Return the reader for these languages alone. Raises DataError for one that it does not
+        have.
+        """

@@ -1,4 +1,4 @@
-"""The contract of a shift: the map from the hidden states of one language to those of another."""
+"""The contract of a shift: a map between the hidden states of two languages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sslcli.contracts.linear_shift import LinearShift
 
 
 class Shift(ABC, Generic[O]):
-    """A way to estimate how the hidden states of one language become those of another."""
+    """A method to estimate the map from the hidden states of one language to those of another."""
 
     Options: ClassVar[type[Config]] = Config
 
@@ -24,4 +24,7 @@ class Shift(ABC, Generic[O]):
 
     @abstractmethod
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
-        """From the hidden states at one layer, [N, D] at a time, of each language. Raises DataError where there are too few."""
+        """Fit a map from hidden states at one layer, in chunks [N, D], of each language.
+
+        Raises DataError if there are too few.
+        """

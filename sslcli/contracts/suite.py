@@ -1,4 +1,4 @@
-"""The contract of a suite: several tasks with one table."""
+"""The contract of a suite: several tasks reported in one table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,10 @@ from sslcli.reports import Report, Score
 
 @dataclass(frozen=True)
 class SuitePart:
-    """One task of a suite. `evaluations` and `tests`: names of the splits to score and to write answers for.
+    """One task of a suite.
 
-    `best_by`: the scores that count, joined by "+"; their mean on the first evaluation decides which checkpoint is best.
+    `evaluations` and `tests`: names of the splits to score and to predict. `best_by`: score names,
+    joined by "+"; their mean on the first evaluation decides which checkpoint is best.
     """
 
     name: str
@@ -29,9 +30,10 @@ class SuitePart:
 
 
 class Suite(ABC, Generic[O]):
-    """Several tasks with one table. Its data are referred to as SUITE:PART/SPLIT:FOLDER ("glue:cola/train:glue_data").
+    """Several tasks reported in one table.
 
-    `epochs`: the most that its protocol allows, None where there is none. Every part has a split "train".
+    Its data are referred to as SUITE:PART/SPLIT:FOLDER ("glue:cola/train:glue_data"). `epochs`: the
+    most that its protocol allows, None for no limit. Every part has a split "train".
     """
 
     Options: ClassVar[type[Config]] = Config
@@ -44,24 +46,35 @@ class Suite(ABC, Generic[O]):
 
     @abstractmethod
     def parts(self, folder: Path) -> Sequence[SuitePart]:
-        """Those whose files are there. Raises DataError where none is."""
+        """Return the parts whose files exist. Raises DataError if none does."""
 
     @abstractmethod
     def records(self, folder: Path, part: str, split: str) -> Iterator[Record]:
-        """Flat records as the part's task reads them. Raises DataError naming file and record for what cannot be used."""
+        """Yield flat records as the part's task parses them.
+
+        Raises DataError naming file and record for what cannot be used.
+        """
 
     def passed_over(self, folder: Path, part: str, split: str) -> Sequence[str]:
-        """Sentences about rows of a split that `records` leaves out."""
+        """Return sentences about the rows of a split that `records` leaves out."""
         return ()
 
     @abstractmethod
     def summarise(self, scores: Mapping[str, Mapping[str, Sequence[Sequence[Score]]]]) -> Report:
-        """One table with its average, out of part -> evaluation -> the scores of every seed. The table comes first in the report."""
+        """Return a report that begins with one table and its average.
+
+        `scores`: part -> evaluation -> the scores of every seed.
+        """
 
     def submission(self, part: str, split: str, predictions: Sequence[Prediction]) -> Mapping[str, str]:
-        """File name -> content, as the leaderboard takes it, for a split of SuitePart.tests in the order of its records."""
+        """Return file name -> content, as the leaderboard takes it, for one test split.
+
+        `predictions` are in the order of the split's records.
+        """
         return {}
 
     def refusals(self, files: Mapping[str, str]) -> Sequence[str]:
-        """Why the leaderboard would not take these files as one submission; empty where it would."""
+        """Return why the leaderboard would refuse these files as one submission; empty if it
+        would not.
+        """
         return ()

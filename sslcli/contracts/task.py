@@ -25,14 +25,17 @@ TO = TypeVar("TO", bound="Task.Options", default=Any)
 
 
 class Task(Learnable[V, TO]):
-    """Labels read from a file. The head starts at random; it and the backbone are trained together.
+    """A supervised learnable: labels are read from a file.
 
-    A task can be exported to model directories where its state is one head of core: a PooledClassifier or a RowClassifier
-    at `self.classifier`, or a RowClassifier of two at `self.spans`; an option `kind` of "classes", "labels" or "number" says
-    what a PooledClassifier's numbers are.
+    The head is initialised at random; head and backbone are trained together. A task can be
+    exported to model directories if its state is one head of the core: a PooledClassifier or a
+    RowClassifier at `self.classifier`, or a RowClassifier of two at `self.spans`; an option `kind`
+    of "classes", "labels" or "number" says what a PooledClassifier predicts.
     """
 
     class Options(Config):
+        """Options that every task has."""
+
         sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)
 
     architectures = frozenset({"encoder"})
@@ -42,7 +45,10 @@ class Task(Learnable[V, TO]):
 
     @property
     def sequence_tokens(self) -> int:
-        """The most that a sample may have, special tokens included. Raises UsageError where the model has no positions for it."""
+        """The most tokens that a sample may have, special tokens included.
+
+        Raises UsageError if the model has no positions for it.
+        """
         shape = self.context.architecture
         wanted = self.options.sequence_tokens or shape.longest_tokens
         if wanted > shape.longest_tokens and shape.positions == "learned":
@@ -54,106 +60,129 @@ class Task(Learnable[V, TO]):
 
     @classmethod
     def positional_fields(cls, options: TO) -> tuple[str, ...]:
-        """Columns of a record that is typed on a line, or between tabs."""
+        """Return the columns of a record that is typed on the command line, or between tabs."""
         return ("text",)
 
     @classmethod
     @abstractmethod
     def parse(cls, options: TO, record: Record) -> Example:
-        """One flat record of JSON lines, of a table or of a generated source. Raises DataError naming its place and field."""
+        """Parse one flat record of JSON lines, of a table or of a generated source.
+
+        Raises DataError naming its position and field.
+        """
 
     @classmethod
     def read(cls, options: TO, reference: str) -> Iterator[Example]:
-        """All examples of one file. Override it for formats that are no list of flat records. Raises DataError.
+        """Yield all examples of one file; override it for formats that are no list of flat records.
 
-        `Parsed` gives the next example even after one that cannot be used, where a generator has ended: --check finds all
-        of these, and --skip-bad-records leaves them out.
+        Raises DataError. `Parsed` yields the next example even after a record that cannot be used,
+        where a generator would have ended: --check finds all of these, and --skip-bad-records
+        leaves them out.
         """
         return Parsed(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
 
     @classmethod
     def chosen(cls, options: TO, records: Iterator[Record], reference: str) -> Iterator[Record]:
-        """Those of a source's flat records that become examples. Raises DataError where none does."""
+        """Filter the flat records of a source that become examples. Raises DataError if none
+        does.
+        """
         return records
 
     @classmethod
     def label_hint(cls, example: Example) -> str:
-        """How a label is written in the file of an example that has none; empty for the usual words."""
+        """Return how a label is written in the file of an unlabelled example; empty for the
+        usual words.
+        """
         return ""
 
     @classmethod
     def understand(cls, options: TO, examples: Sequence[Example]) -> tuple[TO, Sequence[str]]:
-        """The options with what all training examples together say of how labels are written, and sentences about it.
+        """Infer options from how labels are written in all training examples together.
 
-        Asked before `resolve_options`. Raises DataError or UsageError with the flag that decides what they leave open.
+        Returns the options and sentences about them; called before `resolve_options`. Raises
+        DataError or UsageError that names the flag to set where the labels are ambiguous.
         """
         return options, ()
 
     @classmethod
     def plain(cls, options: TO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
-        """The examples with labels as the task takes them, by options that `understand` has filled in; None for no label.
+        """Return the examples with labels in the task's own form, None for no label.
 
-        `labels` are those of the model, () while they are being found. Raises DataError naming the example.
+        `options` come from `understand`; `labels` are those of the model, () while they are being
+        collected. Raises DataError naming the example.
         """
         return list(examples)
 
     @classmethod
     def resolve_options(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
-        """The options with all that they leave to the training examples filled in, before anything else is asked of them.
+        """Fill in the options that depend on the training examples, before any other call.
 
-        They are saved with the model and hold for every later example. Settling what is settled changes nothing.
+        The result is saved with the model and holds for every later example. Resolving twice
+        changes nothing.
         """
         return options
 
     @classmethod
     def labels(cls, options: TO, examples: Sequence[Example]) -> Sequence[str]:
-        """The answers that there are, which size the head and are saved with the model; of the training examples."""
+        """Return the possible answers in the training examples; they size the head and are saved
+        with it.
+        """
         return ()
 
     @abstractmethod
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
-        """One for each example, in order. Raises DataError for a gold answer that training did not know."""
+        """Yield the samples of each example, in order.
+
+        Raises DataError for a label that is not among those of training.
+        """
 
     @abstractmethod
     def predict(self, backbone: Transformer, batch: V) -> Sequence[Any]:
-        """One part a sample [B], on the host; without gradients, not in training. May generate."""
+        """Return one partial prediction per sample [B], on the host, without gradients. May
+        generate.
+        """
 
     def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:
-        """Loss and parts of the same views."""
+        """Return loss and partial predictions of the same batch."""
         return self(backbone, batch), self.predict(backbone, batch)
 
     @abstractmethod
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
-        """The parts of an example's samples -> one answer."""
+        """Merge the partial predictions of an example's samples into one."""
 
     @classmethod
     def how_read(cls, options: TO, examples: Sequence[Example]) -> Sequence[str]:
-        """Sentences on how these examples were read, such as which column of the file was taken for what.
+        """Return sentences on how these examples were read, such as which column was taken for
+        what.
 
-        Nothing where there was nothing to choose.
+        Empty where there was no choice.
         """
         return ()
 
     @classmethod
     def key(cls, example: Example) -> str:
-        """What makes two examples the same one, labels apart: of train and test no two may share it."""
+        """Return what identifies an example, labels apart: train and test may share no key."""
         return repr(example.data)
 
     @classmethod
     def group(cls, example: Example) -> str:
-        """Examples of one group are never torn apart when some are held out: the same text twice, questions about one passage."""
+        """Return the unit of the held-out split: examples of one unit stay on the same side.
+
+        For instance the same text twice, or all questions about one passage.
+        """
         return cls.key(example)
 
 
 class ReadoutTask(Task[V, TO]):
-    """One pass of the backbone, then a reading."""
+    """A task with one backbone pass and a head on its hidden states."""
 
     @abstractmethod
-    def loss(self, hidden: Hidden, batch: V) -> Loss: ...
+    def loss(self, hidden: Hidden, batch: V) -> Loss:
+        """Compute the loss from the hidden states of `batch`."""
 
     @abstractmethod
     def answers(self, hidden: Hidden, batch: V) -> Sequence[Any]:
-        """One part a sample [B], on the host."""
+        """Return one partial prediction per sample [B], on the host."""
 
     @final
     def forward(self, backbone: Transformer, batch: V) -> Loss:
@@ -171,41 +200,48 @@ class ReadoutTask(Task[V, TO]):
 
 @runtime_checkable
 class Annotates(Protocol):
-    """A task whose gold answers are labels of places in one text: a linear probe can be trained on them."""
+    """A task whose labels belong to spans of one text: a linear probe can be trained on them."""
 
     @classmethod
-    def annotated(cls, options: Config, example: Example) -> Annotated: ...
+    def annotated(cls, options: Config, example: Example) -> Annotated:
+        """Return the example as a text with labelled spans."""
 
 
 @runtime_checkable
 class Describes(Protocol):
-    """A task that says its examples in words of its own: name of a part -> text, the label among them (--check shows them)."""
+    """A task that describes its examples in its own words, for --check."""
 
     @classmethod
-    def described(cls, example: Example) -> Mapping[str, str]: ...
+    def described(cls, example: Example) -> Mapping[str, str]:
+        """Return name of a part -> text, with the label among them."""
 
 
 @runtime_checkable
 class SaysAnswers(Protocol):
-    """A task that says in a sentence what an answer is, by options that are settled (--check shows it)."""
+    """A task that says in a sentence what its answers are, from resolved options, for --check."""
 
     @classmethod
-    def answers_said(cls, options: Config, labels: Sequence[str]) -> str: ...
+    def answers_said(cls, options: Config, labels: Sequence[str]) -> str:
+        """Return the sentence, from resolved options and the labels."""
 
 
 @runtime_checkable
 class GivesRecords(Protocol):
-    """A reader that has labelled material of a kind (`Task.records`). Raises DataError for a kind that it has not."""
+    """A reader that also provides labelled records of some kinds (`Task.records`)."""
 
-    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]: ...
+    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
+        """Yield the records of one kind and split. Raises DataError for a kind that it does not
+        have.
+        """
 
 
 @runtime_checkable
 class Computed(Protocol):
-    """A reader whose documents and records follow from its options and its code: computed once a machine.
+    """A reader whose documents and records follow from its options and its code alone.
 
-    Documents have text, fields of `where` beside file and record are empty, and values of records are
-    those of JSON. `content_key`: another text wherever anything that the reader gives is another.
+    They are computed once per machine and cached. Documents have text, fields of `where` beside
+    file and record are empty, and values of records are those of JSON.
     """
 
-    def content_key(self, reference: str) -> str: ...
+    def content_key(self, reference: str) -> str:
+        """Return a key that differs wherever anything that the reader gives differs."""

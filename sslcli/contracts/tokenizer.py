@@ -1,4 +1,4 @@
-"""The contract of a tokenizer trainer: pieces out of text."""
+"""The contract of a tokenizer trainer: a vocabulary learned from text."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from sslcli.data.special_tokens import SpecialToken
 
 
 class PieceTrainer(ABC, Generic[O]):
-    """Learns a vocabulary of pieces."""
+    """Learns a vocabulary of pieces (tokens) from text."""
 
     Options: ClassVar[type[Config]] = Config
 
@@ -23,8 +23,12 @@ class PieceTrainer(ABC, Generic[O]):
         self.options = options
 
     def special_tokens(self) -> frozenset[SpecialToken] | None:
-        """Those that every tokenizer of it has with these options; None where only training tells."""
+        """Return the special tokens of every tokenizer trained with these options.
+
+        None if only training decides them.
+        """
         return None
 
     @abstractmethod
-    def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer: ...
+    def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
+        """Train a tokenizer of `size` pieces on texts."""

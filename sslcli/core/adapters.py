@@ -1,4 +1,4 @@
-"""LoRA (Hu et al. 2021, arXiv 2106.09685): a frozen matrix, and beside it a trained one of low rank.
+"""LoRA (Hu et al. 2021, arXiv 2106.09685): a trained low-rank update beside a frozen matrix.
 
 Letters: N rows, I features in, O features out, R rank.
 """
@@ -19,9 +19,10 @@ A, B = "lora_a", "lora_b"
 
 
 class AdaptedLinear(nn.Linear):
-    """W x + b + (alpha / R) B A dropout(x), equation 3. W and b keep their names in the state, and are frozen.
+    """W x + b + (alpha / R) B A dropout(x), equation 3. W and b keep their names in the state,
+    frozen.
 
-    A is uniform as torch draws a linear layer, B is zero: at first the layer gives what it gave before.
+    A is uniform as in torch's linear layer, B is zero: at first the output is unchanged.
     """
 
     def __init__(self, features_in: int, features_out: int, bias: bool, settings: AdapterSettings) -> None:
@@ -32,7 +33,7 @@ class AdaptedLinear(nn.Linear):
 
     @classmethod
     def over(cls, plain: nn.Linear, settings: AdapterSettings) -> Self:
-        """The same layer with an adapter; its matrix and bias are the same tensors."""
+        """Return the layer with an adapter; its matrix and bias are the same tensors."""
         with torch.device("meta"):
             adapted = cls(plain.in_features, plain.out_features, plain.bias is not None, settings)
         adapted.weight, adapted.bias = plain.weight, plain.bias
@@ -48,11 +49,12 @@ class AdaptedLinear(nn.Linear):
 
 @torch.no_grad()
 def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: torch.Generator) -> None:
-    """Adapters on every layer that `settings.targets` names; everything else in the backbone is frozen.
+    """Put adapters on every layer that `settings.targets` names, and freeze the rest of the
+    backbone.
 
-    Weights are loaded before, and processes share the backbone after. Numbers are drawn on the generator's device, the
-    same on every accelerator, and none on the meta device. Without a rank nothing changes. Raises UsageError where the
-    backbone has none of a target.
+    Call it after weights are loaded and before the backbone is distributed. Numbers are generated
+    on the generator's device, the same on every accelerator, and none on the meta device. Rank 0
+    changes nothing. Raises UsageError if the backbone has none of a target.
     """
     if not settings.rank:
         return
@@ -78,17 +80,19 @@ def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: to
 
 
 def adapted_layers(state: Mapping[str, Tensor]) -> Sequence[str]:
-    """Names of the layers in a backbone's state that have an adapter ("blocks.0.attention.query")."""
+    """Return names of the layers in a backbone's state that have an adapter
+    ("blocks.0.attention.query").
+    """
     return [name.removesuffix(f".{A}") for name in state if name.endswith(f".{A}")]
 
 
 def without_adapters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state as it was before there were adapters: what they stand beside is frozen."""
+    """Return the state without adapters: that of the backbone before they were added."""
     return {name: value for name, value in state.items() if not name.endswith((f".{A}", f".{B}"))}
 
 
 def merged_state(state: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    """The state of a backbone without adapters that computes the same: W + (alpha / R) B A. Others pass through."""
+    """Merge adapters into a backbone's state: W + (alpha / R) B A. Other tensors pass through."""
     plain = without_adapters(state)
     for layer in adapted_layers(state):
         a_RI, b_OR = state[f"{layer}.{A}"], state[f"{layer}.{B}"]

@@ -1,17 +1,17 @@
-"""What a shape costs, counted from its settings alone, without building it and without torch.
+"""Parameters, FLOPs and memory of a shape, from its settings alone, without torch.
 
-Letters in formulas: D width, F feed-forward width, H heads, G key and value heads, K features per head, E width of the
-embeddings, V vocabulary, L layers.
+Letters in formulas: D width, F feed-forward width, H heads, G key and value heads, K features per
+head, E width of the embeddings, V vocabulary, L layers.
 """
 
 from sslcli.core.settings import TransformerSettings
 
-TRAINING = 3  # one forward pass, and a backward pass of twice its work
+TRAINING = 3  # one forward pass, and a backward pass of twice the operations
 BYTES_PER_TRAINED_PARAMETER = 16  # float32: the weight, its gradient and AdamW's two moments
 
 
 def parameters(settings: TransformerSettings) -> int:
-    """Exactly as many as `Transformer(settings)` has; shared layers count once."""
+    """Count the parameters of `Transformer(settings)`; shared layers count once."""
     features, width = settings.features_of_embedding, settings.width
     embeddings = settings.segments * features  # of each stack
     if settings.positions == "learned":
@@ -34,7 +34,7 @@ def parameters(settings: TransformerSettings) -> int:
 
 
 def head_parameters(settings: TransformerSettings) -> int:
-    """Exactly as many as `LanguageModelHead(settings)` has of its own; a tied matrix is the backbone's."""
+    """Count the parameters of `LanguageModelHead(settings)`; a tied matrix is the backbone's."""
     features = settings.features_of_embedding
     matrix = 0 if settings.tied else settings.vocabulary * features
     if not settings.transforms_before_head:
@@ -43,13 +43,14 @@ def head_parameters(settings: TransformerSettings) -> int:
 
 
 def flops_per_token(settings: TransformerSettings, attended_tokens: float, target_share: float = 1.0) -> float:
-    """Floating-point operations of training, per token that is read: 6 for each weight that it meets.
+    """Floating-point operations of training per input token: 6 for each weight that it meets.
 
-    `attended_tokens` is the sum of squared lengths over the sum of lengths, what a token meets in attention when all of
-    its sequence is visible; causal attention sees half of it. `target_share`: tokens with a loss, which alone pay for
-    the head. Norms, activations, softmax and the reading of embeddings are left out, as is usual (Chowdhery et al.
-    2022, "PaLM", appendix B); they count the full square also for causal attention, we do not. Of an encoder-decoder it is
-    the encoder alone: what its decoder reads is another stream, of other lengths.
+    `attended_tokens` is the sum of squared lengths over the sum of lengths: the keys of a token
+    where all of its sequence is visible; causal attention sees half of it. `target_share`: share of
+    tokens with a loss, which alone need the head. Norms, activations, softmax and embedding lookups
+    are left out, as is usual (Chowdhery et al. 2022, "PaLM", appendix B); they count the full
+    square also for causal attention, we do not. For an encoder-decoder it is the encoder alone: its
+    decoder reads another stream, of other lengths.
     """
     features = settings.features_of_embedding
     weights = settings.depth * _block_weights(settings)
@@ -65,16 +66,16 @@ def flops_per_token(settings: TransformerSettings, attended_tokens: float, targe
 
 
 def training_bytes(settings: TransformerSettings) -> int:
-    """Weights, gradients and AdamW's moments of backbone and language-model head, all in float32."""
+    """Bytes of weights, gradients and AdamW's moments of backbone and LM head, all in float32."""
     return BYTES_PER_TRAINED_PARAMETER * (parameters(settings) + head_parameters(settings))
 
 
 def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature: int = 4) -> int:
-    """An estimate of what all layers keep for the backward pass of `rows` packed rows.
+    """Estimate the bytes that all layers keep for the backward pass of `rows` packed rows.
 
-    A block keeps its input, both norms' input and output, query, key, value, the mixed values, and inside the
-    feed-forward layer each tensor of width F. The head's chunk of logits comes on top, at most `losses.CHUNK_BYTES`
-    and its copies.
+    A block keeps its input, both norms' input and output, query, key, value, the attention output,
+    and inside the feed-forward layer each tensor of width F. The head's chunk of logits comes on
+    top, at most `losses.CHUNK_BYTES` and its copies.
     """
     attention = 2 * (settings.heads + (settings.key_value_heads or settings.heads)) * settings.features_per_head
     inside = (4 if settings.feedforward == "gated" else 2) * settings.feedforward_width

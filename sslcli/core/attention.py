@@ -1,7 +1,7 @@
-"""Attention over packed rows: no row of one sequence sees a row of another, and none is padded outside this file.
+"""Attention over packed rows: sequences never see one another, and padding stays within this file.
 
-Letters: T query rows, S key rows, both of all sequences end to end; B sequences, D width, H query heads, G key and value
-heads, K features per head, P padded rows.
+Letters: T query rows, S key rows, both of all sequences end to end; B sequences, D width, H query
+heads, G key and value heads, K features per head, P padded rows.
 """
 
 import torch
@@ -19,12 +19,11 @@ varlen = Deferred("torch.nn.attention.varlen")  # with all of torch._dynamo, hal
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, section 3.2), of rows to themselves or to a memory.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2), to the same rows or to a memory.
 
-    No dropout on its probabilities: varlen has none.
-
-    Query, key and value are modules of their own, so that each can be adapted, loaded and read by its name. With fewer
-    key_value_heads than heads, neighbouring queries share them (Ainslie et al. 2023, "GQA").
+    There is no dropout on its probabilities: varlen has none. Query, key and value are separate
+    modules, so each can be adapted, loaded and read by its name. With fewer key_value_heads than
+    heads, neighbouring queries share them (Ainslie et al. 2023, "GQA").
     """
 
     def __init__(self, settings: TransformerSettings, *, causal: bool) -> None:
@@ -39,7 +38,9 @@ class Attention(nn.Module):
         self.attend = attend
 
     def project(self, x_TD: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Query [T, H, K], key and value [T, G, K], the first two turned by their positions."""
+        """Return query [T, H, K], key and value [T, G, K], the first two rotated by their
+        positions.
+        """
         q_THK, k_TGK, v_TGK = (part(x_TD).unflatten(-1, (-1, self.features)) for part in (self.query, self.key, self.value))
         if rotary is not None:
             q_THK, k_TGK = rotary.turn(q_THK), rotary.turn(k_TGK)
@@ -57,7 +58,7 @@ class Attention(nn.Module):
         memory_SD: Tensor | None = None,
         memory_packing: Packing | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D]; `layer` is the place in `cache`, which is written where it is given.
+        """[T, D] -> [T, D]; `layer` is the index in `cache`, which is written if it is given.
 
         With a memory, keys and values are of its rows: sequence i of `packing` reads sequence i of
         `memory_packing`, whatever their lengths; positions play no part there.
@@ -112,7 +113,9 @@ def attend(
 
 
 def attention_probabilities(q_THK: Tensor, k_TGK: Tensor, *, causal: bool, window_tokens: int | None = None) -> Tensor:
-    """What `attend` weighs the values of one sequence with, float32 [H, T, T]: each query's row sums to 1."""
+    """Return the attention weights of one sequence, float32 [H, T, T]: each query's row sums to
+    1.
+    """
     k_THK = _repeat_heads(k_TGK, q_THK.shape[1])
     scores_HTT = torch.einsum("thk,shk->hts", q_THK.float(), k_THK.float()) / q_THK.shape[-1] ** 0.5
     rows = q_THK.shape[0]
@@ -123,7 +126,9 @@ def attention_probabilities(q_THK: Tensor, k_TGK: Tensor, *, causal: bool, windo
 
 
 def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_B: Tensor, *, window_tokens: int | None = None) -> Tensor:
-    """One query a sequence, its newest token, against the first `filled_B` rows of that sequence's keys: [B, H, K]."""
+    """Attend with one query per sequence, its newest token, to the first `filled_B` keys: [B, H,
+    K].
+    """
     rows_S = torch.arange(keys_BSGK.shape[1], device=q_BHK.device)
     visible_BS = rows_S < filled_B[:, None]
     if window_tokens is not None:
@@ -140,7 +145,7 @@ def _attend_group(group: LengthBucket, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tens
     if window_tokens is not None:
         mask = _band(group.key_rows, causal, window_tokens, q.device)
         if group.key_mask is not None and not causal:
-            # A padded query far behind its sequence's end would see nothing at all, and a softmax over nothing is no number.
+            # A padded query far behind the end would see no key, and its softmax would be NaN.
             mask = mask & (group.key_mask | ~group.key_mask.transpose(2, 3))
     else:
         mask = None if causal else group.key_mask  # padding is on the right, where no causal query looks

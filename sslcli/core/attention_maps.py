@@ -1,4 +1,4 @@
-"""Attention maps, which no forward pass keeps: recomputed from what a block read.
+"""Attention maps, which no forward pass keeps: recomputed from a block's input.
 
 Letters: T rows of all sequences end to end, t rows of one of them, D width, H query heads.
 """
@@ -16,9 +16,11 @@ from sslcli.errors import UsageError
 
 @torch.no_grad()
 def attention_maps(backbone: Transformer, inputs: Inputs, layers: Collection[int]) -> dict[int, list[Tensor]]:
-    """By layer, for each sequence: float32 [H, t, t], how much a query (first t) attends to a key. Layer 1 is the first.
+    """Return, by layer and sequence, float32 [H, t, t]: the weight that a query (first t) gives a
+    key.
 
-    Raises UsageError where a layer does not exist, DataError as the backbone does.
+    Layer 1 is the first. Raises UsageError if a layer does not exist, DataError as the backbone
+    does.
     """
     depth = backbone.settings.depth
     if missing := sorted(layer for layer in layers if not 1 <= layer <= depth):

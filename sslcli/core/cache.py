@@ -1,7 +1,7 @@
-"""Keys and values of what was read already, so that the next token costs one row.
+"""Key-value cache: with it the next token costs one row.
 
-Letters: B sequences, T new rows of all of them end to end, S rows kept of each sequence, G key and value heads,
-K features per head.
+Letters: B sequences, T new rows of all of them end to end, S rows kept of each sequence, G key and
+value heads, K features per head.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from sslcli.core.packing import Packing
 
 
 class Cache:
-    """First a packed prompt of mixed lengths, then one row a sequence at each pass of the backbone.
+    """Keys and values of a packed prompt of mixed lengths, then of one row per sequence and pass.
 
-    One pass is `admit`, then `write` and `read` by every layer. Room for `capacity_tokens` a sequence is taken at the
-    first write of a layer.
+    A pass is `admit`, then `write` and `read` by every layer. Memory for `capacity_tokens` per
+    sequence is allocated at the first write of a layer.
     """
 
     def __init__(self, capacity_tokens: int) -> None:
@@ -31,7 +31,7 @@ class Cache:
         return max(self._lengths, default=0)
 
     def admit(self, packing: Packing) -> None:
-        """Make place for these new rows: a prompt each at the first pass, one row each later."""
+        """Make room for new rows: a prompt each at the first pass, one row each later."""
         self.is_first = not self._lengths
         new, device = np.asarray(packing.lengths), packing.starts_B1.device
         old = np.zeros_like(new) if self.is_first else np.asarray(self._lengths)
@@ -44,6 +44,7 @@ class Cache:
         self.filled_B = torch.from_numpy(old + new).to(device)
 
     def write(self, layer: int, k_TGK: Tensor, v_TGK: Tensor) -> None:
+        """Append keys and values [T, G, K] of the admitted rows for `layer`."""
         if self.is_first:
             shape = (len(self._lengths), self.capacity_tokens, *k_TGK.shape[1:])
             self._keys[layer], self._values[layer] = k_TGK.new_zeros(shape), v_TGK.new_zeros(shape)

@@ -1,6 +1,6 @@
-"""Tokens, segments and positions become rows.
+"""Embeddings of tokens, segments and positions.
 
-Letters: T rows, D width, E width of the embeddings, F features of a ready row, V vocabulary.
+Letters: T rows, D width, E width of the embeddings, F features of an input row, V vocabulary.
 """
 
 from torch import Tensor, nn
@@ -12,11 +12,12 @@ from sslcli.core.token_embedding import Embedding, TokenEmbedding
 
 
 class Embeddings(nn.Module):
-    """The sum of what is embedded, normed, then projected from E to D where embeddings are factorised (ALBERT).
+    """The sum of the embeddings, normed, then projected from E to D if embeddings are factorised
+    (ALBERT).
 
-    Parts that the settings do not ask for are None. Ready rows take the token embedding's place: of E numbers
-    as they are, of F through a linear layer.
-    A second stack has no token matrix of its own: `shares_tokens`, and is given the first one's.
+    Parts that the settings do not ask for are None. Input rows replace the token embeddings: of E
+    numbers as they are, of F through a linear layer. A second stack has no token matrix of its own
+    (`shares_tokens`) and is given the first one's.
     """
 
     def __init__(self, settings: TransformerSettings, *, shares_tokens: bool = False) -> None:
@@ -31,9 +32,10 @@ class Embeddings(nn.Module):
         self.project = nn.Linear(features, settings.width) if features != settings.width else None
 
     def forward(self, inputs: Inputs, token: TokenEmbedding | None = None) -> Tensor:
-        """[T, D]; all rows are in segment 0 where the inputs name none, or where the model, like RoBERTa, has only one.
+        """Return [T, D].
 
-        `token` takes the place of a matrix of its own.
+        All rows are in segment 0 if the inputs name none, or if the model, like RoBERTa, has only
+        one. `token` replaces a matrix of its own.
         """
         if inputs.rows_TD is not None:
             x_TE = inputs.rows_TD if self.row is None else self.row(inputs.rows_TD.to(self.row.weight.dtype))

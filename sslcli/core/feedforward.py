@@ -1,4 +1,4 @@
-"""The layer that looks at every row by itself.
+"""The position-wise feed-forward layer.
 
 Letters: N rows, D width, F features inside.
 """

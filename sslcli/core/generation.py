@@ -1,4 +1,4 @@
-"""Tokens out of a decoder, one after the other.
+"""Autoregressive generation from a decoder.
 
 Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
 """
@@ -31,13 +31,14 @@ def generate_tokens(
     stops: Collection[int] = (),
     known_V: Tensor | None = None,
 ) -> list[Tensor]:
-    """Up to `new_tokens` tokens after each prompt (int64 [length], at least one token), without the first of `stops` and what follows it.
+    """Generate up to `new_tokens` tokens after each prompt (int64 [length], at least one token).
 
-    What is chosen is a pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one a step and prompt);
-    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile. `known_V`: bool, the ids
-    that have a token, when there are others; only these are chosen, and the rows of an embedding beyond it (one padded to
-    a multiple of 64, say) are none of them. Raises UsageError for settings that cannot be, DataError for prompts that
-    cannot, RunError where the model's scores are no numbers.
+    The first of `stops` and what follows it are cut off. The choice is a pure function of weights,
+    prompts and `uniforms_SB` (float in [0, 1), one per step and prompt); without them, or at
+    temperature 0, it is the most likely token. Dropout is off meanwhile. `known_V`: bool, the ids
+    that have a token; only these are chosen, never the spare rows of an embedding that is padded to
+    a multiple of 64, say. Raises UsageError for invalid settings, DataError for invalid prompts,
+    RunError if the model's logits are not finite.
     """
     _check(backbone, prompts, new_tokens, temperature, top_k, top_p)
     if not prompts or new_tokens == 0:
@@ -69,12 +70,14 @@ def generate_tokens(
 
 
 def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float) -> Tensor:
-    """One token a row [B], by inverting the distribution function over tokens in order of likelihood.
+    """Sample one token per row [B], by inverting the distribution function over tokens by
+    likelihood.
 
-    `top_k` keeps so many of the likeliest (Fan et al. 2018); `top_p` the smallest set of tokens with so much of the
-    probability (Holtzman et al. 2020), after top_k where both are given, and never less than one token. A logit of -inf
-    is never chosen, unless a row has no other. The colder, the nearer to the likeliest token, however small `temperature`
-    is; the hotter, the nearer to all finite logits alike.
+    `top_k` keeps the k likeliest (Fan et al. 2018); `top_p` is nucleus sampling, the smallest set
+    of tokens with this much probability (Holtzman et al. 2020), after top_k if both are given, and
+    never less than one token. A logit of -inf is never chosen, unless a row has no other. A small
+    `temperature` approaches the likeliest token, a large one the uniform distribution over finite
+    logits.
     """
     device = logits_BV.device
     # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs no speed. The
@@ -96,7 +99,9 @@ def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: 
 
 
 def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
-    """Logits with -inf for every id that has no token: those beyond `known_V`, and those that it says are holes."""
+    """Set to -inf the logits of ids without a token: those beyond `known_V`, and those it marks
+    False.
+    """
     if known_V is None:
         return logits_NV
     known = torch.zeros(logits_NV.shape[1], dtype=torch.bool)
@@ -131,7 +136,7 @@ def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, te
 
 
 def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:
-    """What precedes the first token among `stops`, all where there is none."""
+    """Return the tokens before the first of `stops`, all if there is none."""
     ended_S = torch.isin(tokens_S, stops).cumsum(dim=0) > 0
     return tokens_S[~ended_S]
 

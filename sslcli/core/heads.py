@@ -1,6 +1,7 @@
-"""What reads hidden states: tokens out of rows, classes out of sequences.
+"""Heads on hidden states: a language model, and classifiers of sequences and of rows.
 
-Letters: N rows to be read, B sequences, D width, E width of the embeddings, V vocabulary, C classes.
+Letters: N rows with a target, B sequences, D width, E width of the embeddings, V vocabulary, C
+classes.
 """
 
 import torch
@@ -17,10 +18,11 @@ from sslcli.core.transformer import Transformer
 
 
 class LanguageModelHead(nn.Module):
-    """Logits over the vocabulary, for the rows that carry a target and for no others.
+    """Logits over the vocabulary, only for the rows that carry a target.
 
-    An encoder's head transforms the row first (BERT: dense, activation, norm) and has a bias per token; a decoder's is
-    the matrix alone. A tied matrix is read from the backbone at every call, and is no parameter here.
+    An encoder's head transforms the row first (BERT: dense, activation, norm) and has a bias per
+    token; a decoder's is the matrix alone. A tied matrix is read from the backbone at every call,
+    and is no parameter here.
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
@@ -34,17 +36,19 @@ class LanguageModelHead(nn.Module):
         self.weight = None if settings.tied else nn.Parameter(torch.zeros(settings.vocabulary, features))
 
     def transform(self, hidden_ND: Tensor) -> Tensor:
-        """[N, D] -> [N, E], what is multiplied with the matrix."""
+        """[N, D] -> [N, E], the rows before the matrix."""
         if self.dense is None or self.norm is None:
             return hidden_ND
         return self.norm(self.activation(self.dense(hidden_ND)))
 
     def forward(self, hidden_ND: Tensor, backbone: Transformer) -> Tensor:
-        """Logits [N, V], all of them: for few rows."""
+        """Return all logits [N, V]; meant for few rows."""
         return linear(self.transform(hidden_ND), self._matrix(backbone), self.bias)
 
     def loss(self, hidden_ND: Tensor, targets_N: Tensor, backbone: Transformer) -> TokenLoss:
-        """Summed loss of the targets (int64) in nats, with gradients, and how many are the most likely token."""
+        """Return the summed loss of the targets (int64) in nats, with gradients, and the correct
+        ones.
+        """
         if pays(hidden_ND.device):
             hidden_ND = with_spare_rows(hidden_ND)
         matrix_VE, later = self._matrix(backbone), backbone.later if self.weight is None else None
@@ -56,7 +60,9 @@ class LanguageModelHead(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Classes of whole sequences, read from each one's first row through BERT's pooler: classifier(tanh(pooler(x)))."""
+    """Classes of whole sequences, from the first row and BERT's pooler:
+    classifier(tanh(pooler(x))).
+    """
 
     def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -72,7 +78,10 @@ class PooledClassifier(nn.Module):
 
 
 class RowClassifier(nn.Module):
-    """Classes of single rows, one linear layer: parts of speech; or, of a start and an end, two (`classes`) inner products."""
+    """Classes of single rows through one linear layer, as for part-of-speech tags.
+
+    With two classes it scores the start and the end of a span.
+    """
 
     def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
         super().__init__()

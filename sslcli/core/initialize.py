@@ -1,4 +1,4 @@
-"""Initial weights, out of one generator; and weights that lost what they knew."""
+"""Initial weights from one generator, and shuffled weights as a baseline."""
 
 from math import sqrt
 
@@ -8,18 +8,20 @@ from torch import Tensor, nn
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.transformer import Block, Stack
 
-DEVIATION = 0.02  # of layers that no settings speak for (BERT, GPT-2)
+DEVIATION = 0.02  # of layers without settings of their own (BERT, GPT-2)
 
 
 @torch.no_grad()
 def initialize(module: nn.Module, generator: torch.Generator, deviation: float = DEVIATION) -> None:
-    """Linear layers, convolutions and embeddings: normal with `deviation`, zero biases; norms: one and zero.
+    """Initialise linear layers, convolutions and embeddings: normal with `deviation`, zero biases.
 
-    A Transformer or a head of core brings the deviation of its own settings. In a pre-norm Transformer the layers that
-    write to the residual path are scaled by 1/sqrt(n), n being how many of them a stack has (two a block, three where it
-    reads a memory), so that its variance does not grow with depth (Radford et
-    al. 2019, section 2.3). Numbers are drawn on the generator's device: the same on every accelerator. Modules of other
-    kinds keep what their constructor gave them; a module of core built on the meta device needs only `to_empty` before.
+    Norms become one and zero. A Transformer or a head of core brings the deviation of its own
+    settings. In a pre-norm Transformer the layers that write to the residual path are scaled by
+    1/sqrt(n), n being how many of them a stack has (two a block, three where it reads a memory), so
+    that its variance does not grow with depth (Radford et al. 2019, section 2.3). Numbers are
+    generated on the generator's device: the same on every accelerator. Modules of other kinds keep
+    what their constructor gave them; a module of core built on the meta device only needs
+    `to_empty` before.
     """
     if isinstance(module, Stack | LanguageModelHead | PooledClassifier | RowClassifier):
         deviation = module.settings.initial_deviation
@@ -46,9 +48,10 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
 
 @torch.no_grad()
 def shuffle(module: nn.Module, generator: torch.Generator) -> None:
-    """Permute the entries within every parameter: their scale stays, and what they know is lost.
+    """Permute the entries within every parameter: the scale stays, what was learned is lost.
 
-    What such weights can still do is the scale's doing, and no pretraining's. Orders are drawn on the generator's device.
+    A baseline: what such weights can still do is due to their scale, not to pretraining. Orders are
+    generated on the generator's device.
     """
     for parameter in module.parameters():
         order = torch.randperm(parameter.numel(), generator=generator, device=generator.device)

@@ -1,6 +1,7 @@
-"""What the backbone reads and what it gives back.
+"""What the backbone reads (Inputs) and what it returns (Hidden).
 
-Letters: B sequences, t rows of one of them, T rows of all of them end to end, D width, F features of a ready row.
+Letters: B sequences, t rows of one of them, T rows of all of them end to end, D width, F features
+of a row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,25 +19,37 @@ class Arranged(Protocol):
     """A packed batch of numpy arrays, as the data side makes it."""
 
     @property
-    def tokens(self) -> np.ndarray | None: ...
+    def tokens(self) -> np.ndarray | None:
+        """Token ids [T], or None for a batch of rows."""
+
     @property
-    def rows(self) -> np.ndarray | None: ...
+    def rows(self) -> np.ndarray | None:
+        """Rows [T, F] (or of another shape) of a batch without tokens, else None."""
+
     @property
-    def segments(self) -> np.ndarray | None: ...
+    def segments(self) -> np.ndarray | None:
+        """Segment ids [T], or None."""
+
     @property
-    def lengths(self) -> np.ndarray: ...
+    def lengths(self) -> np.ndarray:
+        """Rows of each sequence [B]."""
+
     @property
-    def positions(self) -> np.ndarray: ...
+    def positions(self) -> np.ndarray:
+        """Position of each row in its sequence [T]."""
+
     @property
-    def own_positions(self) -> np.ndarray | None: ...
+    def own_positions(self) -> np.ndarray | None:
+        """Positions that the samples bring themselves, None where they count from 0."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Token ids `tokens_T` or ready rows `rows_TD`, one of them; every tensor but rows is int64 [T].
+    """Packed input of the backbone: token ids `tokens_T` or rows `rows_TD`; tensors but rows are
+    int64 [T].
 
-    Ready rows have as many numbers as the model's `row_features`, or its width where that is 0.
-    `last_position`: the largest position where positions do not count from 0, known on the host.
+    Rows have `row_features` numbers, or the model's width where that is 0. `last_position`: the
+    largest position where positions do not count from 0, known on the host.
     """
 
     packing: Packing
@@ -54,14 +67,14 @@ class Inputs:
 
     @property
     def positions_needed(self) -> int:
-        """How many positions a model must have for these inputs."""
+        """The number of positions that a model must have for these inputs."""
         return self.packing.longest if self.last_position is None else self.last_position + 1
 
     @classmethod
     def of(cls, batch: Arranged, tokens_T: np.ndarray | None = None) -> Self:
-        """The inputs for a batch; `tokens_T` replaces the batch's tokens, where some were corrupted.
+        """Return the inputs for a batch; `tokens_T` replaces its tokens, where some were corrupted.
 
-        Ready rows are taken where they are [T, F]; of another shape they are the objective's to bring there.
+        Rows are taken if they are [T, F]; rows of another shape are left to the objective.
         """
         tokens = batch.tokens if tokens_T is None else tokens_T
         is_flat = batch.rows is not None and batch.rows.ndim == 2
@@ -143,12 +156,14 @@ class Hidden:
 
 
 def to_device(tree: Any, device: torch.device) -> Any:
-    """Move every tensor inside dataclasses, mappings and tuples; what is already there is not copied."""
+    """Move every tensor inside dataclasses, mappings and tuples; tensors already there are not
+    copied.
+    """
     return _over_tensors(tree, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def in_pinned_memory(tree: Any) -> Any:
-    """The same tree in memory that a GPU reads by itself, so that moving it there does not hold up the host."""
+    """Copy every tensor of a tree to pinned memory, so that moves to a GPU run asynchronously."""
     return _over_tensors(tree, lambda tensor: tensor if tensor.is_pinned() else tensor.pin_memory())
 
 

@@ -1,4 +1,4 @@
-"""Sequences of like length, side by side: what attention needs where no kernel reads packed rows.
+"""Buckets of sequences of similar length, for attention without a kernel for packed rows.
 
 Letters: B sequences, T query rows and S key rows of all sequences end to end, P rows after padding.
 """
@@ -18,7 +18,7 @@ GROUP_COST_SCORES = 4_096  # one more call of the kernel takes about as long as 
 class LengthBucket:
     """`count` sequences, padded on the right to `query_rows` and `key_rows`.
 
-    `key_mask` [count, 1, 1, key_rows] is true where a key is real, and None where all are.
+    `key_mask` [count, 1, 1, key_rows] is True for a real key, and None where all are real.
     """
 
     count: int
@@ -29,9 +29,9 @@ class LengthBucket:
 
 @dataclass(frozen=True)
 class LengthBuckets:
-    """Padded rows are the groups' rows, one group after the other; slots say which padded row holds which packed row.
+    """All buckets of a batch, and the padded row (slot) of each packed row.
 
-    Slots are None where padded and packed rows are the same ones.
+    Padded rows lie bucket by bucket. Slots are None where padded and packed rows are the same.
     """
 
     groups: tuple[LengthBucket, ...]
@@ -40,10 +40,11 @@ class LengthBuckets:
 
 
 def split_lengths(lengths: Sequence[int]) -> list[np.ndarray]:
-    """Numbers of the sequences in each of at most four groups, so that the fewest scores are computed.
+    """Return indices of the sequences in each of at most MOST_GROUPS buckets, with the fewest
+    scores.
 
-    Exact: groups of the best split hold neighbours in order of length, so the best cuts of the first j lengths follow
-    from the best cuts of fewer.
+    Exact dynamic programming: buckets of the best split hold neighbours in order of length, so the
+    best cuts of the first j lengths follow from the best cuts of fewer.
     """
     sizes, counts = np.unique(np.asarray(lengths, dtype=np.int64), return_counts=True)
     before = np.concatenate([[0], np.cumsum(counts)])
@@ -66,7 +67,10 @@ def split_lengths(lengths: Sequence[int]) -> list[np.ndarray]:
 
 
 def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], device: torch.device) -> LengthBuckets:
-    """The groups for attention from these queries to these keys, index tensors on `device`; split by key length."""
+    """Bucket sequences for attention from these queries to these keys, by key length.
+
+    Index tensors are on `device`.
+    """
     queries, keys = np.asarray(query_lengths, dtype=np.int64), np.asarray(key_lengths, dtype=np.int64)
     members = split_lengths(key_lengths)
     groups = []

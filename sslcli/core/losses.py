@@ -1,6 +1,7 @@
-"""Cross-entropy of a linear layer whose logits never exist all at once.
+"""Cross-entropy of a linear layer, in chunks, so that all logits never exist at once.
 
-Letters: N targets, C of them in a chunk, R of those in a block, E width of the embeddings, V vocabulary.
+Letters: N targets, C of them in a chunk, R of those in a block, E width of the embeddings, V
+vocabulary.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def differentiable_once(backward: F) -> F:
-    """torch's decorator of a backward pass, typed as what it is put on.
+    """torch's `once_differentiable`, typed as the function that it decorates.
 
     torch's own type loses the name of the first parameter.
     """
@@ -36,7 +37,9 @@ def differentiable_once(backward: F) -> F:
 
 @dataclass(frozen=True)
 class TokenLoss:
-    """Sums over the targets, never means: negative log-likelihood in nats, and how many were the most likely token."""
+    """Sums over the targets: negative log-likelihood in nats, and the number of correct
+    predictions.
+    """
 
     nll_sum: Tensor
     correct: Tensor
@@ -44,16 +47,16 @@ class TokenLoss:
 
 @dataclass(frozen=True)
 class LaterProduct:
-    """A gradient of the weight, factor * error.T @ hidden, that is formed where it ends up."""
+    """A weight gradient, factor * error.T @ hidden, formed only when it is added to its sum."""
 
     error_CV: Tensor
     hidden_CE: Tensor
     factor: Tensor
 
     def added_to(self, sum_VE: Tensor | None) -> Tensor:
-        """The sum, in its place, or the product alone where there is none.
+        """Add the product to the sum in place, or return it alone if there is none.
 
-        By blocks of rows, each multiplied with the factor while it is in a CPU's cache.
+        It works by blocks of rows, each multiplied with the factor while it is in a CPU's cache.
         """
         rows, features = self.error_CV.shape[1], self.hidden_CE.shape[1]
         blocks = _weight_blocks(rows, features)
@@ -76,14 +79,16 @@ def linear_cross_entropy(
     targets_N: Tensor,
     later: list[LaterProduct] | None = None,
 ) -> TokenLoss:
-    """Loss of the logits hidden @ weight.T + bias; N may be 0, and rows of hidden after the last target are spare.
+    """Cross-entropy of the logits hidden @ weight.T + bias.
 
-    The gradients of hidden, weight and bias are formed together with the loss, while a chunk's logits exist, so memory
-    is that of one chunk and nothing is computed twice (as Hsu et al. 2024, "Liger Kernel", do inside one
-    kernel). Products run in autocast's type, sums in float32. Its backward pass can run once.
+    N may be 0; rows of hidden beyond the last target are padding. The gradients of hidden, weight
+    and bias are formed together with the loss, while a chunk's logits exist, so memory is that of
+    one chunk and nothing is computed twice (as Hsu et al. 2024, "Liger Kernel", do inside one
+    kernel). Products run in autocast's dtype, sums in float32. Its backward pass can run once.
 
-    With `later`, to which whoever made the weight adds on, the backward pass may put the weight's gradient there and
-    return none: where it is no smaller than the logits' gradient that it is made of, it need not exist so long.
+    With `later`, a list to which the owner of the weight adds, the backward pass may put the
+    weight's gradient there and return none: the factors of the gradient take less memory than the
+    gradient until it is needed.
     """
     with_gradients = torch.is_grad_enabled()
     nll_sum, correct = _LinearCrossEntropy.apply(hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later)
@@ -150,13 +155,13 @@ def _gradient_sum(of: Tensor | None, is_needed: bool) -> Tensor | None:
 
 
 def _may_wait(error_CV: Tensor, hidden_NE: Tensor, weight_VE: Tensor) -> bool:
-    """Whether these two, all of the targets', hold no more memory than the weight's gradient."""
+    """Tell whether these two, for all targets, take no more memory than the weight's gradient."""
     is_all = len(error_CV) == len(hidden_NE) <= weight_VE.shape[1]
     return is_all and error_CV.dtype == weight_VE.dtype == torch.float32
 
 
 def _slices(rows: int, most_bytes: int, width: int) -> Iterator[slice]:
-    """Of so many rows of float32 numbers, each slice at most `most_bytes`, or one row."""
+    """Yield slices of rows of float32 numbers, each at most `most_bytes`, or one row."""
     size = max(1, most_bytes // (4 * width))
     return (slice(start, start + size) for start in range(0, rows, size))
 

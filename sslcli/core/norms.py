@@ -1,4 +1,4 @@
-"""The two norms."""
+"""LayerNorm or RMSNorm, by the settings."""
 
 from torch import nn
 
@@ -6,7 +6,7 @@ from sslcli.core.settings import TransformerSettings
 
 
 def build_norm(settings: TransformerSettings, width: int) -> nn.LayerNorm | nn.RMSNorm:
-    """The norm that these settings ask for, over the last `width` features.
+    """Build the norm of these settings over the last `width` features.
 
     RMSNorm (Zhang and Sennrich 2019, equation 4) never has a bias.
     """

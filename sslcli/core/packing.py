@@ -1,4 +1,4 @@
-"""Where each sequence of a packed batch lies.
+"""Row ranges of the sequences in a packed batch.
 
 Letters: B sequences, T rows of all of them end to end.
 """
@@ -17,9 +17,10 @@ from sslcli.core.length_buckets import LengthBuckets, group_sequences
 
 @dataclass(frozen=True)
 class Packing:
-    """`starts_B1` [B+1] int32 on the device of the data, first 0 and last T; `lengths` [B] on the host.
+    """`starts_B1` [B+1] int32 on the device of the data, first 0 and last T; `lengths` [B] on the
+    host.
 
-    The host copy costs a few bytes and spares every reader a synchronisation.
+    The host copy costs a few bytes and saves every reader a synchronisation.
     """
 
     starts_B1: Tensor
@@ -27,12 +28,14 @@ class Packing:
 
     @classmethod
     def of(cls, lengths: Sequence[int] | np.ndarray) -> Self:
+        """Build the packing of sequences with these lengths, on the host."""
         lengths = tuple(int(length) for length in lengths)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         return cls(torch.from_numpy(starts), lengths)
 
     @cached_property
     def longest(self) -> int:
+        """Rows of the longest sequence."""
         return max(self.lengths)
 
     @cached_property
@@ -42,13 +45,14 @@ class Packing:
 
     @cached_property
     def groups(self) -> LengthBuckets:
-        """Sequences of like length side by side; made once, read by every layer."""
+        """Length buckets of the sequences; computed once for all layers."""
         return group_sequences(self.lengths, self.lengths, self.starts_B1.device)
 
     def groups_to(self, keys: "Packing") -> LengthBuckets:
-        """The same for attention from these rows to the rows of another packing, of as many sequences.
+        """Length buckets for attention from these rows to those of another packing of as many
+        sequences.
 
-        Kept for the packing that was asked for last, so that all layers read one.
+        The result is kept for the packing that was asked for last, so all layers share one.
         """
         if keys is self:
             return self.groups

@@ -1,4 +1,5 @@
-"""Rotary positions: a query and a key are turned by their places, so that their product knows only the distance.
+"""Rotary positions: queries and keys are rotated, so that their product depends on the distance
+only.
 
 Letters: T rows, H heads, K features per head.
 """
@@ -23,9 +24,10 @@ class Rotary:
 
     @classmethod
     def of(cls, positions_T: Tensor, features: int, base: float) -> Self:
-        """The turns for these positions, in float32: bfloat16 cannot tell position 257 from 258.
+        """Compute the rotations for these positions, in float32: bfloat16 cannot tell 257 from 258.
 
-        The frequencies are computed anew, not kept in a buffer, which a model built on the meta device would lose.
+        The frequencies are computed each time, not kept in a buffer, which a model built on the
+        meta device would lose.
         """
         exponents = torch.arange(0, features, 2, dtype=torch.float32, device=positions_T.device) / features
         angles = positions_T.to(torch.float32).unsqueeze(1) / base**exponents
@@ -33,7 +35,7 @@ class Rotary:
         return cls(angles_T1K.cos(), angles_T1K.sin())
 
     def turn(self, x_THK: Tensor) -> Tensor:
-        """Queries or keys, turned; same shape and type."""
+        """Rotate queries or keys; same shape and dtype."""
         first, second = x_THK.chunk(2, dim=-1)
         turned_THK = torch.cat([-second, first], dim=-1)
         return x_THK * self.cosine_T1K.to(x_THK.dtype) + turned_THK * self.sine_T1K.to(x_THK.dtype)

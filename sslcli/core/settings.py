@@ -1,4 +1,4 @@
-"""The shape of a Transformer, without torch: what a run file says and what a family translates."""
+"""The shape of a Transformer, as a run file stores it and a family maps it. Imports no torch."""
 
 from collections.abc import Collection, Iterable
 from typing import Literal, Self, get_args
@@ -14,20 +14,21 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 
 def is_causal(architecture: str) -> bool:
-    """Whether all that such a Transformer reads is read from left to right."""
+    """Tell whether an architecture reads its whole input from left to right."""
     return architecture == "decoder"
 
 
 def common_architecture(architectures: Iterable[Collection[str]]) -> Architecture | None:
-    """The first of ARCHITECTURES that all can use, None where there is none."""
+    """Return the first of ARCHITECTURES that all can use, None if there is none."""
     needed = list(architectures)
     return next((each for each in ARCHITECTURES if all(each in own for own in needed)), None)
 
 
 class TransformerSettings(Config):
-    """Few and orthogonal: a model family is a point in this space, never another class.
+    """The shape of a Transformer: few, orthogonal fields.
 
-    Widths are in numbers of features, `longest_tokens` and windows in tokens.
+    A model family is a point in this space, never another class. Widths are in numbers of features,
+    `longest_tokens` and windows in tokens.
     """
 
     largest = 10**9
@@ -36,10 +37,8 @@ class TransformerSettings(Config):
         "encoder",
         description="encoder: every token sees all; decoder: only earlier ones; encoder_decoder: the second reads the first",
     )
-    vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads ready rows only")
-    row_features: int = Field(
-        0, ge=0, description="numbers in a ready row, which a linear layer brings to the width of the embeddings; 0 for rows of that width"
-    )
+    vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads rows only")
+    row_features: int = Field(0, ge=0, description="features of an input row, projected to the embeddings; 0: as wide as they are")
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
     decoder_depth: int | None = Field(None, gt=0, le=10_000, description="layers of an encoder-decoder's decoder; depth when not given")
@@ -55,13 +54,13 @@ class TransformerSettings(Config):
     norm_embeddings: bool = Field(True, description="norm the sum of the embeddings")
     norm_first: bool = Field(True, description="norm before the first attention of a pre-norm model")
     biases: Literal["all", "query_key_value", "none"] = Field("all", description="which linear layers and norms have biases")
-    positions: Literal["learned", "rotary", "none"] = Field("learned", description="how a token knows its place")
+    positions: Literal["learned", "rotary", "none"] = Field("learned", description="position embeddings")
     position_offset: int = Field(0, ge=0, description="unused rows before position 0 of learned positions")
     longest_tokens: int = Field(512, gt=0, description="longest sequence that positions are made for")
     rotary_base: float = Field(10_000.0, gt=0, description="base wavelength of rotary positions")
     rotary_base_local: float | None = Field(None, gt=0, description="the same for windowed layers; rotary_base when not given")
     window_tokens: int | None = Field(None, gt=0, description="width of local attention; global everywhere when not given")
-    global_every: int = Field(1, ge=0, description="with windows: every so many layers, from the first, see everything; 0 for none")
+    global_every: int = Field(1, ge=0, description="with windows: every n-th layer, from the first, attends globally; 0 for none")
     embedding_width: int | None = Field(None, gt=0, description="features of factorised embeddings; width when not given")
     tied: bool = Field(True, description="the language-model head reads the embedding matrix")
     shared_layers: bool = Field(False, description="one layer's weights, used depth times")
@@ -87,40 +86,48 @@ class TransformerSettings(Config):
 
     @property
     def causal(self) -> bool:
-        """Whether a row sees only itself and earlier ones, so that each is made of what precedes it."""
+        """True if a row sees only itself and earlier rows."""
         return is_causal(self.architecture)
 
     @property
     def has_memory(self) -> bool:
-        """Whether there is a second stack, which reads the hidden states of the first."""
+        """True if a second stack attends to the hidden states of the first (encoder-decoder)."""
         return self.architecture == "encoder_decoder"
 
     @property
     def layers_of_decoder(self) -> int:
-        """Of the second stack; 0 where there is none."""
+        """Layers of the second stack; 0 without one."""
         return (self.decoder_depth or self.depth) if self.has_memory else 0
 
     @property
     def transforms_before_head(self) -> bool:
-        """Whether the language-model head has layers and a bias of its own before and beside its matrix (BERT)."""
+        """True if the language-model head has a dense layer, a norm and a bias of its own
+        (BERT).
+        """
         return self.architecture == "encoder"
 
     @property
     def features_per_head(self) -> int:
+        """K, the features of one attention head."""
         return self.head_width or self.width // self.heads
 
     @property
     def features_of_embedding(self) -> int:
+        """E, the features of an embedding."""
         return self.embedding_width or self.width
 
     def window_of(self, layer: int) -> int | None:
-        """Width in tokens of block `layer`'s local attention (0 is the first block), None where it sees everything."""
+        """Return the attention window of block `layer` (0 is the first) in tokens, None if it is
+        global.
+        """
         sees_all = self.global_every > 0 and layer % self.global_every == 0
         return None if self.window_tokens is None or sees_all else self.window_tokens
 
 
 class AdapterSettings(Config):
-    """Matrices of low rank beside frozen ones (LoRA); with rank 0 there are none, and everything is trained."""
+    """LoRA: trained low-rank matrices beside frozen ones; rank 0 means none, and everything is
+    trained.
+    """
 
     rank: Count = setting(
         0, "train LoRA adapters of this rank and freeze the rest; 0: train everything", "--lora-rank", panel="Model", ge=0

@@ -1,8 +1,9 @@
-"""Numbers of rows that come again, where a kernel is kept for every number that was met.
+"""Rounded numbers of rows, for backends that compile and keep a kernel for each shape.
 
-oneDNN, which multiplies bf16 on a CPU, makes a kernel for each new shape and keeps up to 1,024 of them. Packed batches have
-another number of rows at every step: its memory grew by gigabytes, and kernels were made as often as used. Sixteen numbers
-an octave bound both, for three rows in a hundred more on average.
+oneDNN, which multiplies bf16 on a CPU, makes a kernel for each new shape and keeps up to 1,024 of
+them. Packed batches have another number of rows at every step: memory grew by gigabytes, and
+kernels were made as often as used. Sixteen numbers an octave bound both, for 3 % more rows on
+average.
 
 Letters: T rows of all sequences end to end, N rows of any kind.
 """
@@ -26,13 +27,14 @@ def rounded(rows: int) -> int:
 
 
 def pays(device: torch.device) -> bool:
+    """Tell whether rounding the number of rows saves time: bf16 autocast on a CPU."""
     return device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def with_spare_sequence(inputs: Inputs, least: int = 0) -> Inputs:
-    """One more sequence at the end, which no other one sees, so that T is a rounded number.
+    """Append a sequence of padding, which no other one sees, so that T is a rounded number.
 
-    None is added where T is one already and `least`, the fewest rows of it, is 0.
+    None is added if T is one already and `least`, the fewest rows of it, is 0.
     """
     spare = spare_rows(inputs.packing.total, least)
     if not spare:
@@ -48,12 +50,12 @@ def with_spare_sequence(inputs: Inputs, least: int = 0) -> Inputs:
 
 
 def spare_rows(rows: int, least: int = 0) -> int:
-    """How many are missing to a rounded number, of `least` and more."""
+    """Return how many rows, at least `least`, are missing to a rounded number."""
     return rounded(rows + least) - rows
 
 
 def with_spare_memory(memory: Hidden, least: int) -> Hidden:
-    """The same for hidden states that another stack reads; the spare rows are zero."""
+    """Append zero rows to the hidden states that another stack reads, to a rounded number."""
     spare = spare_rows(memory.packing.total, least)
     if not spare:
         return memory

@@ -1,4 +1,4 @@
-"""The token matrix, of which rows are looked up and which a tied head reads whole.
+"""The token matrix: rows are looked up, and a tied head reads all of it.
 
 Letters: T rows that are looked up, U different ones among them, V rows of the matrix, E width.
 """
@@ -15,12 +15,13 @@ from sslcli.core.losses import LaterProduct, differentiable_once
 
 
 class Embedding(nn.Embedding):
-    """torch's Embedding, which draws no numbers where it has no memory.
+    """torch's Embedding that generates no random numbers on the meta device.
 
-    torch imports torch._dynamo for a draw on the meta device, half of all that a command imports.
+    There torch would import torch._dynamo, half of all that a command imports.
     """
 
     def reset_parameters(self) -> None:
+        """Initialise as torch does, except on the meta device."""
         if not self.weight.is_meta:
             super().reset_parameters()
 
@@ -39,9 +40,10 @@ class TokenEmbedding(Embedding):
 
     @contextmanager
     def sharing(self) -> Generator[None]:
-        """Around one forward pass of backbone and head, whose backward pass cannot be differentiated again.
+        """Share one backward pass between lookup and tied head, within one forward pass of both.
 
-        Nothing is shared on a GPU, whose host would have to wait for the unique rows.
+        The backward pass cannot be differentiated again. Nothing is shared on a GPU, whose host
+        would have to wait for the unique rows.
         """
         self._shares = self.weight.device.type == "cpu"
         self._shared_VE = self.later = None
@@ -52,7 +54,7 @@ class TokenEmbedding(Embedding):
 
     @property
     def matrix(self) -> Tensor:
-        """[V, E], what a tied head reads: the weight, or what stands for it since the last lookup."""
+        """[V, E], the matrix for a tied head: the weight, or its stand-in since the last lookup."""
         return self.weight if self._shared_VE is None else self._shared_VE
 
     def forward(self, input: Tensor) -> Tensor:

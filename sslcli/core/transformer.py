@@ -1,6 +1,7 @@
-"""The one backbone: an encoder, a decoder, or an encoder and a decoder that reads it, as its settings say.
+"""The backbone: an encoder, a decoder, or an encoder and a decoder that attends to it.
 
-Letters: T rows of all sequences end to end, S rows of a memory, D width, E width of the embeddings, V vocabulary.
+Letters: T rows of all sequences end to end, S rows of a memory, D width, E width of the embeddings,
+V vocabulary.
 """
 
 from collections.abc import Collection, Mapping
@@ -56,9 +57,11 @@ class Block(nn.Module):
         memory_SD: Tensor | None = None,
         memory_packing: Packing | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D]. What belongs to the place, not to the weights, is given: shared layers stand in many places.
+        """[T, D] -> [T, D].
 
-        A memory is given as a tensor: FSDP looks for those to know when its backward is done.
+        Layer, rotary and window are arguments, not attributes, because shared layers are applied at
+        many depths. A memory is given as a tensor: FSDP looks for those to know when its backward
+        is done.
         """
         a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
         a_TD = self.attention(a_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache)
@@ -76,15 +79,17 @@ class Block(nn.Module):
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
 
     def sublayers(self) -> list[Attention | FeedForward]:
-        """What stands between two norms, in the order of the computation."""
+        """Return attention and feed-forward layers, in the order of the computation."""
         return [part for part in (self.attention, self.memory_attention, self.feedforward) if part is not None]
 
     def writers(self) -> list[nn.Linear]:
-        """The layers that write to the residual path."""
+        """Return the layers that write to the residual path."""
         return [part.down if isinstance(part, FeedForward) else part.output for part in self.sublayers()]
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """In place, as of any module; `attend` says why it is left out. What leaves it out imports all of torch._dynamo."""
+        """Compile in place; attention is left out, see `attend`. Leaving it out imports
+        torch._dynamo.
+        """
         for part in self.sublayers():
             if isinstance(part, Attention):
                 part.attend = torch.compiler.disable(attend)
@@ -92,7 +97,7 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Embeddings, blocks and a final norm: an encoder, or a decoder. `depth`: how many layers its blocks make."""
+    """Embeddings, `depth` blocks and a final norm: an encoder, or a decoder."""
 
     def __init__(self, settings: TransformerSettings, depth: int, *, causal: bool, reads_memory: bool = False) -> None:
         super().__init__()
@@ -104,13 +109,15 @@ class Stack(nn.Module):
         self.norm = build_norm(settings, settings.width) if settings.norm_place == "pre" else None
 
     def block_of(self, layer: int) -> Block:
-        """The weights that make layer `layer` of layer `layer` - 1; 1 is the first."""
+        """Return the block that computes layer `layer`; 1 is the first."""
         block = self.blocks[0 if self.settings.shared_layers else layer - 1]
         assert isinstance(block, Block)
         return block
 
     def rotaries(self, positions_T: Tensor) -> dict[bool, Rotary]:
-        """The turns for global (False) and for windowed layers (True); none where positions are not rotary."""
+        """Return the rotations for global (False) and windowed layers (True); {} if positions
+        are not rotary.
+        """
         settings = self.settings
         if settings.positions != "rotary":
             return {}
@@ -129,7 +136,9 @@ class Stack(nn.Module):
         memory: Hidden | None = None,
         token: TokenEmbedding | None = None,
     ) -> Hidden:
-        """What `Transformer.forward` says, of this stack; `token` is the matrix where it has none of its own."""
+        """Run this stack as `Transformer.forward` describes; `token` is the matrix if it has
+        none of its own.
+        """
         self._check(inputs, {*keep, *(edit or {})}, cache)
         if cache is not None:
             cache.admit(inputs.packing)
@@ -172,10 +181,12 @@ class Stack(nn.Module):
 
 
 class Transformer(Stack):
-    """Inputs of any modality in, hidden states out; it has no head, and never learns what it is trained for.
+    """The backbone: inputs of any modality in, hidden states out. It has no head and knows no
+    objective.
 
-    Its own blocks are the encoder's or the decoder's. An encoder-decoder has a second stack, `decoder`, of as many layers as
-    its settings say: it shares the token matrix, and its blocks read what `encode` gives.
+    Its own blocks are the encoder's or the decoder's. An encoder-decoder has a second stack,
+    `decoder`, with as many layers as its settings say: it shares the token matrix, and its blocks
+    attend to the result of `encode`.
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
@@ -184,7 +195,7 @@ class Transformer(Stack):
 
     @property
     def stacks(self) -> list[Stack]:
-        """One, or an encoder and its decoder."""
+        """The stacks: one, or an encoder and its decoder."""
         return [self] if self.decoder is None else [self, self.decoder]
 
     @property
@@ -194,12 +205,14 @@ class Transformer(Stack):
 
     @property
     def token_matrix(self) -> Tensor:
-        """[V, E], what a tied head reads anew at every forward."""
+        """The token matrix [V, E] for a tied head, to be read anew at every forward."""
         return self._token.matrix
 
     @property
     def later(self) -> list[LaterProduct] | None:
-        """Where a tied head's loss may leave its part of the token matrix's gradient, if anywhere."""
+        """List to which a tied head's loss may add its part of the token matrix's gradient, or
+        None.
+        """
         return self._token.later
 
     @property
@@ -208,7 +221,7 @@ class Transformer(Stack):
         return self.inputs.token
 
     def sharing(self) -> AbstractContextManager:
-        """Around one forward pass of backbone and head, which then share the gradient of the token matrix."""
+        """Share the gradient of the token matrix within one forward pass of backbone and head."""
         return nullcontext() if self.inputs.token is None else self.inputs.token.sharing()
 
     def forward(
@@ -218,16 +231,18 @@ class Transformer(Stack):
         edit: Mapping[int, Edit] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """Hidden states after the last layer, and after those in `keep`; of an encoder-decoder the encoder's.
+        """Hidden states after the last layer, and after those in `keep`; for an encoder-decoder the
+        encoder's.
 
-        Layer 0 is what the embeddings give, layer i what block i gives; layer `depth` includes the final norm. An edit
-        is applied before its layer is kept, and feeds what follows. With `cache`, the rows follow those it holds.
-        Raises UsageError where a layer does not exist, DataError where a sequence has no learned position.
+        Layer 0 is the output of the embeddings, layer i that of block i; layer `depth` includes the
+        final norm. An edit is applied before its layer is kept, and feeds the layers above. With
+        `cache`, the rows follow those it holds. Raises UsageError if a layer does not exist,
+        DataError if a sequence is longer than the learned positions.
         """
         return self.run(inputs, keep, edit, cache)
 
     def encode(self, inputs: Inputs, keep: Collection[int] = (), edit: Mapping[int, Edit] | None = None) -> Hidden:
-        """The encoder's hidden states, as `forward` gives them: a memory for `decode`."""
+        """Return the encoder's hidden states, as `forward` does: a memory for `decode`."""
         assert not self.settings.causal, "a decoder has no encoder"
         return self.run(inputs, keep, edit, None)
 
@@ -239,17 +254,18 @@ class Transformer(Stack):
         edit: Mapping[int, Edit] | None = None,
         cache: Cache | None = None,
     ) -> Hidden:
-        """The decoder's hidden states: row i of a sequence sees rows 0 to i of it, and all of the same sequence's memory.
+        """Return the decoder's hidden states: row i sees rows 0 to i of its sequence, and all of
+        its memory.
 
-        `memory`: what `encode` gave, one sequence for each of `inputs`, of any length. Otherwise as `forward`, of the
-        decoder's layers.
+        `memory`: the result of `encode`, one sequence for each of `inputs`, of any length.
+        Otherwise as `forward`, for the decoder's layers.
         """
         assert self.decoder is not None, "only an encoder-decoder reads a memory"
         return self.decoder.run(inputs, keep, edit, cache, memory=memory, token=self.inputs.token)
 
 
 def _with_spares(inputs: Inputs, memory: Hidden | None) -> tuple[Inputs, Hidden | None]:
-    """Rounded numbers of rows; every sequence keeps its memory, so that both have a spare one or neither has."""
+    """Round the numbers of rows; inputs and memory both get a padding sequence, or neither does."""
     if memory is None:
         return with_spare_sequence(inputs), None
     least = int(any(map(spare_rows, (inputs.packing.total, memory.packing.total))))

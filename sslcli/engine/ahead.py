@@ -1,4 +1,4 @@
-"""Work that is ready when it is needed: made by a thread while the device computes."""
+"""Prefetching: a thread makes the next items while the device computes."""
 
 import queue
 import threading
@@ -12,16 +12,16 @@ LOOK_SECONDS = 0.1  # how long the thread may take to see that nobody wants more
 
 @dataclass(frozen=True)
 class _Failure:
-    """What stands in the place of an item that could not be made."""
+    """Stands for an item that could not be made."""
 
     error: BaseException
 
 
 class Ahead(Generic[T]):
-    """Takes from an iterator up to `depth` items before they are asked for, in their order.
+    """Prefetches up to `depth` items of an iterator, in order.
 
-    What the iterator raises is raised where its item would have come. The iterator must not draw from a global random
-    generator, for then its numbers would depend on how far ahead it is.
+    An exception of the iterator is raised in the place of its item. The iterator must not use a
+    global random generator: its numbers would depend on how far ahead it is.
     """
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
@@ -43,7 +43,7 @@ class Ahead(Generic[T]):
         return item
 
     def close(self) -> None:
-        """End the thread; what it had made is dropped."""
+        """Stop the thread and drop the items that it had made."""
         self._closed.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""One piece of work at a time beside the training thread, whose failure is not lost."""
+"""One background job at a time beside the training thread; its failure is not lost."""
 
 import threading
 from collections import deque
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """At most one job is in flight: who submits another waits for the one before.
+    """Runs at most one job at a time: submitting another waits for the one before.
 
-    A job's error is raised by the next call of any method. The thread is a daemon, so that a process that must end at
-    once can; what a job leaves half done then has to be safe by itself.
+    A job's error is raised by the next call of any method. The thread is a daemon, so a process
+    that must end at once can; a job has to leave a safe state wherever it is cut off.
     """
 
     def __init__(self) -> None:
@@ -21,18 +21,19 @@ class Background(Generic[T]):
         self._error: BaseException | None = None
 
     def submit(self, job: Callable[[], T]) -> None:
+        """Wait for the job in flight, then start this one."""
         self.join()
         self._thread = threading.Thread(target=self._run, args=(job,), name="background", daemon=True)
         self._thread.start()
 
     def finished(self) -> list[T]:
-        """Results that came since the last call."""
+        """Return the results since the last call."""
         if self._thread is not None and not self._thread.is_alive():
             self.join()
         return [self._done.popleft() for _ in range(len(self._done))]
 
     def wait(self) -> list[T]:
-        """The same, after the job in flight."""
+        """Wait for the job in flight, and return the results since the last call."""
         self.join()
         return self.finished()
 

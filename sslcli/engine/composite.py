@@ -1,4 +1,4 @@
-"""Objectives joined with "+": readings of one pass of the backbone, or with passes of their own."""
+"""Objectives joined with "+": losses of one backbone pass, or with passes of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,19 +20,24 @@ from sslcli.reports import Report
 
 @dataclass(frozen=True)
 class CompositeBatch(ModelBatch):
+    """A model batch with that of each part, by name."""
+
     parts: Mapping[str, ModelBatch]
 
 
 def joined(name: str, term: str) -> str:
-    """The term of a part as the whole calls it: "mlm" of mlm stays, "accuracy" becomes "mlm.accuracy"."""
+    """Return a part's term as the whole names it: "mlm" of mlm stays, "accuracy" becomes
+    "mlm.accuracy".
+    """
     return term if term == name else f"{name}.{term}"
 
 
 class Composite(Objective[CompositeBatch]):
-    """At most one part arranges otherwise than "single", and at most one Readout corrupts.
+    """Several objectives as one.
 
-    The arranger's samples are what all parts see. All Readouts read one pass of the backbone, over
-    the corrupter's inputs; every other part calls the backbone with its own.
+    At most one part arranges otherwise than "single", and at most one Readout corrupts. All parts
+    see the samples of the arranging part. All Readouts share one pass of the backbone, over the
+    inputs of the corrupting part; every other part calls the backbone with its own.
     """
 
     summary = "several objectives on one backbone"
@@ -57,6 +62,7 @@ class Composite(Objective[CompositeBatch]):
 
     @property
     def arranger(self) -> Objective:
+        """The part that arranges the samples of all."""
         return self.objectives[self.arranges_for_all]
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], CompositeBatch]) -> None:
@@ -89,6 +95,7 @@ class Composite(Objective[CompositeBatch]):
         return Loss(merge("sums"), merge("metrics"), merge("state"))
 
     def groups(self) -> Sequence[Group]:
+        """Return the groups of all parts, with their parameter names in the whole."""
         parts = self.objectives.items()
         return [replace(group, match=_inside(name, group.match)) for name, part in parts for group in part.groups()]
 
@@ -115,13 +122,15 @@ class Composite(Objective[CompositeBatch]):
 
 
 def _inside(name: str, match: str) -> str:
-    """What a part calls its parameters, as the whole calls them."""
+    """Return the name of a part's parameter within the whole."""
     own = match.removeprefix("learnable.")
     return match if own == match else f"learnable.parts.{name}.{own}"
 
 
 def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context) -> Objective:
-    """One objective as it is, several as a Composite. Raises UsageError where they cannot be joined."""
+    """Build one objective, or a Composite of several. Raises UsageError if they cannot be
+    joined.
+    """
     if len(classes) == 1:
         (name,) = classes
         return classes[name](options[name], context)
@@ -132,19 +141,21 @@ def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str
 
 
 def unit_of(learnable: Learnable, term: str) -> str:
-    """The unit of one term of a loss."""
+    """Return the unit of one loss term."""
     parts = learnable.objectives if isinstance(learnable, Composite) else {}
     return parts.get(term.partition(".")[0], learnable).loss_unit
 
 
 def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of a learnable without what earlier versions kept twice: the arranging part of several."""
+    """Remove from a state what earlier versions stored twice: the arranging part of several."""
     is_joined = any(name.startswith("parts.") for name in state)
     return {name: value for name, value in state.items() if not (is_joined and name.startswith("arranger."))}
 
 
 def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | None, Any]]:
-    """The learnable itself (named None) or those of its parts that have an ability, a runtime-checkable Protocol."""
+    """Yield the learnable (named None), or its parts, that implement a runtime-checkable
+    Protocol.
+    """
     if isinstance(learnable, Composite):
         yield from ((name, part) for name, part in learnable.parts.items() if isinstance(part, ability))
     elif isinstance(learnable, ability):
@@ -152,6 +163,6 @@ def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | No
 
 
 def overrides(learnable: Learnable, method: str) -> bool:
-    """Whether the learnable, or a part of it, has a method of its own in place of the contract's."""
+    """Tell whether the learnable, or a part of it, overrides a method of the contract."""
     parts = learnable.parts.values() if isinstance(learnable, Composite) else [learnable]
     return any(getattr(type(part), method) is not getattr(Learnable, method) for part in parts)

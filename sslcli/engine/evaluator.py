@@ -1,4 +1,4 @@
-"""How good the learner is by now: what the loop asks whenever an evaluation is due."""
+"""Held-out evaluation of the learner."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +20,11 @@ Agree = Callable[[StepBatch], StepBatch]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`cost` decides which checkpoint is best, the lower the better: the loss itself, or what a score makes of it.
+    """Held-out loss and metrics.
 
-    `counts`: by term and metric, over how many targets it is. `languages`: the figures of each, where there are several.
+    `cost` decides which checkpoint is best, the lower the better: the loss, or a score with its
+    sign. `counts`: number of targets by term and metric. `languages`: metrics of each, if there are
+    several.
     """
 
     loss: float
@@ -33,12 +35,14 @@ class Evaluation:
     languages: Mapping[str, HeldOutMetrics] = field(default_factory=dict)
 
 
-# Called with the replica, not in training, and with what is to be called for every batch, which may raise Stopping.
+# Called with the replica in evaluation mode, and with a function for every batch that may raise Stopping.
 Evaluator = Callable[[Replica, Agree], Evaluation]
 
 
 def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Evaluator:
-    """The mean loss and the metrics of all of the loaders' data, summed over all ranks; where there are several, also of each."""
+    """Evaluate mean loss and metrics on all loaders' data, summed over all ranks, and by
+    language.
+    """
 
     def judge(replica: Replica, agree: Agree) -> Evaluation:
         tallies = {language: evaluate_learner(replica, loader, hardware, agree) for language, loader in loaders.items()}
@@ -51,7 +55,10 @@ def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Evaluato
 
 
 def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> MetricSums:
-    """Where memory does not suffice, once more in finer micro-batches: those of the training have nothing to do with it."""
+    """Sum loss and metrics over one pass; when out of memory, again in smaller micro-batches.
+
+    The micro-batches of the training stay as they are.
+    """
 
     def attempt(seen: list[Any]) -> MetricSums:
         tally = MetricSums()
@@ -68,7 +75,7 @@ def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree
 
 
 def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> tuple[MetricSums, dict[int, Any]]:
-    """Loss of a task, and its parts by the number of their sample."""
+    """Return the loss sums of a task, and its partial predictions by sample number."""
 
     def attempt(seen: list[Any]) -> tuple[MetricSums, dict[int, Any]]:
         tally, found = MetricSums(), {}
@@ -87,7 +94,7 @@ def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) 
 
 
 def _in_parts_that_fit(attempt: Callable[[list[Any]], Any], loader: Loader, hardware: Hardware) -> Any:
-    """`attempt` is given a list to keep the views in that it works on."""
+    """Call `attempt` with a list for its current batches, and split these when out of memory."""
     while True:
         batch: list[Any] = []
         try:

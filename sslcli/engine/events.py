@@ -1,4 +1,4 @@
-"""What happens in a run, as immutable facts. Observers read them; nothing flows back into the loop."""
+"""Events of a run, as immutable records. Observers read them; nothing flows back into the loop."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Started:
-    """`facts`: title -> one line, in the order to be shown (model, data, objective, batch, ...)."""
+    """A run begins.
+
+    `facts`: title -> one line, in the order to be shown (model, data, objective, batch, ...).
+    """
 
     folder: Path | None
     facts: Mapping[str, str]
@@ -18,7 +21,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """The training steps since the last such event; losses and metrics are over all their targets."""
+    """Training steps since the last such event; losses and metrics are over all their targets."""
 
     step: int
     loss: float
@@ -32,7 +35,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """What a part of the held-out data gives; `counts`: by term and metric, over how many targets (or bytes) it is."""
+    """Metrics of a part of the held-out data; `counts`: number of targets (or bytes) by name."""
 
     loss: float
     terms: Mapping[str, float]
@@ -42,7 +45,7 @@ class HeldOutMetrics:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """`counts` as in Figures; `languages`: the same figures of each language, where there are several."""
+    """An evaluation; `counts` and `languages` as in Evaluation."""
 
     step: int
     loss: float
@@ -55,6 +58,8 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Saved:
+    """A checkpoint or milestone is on disk."""
+
     step: int
     path: Path
     kind: Literal["checkpoint", "milestone"]
@@ -62,7 +67,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What the model makes of a few examples by now: pairs of what it was given and what it made of it."""
+    """Outputs of the model for a few examples: pairs of input and output."""
 
     step: int
     examples: Sequence[tuple[str, str]]
@@ -70,7 +75,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Skipped:
-    """An update that was not applied, because a gradient was not finite."""
+    """An update was not applied, because a gradient was not finite."""
 
     step: int
     in_a_row: int
@@ -78,13 +83,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Noted:
-    """Something a user should know: a skipped checkpoint, an ignored field."""
+    """A message for the user: a skipped checkpoint, an ignored field."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Finished:
+    """A run ended, and why."""
+
     step: int
     reason: Literal["done", "interrupted", "preempted", "out of time"]
     best_step: int | None

@@ -1,6 +1,6 @@
 """Followers: parameters that are a moving average of others, such as a teacher's of its student's.
 
-No gradient reaches them and no optimizer holds them. Each rank moves its own share, so a sharded
+No gradient reaches them and no optimizer holds them. Each rank updates its own shard, so a sharded
 follower costs no communication: it is sharded as its leader is.
 """
 
@@ -18,7 +18,7 @@ _OWN = "learnable."
 
 
 def momentum_at(follower: Follower, progress: float) -> float:
-    """The share of itself that a follower keeps, along half a cosine from first to last.
+    """Return the momentum of a follower, along half a cosine from first to last.
 
     As in BYOL (Grill et al. 2020, arXiv 2006.07733, section 3.3) and DINO (Caron et al. 2021, arXiv
     2104.14294).
@@ -30,9 +30,10 @@ def momentum_at(follower: Follower, progress: float) -> float:
 
 
 def leaders_of(parameters: Mapping[str, Tensor], followers: Sequence[Follower]) -> dict[str, tuple[str, Follower]]:
-    """{name of a parameter that follows: (name of its leader, the Follower that says so)}.
+    """Return {follower's parameter: (its leader's parameter, its Follower)}.
 
-    Raises PluginError for what matches nothing, has no leader of its shape, or follows two.
+    Raises PluginError for a pattern without match, without leader of its shape, or with two
+    leaders.
     """
     found: dict[str, tuple[str, Follower]] = {}
     for follower in followers:
@@ -74,7 +75,7 @@ def _refuse_unsound(follower: Follower) -> None:
 
 
 def _leader(follower: Follower, name: str) -> str | None:
-    """The leader's name for a parameter that the follower matches; None for any other."""
+    """Return the leader's name for a parameter that the follower matches, else None."""
     before, star, after = follower.match.partition("*")
     if not star:
         return follower.leader if name == before else None
@@ -84,7 +85,7 @@ def _leader(follower: Follower, name: str) -> str | None:
 
 
 class Followers:
-    """The followers among `parameters`, as this process holds them: whole, or its shares."""
+    """The followers among `parameters`, as this process holds them: whole, or its shards."""
 
     def __init__(self, parameters: Mapping[str, Tensor], leaders: Mapping[str, tuple[str, Follower]]) -> None:
         self._sets: dict[Follower, tuple[list[Tensor], list[Tensor]]] = {}
@@ -95,15 +96,15 @@ class Followers:
 
     @torch.no_grad()
     def copy(self) -> None:
-        """Each begins as a copy of its leader."""
+        """Set each follower to its leader."""
         for own, leading in self._sets.values():
             torch._foreach_copy_(own, leading)
 
     @torch.no_grad()
     def update(self, progress: float, applied: Tensor) -> None:
-        """own <- m · own + (1 - m) · leader, after a step.
+        """Update after a step: own <- m · own + (1 - m) · leader.
 
-        Nothing changes where the scalar bool `applied`, on the device, is false; the host does not
+        Nothing changes if the scalar bool `applied`, on the device, is false; the host does not
         wait for it.
         """
         for follower, (own, leading) in self._sets.items():
@@ -112,7 +113,7 @@ class Followers:
 
 
 def modules_of(root: nn.Module, parameters: Collection[Tensor]) -> Iterator[nn.Module]:
-    """Those within `root` that have parameters, all of them among these."""
+    """Yield the modules within `root` all of whose parameters are among these."""
     these = {id(parameter) for parameter in parameters}
     for module in root.modules():
         own = list(module.parameters())

@@ -1,4 +1,4 @@
-"""Forward and backward of one global batch."""
+"""Forward and backward pass of one global batch."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,10 @@ from sslcli.engine.step_state import StepState
 
 
 def accumulate_gradients(replica: Replica, batch: ModelBatch, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:
-    """Add one micro-batch's share of the gradients, or zeros where it is not counted; `counts` are those of the global batch."""
+    """Add one micro-batch's share of the gradients, or zeros if it is not counted.
+
+    `counts` are those of the global batch.
+    """
     with hardware.autocast():
         loss = replica(to_device(batch, hardware.device))
     # A term without any target takes part with a gradient of zero: whether it takes part must not depend on the rank.
@@ -31,11 +34,12 @@ def accumulate_gradients(replica: Replica, batch: ModelBatch, counts: Mapping[st
 def backward(
     replica: Replica, work: StepBatch, hardware: Hardware, process_group: ProcessGroup, keys: tuple[int, int], poll: Callable[[], None]
 ) -> tuple[MetricSums, dict[str, Tensor]]:
-    """Gradients of the sum over k of sums[k] / counts[k], where counts are of the whole global batch.
+    """Compute gradients of the sum over k of sums[k] / counts[k], counts being of the whole global
+    batch.
 
-    Returns what to log of this rank's part, and the learnable's state over all ranks. `keys` (the
-    seed and the step) and the number of the micro-batch are what dropout is seeded from. `poll` is
-    called between micro-batches.
+    Returns the metric sums of this rank, and the learnable's state over all ranks. `keys` (the seed
+    and the step) and the number of the micro-batch seed dropout. `poll` is called between
+    micro-batches.
     """
     tally, state = MetricSums(), StepState()
     for index, batch in enumerate(work.batches):

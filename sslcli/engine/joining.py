@@ -1,4 +1,4 @@
-"""Which objectives can be joined with "+", by what they declare: a line is judged by it before torch is imported."""
+"""Rules for joining objectives with "+", checked on the command line before torch is imported."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DIFFER = "join objectives that differ in kind, such as mlm+nsp"
 
 @dataclass(frozen=True)
 class Joinable:
-    """What an objective says of itself; only a Readout, which shares its pass, `corrupts`."""
+    """What an objective declares; only a Readout, which shares its pass, `corrupts`."""
 
     architectures: Collection[str]
     arranges: str
@@ -18,7 +18,7 @@ class Joinable:
 
 
 def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
-    """Raises UsageError where one backbone, one arrangement of the data or one input cannot serve all parts."""
+    """Raise UsageError if one backbone, one arrangement or one input cannot serve all parts."""
     if len(parts) < 2:
         return
     arrangers = [name for name, part in parts.items() if part.arranges != "single"]
@@ -30,6 +30,6 @@ def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
 
 
 def refuse_no_common_transformer(architectures: Mapping[str, Collection[str]]) -> None:
-    """Raises UsageError where no kind of Transformer is one that all parts can use."""
+    """Raise UsageError if no architecture suits all parts."""
     if not frozenset.intersection(*map(frozenset, architectures.values())):
         raise UsageError(f"{' and '.join(architectures)} need different kinds of Transformer", "train them one by one")

@@ -1,4 +1,4 @@
-"""The one module that the loop trains: the backbone and whatever learns on top of it."""
+"""The module that the loop trains: the backbone and the learnable on top of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -24,11 +24,11 @@ L = TypeVar("L", bound=Learnable)
 
 
 class Learner(nn.Module, Generic[L]):
-    """Parameter names begin with "backbone." or "learnable."; groups and checkpoints go by them.
+    """Backbone and learnable as one module.
 
-    `groups` are what a user asks for on top of the learnable's own, such as rates by layer.
-    `leaders`: for each parameter that follows another the name of that one, and the Follower that
-    says so.
+    Parameter names begin with "backbone." or "learnable."; groups and checkpoints use them.
+    `groups` are the user's in addition to the learnable's own, such as rates by layer. `leaders`:
+    for each follower's parameter the name of its leader, and its Follower.
     """
 
     def __init__(self, backbone: Transformer, learnable: L, groups: Sequence[Group] = ()) -> None:
@@ -42,7 +42,10 @@ class Learner(nn.Module, Generic[L]):
         self._following = list(modules_of(learnable, following)) if following else []
 
     def forward(self, batch: ModelBatch, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
-        """The loss; where it `examines`, a task's parts too. Both pass through here, because FSDP begins at the outermost module."""
+        """Return the loss; with `examines` a task's partial predictions too.
+
+        Both pass through here, because FSDP begins at the outermost module.
+        """
         with self.backbone.sharing():
             if not examines:
                 return self.learnable(self.backbone, batch)
@@ -50,7 +53,9 @@ class Learner(nn.Module, Generic[L]):
             return self.learnable.examine(self.backbone, batch)
 
     def begin(self, first_batch: Callable[[], ModelBatch], process_group: ProcessGroup = ALONE) -> None:
-        """What comes once before step 0, whole on every rank, which all end with equal values."""
+        """Run the learnable's `begin`, once before step 0, on whole parameters; all ranks end
+        equal.
+        """
         self.followers().copy()  # for what reads a teacher in `begin`
         self.eval()
         with torch.no_grad():
@@ -62,12 +67,12 @@ class Learner(nn.Module, Generic[L]):
         self.followers().copy()
 
     def followers(self) -> Followers:
-        """Of the parameters as they are now; to be asked for anew after they were sharded."""
+        """Return the followers of the current parameters; call it again after they were sharded."""
         return Followers(dict(self.named_parameters()), self.leaders)
 
     @torch.no_grad()
     def after_step(self, state: Mapping[str, Tensor], rng: Rng) -> None:
-        """The learnable's own. Raises PluginError where it changes a parameter."""
+        """Run the learnable's `after_step`. Raises PluginError if it changes a parameter."""
         parameters = dict(self.named_parameters())
         before = [local(parameter)._version for parameter in parameters.values()]
         try:
@@ -81,7 +86,9 @@ class Learner(nn.Module, Generic[L]):
                 raise PluginError(f"after_step changes the parameter {name}", _KEEP_IN_BUFFERS)
 
     def train(self, mode: bool = True) -> Self:
-        """Followers, and a backbone of which nothing learns, are read without dropout."""
+        """Set training mode; followers and a frozen backbone stay in evaluation mode, without
+        dropout.
+        """
         super().train(mode)
         if not any(parameter.requires_grad for parameter in self.backbone.parameters()):
             self.backbone.eval()
@@ -90,8 +97,12 @@ class Learner(nn.Module, Generic[L]):
         return self
 
     def groups(self) -> list[Group]:
-        """The learnable's groups, then those asked for; the first that matches a name counts, and a last one matches whatever is left."""
+        """Return the learnable's groups, then the user's, then one that matches everything.
+
+        The first that matches a name counts.
+        """
         return [*self.learnable.groups(), *self.asked_groups, Group("*")]
 
     def trained_parameters(self) -> dict[str, Tensor]:
+        """Return the parameters that require a gradient, by name."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}

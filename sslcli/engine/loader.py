@@ -1,4 +1,6 @@
-"""From sample numbers to views: the random half of every step, made before its first backward."""
+"""From sample numbers to model batches: the random half of every step, before its first
+backward.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,16 +18,16 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.schedule import share_done
 from sslcli.engine.settings import TrainingSettings
 
-EVALUATION = -1  # the epoch that evaluation draws from, so that every evaluation sees the same masks
+EVALUATION = -1  # the epoch of evaluation, so that every evaluation sees the same masks
 AHEAD_STEPS = 2
 
 
 @dataclass(frozen=True)
 class StepBatch:
-    """One global batch as one rank does it: its micro-batches, and each term's count over all of them.
+    """One rank's part of a global batch: its micro-batches, and each term's count over all of them.
 
-    Only the first `counted` micro-batches count. Those after them are there because every rank has to call the network
-    equally often; their gradients are zero.
+    Only the first `counted` micro-batches count. The others are there because every rank has to
+    call the network equally often; their gradients are zero.
     """
 
     batches: Sequence[ModelBatch]
@@ -36,21 +38,27 @@ class StepBatch:
     position: int
 
     def row(self) -> list[float]:
-        """What the other ranks have to know of it."""
+        """Return what the other ranks need to know of it, as numbers."""
         return [len(self.batches), self.tokens, *(self.counts[term] for term in sorted(self.counts))]
 
     def shared(self, rows: np.ndarray) -> "StepBatch":
-        """With the counts of all ranks' `rows` [size, ...], and as many micro-batches as the rank that has most."""
+        """Return it with the counts summed over all ranks, and as many micro-batches as any rank
+        has.
+
+        `rows` [size, ...]: the `row` of every rank.
+        """
         counts = dict(zip(sorted(self.counts), rows[:, 2:].sum(axis=0).astype(int).tolist(), strict=True))
         missing = int(rows[:, 0].max()) - len(self.batches)
         return replace(self, batches=[*self.batches, *[self.batches[-1]] * missing], counts=counts, tokens=int(rows[:, 1].sum()))
 
 
 class Loader:
-    """`sample(number, draws)` makes one sample; `collator` is the learnable on the meta device, whose views it calls.
+    """Makes the batches of a training or an evaluation.
 
-    `micro_batch_size` counts sequences or tokens as `unit` says; a learnable that couples its samples is never split. Of
-    every batch a rank takes each `size`-th sample, so that all ranks have samples of like length.
+    `sample(number, rng)` makes one sample; `collator` is the learnable on the meta device, whose
+    `collate` it calls. `micro_batch_size` counts sequences or tokens as `unit` says; a learnable
+    that couples its samples is never split. Of every batch a rank takes each `size`-th sample, so
+    that all ranks have samples of similar length.
     """
 
     def __init__(
@@ -72,21 +80,23 @@ class Loader:
         self.micro_batch_size = None if collator.couples else micro_batch_size
 
     def shrink(self, micro_batch_size: int | None) -> None:
-        """Micro-batches of at most this size from now on; None changes nothing."""
+        """Limit micro-batches to this size from now on; None changes nothing."""
         sizes = [size for size in (self.micro_batch_size, micro_batch_size) if size is not None]
         self.micro_batch_size = min(sizes, default=None)
 
     def ahead(self, position: int, step: int, total_steps: int) -> Ahead[StepBatch]:
-        """The same as `steps`, made by a thread; close it."""
+        """Return `steps`, prefetched by a thread; close it after use."""
         return Ahead(self.steps(position, step, total_steps), AHEAD_STEPS)
 
     def steps(self, position: int, step: int = 0, total_steps: int = 1) -> Iterator[StepBatch]:
-        """Without end, from `position` (samples seen since the start), which is that of `step`."""
+        """Yield batches without end, from `position` (samples seen since the start), that of
+        `step`.
+        """
         for number, selection in enumerate(self.sampler.batches(position), start=step):
             yield self._work(selection, share_done(number, total_steps))
 
     def one_pass(self) -> Iterator[StepBatch]:
-        """All of the data, once."""
+        """Yield all of the data once."""
         for work in self.steps(0):
             yield work
             if work.position >= len(self.sampler):
@@ -134,7 +144,7 @@ def training_loader(
     pinned: bool,
     mixture: Mixture | None = None,
 ) -> Loader:
-    """Epoch after epoch over samples of these `lengths` [n], in the batches that the settings of a run ask for."""
+    """Build the loader of a run: epoch after epoch over samples of these `lengths` [n]."""
     sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture)
     unit = training.batch_unit
     return Loader(

@@ -1,4 +1,4 @@
-"""Running out of memory: how it is told from other errors, and how the batches of a loader are cut finer."""
+"""Out of memory: how it is recognised, and how micro-batches are split."""
 
 import ctypes
 import gc
@@ -18,6 +18,7 @@ _HINT = "use a smaller --micro-batch-size, --seq-len or --arch, or --precision b
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, of torch, oneDNN or the C++ library, means that memory ran out."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
@@ -25,7 +26,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def told_in_words() -> Generator[None]:
-    """Raises RunError for whatever inside it found no memory, where nothing is left to be split."""
+    """Turn an out-of-memory error within the block into RunError, where nothing can be split."""
     try:
         yield
     except Exception as error:
@@ -35,7 +36,7 @@ def told_in_words() -> Generator[None]:
 
 
 def _give_back() -> None:
-    """What the failed attempt held, to the system: its pieces may be too small for what comes next."""
+    """Return the memory of the failed attempt to the system."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -44,10 +45,11 @@ def _give_back() -> None:
 
 
 def split_finer(loader: Loader, batch: Sequence[ModelBatch]) -> int:
-    """Halve the micro-batches of a loader whose work, `collate`, was too large; returns their size from now on.
+    """Halve the micro-batches of a loader whose last `batch` was too large; return their new size.
 
-    The global batches and their order stay as they are. Raises RunError where they cannot be split: one sequence is left,
-    the objective ties the samples of a batch together, or other ranks would wait for this one.
+    The global batches and their order stay unchanged. Raises RunError if they cannot be split: one
+    sequence is left, the objective couples the samples of a batch, or other ranks would wait for
+    this one.
     """
     _give_back()
     packings = [part.inputs.packing for part in batch]

@@ -1,4 +1,4 @@
-"""Sums and counts that add up over micro-batches and steps; read only when a line is due."""
+"""Sums and counts that add up over micro-batches and steps; read only when a log line is due."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,9 @@ class MetricSums:
         self.exponential: set[str] = set()
 
     def add(self, loss: Loss, counts: Mapping[str, int], counted: bool = True) -> None:
-        """A loss that is not counted leaves its names, with sums of nothing: all ranks must know the same ones."""
+        """Add a loss; one that is not counted leaves its names with zeros, so all ranks have the
+        same.
+        """
         for term, value in loss.sums.items():
             _accumulate(self.terms, term, *((value, counts[term]) if counted else (0.0, 0.0)))
         for name, ratio in loss.metrics.items():
@@ -29,7 +31,7 @@ class MetricSums:
                 self.exponential.add(name)
 
     def merge(self, other: "MetricSums", finite: Tensor) -> None:
-        """Add another one, or nothing of it where the scalar bool `finite`, on the device, is false."""
+        """Add another one, or zeros if the scalar bool `finite`, on the device, is false."""
         for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
             for name, pair in theirs.items():
                 _accumulate(mine, name, *(_where(finite, value) for value in pair))
@@ -37,7 +39,7 @@ class MetricSums:
 
     @classmethod
     def total(cls, parts: Iterable["MetricSums"]) -> "MetricSums":
-        """Of one part the very same numbers."""
+        """Sum several; a single one keeps its numbers exactly."""
         whole = cls()
         for part in parts:
             for mine, theirs in ((whole.terms, part.terms), (whole.metrics, part.metrics)):
@@ -47,31 +49,34 @@ class MetricSums:
         return whole
 
     def over(self, process_group: ProcessGroup) -> "MetricSums":
-        """The sums over all ranks, the same ones on each."""
+        """Return the sums over all ranks, the same on each."""
         if process_group.size == 1:
             return self
         whole = MetricSums()
         entries = [(sums, name) for sums in (self.terms, self.metrics) for name in sorted(sums)]
         rows = process_group.gather([float(value) for sums, name in entries for value in sums[name]])
         totals = rows.sum(axis=0).tolist()
-        for place, (sums, name) in enumerate(entries):
-            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * place : 2 * place + 2]
+        for index, (sums, name) in enumerate(entries):
+            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * index : 2 * index + 2]
         whole.exponential = self.exponential
         return whole
 
     def read(self) -> tuple[float, dict[str, float], dict[str, float]]:
-        """(loss, its terms, the metrics) as Python numbers; what counted nothing is left out, and a loss of nothing is no number."""
+        """Return (loss, its terms, the metrics) as Python numbers.
+
+        Terms without targets are left out; a loss without terms is NaN.
+        """
         terms = {name: float(total) / float(count) for name, (total, count) in self.terms.items() if float(count)}
         metrics = {name: float(total) / float(count) for name, (total, count) in self.metrics.items() if float(count)}
         shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
         return (sum(terms.values()) if terms else math.nan), terms, shown
 
     def counts(self) -> dict[str, int]:
-        """Over how much each term and each metric is."""
+        """Return the number of targets of each term and metric."""
         return {name: round(float(count)) for sums in (self.terms, self.metrics) for name, (_, count) in sums.items()}
 
     def dump(self) -> dict[str, Any]:
-        """As JSON; Python writes a float so that it reads back to the bit."""
+        """Return it as JSON; Python writes a float so that it reads back to the bit."""
 
         def numbers(sums: dict[str, list]) -> dict[str, list[float]]:
             return {name: [float(total), float(count)] for name, (total, count) in sums.items()}
@@ -80,7 +85,9 @@ class MetricSums:
 
     @classmethod
     def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "MetricSums":
-        """What `dump` gave; not counted, its names alone: the numbers are those of all ranks, and one of them takes them."""
+        """Restore a `dump`; if not counted, its names only, for one rank alone takes the numbers
+        of all.
+        """
         tally = cls()
         if dumped:
             tally.terms, tally.metrics = (

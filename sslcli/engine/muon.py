@@ -1,4 +1,4 @@
-"""torch's Muon, matrices of one shape at once: a small model's step waits for calls, not for sums.
+"""torch's Muon, batched over matrices of one shape: a small model's step waits for kernel calls.
 
 Letters: S matrices of one shape, A rows, B columns.
 """
@@ -15,12 +15,13 @@ MOST_NUMBERS = 1 << 22  # of a stack, which is copied; larger matrices come one 
 
 
 class StackedMuon(torch.optim.Muon):
-    """Steps as torch.optim.Muon does, whose state and settings it has; only its products are stacked."""
+    """torch.optim.Muon, with its state and settings; only its products are batched."""
 
     add_param_group = unwrap(torch.optim.Optimizer.add_param_group)  # the wrapper imports torch._dynamo
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
+        """Update all matrices that have a gradient."""
         for group in self.param_groups:
             for matrices in _stacks(group["params"]):
                 self._move(matrices, group)
@@ -45,7 +46,9 @@ class StackedMuon(torch.optim.Muon):
 
 
 def _stacks(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Those that have a gradient, in parts of equal shape that hold at most MOST_NUMBERS together."""
+    """Yield parameters with a gradient, in lists of one shape with at most MOST_NUMBERS
+    together.
+    """
     by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
     for parameter in parameters:
         if parameter.grad is not None:
@@ -56,7 +59,7 @@ def _stacks(parameters: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def _orthogonal(update_SAB: Tensor, group: dict[str, Any]) -> Tensor:
-    """Newton and Schulz's iteration in bf16, step by step as torch has it for one matrix."""
+    """Run the Newton-Schulz iteration in bf16, step by step as torch does for one matrix."""
     a, b, c = group["ns_coefficients"]
     turns = update_SAB.shape[1] > update_SAB.shape[2]
     x_SAB = update_SAB.mT.bfloat16() if turns else update_SAB.bfloat16()

@@ -1,4 +1,4 @@
-"""AdamW and Muon behind one face: groups with their own rate and rhythm, state by parameter name."""
+"""AdamW and Muon behind one interface: groups with their own rate and period, state by name."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,12 +19,14 @@ _adamw_step = unwrap(torch.optim.AdamW.step)
 
 
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
-    """What Muon is made for: matrices between hidden states; embeddings and heads stay with AdamW."""
+    """Tell whether Muon updates it: matrices between hidden states; AdamW keeps embeddings and
+    heads.
+    """
     return parameter.ndim == 2 and ".blocks." in name
 
 
 def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -> int:
-    """What the state weighs: AdamW has two moments of a parameter, Muon one."""
+    """Return the bytes of the state: AdamW has two moments of a parameter, Muon one."""
     muon = settings.name == "muon"
 
     def moments(name: str, parameter: Tensor) -> int:
@@ -34,9 +36,10 @@ def state_bytes(parameters: Mapping[str, Tensor], settings: OptimizerSettings) -
 
 
 class FusedAdamW(torch.optim.AdamW):
-    """torch's, with what its fused kernel looks for: what gradients are divided by, and whether to skip.
+    """torch's AdamW, with the attributes that its fused kernel reads: gradient scale and skip flag.
 
-    Its methods without their wrappers, which import torch._dynamo: half of all that a training command imports.
+    Its methods come without their wrappers, which import torch._dynamo: half of all that a training
+    command imports.
     """
 
     grad_scale: Tensor | None = None
@@ -45,6 +48,7 @@ class FusedAdamW(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
+        """Update all parameters that have a gradient."""
         _adamw_step(self)
 
 
@@ -92,24 +96,25 @@ class Optimizer:
             self._muon = StackedMuon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
 
     def drop_idle_gradients(self, step: int) -> None:
-        """Groups whose turn it is not lose their gradients, so that neither the norm nor the update sees them."""
+        """Drop the gradients of groups that are not due, so neither norm nor update sees them."""
         for _, torch_group in self._groups():
             if step % torch_group["group"].every != torch_group["group"].phase:
                 for name in torch_group["names"]:
                     self.parameters[name].grad = None
 
     def norm(self) -> Tensor:
-        """The global norm of all gradients, a scalar on the device."""
+        """Return the global norm of all gradients, a scalar on the device."""
         norm = torch.nn.utils.get_total_norm(
             [local(parameter.grad) for parameter in self.parameters.values() if parameter.grad is not None]
         )
         return self.process_group.sum(norm.double().square()).sqrt().to(norm.dtype) if self._is_sharded else norm
 
     def step(self, factor: float, norm: Tensor) -> None:
-        """One update at `factor` times the peak rate, with the gradients scaled down to a norm of at most `clip`.
+        """Update at `factor` times the peak rate, with gradients clipped to a norm of at most
+        `clip`.
 
-        Where `norm` is not finite nothing changes. Parameters without a gradient stay as they are. AdamW's kernel scales
-        and skips on the device, so that nobody waits for the norm.
+        Nothing changes if `norm` is not finite. Parameters without a gradient stay unchanged.
+        AdamW's kernel scales and skips on the device, so the host does not wait for the norm.
         """
         # As torch's clip_grad_norm_ has it, with its 1e-6.
         scale = ((norm + 1e-6) / self.settings.clip).clamp(min=1.0) if self.settings.clip else torch.ones_like(norm)
@@ -122,17 +127,18 @@ class Optimizer:
         if self._adamw is not None:
             self._adamw.grad_scale, self._adamw.found_inf = scale.float(), finite.logical_not().float()
             self._adamw.step()
-        if self._muon is not None and finite:  # torch's Muon knows neither a scale nor a verdict: here the host waits
+        if self._muon is not None and finite:  # torch's Muon takes neither scale nor skip flag: the host waits
             gradients = [parameter.grad for group in self._muon.param_groups for parameter in group["params"]]
             torch._foreach_div_([gradient for gradient in gradients if gradient is not None], scale)
             self._muon.step()
 
     def zero(self) -> None:
+        """Drop all gradients."""
         for tensor in (*self.parameters.values(), *self._shares.values()):
             tensor.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Every tensor of the state as "parameter name/key", sharded where its parameter is."""
+        """Return every tensor of the state as "parameter name/key", sharded as its parameter is."""
         return {
             f"{name}/{key}": like(value, self.parameters[name])
             for name, states in self._states()
@@ -140,7 +146,9 @@ class Optimizer:
         }
 
     def empty_state(self, shapes: Mapping[str, Size]) -> dict[str, Tensor]:
-        """Room for a state of these names and shapes. Raises ModelError where it is of other parameters."""
+        """Allocate a state of these names and shapes. Raises ModelError if it is of other
+        parameters.
+        """
         room = {}
         for key, shape in shapes.items():
             name = key.rsplit("/", 1)[0]
@@ -153,7 +161,7 @@ class Optimizer:
         return room
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state` gave."""
+        """Load what `state` returned."""
         by_name: dict[str, dict[str, Tensor]] = defaultdict(dict)
         for key, value in state.items():
             name, kind = key.rsplit("/", 1)
@@ -168,6 +176,6 @@ class Optimizer:
                 yield from ((optimizer, torch_group) for torch_group in optimizer.param_groups)
 
     def _states(self) -> Iterator[tuple[str, dict]]:
-        """Each parameter's name and the states of the torch optimizer that updates it."""
+        """Yield each parameter's name and the states of the torch optimizer that updates it."""
         for optimizer, torch_group in self._groups():
             yield from ((name, optimizer.state) for name in torch_group["names"])

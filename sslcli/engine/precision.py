@@ -13,32 +13,36 @@ from sslcli.errors import UsageError
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run computes on. `autocast_type` is None where everything is float32."""
+    """The device and number format of a run; `autocast_type` is None for float32."""
 
     device: torch.device
     autocast_type: torch.dtype | None
     compile: bool
 
     def autocast(self) -> AbstractContextManager:
+        """Return the autocast context; it does nothing in float32."""
         if self.autocast_type is None:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.autocast_type)
 
     def emulates_bf16(self) -> bool:
-        """Whether products in bf16 run on a processor that has none, which torch computes far slower than float32."""
+        """Tell whether bf16 runs on a CPU without it, where torch computes it far slower than
+        float32.
+        """
         return self.autocast_type is not None and self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
     def describe(self) -> str:
+        """Return device, precision and compilation as a line."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{torch.get_num_threads()} threads"
         return f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} · compile {'on' if self.compile else 'off'}"
 
 
 def choose_hardware(settings: HardwareSettings) -> Hardware:
-    """Resolve "auto". Raises UsageError where the device is not there."""
+    """Resolve "auto". Raises UsageError if the device does not exist."""
     name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    _, processes, place_here = known_rank_and_size()
+    _, processes, rank_here = known_rank_and_size()
     if name == "cuda" and processes > 1:
-        name = f"cuda:{place_here if torch.cuda.device_count() > 1 else 0}"  # Slurm may show each task its own GPU alone
+        name = f"cuda:{rank_here if torch.cuda.device_count() > 1 else 0}"  # Slurm may show each task its own GPU alone
     try:
         device = torch.device(name)
     except RuntimeError as error:

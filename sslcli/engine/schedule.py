@@ -1,4 +1,4 @@
-"""What changes while training, as functions of the step: a resume has nothing to restore."""
+"""Schedules as functions of the step, so a resume has nothing to restore."""
 
 import math
 
@@ -6,14 +6,16 @@ from sslcli.engine.settings import ScheduleSettings
 
 
 def warmup_steps(settings: ScheduleSettings, total_steps: int) -> int:
+    """Return the number of warm-up steps."""
     return int(settings.warmup if settings.warmup >= 1 else settings.warmup * total_steps)
 
 
 def rate_factor(settings: ScheduleSettings, step: int, total_steps: int) -> float:
-    """The share of the peak rate at update `step` (the first is 0) of `total_steps`; beyond the end it stays at the last value.
+    """Return the share of the peak rate at update `step` (the first is 0) of `total_steps`.
 
-    linear and cosine decay from the end of warm-up; wsd (Hu et al. 2024, arXiv 2404.06395) holds the peak and then
-    decays linearly over the last `decay` share of all steps.
+    Beyond the end it keeps its last value. linear and cosine decay from the end of warm-up; wsd (Hu
+    et al. 2024, arXiv 2404.06395) holds the peak and then decays linearly over the last `decay`
+    share of all steps.
     """
     warmup = warmup_steps(settings, total_steps)
     if step < warmup:
@@ -27,7 +29,7 @@ def rate_factor(settings: ScheduleSettings, step: int, total_steps: int) -> floa
 
 
 def share_done(step: int, total_steps: int) -> float:
-    """The share of the training that is done before update `step` (the first is 0), in [0, 1).
+    """Return the share of the training done before update `step` (the first is 0), in [0, 1).
 
     It stays below 1 beyond the end, where a loader may be ahead.
     """

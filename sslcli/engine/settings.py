@@ -1,4 +1,4 @@
-"""How the one loop trains, without torch. Steps are optimizer updates; batch sizes are global."""
+"""Settings of the training loop, without torch. Steps are optimizer updates; batches are global."""
 
 import re
 from typing import Literal, Self
@@ -9,6 +9,8 @@ from sslcli.config import Config, Count, Seconds, setting
 
 
 class OptimizerSettings(Config):
+    """The optimizer: AdamW or Muon."""
+
     name: Literal["adamw", "muon"] = setting("adamw", "muon: hidden matrices by Muon, all else by AdamW", "--optimizer", panel="Training")
     rate: float = setting(5e-4, "peak learning rate", "--lr", panel="Training", gt=0)
     weight_decay: float = setting(0.01, "decoupled weight decay of matrices", "--weight-decay", panel="Training", ge=0)
@@ -20,6 +22,8 @@ class OptimizerSettings(Config):
 
 
 class ScheduleSettings(Config):
+    """The learning-rate schedule."""
+
     name: Literal["linear", "cosine", "constant", "wsd"] = setting(
         "linear", "decay after warm-up; wsd: warm-up, stable, decay", "--scheduler", panel="Training"
     )
@@ -29,6 +33,8 @@ class ScheduleSettings(Config):
 
 
 class TrainingSettings(Config):
+    """Length of the training, batches, evaluation and checkpoints."""
+
     max_steps: Count | None = setting(None, "number of updates", "--max-steps", panel="Training", gt=0)
     epochs: float | None = setting(
         None,
@@ -51,7 +57,7 @@ class TrainingSettings(Config):
         None, "steps between checkpoints; as eval-every when not given", "--save-every", panel="Output", gt=0
     )
     patience: Count | None = setting(
-        None, "end after so many evaluations in a row without a better one", "--patience", panel="Training", gt=0
+        None, "end after this many evaluations in a row without a better one", "--patience", panel="Training", gt=0
     )
     keep: Count = setting(2, "newest checkpoints to keep, besides the best", "--keep", panel="Output", gt=0)
     milestones: bool = setting(True, "keep the weights at steps 0, 1, 2, 4, 8, ...", "--milestones/--no-milestones", panel="Output")
@@ -66,6 +72,8 @@ class TrainingSettings(Config):
 
 
 class HardwareSettings(Config):
+    """Devices, precision and processes."""
+
     device: str = setting("auto", "auto, cpu or cuda", "--device", panel="Hardware")
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", "auto: bf16 on a GPU that has it, else fp32", "--precision", panel="Hardware"
@@ -76,12 +84,12 @@ class HardwareSettings(Config):
     )
     gpus: str | None = setting(
         None,
-        "so many processes, one a GPU ('all': as many as there are); with --device cpu each has its share of the cores",
+        "number of processes, one per GPU ('all': as many as there are); on the CPU they share the cores",
         "--gpus",
         panel="Hardware",
     )
     parallel: Literal["ddp", "fsdp"] = setting(
-        "ddp", "several processes: ddp: each has the whole model; fsdp: each has a share of it", "--parallel", panel="Hardware"
+        "ddp", "several processes: ddp: each has the whole model; fsdp: each has a shard of it", "--parallel", panel="Hardware"
     )
     timeout: Seconds = setting(600, "how long a process waits for the others before the run ends", "--timeout", panel="Hardware", gt=0)
 

@@ -1,4 +1,4 @@
-"""Which updates were not applied, learnt without waiting for the device."""
+"""Updates that were skipped for non-finite gradients, read without waiting for the device."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-LATE_STEPS = 2  # on a GPU, so many steps may be on their way before the host looks at the first of them
+LATE_STEPS = 2  # steps that a GPU may be behind before the host reads the first of them
 
 
 class SkippedSteps:
-    """Whether the gradient of each step was finite. On the CPU that is known at once; a GPU tells it some steps later."""
+    """Whether the gradient of each step was finite; a GPU's answer is read some steps later."""
 
     def __init__(self, device: torch.device) -> None:
         self.on_gpu = device.type == "cuda"
         self._pending: deque[tuple[int, Tensor, torch.cuda.Event | None]] = deque()
 
     def add(self, step: int, finite: Tensor) -> None:
-        """`finite`: a scalar bool on the device."""
+        """Add a step; `finite` is a scalar bool on the device."""
         if not self.on_gpu:
             self._pending.append((step, finite, None))
             return
@@ -27,7 +27,7 @@ class SkippedSteps:
         self._pending.append((step, copied, event))
 
     def read(self, all_of_them: bool = False) -> Iterator[tuple[int, bool]]:
-        """(step, finite) in the order of the steps, those that are due; each is given once."""
+        """Yield (step, finite) of the steps that are due, in order; each once."""
         while len(self._pending) > (0 if all_of_them or not self.on_gpu else LATE_STEPS):
             step, finite, event = self._pending.popleft()
             if event is not None:

@@ -13,14 +13,14 @@ from sslcli.engine.processes.process_group import ProcessGroup
 
 
 class StepState:
-    """Adds up over the micro-batches of this rank; `over` gives what all ranks have."""
+    """Adds up the state of this rank's micro-batches; `over` reduces it over all ranks."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._rows: dict[str, SampledRows] = {}
 
     def add(self, state: Mapping[str, Tensor | SampledRows], counted: bool = True) -> None:
-        """What is not counted leaves its names alone: all ranks must know the same ones."""
+        """Add a state; one that is not counted leaves its names, so all ranks have the same."""
         for name, value in state.items():
             if isinstance(value, SampledRows):
                 rows_ND, order_N = value.rows_ND.detach(), value.order_N.detach().double()
@@ -34,7 +34,9 @@ class StepState:
                 self._sums[name] = self._sums[name] + share if name in self._sums else share
 
     def over(self, process_group: ProcessGroup) -> dict[str, Tensor]:
-        """Of all ranks, the same on each: sums, and rows [K, D], the smallest order first."""
+        """Return the state of all ranks, the same on each: sums, and rows [K, D] by smallest
+        order.
+        """
         sums = {name: process_group.sum(self._sums[name]) for name in sorted(self._sums)}
         return sums | {name: _over_ranks(self._rows[name], process_group) for name in sorted(self._rows)}
 
@@ -45,7 +47,7 @@ def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
 
 
 def _over_ranks(own: SampledRows, process_group: ProcessGroup) -> Tensor:
-    """Every rank sends `at_most` rows; those that it has not come last and are left out."""
+    """Gather `at_most` rows of every rank; missing ones come last and are left out."""
     if process_group.size == 1:
         return own.rows_ND
     missing = own.at_most - len(own.rows_ND)

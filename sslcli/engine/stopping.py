@@ -1,4 +1,6 @@
-"""Being asked to stop: Ctrl-C, SIGTERM, SIGUSR1, or the end of --max-time. Polled wherever the loop can save."""
+"""Requests to stop: Ctrl-C, SIGTERM, SIGUSR1, or the end of --max-time; polled where saving is
+safe.
+"""
 
 import math
 import signal
@@ -13,7 +15,7 @@ _PREEMPTIONS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stopping(Exception):
-    """Raised by `poll`; the loop catches it, saves, and says why it ended."""
+    """Raised by `poll`; the loop catches it, saves, and reports why it ended."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -21,7 +23,7 @@ class Stopping(Exception):
 
 
 def with_more_time(most_seconds: float) -> str:
-    """The flag to go on with after a start whose time was over before it made a step.
+    """Return the flag to resume with after a start whose time was over before its first step.
 
     Four times as much, and a minute at least: the same limit again would end there again.
     """
@@ -29,7 +31,7 @@ def with_more_time(most_seconds: float) -> str:
 
 
 class Stopper:
-    """As a context, it takes over the signals; a Ctrl-C after any of them stops at once, as if we were not there."""
+    """Context that handles the signals; a Ctrl-C after any of them stops at once."""
 
     def __init__(self, max_seconds: float | None = None) -> None:
         self.deadline = None if max_seconds is None else time.monotonic() + max_seconds
@@ -37,12 +39,12 @@ class Stopper:
         self._previous: dict[int, Any] = {}
 
     def poll(self) -> None:
-        """Raises Stopping where someone asked or the time is over."""
+        """Raise Stopping if a stop was requested or the time is over."""
         if (reason := self.wanted()) is not None:
             raise Stopping(reason)
 
     def wanted(self) -> Reason | None:
-        """Why to stop, if at all: for processes that have to agree before one of them does."""
+        """Return why to stop, or None: for processes that have to agree first."""
         if self.asked is None and self.deadline is not None and time.monotonic() >= self.deadline:
             self.asked = "out of time"
         return self.asked

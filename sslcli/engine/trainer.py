@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""The training loop."""
 
 import math
 import time
@@ -37,7 +37,10 @@ Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How far and how often, all in steps; `patience`: evaluations in a row without a better one, after which to end."""
+    """Length and intervals, all in steps.
+
+    `patience`: evaluations in a row without a better one, after which training ends.
+    """
 
     total_steps: int
     log_every: int
@@ -50,15 +53,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class TrainingResult:
+    """Why training ended, and its progress."""
+
     reason: Literal["done"] | Reason
     progress: Progress
 
 
 class Trainer:
-    """Rng work, forms the loss, updates, and tells the observer; everything it needs is given to it.
+    """Loads batches, computes the loss, updates, and reports events; it is given everything it
+    needs.
 
-    Of several processes each runs this loop; they agree at the beginning of every step, and whatever decides the course
-    (to stop, to save, which loss is best) is the same on all of them.
+    Each of several processes runs this loop; they agree at the beginning of every step, and every
+    decision (to stop, to save, which loss is best) is the same on all of them.
     """
 
     def __init__(
@@ -85,7 +91,9 @@ class Trainer:
         self.acts_after_steps = overrides(self.learner.learnable, "after_step")  # for which one must know how the step ended
 
     def run(self, progress: Progress) -> TrainingResult:
-        """From `progress` to the end of the plan, or until someone asks to stop; what was done is saved either way."""
+        """Train from `progress` to the end of the plan, or until a stop; progress is saved
+        either way.
+        """
         self.progress = progress
         self.tally = MetricSums.restore(progress.tally, counted=self.process_group.leads)
         self.tokens, self.since, self.busy_seconds = 0, time.monotonic(), 0.0
@@ -125,7 +133,7 @@ class Trainer:
             return stop.reason
 
     def _is_final(self) -> bool:
-        """Whether no more steps come, in this start or in any other."""
+        """Tell whether no more steps come, in this start or in any other."""
         return self.progress.step >= self.plan.total_steps or self._is_out_of_patience()
 
     def _is_out_of_patience(self) -> bool:
@@ -172,7 +180,9 @@ class Trainer:
             self._keep_milestone()
 
     def _agreed(self, work: StepBatch) -> StepBatch:
-        """This rank's work with what all ranks have to know, and an end to all of them where one was asked to stop."""
+        """Return this rank's batch with the counts of all ranks; raise Stopping on all if one
+        must stop.
+        """
         if self.process_group.size == 1:
             self.stopper.poll()
             return work
@@ -183,12 +193,12 @@ class Trainer:
         return work.shared(rows[:, 1:])
 
     def _poll(self) -> None:
-        """Several processes stop between steps only, where they agree."""
+        """Poll in a single process; several processes stop between steps only, where they agree."""
         if self.process_group.size == 1:
             self.stopper.poll()
 
     def _split_finer(self, work: StepBatch) -> None:
-        """The same step again in smaller micro-batches. Raises RunError where they cannot be smaller."""
+        """Repeat the step in smaller micro-batches. Raises RunError if they cannot be smaller."""
         self.optimizer.zero()
         smaller = self.progress.micro_batch_size = split_finer(self.loader, work.batches)
         self.observe(Noted(f"out of memory at step {self.progress.step}: micro-batches of {smaller} from now on, the batch stays as it is"))
@@ -196,7 +206,9 @@ class Trainer:
         self.work = self.loader.ahead(self.progress.position, self.progress.step, self.plan.total_steps)
 
     def _judge(self, all_of_them: bool = False) -> None:
-        """Count the updates that were skipped, as soon as it is known. Raises Diverged after too many in a row."""
+        """Count skipped updates as soon as they are known. Raises Diverged after too many in a
+        row.
+        """
         progress = self.progress
         for step, finite in self.verdicts.read(all_of_them):
             progress.skipped_in_row = 0 if finite else progress.skipped_in_row + 1
@@ -207,7 +219,9 @@ class Trainer:
                 raise self._diverged(f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}")
 
     def _diverged(self, message: str) -> Diverged:
-        """With what there is to go on from: a resume would meet the same numbers again."""
+        """Return the error, with what there is to go on from: a resume would meet the same
+        numbers.
+        """
         self.checkpoints.wait()
         saved = self.checkpoints.newest_name()
         if saved is None:
@@ -219,7 +233,7 @@ class Trainer:
         )
 
     def _refuse_useless_end(self) -> None:
-        """Raises Diverged where a run ends in a row of skipped updates that is no accident of a few. Otherwise says how many."""
+        """Raise Diverged if a run ends in a long row of skipped updates, else report how many."""
         skipped, total = self.progress.skipped_in_row, self.progress.step
         if 2 * skipped >= total:
             raise self._diverged(f"the gradient was not finite in the last {skipped} of the {total} steps of this run")
@@ -240,7 +254,9 @@ class Trainer:
         self.since = now
 
     def _evaluate_and_save(self) -> None:
-        """Both are tried again after a resume where a stop came between them and their step."""
+        """Evaluate and save when due; both are repeated after a resume if a stop came before
+        them.
+        """
         progress, plan = self.progress, self.plan
         at_end = progress.step == plan.total_steps
         evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
@@ -291,7 +307,7 @@ class Trainer:
 
 
 def _is_better(found: Evaluation, progress: Progress) -> bool:
-    """Of equal costs, which small sets often give, the lower loss is the better one."""
+    """Tell whether an evaluation is the best so far; of equal costs, the lower loss is better."""
     if progress.best_cost is None or progress.best_loss is None:
         return True
     return (found.cost, found.loss) < (progress.best_cost, progress.best_loss)

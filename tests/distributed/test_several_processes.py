@@ -301,7 +301,7 @@ def test_a_sharded_checkpoint_is_gathered_at_export(alone, two, tmp_path):
 def test_a_rank_that_cannot_begin_says_so_and_ends_all_of_them(two):
     folder, answers = two
     assert [answer["error"] for answer in answers["missing"]] == ["UsageError", "RunError"]
-    assert "rank 1 cannot begin" in answers["missing"][0]["message"]
+    assert "rank 1 failed during setup" in answers["missing"][0]["message"]
     assert "nowhere.txt" in answers["missing"][1]["message"]
     assert not (folder / "missing").exists()
 
@@ -316,7 +316,7 @@ def test_what_rank_0_cannot_do_ends_all_of_them(two):
     answers = two[1]["taken"]
     assert [answer["error"] for answer in answers] == ["UsageError", "UsageError"]
     assert "is not empty" in answers[0]["message"]
-    assert "rank 0 cannot begin" in answers[1]["message"]
+    assert "rank 0 failed during setup" in answers[1]["message"]
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])

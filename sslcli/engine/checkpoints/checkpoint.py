@@ -1,10 +1,11 @@
-"""Checkpoints: step-000200/ with weights, optimizer and position, whole or not there; milestones: weights only.
+"""Checkpoints (step-000200/ with weights, optimizer, position) and milestones (weights only).
 
-Nothing but safetensors and JSON. The newest whole one counts; a damaged one is passed over, aloud. The state is copied
-to the host, training goes on, and a thread writes the copy; one is in flight at a time.
+They are written atomically, as safetensors and JSON only. The newest valid one counts; a damaged
+one is skipped with a message. The state is copied to the host, training goes on, and a thread
+writes the copy; one is in flight at a time.
 
-Older ones than the newest two, and all of a run that came to its end, hold no optimizer state:
-nothing goes on from there. Equal files of one run are hard links to one another.
+The optimizer state is kept in the newest two only, and in none once a run has ended. Equal files of
+one run are hard links to one another.
 """
 
 import json
@@ -44,15 +45,16 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ModelError
 from sslcli.folders import read_sealed, refuse_gone, remove, sealed, write_atomically
 
-RESUMABLE = 2  # so many of the newest, in case that one is damaged
+RESUMABLE = 2  # of the newest, in case that one is damaged
 
 
 @dataclass
 class Progress:
-    """Where a run stands. `position` counts the samples seen; `tally` is what was summed since the last log line.
+    """State of a run at a step.
 
-    `best_cost` is what decided the best (see Judgement), `worse_in_row` how many evaluations since were no better.
-    `micro_batch_size` is what memory allowed, where that was less than the settings say.
+    `position` counts the samples seen; `tally` holds the metric sums since the last log line.
+    `best_cost` decided the best checkpoint (see Evaluation), `worse_in_row` counts the evaluations
+    since. `micro_batch_size` is what memory allowed, where that was less than the settings say.
     """
 
     step: int = 0
@@ -71,7 +73,10 @@ class Progress:
 
 
 class Checkpoints:
-    """The checkpoints and milestones of one run folder. Every rank calls the same methods; what is sharded all of them write."""
+    """The checkpoints and milestones of one run folder.
+
+    Every rank calls the same methods; all ranks write sharded state.
+    """
 
     def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], process_group: ProcessGroup = ALONE) -> None:
         self.folder, self.milestone_folder = run_folder / CHECKPOINTS, run_folder / MILESTONES
@@ -86,10 +91,11 @@ class Checkpoints:
         progress: Progress,
         final: bool = False,
     ) -> None:
-        """Copies, and returns; `finished` tells when it is on disk. Raises RunError where the one before failed.
+        """Copy the state and return; `finished` reports when it is on disk.
 
-        Older checkpoints than `keep` are removed then; none where the last update was skipped, for this one may be no good.
-        `final`: the run makes no more steps.
+        Older checkpoints than `keep` are removed then; none if the last update was skipped, for
+        this one may be bad. `final`: the run makes no more steps. Raises RunError if the save
+        before failed.
         """
         state, best_step, step = json.dumps(asdict(progress)), progress.best_step, progress.step
         prunes = not progress.skipped_in_row
@@ -105,31 +111,33 @@ class Checkpoints:
         self._submit(saved, parts, state, conclude, {FINAL: True} if final else {})
 
     def save_milestone(self, learner: Learner, step: int) -> None:
+        """Copy the weights and return; `finished` reports when they are on disk."""
         self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
 
     def finished(self) -> list[Saved]:
-        """What came whole onto the disk since the last call. Raises RunError where a disk refused."""
+        """Return what was written since the last call. Raises RunError if a disk refused."""
         return self._writer.finished()
 
     def wait(self) -> list[Saved]:
-        """The same, after the one in flight."""
+        """Wait for the one in flight, and return what was written since the last call."""
         return self._writer.wait()
 
     def newest(self, to_go_on: bool = False) -> tuple[Path | None, list[str]]:
-        """The newest whole checkpoint, and a sentence for each newer one that is passed over.
+        """Return the newest valid checkpoint, and a sentence for each newer one that is skipped.
 
-        `to_go_on`: with all that the next step needs, if there is one.
+        `to_go_on`: only one with everything that the next step needs.
         """
         return newest_whole(self.folder, to_go_on)
 
     def newest_name(self) -> str | None:
-        """Of the newest checkpoint that is there, whole or damaged; None where there is none."""
+        """Return the name of the newest checkpoint, valid or damaged; None without one."""
         return max((step_name(step) for step, _ in steps_in(self.folder)), default=None)
 
     def load(self, path: Path, learner: Learner, optimizer: Optimizer) -> Progress:
-        """Where the run stood; the best checkpoint is again the one that was the best then.
+        """Load learner and optimizer, and return the progress; the best checkpoint is restored with
+        it.
 
-        Raises ModelError where names or shapes are others than the model's, RunError where the disk refuses.
+        Raises ModelError if names or shapes differ from the model's, RunError if the disk refuses.
         """
         for name, tensors in _weights(learner).items():
             fill(tensors, path / name)
@@ -187,7 +195,7 @@ class Checkpoints:
 
     @contextmanager
     def _folder_for(self, event: Saved, sharded: bool, facts: Mapping[str, Any]) -> Generator[Path]:
-        """Where to write: rank 0 makes it, tells the others, and seals it when all have written."""
+        """Yield the folder to write to: rank 0 makes it, and seals it when all have written."""
         with ExitStack() as stack:
             facts = {"step": event.step, "torch": torch.__version__, **self.facts, **facts}
             folder = None
@@ -196,7 +204,7 @@ class Checkpoints:
             yield Path(self.process_group.told(folder, self.process_group.writing) if sharded else folder or "")
 
     def _beside(self) -> list[Path]:
-        """Whose files may be the same as those of a new one, as of a backbone that is frozen."""
+        """Return folders whose files may equal those of a new one, as of a frozen backbone."""
         folders = (self.folder, self.milestone_folder)
         return [path for folder in folders for path in sorted(folder.glob("step-*"))]
 
@@ -207,11 +215,10 @@ class Checkpoints:
         resumable: int,
         beyond: bool = True,
     ) -> None:
-        """Only now that a newer one stands; never the best, never the newest.
+        """Remove old checkpoints now that a newer one exists; never the best, never the newest.
 
-        What lies beyond it was damaged, or of another try.
-
-        So many of the newest as are to be `resumable` keep their optimizer state.
+        Those beyond it were damaged, or of another attempt. The newest `resumable` ones keep their
+        optimizer state.
         """
         found = sorted(steps_in(self.folder), reverse=True)
         past = [(step, path) for step, path in found if step <= newest_step]

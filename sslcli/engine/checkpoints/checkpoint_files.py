@@ -1,4 +1,4 @@
-"""What a checkpoint holds, by its names. Without torch, which `ssl runs` does not need."""
+"""Names of the files in a checkpoint. Imports no torch, which `ssl runs` does not need."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,38 +19,39 @@ _NAME = re.compile(r"step-(\d{6,})")
 
 
 def step_name(step: int) -> str:
+    """Return the folder name of a step: "step-000200"."""
     return f"step-{step:06d}"
 
 
 def step_of(folder: Path) -> int | None:
-    """The step in the name of a checkpoint or milestone; None where it has none."""
+    """Return the step in the name of a checkpoint or milestone; None if it has none."""
     match = _NAME.fullmatch(folder.name)
     return None if match is None else int(match[1])
 
 
 def holds_optimizer(manifest: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint has the state of the optimizer, as a file or as shards."""
+    """Tell whether a checkpoint has optimizer state, as a file or as shards."""
     return any(name.split("/")[0] in OPTIMIZER_PARTS for name in manifest["files"])
 
 
 def drop_optimizer(path: Path) -> None:
-    """What cannot be dropped now, because it is damaged or the disk refuses, does no harm."""
+    """Remove the optimizer state; a damaged checkpoint or a refusing disk is ignored."""
     if path.is_dir() and not path.is_symlink():
         with suppress(ModelError, RunError):
             drop_from(path, OPTIMIZER_PARTS)
 
 
 def steps_in(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Every checkpoint or milestone that lies there, whole or damaged, with its step."""
+    """Yield step and path of every checkpoint or milestone in a folder, valid or damaged."""
     for path in folder.glob("step-*"):
         if (step := step_of(path)) is not None:
             yield step, path
 
 
 def newest_whole(folder: Path, to_go_on: bool = False) -> tuple[Path | None, list[str]]:
-    """The newest whole checkpoint, and a sentence for each newer one that is passed over.
+    """Return the newest valid checkpoint, and a sentence for each newer one that is skipped.
 
-    `to_go_on`: with all that the next step needs, if there is one.
+    `to_go_on`: only one with everything that the next step needs.
     """
     passed = []
     for step, path in sorted(steps_in(folder), reverse=True):

@@ -1,7 +1,8 @@
-"""Tensors on disk: one safetensors file where a process has them whole, one a rank where they are sharded.
+"""Tensors on disk: one safetensors file, or one per rank where they are sharded.
 
-Shards are torch.distributed.checkpoint's, in its safetensors format, in a folder of the file's name without its suffix.
-Either is read into either, whatever the number of ranks. Its other format keeps its index as a pickle, which is not read.
+Shards are torch.distributed.checkpoint's, in its safetensors format, in a folder of the file's name
+without its suffix. Either is read into either, whatever the number of ranks. Its other format keeps
+its index as a pickle, which is not read.
 """
 
 import json
@@ -30,12 +31,12 @@ torch_mesh, torch_tensor = Deferred("torch.distributed.device_mesh"), Deferred(T
 
 
 def is_shard(tensor: Tensor) -> "TypeGuard[DTensor]":
-    """Whether a rank has only its share of it; whoever shared it out has imported what it is an instance of."""
+    """Tell whether a rank holds only a shard of the tensor (DTensor), without importing DTensor."""
     return TENSOR_MODULE in sys.modules and isinstance(tensor, torch_tensor.DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
-    """The memory of this rank: a tensor itself, or its share of a sharded one."""
+    """Return the memory of this rank: a tensor itself, or its shard."""
     if not is_shard(tensor):
         return tensor
     shard = tensor.detach()
@@ -44,27 +45,27 @@ def local(tensor: Tensor) -> Tensor:
 
 
 def like(shard: Tensor, tensor: Tensor) -> Tensor:
-    """What belongs to `tensor` and has its shape, sharded as it is."""
+    """Return `shard` as a tensor that is sharded as `tensor` is."""
     if not is_shard(tensor) or shard.ndim != tensor.ndim:
         return shard
     return _shard_of(shard, tensor.device_mesh, tensor)
 
 
 def _shard_of(share: Tensor, mesh: Any, tensor: "DTensor") -> Tensor:
-    """A rank's share as a part of what has the shape of `tensor` and is sharded as it is."""
+    """Build a DTensor of the shape and placements of `tensor` from a rank's shard."""
     kept = {"run_check": False, "shape": tensor.shape, "stride": tensor.stride()}
     return torch_tensor.DTensor.from_local(share, mesh, tensor.placements, **kept)
 
 
 def share_of(whole: Tensor, tensor: Tensor) -> Tensor:
-    """This rank's share of a whole value for `tensor`; nothing is sent."""
+    """Return this rank's shard of a whole value for `tensor`, without communication."""
     if not is_shard(tensor) or whole.ndim != tensor.ndim:
         return whole
     return torch_tensor.distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None).to_local()
 
 
 def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies in host memory, each with memory of its own, sharded as they are."""
+    """Copy tensors to host memory of their own, sharded as they are."""
     ranks = next((value.device_mesh.size() for value in tensors.values() if is_shard(value)), None)
     # On a mesh of GPUs the copies would move back to them.
     mesh = None if ranks is None else torch_mesh.init_device_mesh("cpu", (ranks,))
@@ -79,11 +80,14 @@ def _copied(tensor: Tensor, mesh: Any) -> Tensor:
 
 
 def is_sharded(tensors: Mapping[str, Tensor]) -> bool:
+    """Tell whether any of the tensors is sharded."""
     return any(is_shard(value) for value in tensors.values())
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """One file of whole tensors. Raises OSError where the disk refuses, which safetensors gives a name of its own."""
+    """Write whole tensors to one file. Raises OSError if the disk refuses, for safetensors' own
+    error.
+    """
     try:
         save_file(dict(tensors), path, metadata={"format": "pt"})
     except SafetensorError as error:
@@ -91,7 +95,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def save_shards(tensors: Mapping[str, Tensor], path: Path, group: Any) -> None:
-    """Every rank of `group` calls it with its share. Raises OSError where the disk refuses."""
+    """Write the shards; every rank of `group` calls it. Raises OSError if the disk refuses."""
     try:
         writer = torch_checkpoint.HuggingFaceStorageWriter(str(path.with_suffix("")), save_distributed=True)
         torch_checkpoint.save(dict(tensors), storage_writer=writer, process_group=group)
@@ -115,7 +119,7 @@ def _order_metadata(path: Path) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """All of them, whole, in memory. Raises ModelError where the file, or its shards, cannot be read."""
+    """Load all tensors, whole. Raises ModelError if the file, or its shards, cannot be read."""
     with _reading(path):
         folder = path.with_suffix("")
         if not folder.is_dir():
@@ -128,7 +132,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def shapes_in(path: Path) -> dict[str, torch.Size]:
-    """Of every tensor, from the headers alone. Raises ModelError where they cannot be read."""
+    """Return the shape of every tensor, from the headers. Raises ModelError if they cannot be
+    read.
+    """
     with _reading(path):
         folder = path.with_suffix("")
         if folder.is_dir():
@@ -140,9 +146,9 @@ def shapes_in(path: Path) -> dict[str, torch.Size]:
 
 
 def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write into `tensors`, whole or sharded, what the file or the shards hold under the same names.
+    """Fill `tensors`, whole or sharded, from the file or the shards, by name.
 
-    Raises ModelError where names or shapes are others.
+    Raises ModelError if names or shapes differ.
     """
     found = shapes_in(path)
     for name in sorted({*found, *tensors}):
@@ -170,7 +176,7 @@ def _described(shape: torch.Size | None) -> str:
 
 @contextmanager
 def _reading(path: Path) -> Generator[None]:
-    """torch says in a warning that it loads in a single process, which is what was asked for."""
+    """Turn errors of reading into ModelError, and hide torch's warning about a single process."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*assuming the intent is to load in a single process.*")
@@ -180,7 +186,7 @@ def _reading(path: Path) -> Generator[None]:
 
 
 def _first_failure(error: BaseException) -> str:
-    """What went wrong on the first rank where something did, of torch's report about all of them."""
+    """Return the message of the first rank that failed, from torch's report about all of them."""
     if isinstance(error, checkpoint_api.CheckpointException) and error.failures:
         error = next(iter(error.failures.values()))[0]
     return " ".join(str(error).split())

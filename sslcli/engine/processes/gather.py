@@ -1,7 +1,7 @@
-"""Rows of all ranks for objectives that tie the samples of a batch together.
+"""Rows of all ranks, for objectives whose loss ties samples together.
 
 The loop says with `gathering` which ranks compute a loss together. Everywhere else each process
-computes for itself, and `gather` gives back what it is given.
+computes for itself, and `gather` returns its argument.
 
 Letters: N rows of this rank, M of all ranks.
 """
@@ -22,7 +22,7 @@ _TOGETHER: ContextVar[tuple[ProcessGroup, bool]] = ContextVar("together", defaul
 
 @contextmanager
 def gathering(process_group: ProcessGroup, counted: bool = True) -> Generator[None]:
-    """Around a forward pass of all ranks; nobody is given the rows of one that is not counted."""
+    """Wrap a forward pass of all ranks; the rows of a rank that is not counted reach nobody."""
     before = _TOGETHER.set((process_group, counted))
     try:
         yield
@@ -31,11 +31,11 @@ def gathering(process_group: ProcessGroup, counted: bool = True) -> Generator[No
 
 
 def gather(x_N: Tensor) -> Tensor:
-    """The rows [M, ...] of all ranks, rank by rank, with gradient; in one process `x_N`.
+    """Return the rows [M, ...] of all ranks, in rank order, with gradient; in one process `x_N`.
 
     Ranks may have different numbers of rows [N, ...]. The gradient of a row is the sum over all
-    ranks that read it, so that each rank adds up the loss of its own rows alone, and all ranks
-    together have the loss of one process. Every rank must call it equally often.
+    ranks that read it, so each rank adds up the loss of its own rows alone, and all ranks together
+    have the loss of one process. Every rank must call it equally often.
     """
     process_group, counted = _TOGETHER.get()
     if process_group.size == 1:

@@ -1,6 +1,7 @@
-"""The processes of one run: who we are among them, and what they tell one another.
+"""The processes of one run: this one's rank among them, and small messages between them.
 
-What is told here is small and lies on the host, so it goes over gloo also where the gradients go over NCCL, and no device waits.
+Messages are small and lie on the host, so they go over gloo also where gradients go over NCCL, and
+no device waits.
 """
 
 import hashlib
@@ -29,8 +30,11 @@ LOST = ("gloo", "Gloo", "NCCL", "Connection closed by", "Socket Timeout", "wait 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """`rank` of `size` processes. `writing` is a group of its own for the thread that writes checkpoints: two threads must
-    not speak in one group. In `patient` the others wait as long as rank 0 lives, whatever it does alone."""
+    """`rank` of `size` processes.
+
+    `writing` is a group of its own for the thread that writes checkpoints: two threads must not
+    share one. In `patient` the others wait as long as rank 0 lives, whatever it does alone.
+    """
 
     rank: int = 0
     size: int = 1
@@ -39,10 +43,13 @@ class ProcessGroup:
 
     @property
     def leads(self) -> bool:
+        """True on rank 0, which writes and reports."""
         return self.rank == 0
 
     def gather(self, row: Sequence[float]) -> np.ndarray:
-        """float64 [size, len(row)]: everyone's row, alike on all ranks; all rows have one length."""
+        """Return every rank's row, float64 [size, len(row)], the same on all ranks; rows have
+        one length.
+        """
         mine = torch.tensor(row, dtype=torch.float64)
         if self.size == 1:
             return mine.numpy()[None]
@@ -51,13 +58,13 @@ class ProcessGroup:
         return torch.stack(rows).numpy()
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum over all ranks, on the device of `value`; nothing is waited for there."""
+        """Sum `value` over all ranks, in place and on its device, without waiting."""
         if self.size > 1:
             distributed.all_reduce(value)
         return value
 
     def stack(self, value: Tensor) -> Tensor:
-        """[size, ...]: everyone's value, alike on all ranks; all values have one shape."""
+        """Return every rank's value, [size, ...], the same on all ranks; values have one shape."""
         if self.size == 1:
             return value[None]
         values = [torch.empty_like(value) for _ in range(self.size)]
@@ -65,28 +72,30 @@ class ProcessGroup:
         return torch.stack(values)
 
     def spread(self, value: Tensor) -> None:
-        """Make `value` on every rank that of rank 0."""
+        """Set `value` on every rank to that of rank 0."""
         if self.size > 1:
             distributed.broadcast(value, 0)
 
     def refuse_failures(self, failure: SslError | None) -> None:
-        """Raises on every rank where one could not make ready. What rank 0 could not either, rank 0 says for all."""
+        """Raise on every rank if one failed during setup; a failure of rank 0 is reported by
+        rank 0.
+        """
         failed = self.gather([float(failure is not None)])[:, 0]
         if failure is not None and failed[0]:
             raise failure
         if failure is not None:
             raise RunError(f"rank {self.rank}: {failure.message}", failure.hint) from failure
         if failed.any():
-            raise UsageError(f"rank {int(failed.argmax())} cannot begin", "it says why")
+            raise UsageError(f"rank {int(failed.argmax())} failed during setup", "see its own message")
 
     def refuse_differences(self, what: str, hint: str) -> None:
-        """Raises DataError on every rank where the text `what` is not the same one on all of them."""
+        """Raise DataError on every rank if the text `what` differs between ranks."""
         digest = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=6).digest(), "big")  # 48 bits, which a float64 holds
         if len(set(self.gather([digest])[:, 0].tolist())) > 1:
             raise DataError("the processes of this run have different data, tokenizers, settings or versions of ssl", hint)
 
     def told(self, text: str | None, group: Any = None) -> str:
-        """What rank 0 says; the others give None."""
+        """Return the text of rank 0; the others pass None."""
         if self.size == 1:
             return text or ""
         said = (text or "").encode()
@@ -97,7 +106,9 @@ class ProcessGroup:
         return bytes(buffer.tolist()).decode()
 
     def once(self, action: Callable[[], str]) -> str:
-        """The result of an action that rank 0 alone takes. Raises on every rank what it raised there."""
+        """Return the result of an action of rank 0 alone. Raises on every rank what it raised
+        there.
+        """
         if self.size == 1:
             return action()
         try:
@@ -116,9 +127,9 @@ ALONE = ProcessGroup()
 
 @contextmanager
 def joined_processes(device: torch.device, timeout_seconds: float) -> Generator[ProcessGroup]:
-    """Meet the other processes of this run, where there are any; a process group that the caller made is used as it is.
+    """Join the other processes of this run, if any; an existing torch process group is used.
 
-    Raises RunError where they do not come in time, also later, inside the context.
+    Raises RunError if they do not come in time, also later, inside the context.
     """
     rank, size, _ = rank_and_size()
     if size == 1:
@@ -167,7 +178,10 @@ def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) ->
 
 
 def _meeting_place() -> dict[str, str]:
-    """Under srun: the first machine of the step. Raises UsageError where nothing tells it."""
+    """Return address and port under srun: the first machine of the step.
+
+    Raises UsageError if neither Slurm nor the environment tells it.
+    """
     nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
     try:
         named = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)

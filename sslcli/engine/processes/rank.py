@@ -1,4 +1,4 @@
-"""Which process of a run this one is: torchrun, srun and mpirun start the same command several times and say it in the environment."""
+"""Rank of this process: torchrun, srun and mpirun set it in the environment."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from sslcli.errors import Preempted, UsageError
 
 @dataclass(frozen=True)
 class _Launcher:
-    """The names of its variables, and of one that is there where it has started this process."""
+    """The variables of a launcher, and one (`sign`) that shows that it started this process."""
 
     name: str
     rank: str
@@ -34,9 +34,10 @@ SECONDS_TO_SAVE = 60.0
 
 
 def rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
-    """(rank, size, rank on this machine); (0, 1, 0) for a process by itself, also inside a batch job that srun did not start.
+    """Return (rank, size, rank on this machine); (0, 1, 0) for a single process.
 
-    Raises UsageError where the variables are no numbers, or do not fit together.
+    A batch job that srun did not start is a single process too. Raises UsageError if the variables
+    are no numbers, or contradict one another.
     """
     launcher = _launcher(environment)
     if launcher is None:
@@ -54,7 +55,7 @@ def rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int
 
 
 def known_rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int, int]:
-    """The same for what runs in one process, whoever started it: variables that make no sense are not looked at."""
+    """Return `rank_and_size`, or (0, 1, 0) where the variables make no sense."""
     try:
         return rank_and_size(environment)
     except UsageError:
@@ -89,36 +90,36 @@ def _strange(problem: str, launcher: _Launcher) -> UsageError:
 
 
 def others_speak() -> bool:
-    """Whether a launcher has started this process, so that rank 0, which meets the same, says it for all."""
+    """Tell whether a launcher started this process, so that rank 0 reports for all."""
     launcher = _launcher(os.environ)
     return launcher is not None and (launcher is not TORCHRUN or "TORCHELASTIC_RUN_ID" in os.environ)
 
 
 def is_restart() -> bool:
-    """Whether torchrun started this process anew after a rank was lost."""
+    """Tell whether torchrun restarted this process after a rank was lost."""
     return _number(os.environ, "TORCHELASTIC_RESTART_COUNT", 0) > 0
 
 
 def restart_of() -> str:
-    """ "1 of 3"."""
+    """Return the number of the restart: "1 of 3"."""
     return f"{os.environ.get('TORCHELASTIC_RESTART_COUNT')} of {os.environ.get('TORCHELASTIC_MAX_RESTARTS')}"
 
 
 def launch_name() -> str | None:
-    """What torchrun calls this launch, the same one through all its restarts."""
+    """Return torchrun's name of this launch, the same through all its restarts."""
     return os.environ.get("TORCHELASTIC_RUN_ID")
 
 
 def restarts_are_left() -> bool:
-    """Whether torchrun would start this process anew if it ended with anything but 0."""
+    """Tell whether torchrun would restart this process if it failed."""
     return _number(os.environ, "TORCHELASTIC_MAX_RESTARTS", 0) > _number(os.environ, "TORCHELASTIC_RESTART_COUNT", 0)
 
 
 def end_with_launcher() -> None:
-    """From now on this process ends when torchrun, or the command with --gpus, that started it is gone, however it ended.
+    """End this process when torchrun, or the command with --gpus, that started it is gone.
 
-    torchrun gives its processes sessions of their own, so nobody else would end them: they would train on without anyone
-    who waits for them. What is trained is saved first, as after SIGTERM; who does not come to that ends after a minute.
+    torchrun gives its processes sessions of their own, so nobody else would end them. The training
+    state is saved first, as after SIGTERM; a process that does not get to that ends after a minute.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return

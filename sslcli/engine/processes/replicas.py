@@ -1,6 +1,7 @@
-"""The learner as one process holds it: whole and alone, whole beside others (DDP), or a shard of it (FSDP2).
+"""The learner as one process holds it: alone, replicated (DDP), or sharded (FSDP2).
 
-Gradients are sums over the ranks, never means: the counts that the loss was divided by are those of all ranks already.
+Gradients are sums over the ranks, never means: the loss is divided by the counts of all ranks
+already.
 """
 
 import warnings
@@ -26,7 +27,7 @@ torch_mesh, torch_fsdp = Deferred("torch.distributed.device_mesh"), Deferred("to
 
 
 class Replica:
-    """One process: nothing to reduce."""
+    """The learner in a single process, with nothing to reduce."""
 
     gradient_factor = 1.0  # what the loss is multiplied with before backward
 
@@ -37,16 +38,18 @@ class Replica:
         return self.learner(batch)
 
     def reducing(self, now: bool) -> AbstractContextManager:
-        """Around forward and backward of a micro-batch; only the last one of a step reduces the gradients."""
+        """Wrap forward and backward of a micro-batch; only the last one of a step reduces
+        gradients.
+        """
         return nullcontext()
 
     def whole(self) -> AbstractContextManager:
-        """Within it embeddings and heads can be read, and blocks be called, outside of the learner's own forward."""
+        """Make all parameters available outside of the learner's own forward."""
         return nullcontext()
 
 
 class DataParallel(Replica):
-    """torch's DistributedDataParallel: every rank has all parameters, gradients are reduced while backward runs."""
+    """torch's DistributedDataParallel: full copies; gradients are reduced while backward runs."""
 
     def __init__(self, learner: Learner, process_group: ProcessGroup, hardware: Hardware) -> None:
         super().__init__(learner)
@@ -69,10 +72,10 @@ class DataParallel(Replica):
 
 
 class Sharded(Replica):
-    """torch's FSDP2: every rank keeps a share of each parameter, and gathers a block's when it computes that block.
+    """torch's FSDP2: each rank holds a shard of every parameter, gathered block by block.
 
-    Embeddings, final norm and heads form the outermost group, which is whole for all of a forward: so a tied head can
-    read the embedding.
+    Embeddings, final norm and heads form the outermost group, which is whole for all of a forward,
+    so a tied head can read the embedding.
     """
 
     def __init__(self, learner: Learner, process_group: ProcessGroup, hardware: Hardware) -> None:
@@ -108,7 +111,7 @@ class Sharded(Replica):
 
 
 def replica_of(learner: Learner, process_group: ProcessGroup, hardware: Hardware, settings: HardwareSettings) -> Replica:
-    """The learner wrapped as `settings.parallel` says, where there is more than one process."""
+    """Wrap the learner as `settings.parallel` says, if there is more than one process."""
     if process_group.size == 1:
         return Replica(learner)
     return (Sharded if settings.parallel == "fsdp" else DataParallel)(learner, process_group, hardware)
