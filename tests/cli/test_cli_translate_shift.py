@@ -63,6 +63,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(ssl, world_run, words, says):
 )
 def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, subject, says, hint):
     monkeypatch.setattr(translate_shift, "load_frozen_model", lambda *_: subject)
+    monkeypatch.setattr(translate_shift, "locate_weights", lambda reference: None)
     monkeypatch.setattr("sslcli.cli.judging.refuse_absent_model", lambda reference: None)
     monkeypatch.setattr("sslcli.cli.actions.shifting.chosen_model", lambda reference, *_: (reference, None))
     ended = ssl("translate-shift", "the cat", "--model", "x", "--from", "aa", "--to", "bb")
