@@ -1,10 +1,11 @@
 """The built-in corpus, demo:world: a small generated world in English and Chinese with known truth.
 
-Paragraphs tell about people, fruits, animals, companies and seasons. What is said follows from facts that hold all
-through the corpus (a person's city, a city's country, a profession's tools), so that the other words of a sentence say
-more about a word than its neighbours do. The languages are generated independently: no sentence is a translation of
-another, and only punctuation and digits are shared. Chinese words stand apart, with spaces, and sentences end in the
-same full stop in all languages. A third language is English renamed word for word.
+Paragraphs are about people, fruits, animals, companies and seasons. They follow from facts that
+hold all through the corpus (a person's city, a city's country, a profession's tools), so that the
+other words of a sentence predict a word better than its neighbours do. The languages are generated
+independently: no sentence is a translation of another, and only punctuation and digits are shared.
+Chinese words are separated by spaces, and sentences end in the same full stop in all languages. A
+third language is English renamed word for word.
 """
 
 import hashlib
@@ -93,7 +94,10 @@ class DemoReader(Reader["DemoReader.Options"]):
         self._languages: Sequence[str] = _SPOKEN.get(options.language, (options.language,))
 
     def only(self, *languages: str) -> "DemoReader":
-        """Raises DataError for a language that the world has not."""
+        """Return the same reader for these languages.
+
+        Raises DataError for one that does not exist.
+        """
         if unknown := [language for language in languages if language not in LANGUAGES]:
             raise DataError(f"{REFERENCE} has no language '{unknown[0]}'", f"it has {', '.join(LANGUAGES)}")
         reader = DemoReader(self.options)
@@ -101,7 +105,7 @@ class DemoReader(Reader["DemoReader.Options"]):
         return reader
 
     def documents(self, reference: str) -> Iterator[Document]:
-        """A paragraph each, its sentences known; several languages take turns."""
+        """Yield one paragraph per document, with its sentences; several languages alternate."""
         _refuse_other(reference)
         options = self.options
         what = (options.seed, options.order, options.anchors, tuple(self._languages), options.sentences, options.part)
@@ -111,7 +115,10 @@ class DemoReader(Reader["DemoReader.Options"]):
             yield Document(where, text="".join(pieces), sentences=pieces, language=language)
 
     def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
-        """What is true by construction: labels, senses, translations. Raises DataError for a kind of record that the world has not."""
+        """Yield records that are true by construction: labels, senses, translations.
+
+        Raises DataError for a kind of record that the world does not have.
+        """
         _refuse_other(reference)
         kinds = (*KINDS, *KNOWN)
         if kind not in kinds:
@@ -124,11 +131,13 @@ class DemoReader(Reader["DemoReader.Options"]):
         return World(self.options.seed, self.options.order, self.options.anchors)
 
     def content_key(self, reference: str) -> str:
-        """The options, and the code and the lists of words that make a world of them."""
+        """Return the options with a hash of the code and word lists that generate the world."""
         return f"{self.options.model_dump_json()} {' '.join(self._languages)} {_code()}"
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
-        """What was found to work in a few minutes on two cores; for "mlm+nsp" the parts' settings together."""
+        """Return settings that work in a few minutes on two cores; "mlm+nsp" joins those of its
+        parts.
+        """
         return {**_together(objective), **_ALONE.get(objective, {})}
 
     def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -140,7 +149,7 @@ class DemoReader(Reader["DemoReader.Options"]):
         return self.recipe(reference, objective)
 
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
-        """For models of the size that is pretrained on the world."""
+        """Return settings for models of the size that is pretrained on the world."""
         return _LABELLED
 
 
@@ -159,7 +168,7 @@ def _refuse_other(reference: str) -> None:
 
 @cache
 def _code() -> str:
-    """A hash of all that the world is made with."""
+    """Hash the code and the word lists of the world."""
     digest = hashlib.blake2b(digest_size=16)
     for file in (Path(__file__), *sorted(Path(generated.__file__).parent.glob("*"))):
         if file.suffix in (".py", ".yaml"):
@@ -181,5 +190,5 @@ def _told(seed: int, order: Order, anchors: float, languages: tuple[str, ...], s
 
 @lru_cache(maxsize=1)
 def _kept(*what: Any) -> Iterable[_Told]:
-    """What `_told` tells, told once however often it is heard: to learn words, and to cut into them."""
+    """Cache what `_told` generates: it is read for the tokenizer, and again for the shards."""
     return Replayed(lambda: _told(*what))

@@ -1,4 +1,4 @@
-"""JSON Lines: an object a line, a document in one of its fields; .jsonl, packed or not."""
+"""JSON Lines: one object per line, a document in one of its fields; .jsonl, compressed or not."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,10 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
 
 
 def _whole_characters(text: str, where: Where, errors: str) -> str:
-    r"""JSON can spell half a character ("\ud800"), which no UTF-8 text holds and no tokenizer takes, and NUL, which is no letter."""
+    """Refuse or replace characters that JSON can spell but no tokenizer takes.
+
+    These are lone surrogates ("\\ud800"), which no UTF-8 text holds, and NUL.
+    """
     if "\0" in text:
         if errors == "replace":
             return _whole_characters(text.replace("\0", "\ufffd"), where, errors)
@@ -63,7 +66,7 @@ def _whole_characters(text: str, where: Where, errors: str) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Raises ValueError for a name that stands twice: which of its values is meant nobody knows."""
+    """Build an object. Raises ValueError for a repeated name, whose value would be ambiguous."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

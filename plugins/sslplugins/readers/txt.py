@@ -1,4 +1,4 @@
-"""Plain text: a document a paragraph, a line or a file; .txt, packed or not, and standard input."""
+"""Plain text: one document per paragraph, line or file; .txt, compressed or not, and stdin."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -40,13 +40,13 @@ class TextReader(Reader["TextReader.Options"]):
 
 
 def _has_inner_blank(lines: list[str]) -> bool:
-    """Whether a blank line stands between two that are not."""
+    """Return whether a blank line is between two that are not."""
     filled = [place for place, line in enumerate(lines) if line.strip()]
     return bool(filled) and filled[-1] - filled[0] + 1 > len(filled)
 
 
 def _joined(lines: Lines, reference: str, ends_at_blank: bool) -> Lines:
-    """(number of its first line, text) of every document."""
+    """Yield (number of its first line, text) of every document."""
     gathered: list[str] = []
     first = size = 0
     for number, line in lines:

@@ -1,6 +1,7 @@
-"""The mean of the source language taken off: what is left of a word without its language.
+"""Subtraction of the source language's mean, which leaves a word without its language.
 
-Libovický, Rosa & Fraser 2020, "On the language neutrality of pre-trained multilingual representations" (arXiv 2004.05160).
+Libovický, Rosa & Fraser 2020, "On the language neutrality of pre-trained multilingual
+representations" (arXiv 2004.05160).
 """
 
 from collections.abc import Iterator
@@ -11,10 +12,10 @@ from sslcli.api import Config, LinearShift, Shift, mean_row
 
 
 class CentredShift(Shift[Config]):
-    """x - alpha mean of the source; nothing of the target is used."""
+    """x - alpha (mean of the source); the target is not used."""
 
     summary = "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
-        """Raises DataError where the source has no rows."""
+        """Fit the mean. Raises DataError where the source has no rows."""
         return LinearShift(-mean_row(source))

@@ -1,7 +1,8 @@
-"""A rotation between the languages, learnt from translations: the orthogonal map that brings them closest together.
+"""Orthogonal Procrustes: the rotation between the languages with least squared error.
 
-Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem"; between languages Conneau, Lample, Ranzato, Denoyer &
-Jégou 2017, "Word translation without parallel data" (arXiv 1710.04087, eq. 2), here after centring, so that it goes beyond the mean.
+Schönemann 1966, "A generalized solution of the orthogonal Procrustes problem"; between languages
+Conneau, Lample, Ranzato, Denoyer & Jégou 2017, "Word translation without parallel data" (arXiv
+1710.04087, eq. 2), here on translations, after centring, so that it goes beyond the mean.
 """
 
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ from sslcli.api import Config, DataError, LinearShift, Shift
 
 
 class ProcrustesShift(Shift[Config]):
-    """x + alpha ((x - mean of the source) W + mean of the target - x), W the orthogonal matrix of least squared error."""
+    """x + alpha ((x - mean of the source) W + mean of the target - x).
+
+    W is the orthogonal matrix of least squared error over the translations.
+    """
 
     summary = "an orthogonal map learnt from translations, after centring (Schönemann 1966, Conneau et al. 2017)"
     paired = True
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
-        """Raises DataError where there are fewer than two pairs, or more rows of one language than of the other."""
+        """Fit means and W to pairs of rows.
+
+        Raises DataError for fewer than two pairs, or unequal numbers of rows.
+        """
         sides = [list(rows) for rows in (source, target)]
         counts = [sum(map(len, rows)) for rows in sides]
         if min(counts) < 2 or counts[0] != counts[1]:

@@ -1,6 +1,7 @@
-"""Byte-level BPE: any text in pieces of bytes, nothing unknown, nothing lost, as GPT-2's and RoBERTa's are.
+"""Byte-level BPE, as GPT-2's and RoBERTa's: lossless, and without unknown tokens.
 
-Sennrich et al. 2016 (arXiv 1508.07909); Radford et al. 2019, "GPT-2", section 2.2. Learnt by the `tokenizers` library.
+Sennrich et al. 2016 (arXiv 1508.07909); Radford et al. 2019, "GPT-2", section 2.2. Trained by the
+`tokenizers` library.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,9 @@
-"""Unigram: the likeliest way to cut a text into pieces, as XLM-R's and ALBERT's are.
+"""Unigram language-model tokenizer, as XLM-R's and ALBERT's: the likeliest segmentation of a text.
 
-Text is brought to NFKC first: full-width letters, ligatures, presentation forms and half-width kana become plain ones.
+Text is normalised to NFKC first: full-width letters, ligatures, presentation forms and half-width
+kana become plain ones.
 
-Kudo 2018, "Subword regularization" (arXiv 1804.10959). Learnt by the `tokenizers` library.
+Kudo 2018, "Subword regularization" (arXiv 1804.10959). Trained by the `tokenizers` library.
 """
 
 from collections.abc import Iterable

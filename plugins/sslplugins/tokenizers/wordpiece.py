@@ -1,9 +1,11 @@
-"""WordPiece: words cut into the longest pieces that are known, as BERT's are.
+"""WordPiece, as BERT's: words are cut greedily into the longest known pieces.
 
-Schuster and Nakajima 2012; Devlin et al. 2019, "BERT" (arXiv 1810.04805). Learnt by the `tokenizers` library.
+Schuster and Nakajima 2012; Devlin et al. 2019, "BERT" (arXiv 1810.04805). Trained by the
+`tokenizers` library.
 
-Text keeps its normal form, unless accents are stripped: then it is brought to NFD, which takes Hangul apart, and loses
-its nonspacing marks. Characters that do not show (joiners, soft hyphens) are dropped, as BERT drops them.
+Text keeps its normal form, unless accents are stripped: then it is brought to NFD, which takes
+Hangul apart, and loses its nonspacing marks. Invisible characters (joiners, soft hyphens) are
+dropped, as BERT drops them.
 """
 
 import re
@@ -54,8 +56,11 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
         return frozenset({"mask", "cls", "sep", "pad", "unk"})
 
     def train(self, texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
-        """Twice over the texts: the library numbers characters in an order that changes from run to run, and breaks ties
-        by number. The first time finds the characters, the second is given them in order."""
+        """Train in two passes over the texts.
+
+        The library numbers characters in an order that changes from run to run, and breaks ties by
+        number. The first pass finds the characters, the second is given them in order.
+        """
         kept = list(texts)
         rules = self._normalizer(kept), _pre_tokenizer(kept)
         found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab()) - set(_SPECIALS))
@@ -86,7 +91,7 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
         return tokenizer
 
     def _normalizer(self, texts: Sequence[str]) -> normalizers.Normalizer:
-        """BERT's. What stands for `strip_accents` follows from the texts where it was not given."""
+        """Return BERT's normaliser; `strip_accents` is chosen by the texts where not given."""
         options = self.options
         strip = options.strip_accents
         if strip is None:
@@ -108,7 +113,7 @@ def _tokenizer(pieces: Mapping[str, int], rules: _Rules) -> tokenizers.Tokenizer
 
 
 def _pre_tokenizer(texts: Sequence[str]) -> pre_tokenizers.PreTokenizer:
-    """BERT's; where the texts have words too long for it, these are parted again."""
+    """Return BERT's pre-tokenizer; words too long for the model are split further."""
     too_long = sum(len(word) for text in texts for word in _TOO_LONG.findall(text))
     if too_long <= _MOST_TOO_LONG * sum(map(len, texts)):
         return pre_tokenizers.BertPreTokenizer()
@@ -117,8 +122,10 @@ def _pre_tokenizer(texts: Sequence[str]) -> pre_tokenizers.PreTokenizer:
 
 
 def _has_next_to_no_marks(texts: Sequence[str]) -> bool:
-    """Whether `strip_accents` would change hardly any character: accented letters, syllables of
-    Hangul, voiced kana, vowel signs and points."""
+    """Return whether `strip_accents` would change hardly any character.
+
+    It changes accented letters, syllables of Hangul, voiced kana, vowel signs and points.
+    """
     found = Counter[str]()
     for text in texts:
         if not text.isascii():
@@ -133,6 +140,6 @@ def _has_next_to_no_marks(texts: Sequence[str]) -> bool:
 
 
 def _stripped(character: str) -> str:
-    """As the library strips a character: decomposed, without its nonspacing marks."""
+    """Strip a character as the library does: decomposed, without nonspacing marks."""
     parts = unicodedata.normalize("NFD", character)
     return "".join(part for part in parts if unicodedata.category(part) != "Mn")

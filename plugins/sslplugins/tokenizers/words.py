@@ -1,8 +1,9 @@
-"""Whole words: every word of a small vocabulary is one piece, and whatever else is unknown.
+"""Whole words: every word of a small vocabulary is one piece, all others are unknown.
 
-For worlds whose words are all known, and for languages written with spaces between words: nothing is cut, Chinese
-characters neither. The model is a WordPiece one without continuations, so whatever reads BERT's pieces reads these.
-Text keeps its normal form; characters that do not show (joiners, soft hyphens) are dropped.
+For worlds whose words are all known, and for languages written with spaces between words: nothing
+is cut, Chinese characters neither. The model is a WordPiece model without continuations, so that
+whatever reads BERT's pieces reads these. Text keeps its normal form; invisible characters (joiners,
+soft hyphens) are dropped.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # BERT's, in BERT's 
 
 
 class WordTrainer(PieceTrainer["WordTrainer.Options"]):
-    """The most frequent words, up to the size asked for; equally frequent ones in the order of their characters."""
+    """Trains a vocabulary of the most frequent words; ties are in the order of their characters."""
 
     summary = "whole words, separated by spaces and punctuation; nothing is cut, the rest is unknown"
 

@@ -1,4 +1,4 @@
-"""Reproducible draws: a stream of uniforms for a purpose, and the frequencies that the world's words have."""
+"""Reproducible random numbers: a stream per purpose, and Zipf's law for word frequencies."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 def zipf_bounds(count: int) -> tuple[float, ...]:
-    """Cumulative probabilities of ranks 0 .. count-1, p(rank) proportional to (rank + 1) ** -1.1."""
+    """Return cumulative probabilities of ranks 0 .. count-1, p(rank) ~ (rank + 1) ** -1.1."""
     weights = [(rank + 1) ** -_EXPONENT for rank in range(count)]
     total = sum(weights)
     return tuple(value / total for value in accumulate(weights))
@@ -24,14 +24,17 @@ _BOUNDS = tuple(zipf_bounds(count) if count else () for count in range(64))
 
 
 class Chance:
-    """A stream of uniforms that depends on (seed, purpose) alone; any other purpose gives an unrelated stream."""
+    """A stream of uniform numbers that depends on (seed, purpose) alone.
+
+    Streams of different purposes are independent.
+    """
 
     def __init__(self, seed: int, purpose: str) -> None:
         self._generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *purpose.encode()))))
         self._block: list[float] = []
 
     def uniform(self) -> float:
-        """In [0, 1)."""
+        """Return a uniform number in [0, 1)."""
         if not self._block:
             self._block = self._generator.random(_BLOCK).tolist()
         return self._block.pop()
@@ -41,16 +44,16 @@ class Chance:
         return self.uniform() < probability
 
     def integer(self, low: int, high: int) -> int:
-        """In low .. high, both included."""
+        """Return a uniform integer from low to high, both included."""
         return low + int(self.uniform() * (high - low + 1))
 
     def by_rank(self, items: Sequence[Item]) -> Item:
-        """One of fewer than 64 items, the first the most likely, by Zipf's law."""
+        """Sample one of fewer than 64 items by Zipf's law, the first the most likely."""
         count = len(items)
         return items[min(bisect_right(_BOUNDS[count], self.uniform()), count - 1)]
 
     def choice(self, items: Sequence[Item]) -> Item:
-        """One of the items, all equally likely."""
+        """Sample one of the items, all equally likely."""
         return items[self.integer(0, len(items) - 1)]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:

@@ -1,4 +1,4 @@
-"""What a sentence says, before it has words: a subject, clauses, and a concept in every slot."""
+"""Content of a sentence before it is rendered: a subject, clauses, a concept in every slot."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ OPTIONAL = 0.5  # probability that an optional part is said
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A phrase with its slots filled: only those that are said are in `values`."""
+    """A phrase with its slots filled; `values` lacks the optional slots that are left out."""
 
     phrase: Phrase
     values: Mapping[str, Concept]
@@ -27,7 +27,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One sentence's content. `asked`: the main slot of the only clause is asked for, and answered at the end."""
+    """Content of one sentence.
+
+    `asked`: it is a question for the main slot of its only clause, and its answer follows.
+    """
 
     subject: Said
     clauses: tuple[Said, ...]
@@ -36,14 +39,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a sentence says of `owner`: that `filler` belongs to it. It is true where the facts agree."""
+    """A statement that `filler` belongs to `owner`; true where the facts agree."""
 
     owner: Concept
     filler: Concept
 
 
 def claims(event: Event, subject: Concept, facts: Facts) -> Iterator[Claim]:
-    """Everything that a sentence claims, from left to right; an owner that it does not name is the one of the facts."""
+    """Return everything that a sentence claims, from left to right.
+
+    An owner that it does not name is taken from the facts.
+    """
     for said in (event.subject, *event.clauses):
         known = {**event.subject.values, **said.values}
         for slot, owner in said.phrase.of.items():
@@ -52,19 +58,19 @@ def claims(event: Event, subject: Concept, facts: Facts) -> Iterator[Claim]:
 
 
 def mentioned(event: Event) -> Iterator[Concept]:
-    """Every concept in a slot, some of them twice."""
+    """Return the concept of every slot, some of them twice."""
     for said in (event.subject, *event.clauses):
         yield from said.values.values()
 
 
 class Teller:
-    """Fills phrases from the facts, wrong now and then."""
+    """Fills phrases from the facts, with a wrong filler at rate NOISE."""
 
     def __init__(self, lexicon: Lexicon, facts: Facts, chance: Chance) -> None:
         self._lexicon, self._facts, self._chance = lexicon, facts, chance
 
     def event(self, subject: Concept, opening: Phrase, phrases: Sequence[Phrase], *, asked: bool = False) -> Event:
-        """A question leaves out whatever may be left out."""
+        """Build an event; a question leaves out all optional slots."""
         optional = 0.0 if asked else OPTIONAL
         start = {subject.type: subject}
         known = {**start, **self._say(opening, start, subject, optional)}
@@ -72,7 +78,10 @@ class Teller:
         return Event(Said(opening, known), clauses, asked)
 
     def _say(self, phrase: Phrase, known: Mapping[str, Concept], subject: Concept, optional: float) -> dict[str, Concept]:
-        """Slots in their order; an owner is what the sentence said, and where it said nothing, what the facts say."""
+        """Fill slots in order.
+
+        An owner is the one that the sentence names, else that of the facts.
+        """
         values: dict[str, Concept] = {}
         for slot, owner_type in phrase.of.items():
             if slot in phrase.optional and not self._chance.below(optional):

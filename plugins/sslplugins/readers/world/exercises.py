@@ -1,4 +1,4 @@
-"""Labelled material, true by construction: questions about a paragraph, praise and blame, and what follows from what."""
+"""Labelled examples, true by construction: questions, sentiment, and inference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ _ANSWER_AND_STOP = 2  # what follows the question mark
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that its paragraph answers, once: `paragraph[start : start + len(answer)] == answer`."""
+    """A question that its paragraph answers exactly once.
+
+    `paragraph[start : start + len(answer)] == answer`.
+    """
 
     id: str
     language: str
@@ -28,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A sentence whose describing words all praise or all blame."""
+    """A sentence whose adjectives are all positive or all negative."""
 
     language: str
     text: str
@@ -37,7 +40,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Whether `hypothesis` follows from `premise`, contradicts it, or is left open by it."""
+    """A sentence pair: entailment, contradiction or neutral."""
 
     language: str
     premise: str
@@ -46,7 +49,10 @@ class Inference:
 
 
 def questions(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Question]:
-    """One for every clause of the paragraphs that do not ask themselves. What the paragraph says counts, true or not."""
+    """Yield one question for every clause of the paragraphs that hold no question themselves.
+
+    The answer is what the paragraph says, true or not.
+    """
     renderer = Renderer(world.lexicon, language)
     kinds = {kind.name: kind for kind in world.kinds}
     for number, paragraph in enumerate(world.paragraphs(language, sentences, part)):
@@ -61,7 +67,7 @@ def questions(world: World, language: str, sentences: int, part: Part = "test") 
 
 
 def _mains(paragraph: Paragraph, renderer: Renderer) -> Iterator[tuple[Said, int]]:
-    """Every clause and the offset in the paragraph of the word in its main slot."""
+    """Yield every clause and the offset in the paragraph of its main slot's word."""
     at = 0
     for sentence, piece in zip(paragraph.sentences, paragraph.pieces, strict=True):
         offsets = starts(sentence.words, at + len(piece) - len(sentence.text))
@@ -74,7 +80,7 @@ def _mains(paragraph: Paragraph, renderer: Renderer) -> Iterator[tuple[Said, int
 
 
 def reviews(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Review]:
-    """The sentences, out of so many, that praise (a sweet fruit, a warm season) or blame."""
+    """Yield the sentences, of `sentences` in all, that are positive (a sweet fruit) or negative."""
     for paragraph in world.paragraphs(language, sentences, part):
         for sentence in paragraph.sentences:
             signs = {polarity(word.concept) for word in sentence.words if word.concept is not None} - {0}
@@ -83,10 +89,11 @@ def reviews(world: World, language: str, sentences: int, part: Part = "test") ->
 
 
 def inferences(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Inference]:
-    """One of each label for every sentence. Who keeps a dog is taken to keep no cat: one filler a clause, as the premise says.
+    """Yield one pair of each label for every sentence.
 
-    The hypotheses are a clause of the premise, the same clause with another filler, and a true clause that the premise
-    does not speak of.
+    The hypotheses are a clause of the premise, the same clause with another filler, and a true
+    clause that the premise does not mention. A slot is taken to have one filler, as the premise
+    says: who keeps a dog keeps no cat.
     """
     chance, renderer = Chance(world.seed, f"inferences {language} {part}"), Renderer(world.lexicon, language)
     kinds = {kind.name: kind for kind in world.kinds}

@@ -1,4 +1,4 @@
-"""What is true in the world: fixed maps from every concept to the concepts that belong to it."""
+"""Facts of the world: fixed maps from every concept to the concepts that belong to it."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ Fillers = tuple[Concept, ...]
 
 
 class Facts:
-    """Owner and filler types -> the fillers of every owner, by rank."""
+    """Maps of (owner type, filler type) to the fillers of every owner, by rank."""
 
     def __init__(self, lexicon: Lexicon, seed: int) -> None:
         self._maps: dict[tuple[str, str], tuple[Fillers, ...]] = {}
@@ -39,7 +39,7 @@ class Facts:
             self._maps["person", filler] = tuple(self.of(country, filler) for country in countries)
 
     def of(self, owner: Concept, filler: str) -> Fillers:
-        """The fillers of `owner`, the likeliest first."""
+        """Return the fillers of `owner`, the likeliest first."""
         return self._maps[owner.type, filler][owner.rank]
 
     def one(self, owner: Concept, filler: str) -> Concept:
@@ -47,7 +47,7 @@ class Facts:
         return self.of(owner, filler)[0]
 
     def agree(self, owner: Concept, filler: Concept) -> bool:
-        """Whether `filler` is among the owner's fillers of its type."""
+        """Return whether `filler` is among the owner's fillers of its type."""
         return filler in self.of(owner, filler.type)
 
 
@@ -60,7 +60,7 @@ def _written(lexicon: Lexicon, owner: str, filler: str, text: str) -> tuple[Fill
 
 
 def _drawn(chance: Chance, owners: int, fillers: Fillers, count: int) -> list[list[Concept]]:
-    """`count` different fillers for each owner, frequent ones more often."""
+    """Sample `count` different fillers for each owner, frequent ones more often."""
     table: list[list[Concept]] = []
     for _ in range(owners):
         row: list[Concept] = []
@@ -72,7 +72,7 @@ def _drawn(chance: Chance, owners: int, fillers: Fillers, count: int) -> list[li
 
 
 def _use_all(chance: Chance, table: list[list[Concept]], fillers: Fillers) -> None:
-    """Unused fillers take the place of fillers that are used more than once."""
+    """Replace fillers that are used more than once by unused ones."""
     uses = {filler: sum(filler in row for row in table) for filler in fillers}
     for unused in [filler for filler, times in uses.items() if not times]:
         i, j = chance.choice([(i, j) for i, row in enumerate(table) for j, filler in enumerate(row) if uses[filler] > 1])

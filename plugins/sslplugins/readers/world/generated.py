@@ -1,4 +1,4 @@
-"""The world as a whole: paragraphs about one person or thing each, and the facts behind them."""
+"""The generated world: paragraphs about one person or thing each, and the facts behind them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Sentences about one subject; no clause is told twice, so whoever asks for one finds one answer."""
+    """Sentences about one subject, without a repeated clause: every question has one answer."""
 
     language: str
     subject: Concept
@@ -40,7 +40,7 @@ class Paragraph:
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Sentences whose concatenation is the text: all but the first begin with a space."""
+        """The sentences whose concatenation is the text; all but the first begin with a space."""
         return tuple(sentence.text if not place else f" {sentence.text}" for place, sentence in enumerate(self.sentences))
 
     @property
@@ -50,10 +50,10 @@ class Paragraph:
 
 
 class World:
-    """A small world with known truth. The same (seed, order, anchors) is the same world, in any process.
+    """A small world with known truth; the same (seed, order, anchors) give the same in any process.
 
-    `order`: whether Chinese keeps the order of English ("same"), half ("semi") or not at all ("chinese").
-    `anchors`: share of the concepts whose Chinese word is the English one.
+    `order`: whether Chinese keeps the word order of English ("same"), half ("semi") or not at all
+    ("chinese"). `anchors`: share of the concepts whose Chinese word is the English one.
     """
 
     def __init__(self, seed: int = 0, order: Order = "same", anchors: float = 0.0) -> None:
@@ -65,18 +65,21 @@ class World:
         self._bounds = [sum(weights[: place + 1]) / sum(weights) for place in range(len(weights))]
 
     def paragraphs(self, language: str, sentences: int, part: Part = "train") -> Iterator[Paragraph]:
-        """Paragraphs of `sentences` sentences in all; the languages and the two parts tell different things."""
+        """Yield paragraphs of `sentences` sentences in all, different ones by language and part."""
         renderer = Renderer(self.lexicon, language)
         for subject, events in self.told(f"{language} {part}", sentences):
             yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
 
     def events(self, language: str, sentences: int, part: Part = "train") -> Iterator[Event]:
-        """What the sentences of those paragraphs say, one after the other."""
+        """Yield the content of those paragraphs' sentences."""
         for _, events in self.told(f"{language} {part}", sentences):
             yield from events
 
     def told(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
-        """What paragraphs say before they are in any language: a subject and its sentences' contents. Another purpose, other paragraphs."""
+        """Yield the content of paragraphs in no language yet: a subject and its events.
+
+        Another purpose gives other paragraphs.
+        """
         chance = Chance(self.seed, f"paragraphs {purpose}")
         teller = Teller(self.lexicon, self.facts, chance)
         while sentences > 0:
@@ -93,7 +96,7 @@ class World:
 
 
 def _plan(kind: Kind, chance: Chance) -> Iterator[Sequence[Phrase]]:
-    """The clauses of every sentence: drawn without repetition, mostly told in the order of the grammar."""
+    """Choose the clauses of every sentence without repetition, mostly in the grammar's order."""
     counts = [chance.integer(*kind.clauses) for _ in range(chance.integer(*kind.sentences))]
     while sum(counts) > len(kind.tells):
         counts[counts.index(max(counts))] -= 1

@@ -1,4 +1,4 @@
-"""How a fact is said: templates with slots, read from grammar.yaml."""
+"""Sentence templates with slots, read from grammar.yaml."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,10 @@ Order = Literal["same", "semi", "chinese"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One token of a template: a slot to be filled, or a function word in English. `optional`: it goes with this slot."""
+    """One token of a template: a slot, or a function word in English.
+
+    `optional`: it is left out with this slot.
+    """
 
     slot: str | None
     word: str
@@ -22,7 +25,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A subject or a clause. `of`: slot -> whose fact fills it; `optional`: slots that may be left out; `main`: what it is about."""
+    """Template of a subject or a clause.
+
+    `of`: slot -> whose fact fills it; `optional`: slots that may be left out; `main`: the slot it
+    is about.
+    """
 
     name: str
     of: Mapping[str, str]
@@ -34,7 +41,10 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of paragraph: its share of all sentences, the range of sentences in it and of clauses in a sentence."""
+    """A kind of paragraph.
+
+    Its share of all sentences, its range of sentences, and the range of clauses in a sentence.
+    """
 
     name: str
     share: float
@@ -46,7 +56,10 @@ class Kind:
 
 @cache
 def load_grammar(order: Order) -> tuple[Kind, ...]:
-    """The grammar with Chinese in the order of English ("same"), in its own ("chinese"), or in its own in four clauses ("semi")."""
+    """Load the grammar with one of three word orders of Chinese.
+
+    That of English ("same"), its own ("chinese"), or its own in four clauses ("semi").
+    """
     return tuple(
         Kind(
             name,

@@ -1,4 +1,4 @@
-"""What the world knows of itself as flat records: the senses of its words, its dictionary, and sentences in several languages."""
+"""Truth about the world as flat records: senses, dictionary, and parallel sentences."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,11 @@ _TOLD_FOR_ONE = 20  # a small world says most things twice, and most of what it 
 
 
 def known(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
-    """Records of one of KNOWN; `sentences`: of the training part in each language.
+    """Yield records of one kind in KNOWN; `sentences`: of the training part in each language.
 
-    senses: text, word, start, sense, language, a use of a two-sense word each. dictionary: the language codes and type, a
-    concept each. parallel: the language codes, the same event in every language.
+    senses: text, word, start, sense, language, one occurrence of a two-sense word each. dictionary:
+    the language codes and type, one concept each. parallel: the language codes, the same event in
+    every language.
     """
     if kind == "senses":
         return chain.from_iterable(sense_rows(world, language, sentences, part) for language in languages)
@@ -29,14 +30,14 @@ def known(world: World, kind: str, languages: Sequence[str], sentences: int, par
 
 
 def compared(languages: Sequence[str]) -> Sequence[str]:
-    """At least two: beside one language alone English, and beside English Chinese."""
+    """Return at least two languages: English beside another one alone, Chinese beside English."""
     if len(languages) > 1:
         return languages
     return ("en", "zh") if languages[0] == "en" else ("en", languages[0])
 
 
 def sense_rows(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
-    """The first MOST_USES of every sense, no sentence twice."""
+    """Yield the first MOST_USES occurrences of every sense, no sentence twice."""
     seen: set[tuple[str, int]] = set()
     uses: Counter[tuple[str, str]] = Counter()
     for use in senses(world, language, sentences, part):
@@ -47,14 +48,17 @@ def sense_rows(world: World, language: str, sentences: int, part: Part) -> Itera
 
 
 def dictionary_rows(world: World, languages: Sequence[str]) -> Iterator[Values]:
-    """Every concept that has a word of its own in each language: neither digits nor anchors, which would be found without being known."""
+    """Yield every concept with a word of its own in each language.
+
+    Digits and anchors are left out: they would be found without any knowledge.
+    """
     for concept in world.lexicon.concepts():
         if not concept.shared:
             yield {**{language: concept.word(language) for language in languages}, "type": concept.type}
 
 
 def parallel_rows(world: World, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
-    """At most MOST[part] sentences that no training part has word for word, no two of them alike in any language."""
+    """Yield at most MOST[part] sentences, different in every language, none in a training part."""
     renderers = {language: Renderer(world.lexicon, language) for language in languages}
     training = (paragraph for language in languages for paragraph in world.paragraphs(language, sentences))
     seen = {sentence.text for paragraph in training for sentence in paragraph.sentences}

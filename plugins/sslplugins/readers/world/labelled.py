@@ -1,4 +1,4 @@
-"""The world's labelled material as flat records, the same question never twice, and none of the test in the training."""
+"""Labelled records of the world, without repeated inputs, and none of the test in training."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
@@ -13,9 +13,10 @@ Values = dict[str, Any]
 
 
 def labelled(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
-    """Of so many sentences per language, the languages in turn. Each record has its language and, as its kind says:
+    """Yield records made of `sentences` sentences per language; languages alternate.
 
-    texts: text, label; pairs: premise, hypothesis, label; words: tokens, tags, text; questions: id, context, question, answers.
+    Each record has its language and, by kind: texts: text, label; pairs: premise, hypothesis,
+    label; words: tokens, tags, text; questions: id, context, question, answers.
     """
     seen = set()
     if part == "test":
@@ -24,7 +25,7 @@ def labelled(world: World, kind: str, languages: Sequence[str], sentences: int, 
 
 
 def _unseen(records: Iterator[Values], kind: str, seen: set[tuple[str, ...]]) -> Iterator[Values]:
-    """A small world says many things twice."""
+    """Drop repeated records: a small world says many things twice."""
     for values in records:
         if (asked := _asked(values, kind)) not in seen:
             seen.add(asked)
@@ -37,7 +38,7 @@ def _in_turn(world: World, kind: str, languages: Sequence[str], sentences: int, 
 
 
 def _asked(values: Values, kind: str) -> tuple[str, ...]:
-    """A record without its answer."""
+    """Return a record without its label."""
     return tuple(" ".join(values[column]) if column == "tokens" else values[column] for column in ASKS[kind])
 
 

@@ -1,8 +1,9 @@
-"""The words: concepts by type, each with an English and a Chinese word, and function words that match one to one.
+"""Words: concepts by type, each with an English and a Chinese word, and function words.
 
-A third language, "fake", is English renamed word for word (K, Wang, Mayhew, Roth 2020, "Cross-lingual ability of
-multilingual BERT"): what a model aligns in it, it aligns by structure alone. Its words are the English ones spelt in
-Cyrillic letters, so that the two share no piece of a word either.
+Function words match one to one. A third language, "fake", is English renamed word for word (K,
+Wang, Mayhew, Roth 2020, "Cross-lingual ability of multilingual BERT"): what a model aligns in it,
+it aligns by structure alone. Its words are the English ones spelt in Cyrillic letters, so that the
+two share no subword either.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +23,13 @@ _RESPELT = str.maketrans("abcdefghijklmnopqrstuvwxyz", "абцдефгхижкл
 
 @cache
 def read_yaml(name: str) -> Mapping[str, Any]:
-    """A data file that lies beside this module."""
+    """Read a data file beside this module."""
     return yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """Something that has a name: its type, its rank among its type (0 is the most frequent) and its words."""
+    """A named thing: its type, its rank in the type (0 is the most frequent) and its words."""
 
     type: str
     rank: int
@@ -37,7 +38,7 @@ class Concept:
 
     @property
     def shared(self) -> bool:
-        """Whether it has one word for all languages: a digit, or an anchor."""
+        """True where it has one word for all languages: a digit, or an anchor."""
         return self.english == self.chinese
 
     def word(self, language: str) -> str:
@@ -55,7 +56,11 @@ def in_language(language: str, english: str, chinese: str) -> str:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """`types`: type -> concepts by rank. `tags`: type -> part of speech. `function_words`: English -> (Chinese, part of speech)."""
+    """All words.
+
+    `types`: type -> concepts by rank. `tags`: type -> part of speech. `function_words`: English ->
+    (Chinese, part of speech).
+    """
 
     types: Mapping[str, tuple[Concept, ...]]
     tags: Mapping[str, str]
@@ -74,7 +79,7 @@ class Lexicon:
         return next(concept for concept in self.types[type] if concept.english == english)
 
     def two_sense_words(self, language: str) -> dict[str, tuple[Concept, Concept]]:
-        """Word -> the two concepts that it can mean."""
+        """Map each ambiguous word to the two concepts that it can mean."""
         senses: dict[str, list[Concept]] = {}
         for concept in self.concepts():
             senses.setdefault(concept.word(language), []).append(concept)
@@ -82,10 +87,11 @@ class Lexicon:
 
 
 def load_lexicon(anchors: float, seed: int) -> Lexicon:
-    """The lexicon; a share `anchors` of the concepts (digits apart, which are shared anyway) has one word in both languages.
+    """Load the lexicon; a share `anchors` of the concepts has one word in both languages.
 
-    Shared words are the anchors that multilingual models are sometimes said to need (Conneau et al. 2020,
-    "Emerging cross-lingual structure in pretrained language models").
+    Digits are shared anyway. Shared words are the anchors that multilingual models are sometimes
+    said to need (Conneau et al. 2020, "Emerging cross-lingual structure in pretrained language
+    models").
     """
     entries = read_yaml("lexicon.yaml")
     types = {type: _concepts(type, entry["words"]) for type, entry in entries["concepts"].items()}
@@ -108,6 +114,6 @@ def _concepts(type: str, words: str) -> tuple[Concept, ...]:
 
 
 def polarity(concept: Concept) -> int:
-    """+1 for a word of praise, -1 for a word of blame, 0 for all others."""
+    """Return +1 for a positive word, -1 for a negative one, 0 for all others."""
     entries = read_yaml("lexicon.yaml")
     return (concept.english in entries["positive"].split()) - (concept.english in entries["negative"].split())

@@ -1,4 +1,4 @@
-"""From content to words: the same templates in all languages, one token for one token."""
+"""Rendering of events as words: the same templates in all languages, token for token."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sslplugins.readers.world.lexicon import PUNCTUATION, Concept, Lexicon, in_l
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One token: what is written, its part of speech and, for a content word, what it means here."""
+    """One token: its text, its part of speech and, for a content word, its concept."""
 
     text: str
     tag: str
@@ -18,7 +18,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A word and where it comes from: the number of its clause (SUBJECT for the subject) and the slot that it fills."""
+    """A word, the number of its clause (SUBJECT for the subject) and the slot that it fills."""
 
     word: Word
     clause: int
@@ -41,11 +41,11 @@ class Renderer:
         self._an = Word(in_language(language, "an", ""), "DET")
 
     def words(self, event: Event) -> tuple[Word, ...]:
-        """The sentence, with its full stop; a question is followed by its answer."""
+        """Return the sentence with its full stop; a question is followed by its answer."""
         return tuple(placed.word for placed in self.placed(event))
 
     def placed(self, event: Event) -> list[Placed]:
-        """The same, each word with the clause and the slot it comes from."""
+        """Return the same words, each with its clause and slot."""
         words = list(self._phrase(event.subject, SUBJECT))
         for clause, said in enumerate(event.clauses):
             if clause:
@@ -77,7 +77,10 @@ class Renderer:
 
 
 def starts(words: Sequence[Word], at: int = 0) -> list[int]:
-    """The offset in characters at which each word begins, the first at `at`: spaces between words, none before punctuation."""
+    """Return the character offset of each word, the first at `at`.
+
+    There is a space between words, none before punctuation.
+    """
     offsets = []
     for place, word in enumerate(words):
         at += 1 if place and word.text not in PUNCTUATION else 0

@@ -1,4 +1,4 @@
-"""What takes long to tell, told once."""
+"""A cached iterator for generated data that takes long to generate."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Replayed(Generic[T]):
-    """Gives what an iterator gives, which is always the same, as often as it is asked.
+    """Iterates over the same items as often as it is asked.
 
     Each item is made once, when it is first needed. Where making one is interrupted, `make` gives
-    another iterator to go on with: the one that raised has ended.
+    another iterator to continue with: the one that raised has ended.
     """
 
     def __init__(self, make: Callable[[], Iterator[T]]) -> None:
@@ -27,7 +27,7 @@ class Replayed(Generic[T]):
             place += 1
 
     def _made_one(self, place: int) -> bool:
-        """Whether there is an item at `place` by now."""
+        """Make items up to `place`; return whether there is one."""
         with self._making:
             try:
                 if place == len(self._kept):

@@ -1,4 +1,4 @@
-"""What is known about the world's words and sentences: parts of speech, senses, translations, and what is true."""
+"""Truth about words and sentences: parts of speech, senses, translations, true statements."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sslplugins.readers.world.rendering import Renderer, starts, text_of
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A sentence, its words and the part of speech of each (Universal Dependencies)."""
+    """A sentence, its words and their parts of speech (Universal Dependencies)."""
 
     language: str
     text: str
@@ -23,7 +23,10 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class SenseUse:
-    """One use of a word with two senses: `sense` is the type of what it means here, `start` its offset in characters."""
+    """One occurrence of a two-sense word.
+
+    `sense` is the type of the concept that it means, `start` its character offset.
+    """
 
     language: str
     word: str
@@ -34,7 +37,10 @@ class SenseUse:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A word in both languages; `type` is "function" for function words. A word with two senses has two translations."""
+    """A word in both languages; `type` is "function" for function words.
+
+    A word with two senses has two translations.
+    """
 
     english: str
     chinese: str
@@ -58,7 +64,7 @@ def tagged(world: World, language: str, sentences: int, part: Part = "test") -> 
 
 
 def senses(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[SenseUse]:
-    """Every use of a two-sense word in so many sentences; only those with such a word are put into words."""
+    """Yield every occurrence of a two-sense word; only sentences with such a word are rendered."""
     ambiguous = world.lexicon.two_sense_words(language)
     concepts = {concept for pair in ambiguous.values() for concept in pair}
     renderer = Renderer(world.lexicon, language)
@@ -72,7 +78,10 @@ def senses(world: World, language: str, sentences: int, part: Part = "test") -> 
 
 
 def dictionary(world: World) -> Iterator[Translation]:
-    """Every word with its translation, digits and punctuation apart. ("an" is written for "a" where a vowel follows.)"""
+    """Yield every word with its translation, except digits and punctuation.
+
+    ("an" is written for "a" where a vowel follows.)
+    """
     for concept in world.lexicon.concepts():
         if concept.type != "price":
             yield Translation(concept.english, concept.chinese, concept.type)
@@ -81,7 +90,10 @@ def dictionary(world: World) -> Iterator[Translation]:
 
 
 def statements(world: World, language: str, count: int) -> Iterator[Statement]:
-    """Statements about subjects drawn evenly, half of them true; a false one names another filler of the same type."""
+    """Yield statements about uniformly sampled subjects, half of them true.
+
+    A false one names another filler of the same type.
+    """
     chance, renderer = Chance(world.seed, f"statements {language}"), Renderer(world.lexicon, language)
     for _ in range(count):
         kind = chance.choice(world.kinds)
@@ -94,24 +106,27 @@ def statements(world: World, language: str, count: int) -> Iterator[Statement]:
 
 
 def is_true(world: World, subject: Concept, event: Event) -> bool:
-    """Whether everything agrees with the facts that a sentence of a paragraph about `model` says."""
+    """Return whether all claims of a sentence agree with the facts.
+
+    Its paragraph is about `model`.
+    """
     return all(world.facts.agree(claim.owner, claim.filler) for claim in claims(event, subject, world.facts))
 
 
 def bare(kind: Kind, subject: Concept) -> Said:
-    """The subject without anything that may be left out."""
+    """Return the subject without optional slots."""
     return Said(kind.subject, {subject.type: subject})
 
 
 def true_fillers(world: World, subject: Concept, phrase: Phrase) -> tuple[Concept, ...]:
-    """All that may truly stand in the main slot of a clause about `model`."""
+    """Return all concepts that make a clause about `model` true in its main slot."""
     owner_type = phrase.of[phrase.main]
     owner = subject if owner_type == subject.type else world.facts.one(subject, owner_type)
     return world.facts.of(owner, phrase.main)
 
 
 def plain_clause(world: World, subject: Concept, phrase: Phrase, chance: Chance) -> Said:
-    """A true clause about `model`, nothing optional in it."""
+    """Return a true clause about `model` without optional slots."""
     values = {phrase.main: chance.choice(true_fillers(world, subject, phrase))}
     for slot, owner in phrase.of.items():
         if slot not in values and slot not in phrase.optional:
@@ -120,7 +135,7 @@ def plain_clause(world: World, subject: Concept, phrase: Phrase, chance: Chance)
 
 
 def with_other_main(world: World, said: Said, excluded: tuple[Concept, ...], chance: Chance) -> Said:
-    """The same clause with a concept in its main slot that is not among `excluded`; the rest stays."""
+    """Return the same clause with another concept in its main slot, none of `excluded`."""
     main = said.phrase.main
     other = chance.choice([concept for concept in world.lexicon.types[main] if concept not in excluded])
     return Said(said.phrase, {**said.values, main: other})

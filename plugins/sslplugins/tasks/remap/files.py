@@ -148,7 +148,7 @@ class _Gathered:
         return next(iter(self.header.split()), "")
 
     def add(self, line: str, where: Where) -> None:
-        """Add letters, with spaces allowed between; other characters become the record's problem."""
+        """Add letters, spaces between allowed; anything else becomes the record's problem."""
         letters = "".join(line.split())
         if letters and self.problem is None and not _LETTERS.fullmatch(letters):
             stranger = next(letter for letter in letters if not _LETTERS.fullmatch(letter))

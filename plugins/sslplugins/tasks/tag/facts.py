@@ -57,7 +57,7 @@ class Column:
 
     @cached_property
     def names_words(self) -> bool:
-        """True where all cells end in numbers of the words, after at most a few letters: t1, s2-1."""
+        """True where all cells end in word numbers, after at most a few letters: t1, s2-1."""
         numbers = {kind: found[0] for kind in self.kinds if (found := _NAME.search(kind))}
         letters = (len(each) for kind in self.kinds for each in _LETTERS.findall(kind))
         if self.is_numeric or numbers.keys() != {*self.kinds} or max(letters, default=0) > 2:
