@@ -57,6 +57,7 @@ class Declared:
 
     @property
     def lineage(self) -> Sequence[tuple[str, str]]:
+        """Module and name of the class and of its bases."""
         return [(module, node.name) for module, node in self.bases]
 
     def attribute(self, name: str) -> Any:

@@ -36,6 +36,7 @@ _CHECK_DISK = "check the free space and the permissions of the disk"
 
 
 def hash_file(path: Path) -> str:
+    """Return the BLAKE2b hash of a file's content, as hex."""
     digest = hashlib.blake2b(digest_size=32)
     with plainfiles.open_plain(path) as file:
         while block := file.read(1 << 22):

@@ -59,10 +59,12 @@ class Found:
 
     @property
     def built_in(self) -> bool:
+        """Whether the plugin belongs to this distribution."""
         return self.distribution == BUILT_IN
 
     @property
     def module(self) -> str:
+        """The module of the plugin."""
         return self.value.partition(":")[0].strip()
 
 

@@ -58,6 +58,8 @@ def higher_is_better(name: str) -> bool | None:
 
 @dataclass(frozen=True)
 class Table:
+    """A table of a report."""
+
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]

@@ -23,6 +23,7 @@ class Where:
 
     @classmethod
     def at_line(cls, file: str, number: int) -> Self:
+        """Return the position of line `number` of a file, counted from 1."""
         return cls(file, number, unit="line")
 
     def __str__(self) -> str:

@@ -53,9 +53,11 @@ class Rng:
     progress: float = 1.0
 
     def of(self, plugin: str) -> "Rng":
+        """Return the generator of a plugin, independent of those of other plugins."""
         return replace(self, plugin=plugin)
 
     def sample(self, number: int | np.integer) -> "SampleRng":
+        """Return the generator of one sample."""
         return SampleRng(self, int(number))
 
     def bits(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
@@ -83,6 +85,7 @@ class SampleRng:
     number: int
 
     def uniform(self, purpose: str) -> float:
+        """Return a number in [0, 1) for a purpose."""
         return float(self.rng.uniform(purpose, np.asarray([self.number]))[0])
 
     def integer(self, purpose: str, high: int) -> int:
@@ -90,4 +93,5 @@ class SampleRng:
         return int(self.uniform(purpose) * high)
 
     def generator(self, purpose: str) -> np.random.Generator:
+        """Return a numpy generator for a purpose."""
         return np.random.Generator(np.random.Philox(key=int(self.rng.bits(purpose, np.asarray([self.number]))[0])))

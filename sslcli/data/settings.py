@@ -6,6 +6,8 @@ from sslcli.config import Config, Count, setting
 
 
 class DataSettings(Config):
+    """Training and held-out data, and how they become samples."""
+
     train: tuple[str, ...] = setting(
         ("demo:world",), "file, folder, glob, '-' or demo:NAME; 'zh=PATH' says the language", "--data", "-d", panel="Data"
     )
@@ -31,6 +33,8 @@ class DataSettings(Config):
 
 
 class TokenizerSettings(Config):
+    """The tokenizer: learned from the data, or taken."""
+
     kind: str | None = setting(
         None,
         "tokenizer plugin: wordpiece, bpe, unigram; wordpiece for encoders and bpe for decoders when not given",

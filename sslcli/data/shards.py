@@ -73,6 +73,7 @@ class ShardWriter:
         return self
 
     def add_texts(self, texts: Texts) -> None:
+        """Append tokenized documents."""
         self._add(texts.tokens.astype(self._type), texts.sentence_tokens, texts.sentence_bytes, texts.document_sentences, texts.languages)
 
     def add_array(self, rows: np.ndarray, language: str = "") -> None:

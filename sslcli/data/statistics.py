@@ -36,6 +36,7 @@ class DuplicateLines:
                 self.add(bare)
 
     def add(self, line: str) -> None:
+        """Count a line."""
         key = name_key(line)
         if key % self.divisor:
             return
@@ -53,6 +54,7 @@ class DuplicateLines:
 
     @property
     def share(self) -> float:
+        """Share of the lines that occurred before, estimated on a hash sample."""
         return self.again / max(self.lines, 1)
 
 

@@ -56,6 +56,7 @@ class SampleSource:
         return replace(self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found)
 
     def sample(self, number: int, rng: SampleRng) -> Sample:
+        """Return sample `number`."""
         return self.objective.sample(self.corpus, self.rows[number], rng)
 
     def __len__(self) -> int:

@@ -36,6 +36,7 @@ def quiet(sentence: str) -> None:
 
 
 def cache_folder() -> Path:
+    """Return the cache folder: SSLCLI_CACHE_DIR, else XDG's, else ~/.cache/sslcli."""
     return Path(os.environ.get("SSLCLI_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli")
 
 

@@ -27,6 +27,7 @@ def with_cut(prediction: Prediction, cut: Cut) -> Prediction:
 
 
 def cut_in(prediction: Prediction) -> Cut:
+    """Return the truncated parts that a prediction records."""
     return prediction.details.get(CUT_AT, {})
 
 

@@ -55,6 +55,7 @@ class Labelled:
 
 
 def task_class(name: str) -> type[Task]:
+    """Load the class of a task plugin."""
     return registry.load("tasks", name)
 
 
@@ -204,6 +205,7 @@ def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
 
 
 def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
+    """Return the reference of a suite's split: SUITE:PART/SPLIT:FOLDER."""
     return f"{suite}:{part}/{split}:{folder}"
 
 

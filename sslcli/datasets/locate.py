@@ -59,6 +59,7 @@ def is_shards(folder: str | Path) -> bool:
 
 
 def reader_for(file: str, known: Sequence[str]) -> str:
+    """Return the reader for a file name, by its suffix. Raises DataError for an unknown one."""
     suffix = suffix_of(file)
     if suffix not in known:
         shown = f"unsupported file type '.{suffix}'" if suffix else "a name without a file type"

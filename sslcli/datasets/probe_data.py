@@ -26,20 +26,25 @@ _DOCUMENTS_LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class References:
-    """`given` and `reader`: what --data and --reader say; `trained`: the data of the run, which counts where nothing is given, and
-    the options of whose reader hold for what is given where the same reader opens it."""
+    """Probe data from references.
+
+    `given` and `reader`: from --data and --reader. `trained`: the run's training data, used if
+    nothing is given; its reader's options hold for given references that the same reader opens.
+    """
 
     given: Sequence[str] = ()
     trained: DataSettings = field(default_factory=lambda: DataSettings(train=()))
     reader: str | None = None
 
     def languages(self) -> Sequence[str]:
+        """Return the languages of the references, and of the first documents of those without."""
         sources = self._sources()
         unsaid = [source for source in sources if not source.language]
         seen = (document.language for document in islice(self._read(unsaid), _DOCUMENTS_LOOKED_AT))
         return sorted({*(source.language for source in sources), *seen} - {""})
 
     def documents(self, language: str = "") -> Iterator[Document]:
+        """Yield texts of the references, or only those of one language."""
         working(f"reading texts of {language}" if language else "reading texts")
         if not language:
             return self._read(self._sources())
@@ -47,6 +52,7 @@ class References:
         return (document for document in found if document.language == language)
 
     def records(self, kind: str) -> Iterator[Record]:
+        """Yield records of the first reader that provides this kind."""
         working(f"reading {kind}")
         data = DataSettings(reader_options=self._options)
         sources = expand(self._generated, None)
@@ -58,6 +64,7 @@ class References:
         raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        """Return the labelled spans of a task's training and test examples."""
         working(f"reading labels of {task}")
         cls = task_class(task)
         annotator: type = cls

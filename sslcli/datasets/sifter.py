@@ -142,6 +142,7 @@ def left_out_of(count: int) -> list[str]:
 
 
 def unlabelled(example: Example) -> DataError:
+    """Return the error for an example without a label."""
     problem = f"{example.where}: there is no answer to learn from or to score with"
     return DataError(problem, "unlabelled examples are for ssl predict")
 

@@ -1,4 +1,5 @@
-"""What a kind of answer to a whole sequence is: its target, its loss, its answer, its scores, its baselines, its errors.
+"""Contract of the kinds of answers to a whole sequence: target, loss, prediction, scores,
+baselines.
 
 Letters: B samples, C classes or labels (1 for a number).
 """
@@ -23,23 +24,32 @@ Baselines = Mapping[str, Sequence[Prediction]]
 
 
 class AnswerOptions(Protocol):
-    """The options of a task that say what its answers are."""
+    """The options of a task that define its answers."""
 
     @property
-    def kind(self) -> Any: ...
+    def kind(self) -> Any:
+        """The kind of answer, or "auto"."""
+
     @property
-    def label_names(self) -> Sequence[str]: ...
+    def label_names(self) -> Sequence[str]:
+        """Names of the entries where labels are 0/1 vectors."""
+
     @property
-    def class_weights(self) -> Any: ...
+    def class_weights(self) -> Any:
+        """ "none", "balanced" or a weight by class."""
+
     @property
-    def first_number(self) -> float | None: ...
+    def first_number(self) -> float | None:
+        """Initial bias for numbers, None while it is not resolved."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is kept of a sample's values [C]: all of few; of many the likeliest, and every label that is given.
+    """The kept values of a sample [C]: all of few; of many the likeliest, and every predicted
+    label.
 
-    `places`: of `values`, in order. `confidence`: the probability of the answer, computed from all.
+    `places`: their indices, in order. `confidence`: the probability of the answer, computed from
+    all.
     """
 
     places: Sequence[int]
@@ -49,7 +59,10 @@ class Part:
 
 
 class AnswerKind(ABC):
-    """One kind of answer. `labels`: those that size the head, () of numbers and where none are known yet."""
+    """A kind of answer to a whole sequence.
+
+    `labels`: those that size the head; () for numbers and while labels are being collected.
+    """
 
     name: ClassVar[Kind]
     loss_unit: ClassVar[str] = "nats"
@@ -62,12 +75,17 @@ class AnswerKind(ABC):
 
     @classmethod
     def refuse_mixed(cls, examples: Sequence[Example]) -> None:
-        """Raises DataError where a list stands amid texts and nobody said which of the two is meant."""
+        """Raise DataError if lists and single labels are mixed and --kind does not say which is
+        meant.
+        """
         return None
 
     @classmethod
     def resolved(cls, options: AnswerOptions, golds: Sequence[Gold]) -> dict[str, Any]:
-        """The options that follow from the training labels. Raises UsageError for class weights of what has no classes."""
+        """Return the options that follow from the training labels.
+
+        Raises UsageError for class weights of what has no classes.
+        """
         found: dict[str, Any] = {"kind": cls.name}
         if options.class_weights != "none":
             found["class_weights"] = cls.resolved_weights(options.class_weights, golds)
@@ -75,58 +93,68 @@ class AnswerKind(ABC):
 
     @classmethod
     def resolved_weights(cls, asked: Any, golds: Sequence[Gold]) -> dict[str, float]:
+        """Return the weight of each class. Raises UsageError for kinds without classes."""
         raise UsageError("class weights need one class for every example", "leave --class-weights away")
 
     @classmethod
     def head_labels(cls, options: AnswerOptions, golds: Sequence[Gold]) -> Sequence[str]:
-        """What sizes the head, in order. Raises DataError where there is nothing to tell apart."""
+        """Return the labels that size the head, in order. Raises DataError if there is nothing
+        to classify.
+        """
         return ()
 
     @classmethod
     def names_in(cls, gold: Gold) -> Sequence[str]:
-        """The labels that a gold answer gives, by name."""
+        """Return the names of the labels in a label as read."""
         return tuple(counted([gold], cls.name))
 
     @classmethod
     def converted(cls, gold: Gold) -> Any:
+        """Return the label in the form of this kind: a name, a tuple of names or a number."""
         return converted(gold, cls.name)
 
     @classmethod
     def checked(cls, gold: Gold) -> Any:
-        """`converted`, of an answer from elsewhere. Raises ValueError saying what it is not."""
+        """Return `converted`, for a label from elsewhere. Raises ValueError saying what it is
+        not.
+        """
         return checked_label(gold, cls.name)
 
     @property
     def outputs(self) -> int:
-        """Numbers that the head gives, C."""
+        """C, the number of outputs of the head."""
         return len(self.labels)
 
     @property
     def terms(self) -> int:
-        """What an answered example counts in the loss."""
+        """The count of a labelled example in the loss."""
         return 1
 
     @property
     def first_output(self) -> float | None:
-        """What the head's bias begins at; None: at nothing of its own."""
+        """The initial bias of the head; None for its own initialisation."""
         return None
 
     @abstractmethod
     def target(self, answer: Any) -> tuple[Any, float]:
-        """The target of a converted answer with known labels, and its weight, which is 0 where there is no answer."""
+        """Return the target of a converted label, and its weight: 0 if there is no label."""
 
     def collate(self, targets_B: np.ndarray) -> np.ndarray:
+        """Return the targets of a batch as an array for torch."""
         return targets_B
 
     @abstractmethod
     def errors(self, logits_BC: Tensor, targets: Tensor) -> Tensor:
-        """[B]"""
+        """Return the loss of each sample [B]."""
 
     def right(self, logits_BC: Tensor, targets: Tensor) -> Tensor | None:
-        """[B], bool; None where no answer is simply right or wrong."""
+        """Return whether each answer is right, bool [B]; None where answers are not right or
+        wrong.
+        """
         return None
 
     def loss(self, logits_BC: Tensor, targets: Tensor, weights_B: Tensor) -> Loss:
+        """Return the weighted sum of errors, and the metric where answers are right or wrong."""
         sums = {"answer": (self.errors(logits_BC, targets) * weights_B).sum()}
         right_B, answered_B = self.right(logits_BC, targets), weights_B > 0
         if right_B is None:
@@ -134,17 +162,19 @@ class AnswerKind(ABC):
         return Loss(sums, {self.metric: Ratio((right_B & answered_B).sum(), answered_B.sum())})
 
     def decode(self, logits_BC: Tensor) -> Tensor:
-        """The number, or probabilities [B, C]."""
+        """Return the predicted number, or probabilities [B, C]."""
         return logits_BC
 
     def given(self, values_C: np.ndarray) -> np.ndarray:
-        """The indices of the labels that are given."""
+        """Return the indices of the predicted labels."""
         return np.asarray([values_C.argmax()])
 
     def confidence(self, values_C: np.ndarray) -> float:
+        """Return the probability of the answer from its values [C]."""
         return float(values_C.max())
 
     def part(self, values_C: np.ndarray) -> Part:
+        """Return what is kept of a sample's values [C]."""
         places = np.arange(len(values_C))
         if len(values_C) > MOST_SHOWN:
             likeliest = np.argpartition(-values_C, MOST_SHOWN)[:MOST_SHOWN]
@@ -152,29 +182,34 @@ class AnswerKind(ABC):
         return Part(places.tolist(), values_C[places], int(values_C.argmax()), self.confidence(values_C))
 
     @abstractmethod
-    def prediction(self, part: Part) -> Prediction: ...
+    def prediction(self, part: Part) -> Prediction:
+        """Return the prediction for the kept values of a sample."""
 
     def probabilities(self, part: Part) -> dict[str, float]:
+        """Return the kept probabilities by label."""
         return dict(zip([self.labels[place] for place in part.places], part.values.tolist(), strict=True))
 
     @abstractmethod
     def scores(self, golds: Sequence[Any], given: Sequence[Any]) -> Sequence[Score]:
-        """Of converted answers and the values of predictions."""
+        """Score predicted values against converted labels."""
 
     @abstractmethod
     def baselines(self, golds: Sequence[Any], count: int) -> Baselines:
-        """So many answers of each, known from converted training answers alone."""
+        """Return `count` predictions of each baseline, from converted training labels alone."""
 
     @abstractmethod
-    def error_report(self, golds: Sequence[Any], given: Sequence[Any]) -> Report: ...
+    def error_report(self, golds: Sequence[Any], given: Sequence[Any]) -> Report:
+        """Report the errors in tables and notes, from converted labels and predicted values."""
 
     def severities(self, golds: Sequence[Any], predictions: Sequence[Prediction]) -> list[float]:
-        """How bad each error is: how sure a wrong answer was. Below 0 where there is none."""
+        """Return how bad each error is: the confidence of a wrong answer; below 0 for a right
+        one.
+        """
         return [
             (each.confidence or 0.0) if self.comparable(each.value) != self.comparable(right) else -1.0
             for each, right in zip(predictions, golds, strict=True)
         ]
 
     def comparable(self, value: Any) -> Any:
-        """Equal of two values that say the same."""
+        """Return a form in which equal answers compare equal."""
         return value

@@ -27,13 +27,16 @@ MOST_COINS = 10_000_000  # tossed for the baseline of chance
 
 
 class Classes(AnswerKind):
-    """One class of several: cross entropy, softmax. An example counts what its class weighs."""
+    """One class of several: cross entropy, softmax. An example counts with the weight of its
+    class.
+    """
 
     name, metric = "classes", "accuracy"
     said = "every example has one class of {:,}"
 
     @classmethod
     def resolved_weights(cls, asked: Any, golds: Sequence[Gold]) -> dict[str, float]:
+        """Return the weight of each class, so that their mean over the examples is 1."""
         return settled_weights(asked, counted(golds, cls.name))
 
     @classmethod
@@ -60,11 +63,11 @@ class Classes(AnswerKind):
         return logits_BC.softmax(dim=1)
 
     def prediction(self, part: Part) -> Prediction:
-        """Of more than MOST_SHOWN classes the details name the likeliest."""
+        """Return the likeliest class; the details name at most MOST_SHOWN classes."""
         return Prediction(self.labels[part.best], part.confidence, {"probabilities": self.probabilities(part)})
 
     def scores(self, golds: Sequence[str], given: Sequence[str]) -> Sequence[Score]:
-        """Of two classes there is also the F1 of the second one."""
+        """Return the scores; for two classes also the F1 of the second one."""
         positive = self.labels[1] if len(self.labels) == 2 else None
         binary = () if positive is None else binary_scores(golds, given, self.labels, positive)
         return [*class_scores(golds, given, self.labels), *binary]
@@ -79,6 +82,7 @@ class Classes(AnswerKind):
         }
 
     def error_report(self, golds: Sequence[str], given: Sequence[str]) -> Report:
+        """Report scores by class and the confusion table."""
         is_binary = len(self.labels) == 2
         notes = [f"f1, precision and recall are those of '{self.labels[1]}'"] if is_binary else []
         return Report(tables=class_tables(golds, given, self.labels), notes=notes)
@@ -92,7 +96,7 @@ class Labels(AnswerKind):
 
     @classmethod
     def refuse_mixed(cls, examples: Sequence[Example]) -> None:
-        """Of a list amid texts one of the two is a mistake, and which one only a person knows."""
+        """Raise DataError for a list among single labels: one of the two is a mistake."""
         listed = (tuple, Vector)
         single = next((each for each in examples if not isinstance(each.gold, (*listed, type(None)))), None)
         if single is not None:
@@ -112,13 +116,13 @@ class Labels(AnswerKind):
         return len(self.labels)
 
     def target(self, answer: Sequence[str] | None) -> tuple[np.ndarray, float]:
-        """The indices of the labels: a row of zeros and ones for each example would fill the memory."""
+        """Return the indices of the labels: a 0/1 row per example would fill the memory."""
         given = np.empty((), dtype=object)
         given[()] = sorted({self.index[label] for label in answer or ()})
         return given, 0.0 if answer is None else 1.0
 
     def collate(self, targets_B: np.ndarray) -> np.ndarray:
-        """Zeros and ones, float32 [B, C]."""
+        """Return 0/1 targets, float32 [B, C]."""
         rows_BC = np.zeros((len(targets_B), len(self.labels)), dtype=np.float32)
         for row_C, indices in zip(rows_BC, targets_B, strict=True):
             row_C[indices] = 1.0
@@ -137,10 +141,14 @@ class Labels(AnswerKind):
         return np.flatnonzero(values_C >= LIKELY)
 
     def confidence(self, values_C: np.ndarray) -> float:
+        """Return the probability of this set of labels, taken as independent."""
         return float(np.prod(np.maximum(values_C, 1 - values_C)))
 
     def prediction(self, part: Part) -> Prediction:
-        """Of more than MOST_SHOWN labels the details name the likeliest, and every one that is given."""
+        """Return the labels of probability LIKELY or more.
+
+        The details name at most MOST_SHOWN labels, and every predicted one.
+        """
         probabilities = self.probabilities(part)
         given = [label for label, probability in probabilities.items() if probability >= LIKELY]
         return Prediction(given, part.confidence, {"probabilities": probabilities})
@@ -159,6 +167,7 @@ class Labels(AnswerKind):
         return {**majority, "chance": [Prediction(labels) for labels in chance]}
 
     def error_report(self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]) -> Report:
+        """Report precision, recall and F1 by label."""
         return Report(tables=[label_table(golds, given, self.labels)])
 
     def comparable(self, value: Sequence[str]) -> tuple[str, ...]:
@@ -166,7 +175,7 @@ class Labels(AnswerKind):
 
 
 class Number(AnswerKind):
-    """A number: the squared error. The head begins at the mean of the training examples."""
+    """A number: squared error. The bias of the head starts at the mean of the training labels."""
 
     name = "number"
     loss_unit = "squared error"
@@ -189,12 +198,14 @@ class Number(AnswerKind):
         return answer or 0.0, 0.0 if answer is None else 1.0
 
     def collate(self, targets_B: np.ndarray) -> np.ndarray:
+        """Return the numbers as float32 [B]."""
         return targets_B.astype(np.float32)
 
     def errors(self, logits_BC: Tensor, targets: Tensor) -> Tensor:
         return (logits_BC[:, 0] - targets).square()
 
     def prediction(self, part: Part) -> Prediction:
+        """Return the number."""
         return Prediction(float(part.values[0]))
 
     def scores(self, golds: Sequence[float], given: Sequence[float]) -> Sequence[Score]:
@@ -205,10 +216,11 @@ class Number(AnswerKind):
         return {"mean": [Prediction(mean_of(golds))] * count}
 
     def error_report(self, golds: Sequence[float], given: Sequence[float]) -> Report:
+        """Note what must be said beside a correlation."""
         return Report(notes=correlation_notes(golds, given))
 
     def severities(self, golds: Sequence[float], predictions: Sequence[Prediction]) -> list[float]:
-        """How far each number is off."""
+        """Return the absolute error of each number."""
         return [abs(each.value - right) for each, right in zip(predictions, golds, strict=True)]
 
 
@@ -216,15 +228,15 @@ ANSWER_KINDS: Mapping[Kind, type[AnswerKind]] = {cls.name: cls for cls in (Class
 
 
 def chosen_kind(asked: Kind | Literal["auto"], labels: Sequence[str]) -> Kind:
-    """Options that nothing resolved are those of classes, or of a number where there are none."""
+    """Return the kind; unresolved options mean classes, or a number without labels."""
     return ("classes" if labels else "number") if asked == "auto" else asked
 
 
 def answer_kind(options: AnswerOptions, labels: Sequence[str]) -> AnswerKind:
-    """The kind of a head with these labels."""
+    """Return the kind of answer of a head with these labels."""
     return ANSWER_KINDS[chosen_kind(options.kind, labels)](options, labels)
 
 
 def kind_of_labels(options: AnswerOptions, golds: Iterable[Gold]) -> type[AnswerKind]:
-    """The kind that training labels are of, where the options leave it open."""
+    """Return the kind of the training labels, where the options leave it open."""
     return ANSWER_KINDS[kind_of(golds) if options.kind == "auto" else options.kind]

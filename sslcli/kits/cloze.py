@@ -1,6 +1,6 @@
-"""What a masked-language-model head says at places of a text, with the words there hidden or in sight.
+"""Predictions of a masked language model for words in context, with the words masked or visible.
 
-Letters: N words, T tokens, M rows that are read, V vocabulary.
+Letters: N words, T tokens, M rows that are read, P rows of one chunk, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ ROWS_AT_ONCE = 256  # of logits: beside a vocabulary of 250,000 they are a quart
 
 
 def words_told(model: FrozenModel, words: Located, hidden: bool) -> np.ndarray:
-    """bool [N]: whether the head's first guess is right at every piece of the word.
+    """Return, bool [N], whether the top prediction is right at every piece of the word.
 
-    `hidden`: all pieces of the word are masked, of one word at a time ("mask-predict"); else the text stands as it is
-    ("reconstruct"; Chiang, Huang & Lee 2020, arXiv 2010.02480, section 3). Raises UsageError for a model without such a head.
+    `hidden`: all pieces of a word are masked, one word at a time ("mask-predict"); else the text is
+    unchanged ("reconstruct"; Chiang, Huang & Lee 2020, arXiv 2010.02480, section 3). Raises
+    UsageError for a model without a masked-language-model head.
     """
     head, mask = model.head, model.tokenizer.mask
     if head is None or mask is None:

@@ -1,4 +1,6 @@
-"""How tasks with one label for a whole text read it: which columns, what is a label, and what only says that there is none."""
+"""Label columns of tasks with one label per text: which column, what is a label, what means
+none.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +23,8 @@ from sslcli.plainfiles import suffix_of
 
 
 class LabelOptions(Task.Options):
+    """Options for reading labels, shared by tasks with one label per text."""
+
     kind: Literal["auto", "classes", "labels", "number"] = setting(
         "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind", trains=True
     )
@@ -43,8 +47,9 @@ LO = TypeVar("LO", bound=LabelOptions, default=LabelOptions)
 class ReadsLabels(Generic[LO]):
     """The part of a Task that reads labels.
 
-    `text_columns` and `label_columns` are the usual names of their columns, the first that a record has being read; a file
-    that has several of them says so, and a record whose label is in another one than those before cannot be used.
+    `text_columns` and `label_columns` are the usual names of the columns; the first that a record
+    has is read. A file that has several of them is remarked on, and a record whose label is in
+    another column than those before cannot be used.
     """
 
     text_columns: ClassVar[Sequence[str | tuple[str, ...]]] = ()
@@ -54,21 +59,25 @@ class ReadsLabels(Generic[LO]):
 
     @classmethod
     def example(cls, options: LO, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
-        """Of a record whose answer stands in one of these columns, where --label-field names no other. Raises DataError.
+        """Return the example of a record, its label from --label-field or one of the columns
+        `answers`.
 
-        The label is as it is written; `plain` makes it what the task takes.
+        The label stays as it is written; `plain` normalises it. Raises DataError.
         """
         label = label_of(record, options.kind, options.label_field, answers, texts)
         return Example(record.id, record.where, texts, label, record.language)
 
     @classmethod
     def asked_columns(cls, options: LO) -> Sequence[str]:
-        """The columns of texts that the options name; () where the usual ones are read."""
+        """Return the text columns that the options name; () for the usual ones."""
         return ()
 
     @classmethod
     def chosen(cls, options: LO, records: Iterator[Record], reference: str) -> Iterator[Record]:
-        """All, as long as texts and labels stand in one column each. Raises DataError naming the first that does not."""
+        """Yield all records, if texts and labels are in one column each.
+
+        Raises DataError naming the first that is not.
+        """
         texts = () if cls.asked_columns(options) else cls.text_columns
         labels = () if options.label_field else cls.label_columns
         wanted = {cls.text_flags: texts, "--label-field": labels}
@@ -76,6 +85,7 @@ class ReadsLabels(Generic[LO]):
 
     @classmethod
     def understand(cls, options: LO, examples: Sequence[Example]) -> tuple[LO, Sequence[str]]:
+        """Infer kind, label names and no-label marks from how all training labels are written."""
         alone = [_first_row_said(options, *found) for found in first_rows_alone(examples)]
         labels = [example.gold for example in examples]
         form = form_of(labels, options.kind, options.no_label, options.label_names)
@@ -91,11 +101,13 @@ class ReadsLabels(Generic[LO]):
 
     @classmethod
     def answers_said(cls, options: LO, labels: Sequence[str]) -> str:
+        """Return what kind of labels the examples have."""
         said = ANSWER_KINDS[chosen_kind(options.kind, labels)].said.format(len(labels))
         return f"{said} (--kind decides)"
 
     @classmethod
     def plain(cls, options: LO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+        """Return the examples with labels in plain form, None for no label."""
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and are_whole((each.gold for each in examples), no_label)
         form = LabelForm(chosen_kind(options.kind, labels), no_label, options.label_names, are_whole=whole)

@@ -98,7 +98,10 @@ SO = TypeVar("SO", bound="SequenceTask.Options", default=Any)
 
 
 class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
-    """`Example.data` is a tuple of one or two texts. A plugin says in `parse` where they stand in a record."""
+    """A task with one label per sequence of one or two texts.
+
+    `Example.data` is a tuple of the texts. A plugin's `parse` says in which columns they are.
+    """
 
     class Options(LabelOptions):
         class_weights: Annotated[Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)] = setting(
@@ -147,7 +150,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
                 bias.fill_(self.kind.first_output)
 
     def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
-        """Each text's tokens, int64, without special ones."""
+        """Return each text's tokens, int64, without special ones."""
         return self.tokenizer.encode_batch(texts)
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
@@ -214,7 +217,9 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
 
 def checked_answer(kind: AnswerKind, example: Example) -> Any:
-    """The gold answer as its kind has it. Raises DataError where it is of another kind than those of training."""
+    """Return the label in the form of its kind. Raises DataError if it is of another kind than
+    training.
+    """
     try:
         return kind.checked(example.gold)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Vectors of words and of sentences, out of the hidden states of any layer, the pieces of a word pooled in a way that is said.
+"""Vectors of words and sentences from the hidden states of any layer, with explicit pooling.
 
 Letters: N words or sentences, D width, E width of the embeddings, V vocabulary.
 """
@@ -22,7 +22,7 @@ Pool = Literal["mean", "first"]
 
 @dataclass(frozen=True, slots=True)
 class WordOccurrence:
-    """A word where it stands: text[start:stop]. `sense`, `language`: empty where they are not known."""
+    """A word in its text: text[start:stop]. `sense`, `language`: empty if unknown."""
 
     text: str
     start: int
@@ -32,24 +32,31 @@ class WordOccurrence:
 
     @property
     def word(self) -> str:
+        """The word as it is written."""
         return self.text[self.start : self.stop]
 
 
 @dataclass(frozen=True)
 class Located:
-    """Where things stand in token sequences (special tokens in place): thing n is `places[n]` of sequence `owners[n]`."""
+    """Token positions of words in sequences with special tokens.
+
+    Word n is `places[n]` of sequence `owners[n]`.
+    """
 
     sequences: Sequence[np.ndarray]
     owners: Sequence[int]
     places: Sequence[np.ndarray]
 
     def tokens(self, number: int) -> np.ndarray:
-        """int64: the pieces of thing `number`."""
+        """Return the token ids of word `number`, int64."""
         return self.sequences[self.owners[number]][self.places[number]]
 
 
 def locate_words(tokenizer: Tokenizer, uses: Sequence[WordOccurrence]) -> Located:
-    """Every text is one sequence, however many words are asked of it. Raises DataError for a word without a piece."""
+    """Locate words; every text is one sequence, however many words it has.
+
+    Raises DataError for a word without a token.
+    """
     texts = list(dict.fromkeys(use.text for use in uses))
     number_of = {text: number for number, text in enumerate(texts)}
     encoded = _encoded(tokenizer, tuple(texts))
@@ -64,7 +71,7 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[WordOccurrence]) -> Locate
 
 
 def usable(model: FrozenModel, uses: Sequence[WordOccurrence]) -> list[WordOccurrence]:
-    """Those that have a piece, in texts for which the model has positions: what can be looked at without an error."""
+    """Return the occurrences that have a token, in texts that are not too long for the model."""
     texts = list(dict.fromkeys(use.text for use in uses))
     places_of = {text: places for text, (_, places) in zip(texts, _encoded(model.tokenizer, tuple(texts)), strict=True)}
     most = _most_tokens(model)
@@ -73,7 +80,7 @@ def usable(model: FrozenModel, uses: Sequence[WordOccurrence]) -> list[WordOccur
 
 
 def usable_texts(model: FrozenModel, texts: Sequence[str]) -> list[bool]:
-    """Of each text whether it has a token, and not more than the model has positions for."""
+    """Tell, for each text, whether it has a token and is not too long for the model."""
     most = _most_tokens(model)
     lengths = [len(tokens_T) for tokens_T in _tokens(model.tokenizer, tuple(texts))]
     model.lengths.note(texts, lengths, most)
@@ -81,10 +88,10 @@ def usable_texts(model: FrozenModel, texts: Sequence[str]) -> list[bool]:
 
 
 def labelled_uses(model: FrozenModel, texts: Sequence[Annotated]) -> list[WordOccurrence]:
-    """The labelled places that are `usable`, text by text, the label where the sense of a word would stand.
+    """Return the `usable` labelled spans, text by text, with the label as the sense of the word.
 
-    A piece that goes on over the end of a place, as it may where no blank is written, would be in both: there the text is taken
-    with blanks between all places.
+    A token that crosses the end of a span, as it may in scripts without spaces, would be in both:
+    then the text is taken with spaces between all spans.
     """
     encoded = _encoded(model.tokenizer, tuple(text.text for text in texts))
     return usable(model, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
@@ -110,9 +117,10 @@ def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
 
 
 def sense_uses(probe_data: ProbeData, per_sense: int, rng: Rng, word: str = "") -> list[WordOccurrence]:
-    """Uses with their senses that a generated source knows, of one word or of all, balanced over senses; none where it has not the word.
+    """Return occurrences with their senses from a generated source, of one word or all.
 
-    Raises UsageError where there is no such source, DataError where it knows no senses.
+    They are balanced over senses; () if the source lacks the word. Raises UsageError without such a
+    source, DataError if it knows no senses.
     """
     uses = []
     for record in probe_data.records("senses"):
@@ -124,7 +132,10 @@ def sense_uses(probe_data: ProbeData, per_sense: int, rng: Rng, word: str = "") 
 
 
 def balanced(uses: Sequence[WordOccurrence], per_sense: int, rng: Rng) -> list[WordOccurrence]:
-    """At most so many of each word's senses, drawn out of different sentences; in the order of languages, words and senses met first."""
+    """Sample at most `per_sense` occurrences of each word's senses, from different sentences.
+
+    They are in the order in which languages, words and senses appear.
+    """
     groups: dict[tuple[str, str, str], list[WordOccurrence]] = {}
     for use in dict.fromkeys(uses):
         groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
@@ -150,7 +161,7 @@ def sentence_vectors(model: FrozenModel, texts: Sequence[str], layers: Collectio
 
 
 def static_vectors(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool = "mean") -> np.ndarray:
-    """float32 [N, E]: rows of the input embedding, which know no context: what a contextual vector is compared with."""
+    """Return rows of the input embedding, float32 [N, E]: a baseline without context."""
     table_VE, found = model.backbone.embedding.detach(), locate_words(model.tokenizer, uses)
     own = [found.tokens(number) for number in range(len(uses))]
     rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]

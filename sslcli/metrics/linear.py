@@ -44,6 +44,7 @@ class LinearProbe:
         return cls(names.tolist(), mean_D, deviation_D, weights_DC, bias_C)
 
     def predict(self, rows_MD: np.ndarray) -> Sequence[str]:
+        """Return the label of each row [M, D]."""
         scores_MC = (np.asarray(rows_MD, dtype=np.float64) - self.mean_D) / self.deviation_D @ self.weights_DC + self.bias_C
         return [self.names[number] for number in scores_MC.argmax(axis=1)]
 

@@ -64,6 +64,7 @@ class Retrieval:
         return float(np.mean([share_interval(int(right.sum()), len(right), comparisons)[0] for right in rights]))
 
     def reciprocal(self, name: str) -> Score:
+        """Return the mean reciprocal rank of both directions."""
         return self._mean(self.forward.reciprocal(name), self.backward.reciprocal(name))
 
     def scores(self, name: str, languages: Sequence[str]) -> Sequence[Score]:

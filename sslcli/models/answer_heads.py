@@ -47,6 +47,7 @@ class AnswerHead:
 
     @property
     def classes(self) -> int:
+        """Number of outputs of the head."""
         return len(self.state["classifier.weight"])
 
     def network(self, settings: TransformerSettings) -> nn.Module:

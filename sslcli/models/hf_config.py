@@ -93,11 +93,13 @@ class ConfigField:
     choices: Mapping[Any, Any] | None = None
 
     def read(self, config: ConfigReader) -> Any:
+        """Return our value from a config.json."""
         if self.choices is not None:
             return config.choice(self.theirs, self.choices, self.default)
         return config.number(self.theirs, self.default) if isinstance(self.default, float) else config.count(self.theirs, self.default)
 
     def write(self, settings: TransformerSettings) -> Any:
+        """Return the value for config.json from our settings."""
         value = getattr(settings, self.ours)
         return value if self.choices is None else next(theirs for theirs, ours in self.choices.items() if ours == value)
 

@@ -29,11 +29,16 @@ class TensorKey(Protocol):
     """One tensor of a foreign file and those of ours that lie in it, one under the other along dimension 0."""
 
     @property
-    def theirs(self) -> str: ...
+    def theirs(self) -> str:
+        """Name of the tensor in the file."""
+
     @property
-    def ours(self) -> tuple[str, ...]: ...
+    def ours(self) -> tuple[str, ...]:
+        """Names of our tensors in it."""
+
     @property
-    def transposed(self) -> bool: ...
+    def transposed(self) -> bool:
+        """Whether the file holds the transpose."""
 
 
 @dataclass(frozen=True, slots=True)

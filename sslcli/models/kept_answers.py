@@ -37,6 +37,7 @@ class Answer:
 
 
 def answers_folder() -> Path:
+    """Return the cache folder of answers."""
     return cache_folder() / "answers"
 
 

@@ -108,6 +108,7 @@ def refuse_untrained_backbone(settings: PretrainSettings) -> None:
 
 
 def refuse_one_gpu_for_several(hardware: HardwareSettings) -> None:
+    """Raise UsageError for one CUDA device together with --gpus."""
     if hardware.gpus is not None and hardware.device.startswith("cuda:"):
         problem = f"--device {hardware.device} is one GPU, and --gpus gives each process its own"
         raise UsageError(problem, "use --device cuda, or leave it out")

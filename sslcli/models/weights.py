@@ -157,10 +157,12 @@ def from_seed(build: Callable[[], L], shape: TransformerSettings, seed: int) -> 
 
 
 def generator_for(seed: int, purpose: str) -> torch.Generator:
+    """Return the torch generator for a seed and a purpose."""
     return torch.Generator().manual_seed(int(mix(seed, name_key(purpose))) >> 1)
 
 
 def shapes_of(state: State) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor."""
     return {name: tuple(value.shape) for name, value in state.items()}
 
 

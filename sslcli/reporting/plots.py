@@ -101,6 +101,7 @@ def _labels(picture: Picture) -> list[str]:
 
 
 def figure_of(picture: Picture, written: Written) -> Figure:
+    """Draw a picture as a matplotlib figure."""
     match picture:
         case Plot():
             return _plots([picture], written)

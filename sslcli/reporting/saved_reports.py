@@ -30,6 +30,8 @@ _UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, Validat
 
 @dataclass(frozen=True)
 class SavedPicture:
+    """Title and file name of a saved picture."""
+
     title: str
     name: str
 

@@ -21,6 +21,7 @@ Written = Callable[[str, int, int], str]
 
 
 def as_it_is(label: str, longest: int, number: int = 0) -> str:
+    """Return a label cut to `longest` characters, with its own characters."""
     label = printable(label)
     return label if len(label) <= longest else f"{label[: longest - 1]}…"
 
@@ -53,6 +54,7 @@ def entitle(axes: Axes, title: str, above: int = 6) -> None:
 
 
 def say_empty(axes: Axes) -> None:
+    """Write "nothing to show" into empty axes."""
     axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color=GREY)
     axes.set_xticks([])
     axes.set_yticks([])

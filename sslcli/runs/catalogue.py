@@ -39,22 +39,27 @@ class Run:
 
     @property
     def name(self) -> str:
+        """Name of the run folder."""
         return self.folder.name
 
     @property
     def objective(self) -> str:
+        """Objective or task of the run, "?" if unknown."""
         return str(self.facts.get("objective", "?"))
 
     @property
     def kind(self) -> str:
+        """ "pretrain", "finetune", ...; "?" if unknown."""
         return str(self.facts.get("kind", "?"))
 
     @property
     def started(self) -> str:
+        """Time of the start, ISO 8601."""
         return str(self.facts.get("started", ""))
 
     @property
     def resumable(self) -> bool:
+        """Whether --resume can go on with the run."""
         return self.status in ("stopped", "died", "failed")
 
     def document(self) -> dict[str, Any]:
@@ -63,6 +68,7 @@ class Run:
 
 
 def runs_folder() -> Path:
+    """Return the folder of all runs: SSLCLI_RUNS_DIR, else runs."""
     return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
 
 
@@ -98,6 +104,7 @@ def all_runs() -> list[Run]:
 
 
 def runs_in(parent: Path) -> list[Run]:
+    """Return the runs directly below a folder, newest first."""
     try:
         folders = [path for path in parent.iterdir() if (path / FACTS_FILE).is_file()]
     except OSError:
@@ -106,6 +113,7 @@ def runs_in(parent: Path) -> list[Run]:
 
 
 def read_run(folder: Path) -> Run:
+    """Read a run folder; a running run whose process is gone counts as died."""
     facts = read_facts(folder)
     evaluations = [line for line in read_metrics(folder) if line["split"] == "eval"]
     status = str(facts.get("status", "unknown"))
@@ -274,6 +282,7 @@ def _plain(value: Any) -> str:
 
 
 def metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numeric metrics of a line of metrics.jsonl."""
     metrics = line.get("metrics")
     return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
 

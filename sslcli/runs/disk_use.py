@@ -53,10 +53,12 @@ class Weight:
 
     @property
     def figures(self) -> tuple[int, ...]:
+        """The bytes of each kind, in the order of the fields."""
         return tuple(getattr(self, each.name) for each in fields(self))
 
     @property
     def total(self) -> int:
+        """All bytes together."""
         return sum(self.figures)
 
 
@@ -289,6 +291,7 @@ def refuse_used(runs: Iterable[Run]) -> None:
 
 
 def is_used(run: Run) -> bool:
+    """Tell whether a living process uses the run."""
     try:
         refuse_used([run])
     except UsageError:

@@ -36,6 +36,7 @@ BEGINNING = frozenset({"lock", FACTS_FILE, "tokenizer"})  # before config.yaml t
 
 
 def new_name(kind: str) -> str:
+    """Return a unique name for a run: KIND-DATE-TIME-HEX."""
     return f"{kind}-{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
@@ -131,6 +132,7 @@ def environment() -> dict[str, Any]:
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write run.json atomically."""
     write_atomically(folder / FACTS_FILE, json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
 
@@ -215,8 +217,10 @@ def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:
 
 
 def command_line() -> list[str]:
+    """Return the command as typed, with the program's bare name."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def now() -> str:
+    """Return the time, UTC, ISO 8601 with milliseconds."""
     return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")

@@ -44,6 +44,7 @@ def listed(kind: str | None) -> list[Found]:
 
 
 def plugin_table(plugins: Sequence[Found]) -> Report:
+    """Return the table of plugins, with the problems of those that do not load."""
     rows = [[found.kind, found.name, found.distribution, found.version, found.status, found.summary or found.problem] for found in plugins]
     explained = [found for found in plugins if found.problem and found.summary]
     problems = [f"{found.distribution}:{found.name} is {found.status}: {found.problem}" for found in explained]

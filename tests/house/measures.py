@@ -91,8 +91,9 @@ def is_public(name):
 
 
 def definitions(tree):
-    """Classes and functions at the top of a module."""
-    return [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    """Classes and functions at the top of a module; a function's overloads are not others."""
+    found = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in found if "overload" not in map(ast.unparse, node.decorator_list)]
 
 
 def silent(house):

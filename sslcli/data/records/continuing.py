@@ -15,7 +15,8 @@ class Continuing(Protocol):
     """An iterator that knows whether there may be something behind the error that it raised last."""
 
     @property
-    def continues(self) -> bool | None: ...
+    def continues(self) -> bool | None:
+        """Whether anything may follow the error raised last; None if unknown."""
 
 
 class Parsed(Iterator[Made], Generic[Item, Made]):

@@ -38,6 +38,7 @@ class LabelNames(tuple[str, ...]):
 
     @cached_property
     def known(self) -> Mapping[str, None]:
+        """The names as dictionary keys, for fast lookup."""
         return dict.fromkeys(self)
 
     def __contains__(self, label: object) -> bool:
@@ -106,6 +107,7 @@ def means_no_label(value: Any) -> bool:
 
 
 def as_text(gold: Gold) -> str:
+    """Return a label as text."""
     return str(gold)
 
 

@@ -215,6 +215,7 @@ def settled_weights(asked: Literal["balanced"] | Mapping[str, float], counts: Ma
 
 
 def mean_of(golds: Sequence[Gold]) -> float:
+    """Return the mean of numeric labels."""
     return math.fsum(converted(gold, "number") for gold in golds) / len(golds)
 
 

@@ -65,6 +65,7 @@ class Pieces(Iterator[str]):
 
     @property
     def next_line(self) -> int:
+        """Number of the line that is read next."""
         return self._number + (not self._pieces)
 
     def __next__(self) -> str:

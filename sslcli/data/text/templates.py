@@ -55,6 +55,7 @@ class Surroundings:
         return sum(map(len, self.tokens[: number + 1])) + sum(map(len, texts[:number]))
 
     def without_types(self) -> "Surroundings":
+        """Return it with segment 0 everywhere."""
         none = tuple(tuple(0 for _ in own) for own in self.types)
         return replace(self, types=none, text_types=tuple(0 for _ in self.text_types))
 
@@ -121,6 +122,7 @@ class Template:
 
     @property
     def largest_type(self) -> int:
+        """The largest segment id."""
         pairs = (self.single, self.pair)
         types = chain.from_iterable([*chain.from_iterable(p.types for p in pairs)])
         return max([*types, *self.single.text_types, *self.pair.text_types], default=0)

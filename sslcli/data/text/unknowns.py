@@ -34,6 +34,7 @@ class Unknowns:
 
     @property
     def share(self) -> float:
+        """Share of the tokens that are unknown."""
         return self.unknown / max(self.tokens, 1)
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ def official_files(
 
 
 def share_ids(examples: Sequence[Example]) -> bool:
+    """Tell whether several examples have the same id."""
     return len({example.id for example in examples}) < len(examples)
 
 

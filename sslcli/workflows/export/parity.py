@@ -48,6 +48,7 @@ def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
 
 @torch.no_grad()
 def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
+    """Return hidden states of all layers, and the head's logits, of our model."""
     backbone, head = pretrained.network()
     watched(backbone)
     hidden = backbone(inputs, keep=range(pretrained.settings.depth + 1))

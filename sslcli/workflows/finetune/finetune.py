@@ -115,6 +115,11 @@ class Finetuning:
 
     @classmethod
     def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
+        """Load model, tokenizer and data of a run.
+
+        `learnt`: the tokenizer of a run that is resumed, else None. Raises UsageError, DataError or
+        ModelError for what does not fit.
+        """
         task = task_class(settings.task)
         refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
         pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
@@ -133,6 +138,7 @@ class Finetuning:
             cost_of(self.scorer.score(guesses, data.evaluation), best_by)
 
     def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        """Return the training loader."""
         return training_loader(
             self.training.sample, self.collator, self.lengths, self.settings.training, micro_batch_size, process_group, pinned
         )
@@ -162,9 +168,11 @@ class Finetuning:
         return judge
 
     def illustrate(self) -> Illustrate:
+        """Return a function without examples: a task's outputs are its scores."""
         return lambda learner: ()
 
     def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+        """Return title -> line of what is trained, for the start."""
         settings, shape = self.settings, self.learner.backbone.settings
         training, model = settings.training, settings.model
         trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
@@ -191,13 +199,16 @@ class Finetuning:
         return f"{head_only}{adapters}" + (f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else "")
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        """Return warnings about the hardware."""
         return hardware_warnings(hardware)
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return facts about the data files, so that a resume sees changes."""
         data = self.settings.data
         return facts_of(split_language(reference)[1] for reference in (*data.train, *data.evaluation, *data.test))
 
     def facts(self) -> Mapping[str, Any]:
+        """Return labels, number of examples and start for run.json."""
         counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
         unit = {} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}
         return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start, **unit}

@@ -33,6 +33,8 @@ class Variant:
 
 @dataclass(frozen=True)
 class Ended:
+    """A variant of the study and its result."""
+
     variant: Variant
     result: RunResult
 

@@ -50,6 +50,7 @@ class EncodedSet:
 
     @classmethod
     def of(cls, task: Task, examples: Sequence[Example], training: bool) -> "EncodedSet":
+        """Encode examples with a task."""
         encoded = list(task.encode(examples, training))
         owners = np.repeat(np.arange(len(encoded)), [len(each.samples) for each in encoded])
         return cls(examples, encoded, [sample for each in encoded for sample in each.samples], owners)
@@ -60,6 +61,7 @@ class EncodedSet:
         return np.asarray([len(sample) for sample in self.samples], dtype=np.int64)
 
     def sample(self, number: int, rng: SampleRng) -> Sample:
+        """Return sample `number`; nothing in it is random."""
         return self.samples[number]
 
     def merged(self, task: Task, parts: Mapping[int, Any]) -> list[Prediction]:
@@ -168,6 +170,7 @@ class Answerer:
 
     @property
     def learnable(self) -> Task:
+        """The task that the model was fine-tuned for."""
         learnable = self.learner.learnable
         assert isinstance(learnable, Task), "only what was fine-tuned for a task answers"
         return learnable

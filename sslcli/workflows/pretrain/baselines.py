@@ -29,6 +29,7 @@ class NgramScores:
     notes: Sequence[str] = ()
 
     def facts(self) -> dict[str, Any]:
+        """Return losses and accuracies for run.json."""
         return {"losses": dict(self.losses), "accuracies": dict(self.accuracies)}
 
 
@@ -50,6 +51,7 @@ class Floors:
         return self.languages.get(language, NgramScores()) if language else self.whole
 
     def facts(self) -> dict[str, Any]:
+        """Return the baselines for run.json, in all and by language."""
         languages = {language: reached.facts() for language, reached in self.languages.items()}
         return {"term": self.term, **self.whole.facts(), **({"languages": languages} if languages else {})}
 

@@ -64,6 +64,7 @@ class Prepared:
     head: str = NEW
 
     def loader(self, micro_batch_size: int | None, process_group: ProcessGroup = ALONE, pinned: bool = False) -> Loader:
+        """Return the training loader."""
         training, train = self.settings.training, self.train
         return training_loader(train.sample, self.collator, train.lengths, training, micro_batch_size, process_group, pinned, self.mixture)
 
@@ -80,6 +81,7 @@ class Prepared:
         return {language: self.evaluation_loader(process_group, numbers) for language, numbers in parts.items()}
 
     def evaluation_loader(self, process_group: ProcessGroup = ALONE, among: np.ndarray | None = None) -> Loader:
+        """Return the loader of the held-out samples, or of those `among` them."""
         training = self.settings.training
         sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False, among=among)
         return Loader(

@@ -70,10 +70,12 @@ class Pretraining:
 
     @classmethod
     def of(cls, settings: PretrainSettings, learnt: Path | None, say: Say) -> "Pretraining":
+        """Load data, tokenizer and model of a run."""
         return cls(prepare(settings, learnt, say))
 
     @property
     def lengths(self) -> np.ndarray:
+        """Lengths of the training samples [n], in tokens."""
         return self.prepared.train.lengths
 
     @cached_property
@@ -82,24 +84,31 @@ class Pretraining:
         return floors_of(self.prepared)
 
     def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        """Return the training loader."""
         return self.prepared.loader(micro_batch_size, process_group, pinned)
 
     def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+        """Return the evaluator of the held-out loss."""
         return held_out_loss(self.prepared.evaluation_loaders(process_group), hardware)
 
     def illustrate(self) -> Illustrate:
+        """Return the function that makes examples at each evaluation."""
         return illustrations(self.prepared)
 
     def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+        """Return title -> line of what is trained, for the start."""
         return header(self.prepared, plan, hardware, process_group)
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
+        """Return warnings about the plan, the data and the baselines."""
         return [*warnings(self.prepared, plan, hardware), *self.floors.whole.notes]
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return facts about the data files, so that a resume sees changes."""
         return file_facts(self.settings.data)
 
     def facts(self) -> Mapping[str, Any]:
+        """Return the n-gram baselines and the unit of the loss for run.json."""
         return {"floors": self.floors.facts(), **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit})}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:

@@ -38,6 +38,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
+    """A part of the page: a report and its pictures."""
+
     title: str
     report: Report
     pictures: Sequence[Picture] = ()
@@ -56,6 +58,7 @@ class Page:
 
 
 def page_of(run: Run) -> Page:
+    """Collect the page of a run from its folder."""
     command = run.facts.get("command")
     typed = shlex.join(["ssl", *map(str, command[1:])]) if isinstance(command, list) else ""
     lines = read_metrics(run.folder)

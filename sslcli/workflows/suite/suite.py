@@ -59,6 +59,7 @@ class SuitePlan:
         return list(variants(base, [self.settings.model.start], self.seeds))
 
     def settings_for(self, part: SuitePart, variant: Variant) -> FinetuneSettings:
+        """Return the fine-tuning settings of one part and variant."""
         train, evaluation = (self.reference(part, split) for split in ("train", part.evaluations[0]))
         changes = {
             "task": part.task,
@@ -71,9 +72,11 @@ class SuitePlan:
         return variant_settings(variant, self.settings.model_copy(update=changes))
 
     def best_by(self, part: SuitePart) -> str:
+        """Return the scores that choose a part's best checkpoint."""
         return self.settings.best_by or part.best_by
 
     def reference(self, part: SuitePart, split: str) -> str:
+        """Return the reference of a part's split."""
         return suite_reference(self.name, part.name, split, self.data)
 
 

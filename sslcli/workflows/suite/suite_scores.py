@@ -49,14 +49,17 @@ class SuiteScores:
             ) from error
 
     def save(self) -> None:
+        """Write suite.json atomically."""
         runs = {part: {str(seed): asdict(one) for seed, one in seeds.items()} for part, seeds in self.runs.items()}
         write_atomically(self.path, json.dumps({"runs": runs, "answered": self.answered}, indent=1))
 
     def add(self, part: str, seed: int, reached: PartScores) -> None:
+        """Add the scores of one run and save."""
         self.runs.setdefault(part, {})[seed] = reached
         self.save()
 
     def has(self, part: SuitePart, seed: int) -> bool:
+        """Tell whether a part was evaluated with this seed on all its splits."""
         found = self.runs.get(part.name, {}).get(seed)
         return found is not None and set(part.evaluations) <= set(found.scores)
 

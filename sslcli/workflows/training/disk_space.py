@@ -26,6 +26,7 @@ class DiskSpace:
     milestones: int
 
     def describe(self) -> str:
+        """Return the sizes as a line."""
         most = mebibytes(self.most_bytes)
         return f"{mebibytes(self.end_bytes)} at the end, at most {most} before"
 

@@ -140,6 +140,7 @@ def _judged_nowhere(prepared: Prepared) -> list[str]:
 
 
 def hardware_warnings(hardware: Hardware) -> list[str]:
+    """Warn of bf16 on a CPU that emulates it."""
     emulated = "this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here"
     return [emulated] if hardware.emulates_bf16() else []
 
@@ -174,9 +175,11 @@ class Trainable(Protocol):
     learner: Learner
 
     @property
-    def lengths(self) -> np.ndarray: ...
+    def lengths(self) -> np.ndarray:
+        """Lengths of the training samples [n], in tokens."""
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader: ...
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        """Return the training loader."""
 
 
 def try_steps(course: Trainable, hardware: Hardware) -> StepTrial:
@@ -246,6 +249,7 @@ def attended_tokens(lengths: np.ndarray) -> float:
 
 
 def learnable_parameters(learner: Learner) -> int:
+    """Count the parameters of the learnable, the backbone's apart."""
     return sum(parameter.numel() for parameter in learner.learnable.parameters())
 
 

@@ -111,11 +111,16 @@ class Identified(Protocol):
     """Whatever is trained: what its run depends on."""
 
     @property
-    def settings(self) -> Any: ...
+    def settings(self) -> Any:
+        """The complete settings of the run."""
+
     @property
-    def tokenizer(self) -> Tokenizer | None: ...
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer, None for arrays."""
+
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Hash of the data."""
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """Facts of every file that was read, so that a resume can name the one that changed."""

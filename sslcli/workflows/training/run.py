@@ -71,22 +71,40 @@ class Job(Identified, Protocol):
     """
 
     @property
-    def kind(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def learner(self) -> Learner: ...
-    @property
-    def collator(self) -> Learnable: ...
-    @property
-    def lengths(self) -> np.ndarray: ...
-    @property
-    def notes(self) -> Sequence[str]: ...
+    def kind(self) -> str:
+        """ "pretrain" or "finetune"."""
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader: ...
-    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator: ...
-    def illustrate(self) -> Illustrate: ...
-    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]: ...
+    @property
+    def name(self) -> str:
+        """Name of the objective or task."""
+
+    @property
+    def learner(self) -> Learner:
+        """The module that is trained."""
+
+    @property
+    def collator(self) -> Learnable:
+        """The learnable on the meta device, for the loader."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Lengths of the training samples [n], in tokens."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences to be shown at the start."""
+
+    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+        """Return the training loader."""
+
+    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+        """Return the evaluator."""
+
+    def illustrate(self) -> Illustrate:
+        """Return the function that makes examples at each evaluation."""
+
+    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+        """Return title -> line of what is trained, for the start."""
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""

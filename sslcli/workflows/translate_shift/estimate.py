@@ -74,6 +74,7 @@ def estimate_third(
 
 
 def has_texts(model: FrozenModel) -> bool:
+    """Tell whether the model has probe data with texts."""
     try:
         model.probe_data.languages()
     except UsageError:

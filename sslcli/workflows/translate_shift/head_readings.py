@@ -33,6 +33,7 @@ class Asked:
 
     @property
     def asked_N(self) -> np.ndarray:
+        """Which rows have a right answer, bool [N]."""
         return (self.rights_NR != NONE).any(axis=1)
 
 

@@ -34,6 +34,7 @@ def recalled_moves(key: str | None) -> tuple[Moves, Sequence[str]] | None:
 
 
 def keep_moves(key: str | None, moves: Moves, notes: Sequence[str]) -> None:
+    """Keep fitted shifts by layer in the cache; None as key keeps nothing."""
     tensors = {
         f"layer.{layer}.{name}": tensor.detach().to("cpu", copy=True).contiguous()
         for layer, shift in moves.items()

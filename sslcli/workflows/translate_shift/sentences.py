@@ -52,10 +52,12 @@ class Sentences:
 
     @cached_property
     def enclosed(self) -> Sequence[np.ndarray]:
+        """The sequences with special tokens."""
         return [enclose(tokens_T, self.tokenizer) for tokens_T in self.tokens]
 
     @cached_property
     def tokens_N(self) -> np.ndarray:
+        """All tokens end to end, int64 [N]."""
         return np.concatenate([np.zeros(0, dtype=np.int64), *self.tokens])
 
     @cached_property
@@ -69,9 +71,11 @@ class Sentences:
         return np.cumsum([0, *(len(tokens_T) for tokens_T in self.tokens)])[:-1]
 
     def part(self, start: int, stop: int) -> "Sentences":
+        """Return sentences start to stop."""
         return Sentences(self.tokens[start:stop], self.tokenizer, self.whole_tokens[start:stop])
 
     def counts_V(self) -> np.ndarray:
+        """Number of each token of the vocabulary [V]."""
         return np.bincount(self.tokens_N, minlength=self.tokenizer.size)
 
 

@@ -8,6 +8,8 @@ from sslcli.config import Config, Count, setting
 
 
 class ShiftSettings(Config):
+    """Settings of `ssl translate-shift`."""
+
     source: str = setting("en", "language of the text", "--from", min_length=1)
     target: str = setting("zh", "language that it is moved into", "--to", min_length=1)
     alpha: tuple[float, ...] = setting((), "how far to go, 1 is the whole way (0,0.5,1,1.5,2); 1 for a text", "--alpha")
