@@ -1,9 +1,9 @@
-"""`ssl`: parse the line, run a workflow, and the one place where errors become words and exit codes.
+"""`ssl`: parse the line, run a workflow, turn errors into messages and exit codes.
 
     0 done   1 failed while running   2 wrong usage, settings or data   3 a check is not met
     75 stopped after saving, run again with --resume   130 Ctrl-C
 
-Only the command that stands on the line is imported; the others are a name and a sentence.
+Only the command on the line is imported; of the others only name and summary are known.
 """
 
 import errno
@@ -79,13 +79,13 @@ def main() -> NoReturn:
 
 
 def _stop_before_the_start(number: int, context: FrameType | None) -> NoReturn:
-    """At once: an exception might come out in the middle of an import that catches it."""
+    """Exit at once: an exception might be caught in the middle of an import."""
     os.write(2, b"stopped: preempted; whatever was saved is kept\nhint:  the same command begins again, with --resume it goes on\n")
     os._exit(Preempted.exit_code)
 
 
 def run(words: Sequence[str]) -> int:
-    """The exit code of one command line; whatever happens is on the streams."""
+    """Run one command line and return its exit code; results and errors are printed."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us, as cron may do
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
@@ -123,13 +123,13 @@ def run(words: Sequence[str]) -> int:
 
 
 def _write_no_more() -> None:
-    """What could not be written is not tried again at the exit, which would end with a code of its own."""
+    """Redirect stdout to null, so that the exit does not fail on unwritten output again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:
-    """The application with the command of the line in full, and the line with every value spelt out."""
+    """Build the application with the line's command in full, and the line with all values."""
     app = typer.Typer(rich_markup_mode="rich", add_completion=True)
     app.callback(invoke_without_command=True, context_settings=HELP_NAMES, epilog=EPILOG)(_root)
     wanted = next((word for word in words if not word.startswith("-")), "")
@@ -143,7 +143,7 @@ def build(words: Sequence[str]) -> tuple[typer.Typer, list[str]]:
 
 
 def globals_last(words: Sequence[str]) -> list[str]:
-    """`ssl --json runs -q show x` means what `ssl runs show x --json -q` means."""
+    """Move global flags behind the command: `ssl --json runs` means `ssl runs --json`."""
     before, moved = [], []
     rest = list(words)
     while rest and (rest[0] in GLOBAL_NAMES or not rest[0].startswith("-")):
@@ -154,12 +154,12 @@ def globals_last(words: Sequence[str]) -> list[str]:
 
 
 def is_launched(words: Sequence[str]) -> bool:
-    """Whether the line is one that may run in several processes."""
+    """Return whether the line may run in several processes."""
     return next((word for word in words if not word.startswith("-")), "") in LAUNCHED
 
 
 def without_launcher_words(words: Sequence[str]) -> list[str]:
-    """What follows " -- " on a line that trains is for torchrun, which reads it itself."""
+    """Drop what follows " -- " on a line that trains: it is read by torchrun."""
     return list(words[: words.index("--")] if is_launched(words) and "--" in words else words)
 
 
@@ -180,7 +180,7 @@ def _run(words: list[str]) -> int:
 
 
 def _complete() -> int:
-    """What may follow on a line that a shell is asking about; whatever is wrong with the line so far, nothing is said of it."""
+    """Print completions for a shell; errors in the line so far are ignored."""
     typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
     words = typed.split()[1:]
     if typed[-1:].strip():
@@ -195,7 +195,7 @@ def _complete() -> int:
 
 
 def _refuse_misplaced(words: Sequence[str]) -> None:
-    """Raises UsageError where options stand in front of the command; those that mean the same everywhere may."""
+    """Raise UsageError where options stand in front of the command, global ones excepted."""
     if words and words[0].startswith("-") and words[0] not in (*GLOBAL_NAMES, *ROOT_NAMES):
         from sslcli.cli.mistyped import refuse_misplaced
 
@@ -217,13 +217,13 @@ def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
 
 
 def built_command(name: str, words: Sequence[str]) -> Any:
-    """The Command or Group of one name, with all the flags that this line may have."""
+    """Return the command or group of this name, with all the flags of this line."""
     name = name.replace("-", "_")
     return getattr(importlib.import_module(f"sslcli.cli.commands.{name}"), f"{name}_command")(words)
 
 
 def _imported(function: str) -> Any:
-    """ "module:function"."""
+    """Import "module:function"."""
     module, _, name = function.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -259,11 +259,11 @@ def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", hel
 
 
 def _absent() -> None:
-    """Stands for a command that is not on the line."""
+    """Placeholder for commands that are not on the line."""
 
 
 def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str, str]:
-    """What Typer found, in our words, with the flag or the line that was probably meant."""
+    """Translate a Typer error, with the flag or line that was probably meant."""
     from sslcli.cli.mistyped import Mistake, usage_words
 
     message = " ".join(error.format_message().split())
@@ -277,7 +277,7 @@ def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str
 
 
 def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) -> int:
-    """An error on stderr, with --json also as a document on stdout, with --debug after its traceback."""
+    """Print an error on stderr, with --json as a document on stdout, with --debug its traceback."""
     if "--debug" in words or os.environ.get("SSLCLI_DEBUG") == "1":
         traceback.print_exc()
     if "--json" in words:

@@ -1,4 +1,4 @@
-"""Plots, matrices and scatters in letters, with numbers and marks as well as colours."""
+"""Plots, matrices and scatter plots in characters, with numbers and marks beside colours."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 
 
 def drawn_plot(plot: Plot, width: int = WIDEST) -> Text:
-    """Curves over the same few places in numbers, others by their shape, all on one scale."""
+    """Draw a plot on one scale: numbers where the curves share few points, else sparklines."""
     text = _titled(plot.title, width)
     places = list(plot.curves[0].xs) if plot.curves else []
     values = [value for curve in plot.curves for value in curve.ys if math.isfinite(value)]
@@ -47,7 +47,7 @@ def drawn_plot(plot: Plot, width: int = WIDEST) -> Text:
 
 
 def _append_numbers(text: Text, plot: Plot, width: int) -> None:
-    """In several blocks where the places do not fit side by side."""
+    """Append rows of numbers, in several blocks where they do not fit side by side."""
     heads = [number(place) for place in plot.curves[0].xs]
     cell = max(CELL, *(len(head) + 1 for head in heads))
     longest = _longest((plot.x, *(curve.title for curve in plot.curves)))
@@ -66,13 +66,13 @@ def _longest(names: Iterable[str]) -> int:
 
 
 def _parts(count: int, most: int) -> list[slice]:
-    """`count` things in parts of at most `most`."""
+    """Split `count` items into parts of at most `most`."""
     most = max(most, 1)
     return [slice(start, min(start + most, count)) for start in range(0, count, most)]
 
 
 def _shape(curve: Curve, x: str, ends: tuple[float, float], width: int) -> str:
-    """The ends, the place of the highest, and as many blocks as there is room for."""
+    """Draw a curve: ends, position of the maximum, and a sparkline in the room left."""
     points = zip(curve.xs, curve.ys, strict=True)
     finite = [(value, place) for place, value in points if math.isfinite(value)]
     if not finite:
@@ -101,7 +101,7 @@ def _counted(alike: Sequence[Matrix], width: int) -> Text:
 
 
 def drawn_matrix(matrix: Matrix, width: int = WIDEST) -> Text:
-    """In several blocks where the columns do not fit side by side."""
+    """Draw a matrix, in several blocks where its columns do not fit side by side."""
     text = _titled(matrix.title, width)
     if not matrix.rows or not matrix.columns:
         return text.append("nothing to show\n", "dim")
@@ -142,7 +142,7 @@ def _ends(matrix: Matrix) -> tuple[float, float]:
 
 
 def _background(value: float, low: float, high: float) -> Style:
-    """Equal values lie in the middle of the colours; what is no number has none."""
+    """Return the colour of a value; a constant matrix has the middle one, NaN none."""
     if not math.isfinite(value):
         return Style.null()
     part = min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.5
@@ -151,7 +151,7 @@ def _background(value: float, low: float, high: float) -> Style:
 
 
 def drawn_scatter(scatter: Scatter, width: int = WIDEST) -> Text:
-    """A letter for each group; where points of several fall on one place, an asterisk."""
+    """Draw a letter for each group, an asterisk where several groups coincide."""
     across = max(min(SCATTER_WIDTH, width - 1), 1)
     text = _titled(scatter.title, width)
     names = list(dict.fromkeys(scatter.groups))
@@ -188,7 +188,7 @@ def _in_letters(points: Sequence[tuple[float, float, str]], across: int) -> list
 
 
 def _places(values: Sequence[float], count: int) -> list[int]:
-    """Each value as one of `count` places between the lowest and the highest."""
+    """Bin each value into one of `count` positions between lowest and highest."""
     low, span = min(values, default=0.0), (max(values, default=0.0) - min(values, default=0.0)) or 1.0
     return [round((value - low) / span * (count - 1)) for value in values]
 
@@ -199,7 +199,7 @@ def _titled(title: str, width: int) -> Text:
 
 
 def _fitted(label: str, width: int, right: bool = False) -> str:
-    """Exactly so many columns of a terminal, on which a Chinese letter has two."""
+    """Pad or cut to exactly this many terminal columns; a Chinese character takes two."""
     label = printable(label)
     cut = cell_len(label) > (width - 1 if right else width)
     label = f"{set_cell_size(label, max(width - 2 if right else width - 1, 0)).rstrip()}…" if cut else label

@@ -1,4 +1,7 @@
-"""What a shell offers behind a flag or a word: names of plugins, runs and choices. Without torch; of files the shell knows more."""
+"""Shell completion: names of plugins, runs and choices, without torch.
+
+Files are completed by the shell itself.
+"""
 
 from collections.abc import Iterable
 
@@ -25,7 +28,7 @@ STARTS = ("pretrained", "random", "shuffled-weights")
 
 
 def candidates(key: str, metavar: str, incomplete: str) -> list[str]:
-    """All that may stand there and begins as what is typed does. `key` and `metavar` are those of the flag."""
+    """Return all completions that begin as typed; `key` and `metavar` are the flag's."""
     before, plus, last = incomplete.rpartition("+") if key == "objective" else ("", "", incomplete)
     found = [f"{before}{plus}{name}" for name in _all(key, metavar) if name.startswith(last)]
     return [name for name in found if _joins(name)] if plus else found

@@ -1,4 +1,4 @@
-"""Numbers, curves and passages as rich draws them."""
+"""Numbers, curves and passages as rich text."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def drawn_passage(passage: Passage) -> Text:
 
 
 def sparkline(values: Sequence[float], most: int = MOST_BLOCKS, ends: Ends | None = None) -> str:
-    """The shape of a curve in one line: `most` blocks, each the mean of its part; what is not finite is left blank.
+    """Draw a curve as `most` block characters, each the mean of its part, NaN as blanks.
 
     `ends`: the values of the lowest and the highest block, those of the curve when not given.
     """
@@ -55,14 +55,14 @@ def sparkline(values: Sequence[float], most: int = MOST_BLOCKS, ends: Ends | Non
 
 
 def short(value: Any) -> str:
-    """A cell of a table, which has many: of a share three digits."""
+    """Format a table cell; shares have three digits."""
     if not isinstance(value, float) or not 0 < abs(value) < 1:
         return number(value)
     return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.0e}"
 
 
 def number(value: Any) -> str:
-    """A cell: four significant digits, thousands apart, nothing for None."""
+    """Format a number: four significant digits, thousands separated, empty for None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if value is None else str(value)
     if isinstance(value, int):

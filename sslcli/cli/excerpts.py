@@ -1,4 +1,7 @@
-"""What of a long passage a terminal shows: the text near to its marks. Files and JSON have all of it."""
+"""Excerpts of long passages for a terminal: the text near their marks.
+
+Files and JSON have all of it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +15,7 @@ LEFT_OUT = "…"
 
 
 def near_marks(passage: Passage) -> Passage:
-    """The passage as a terminal shows it: as it is, unless it is one of which an excerpt will do."""
+    """Return the passage, cut to the text near its marks where it is long."""
     if not passage.excerpt:
         return passage
     return replace(passage, title=_middle_out(passage.title), spans=_kept(passage.spans))
@@ -31,13 +34,16 @@ def _kept(spans: Sequence[Span]) -> list[Span]:
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Neighbours of one role as one span."""
+    """Join neighbouring spans of one role."""
     alike = groupby(spans, lambda span: span.role)
     return [Span("".join(span.text for span in group), role) for role, group in alike]
 
 
 def _shortened(spans: Sequence[Span]) -> Iterator[Span]:
-    """A plain text before the first mark keeps its end, one behind the last its beginning, any other both."""
+    """Shorten plain text: before the first mark keep its end, behind the last its beginning.
+
+    Between marks both are kept.
+    """
     last = len(spans) - 1
     for place, span in enumerate(spans):
         cut = _middle_out

@@ -1,6 +1,7 @@
-"""Every command's line, judged before its action is imported: what contradicts itself, what is not there, what has another name.
+"""Checks of every command's line before its action is imported.
 
-Each function takes the command and what stood on its line, raises the error that the line deserves, and imports no torch.
+Each `check_` function takes the command and the values of its line, raises the error for
+contradictory, absent or misspelt values, and imports no torch.
 """
 
 import math
@@ -160,7 +161,10 @@ def check_translate_shift(command: Command, given: Given) -> None:
 
 
 def languages_of_load(given: Given) -> dict[str, str]:
-    """What the line says of the languages of a shift that is loaded, of which the file has both; it alone can say they differ."""
+    """Return the languages on the line where a shift is loaded, else nothing.
+
+    The shift's file has both; only it can tell whether the line's differ.
+    """
     return {key: given[key] for key in ("source", "target") if key in given} if "load" in given else {}
 
 
@@ -176,7 +180,7 @@ def _refuse_unread_of_text(command: Command, given: Given) -> None:
 
 
 def _refuse_shift_files(given: Given) -> None:
-    """Raises UsageError where a shift is loaded and estimated too, or where its file is not there or cannot be made."""
+    """Raise UsageError where a shift is both loaded and fitted, or its file cannot be used."""
     if "load" in given:
         if options := [key.removeprefix("options.") for key in given if key.startswith("options.")]:
             flag = f"--{options[0].replace('_', '-')}"
@@ -219,13 +223,13 @@ def check_report(command: Command, given: Given) -> None:
 
 
 def settings_flags(command: Command, model: type[BaseModel]) -> list[Flag]:
-    """The flags of a command that are settings of a model."""
+    """Return the flags of a command that are fields of a settings model."""
     named = [flag for flag in command.flags if flag.names and flag.panel not in ("Settings", "Study")]
     return [flag for flag in named if flag.key.partition(".")[0] in model.model_fields]
 
 
 def refuse_contradictions(command: Command, given: Given) -> None:
-    """Raises UsageError for two flags of which one makes the other mean nothing."""
+    """Raise UsageError for two flags of which one disables the other."""
     said = {flag.key: flag.names[0].partition("/")[0] for flag in command.flags if flag.names and given.get(flag.key)}
     said |= {key: f"--{key}" for key in ("quiet", "verbose") if given.get(key)}
     for first, second in AGAINST:
@@ -234,7 +238,7 @@ def refuse_contradictions(command: Command, given: Given) -> None:
 
 
 def refuse_strange_name(name: str | None) -> None:
-    """Raises UsageError for what cannot be the name of one folder below runs/."""
+    """Raise UsageError for what cannot be the name of one folder below runs/."""
     if name is None:
         return
     if name in ("", ".", "..") or "/" in name or printable(name) != name or len(name.encode()) > LONGEST_NAME_BYTES:
@@ -246,7 +250,7 @@ def refuse_strange_name(name: str | None) -> None:
 
 
 def starts_of(given: Given) -> Sequence[Start]:
-    """What --init and --compare-scratch say. Raises UsageError for what is no start."""
+    """Return the starts of --init and --compare-scratch. Raises UsageError for an unknown one."""
     known: Mapping[str, Start] = {start: start for start in STARTS}
     starts: list[Start] = []
     for name in (name.strip() for name in given.get("init", "pretrained").split(",")):
@@ -261,7 +265,7 @@ def starts_of(given: Given) -> Sequence[Start]:
 def seed_count(given: Given) -> int:
     """Return the number of --seeds, 1 when not given.
 
-    Raises UsageError for anything else than a whole number from 1 to MOST_SEEDS.
+    Raises UsageError unless it is a whole number from 1 to MOST_SEEDS.
     """
     text = given.get("seeds", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
@@ -270,7 +274,7 @@ def seed_count(given: Given) -> int:
 
 
 def seed_of(given: Given) -> int:
-    """Raises UsageError where --seed is no number."""
+    """Return the seed, the default when not given. Raises UsageError where it is no number."""
     seed = given.get("seed", "42")
     if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
         raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42")
@@ -278,13 +282,13 @@ def seed_of(given: Given) -> int:
 
 
 def hardware_of(given: Given) -> HardwareSettings:
-    """Of one process: nothing is trained."""
+    """Resolve the hardware settings of a command that trains nothing."""
     said = {name: given[name] for name in HARDWARE if name in given}
     return resolve(HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})).settings
 
 
 def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
-    """And the flag that each setting comes from."""
+    """Resolve the settings, with the flag or file that each comes from."""
     values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
     values["data.skip_bad_records"] = given.get("skip_bad_records")
     values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
@@ -297,7 +301,7 @@ def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
 
 
 def bounds_of(texts: Sequence[str]) -> Mapping[str, float]:
-    """ "f1=80" -> {"f1": 80.0}."""
+    """Parse --min: "f1=80" -> {"f1": 80.0}. Raises UsageError."""
     bounds = {}
     for text in texts:
         name, equals, value = text.rpartition("=")
@@ -311,7 +315,7 @@ def bounds_of(texts: Sequence[str]) -> Mapping[str, float]:
 
 
 def _goes_on(given: Given) -> bool:
-    """Whether the line goes on with a run, whose saved settings come first."""
+    """Return whether the line resumes a run, whose saved settings come first."""
     return given.get("resume") is not None or is_restart()
 
 

@@ -1,4 +1,7 @@
-"""Lines that cannot be parsed, and words that others use: each is answered with the line that was probably meant."""
+"""Suggestions for lines that cannot be parsed, and for words of other tools.
+
+Each error's hint is the line that was probably meant.
+"""
 
 import os
 import re
@@ -98,7 +101,7 @@ _SINGLE_DASH = re.compile(r"-([A-Za-z][A-Za-z_-]+)(=.*)?", re.DOTALL)
 
 
 def refuse_foreign_objective(expression: str) -> None:
-    """Raises UsageError with the right name, or that there is none, for what others call an objective."""
+    """Raise UsageError for another tool's name of an objective, with ours or that there is none."""
     known = registry.names("objectives")
     names = [name.strip() for name in expression.split("+")]
     right = [name if name in known else name.lower() if name.lower() in known else FOREIGN_OBJECTIVES.get(name.lower()) for name in names]
@@ -114,7 +117,9 @@ def refuse_foreign_objective(expression: str) -> None:
 
 
 def refuse_data_as_task(command: str, word: str) -> None:
-    """Raises UsageError with the whole line, where data or another tool's name stands in the place of a task."""
+    """Raise UsageError with the whole line where data or another tool's name is in the task's
+    place.
+    """
     if word in (known := registry.names("tasks")) or word in registry.names("suites"):
         return
     if is_like_data(word):
@@ -130,7 +135,7 @@ def refuse_data_as_task(command: str, word: str) -> None:
 
 
 def refuse_word_as_probe(word: str) -> None:
-    """Raises UsageError with the whole line, where the word to look at stands in the place of the probe."""
+    """Raise UsageError with the whole line where the word is in the probe's place."""
     known = registry.names("probes")
     if word.rpartition(":")[2] not in known and not nearest(word, known) and FIRST_PROBE in known:
         line = shlex.join(["ssl", "probe", FIRST_PROBE, word])
@@ -138,7 +143,7 @@ def refuse_word_as_probe(word: str) -> None:
 
 
 def is_like_data(word: str) -> bool:
-    """Whether it is a file or folder, an address, or looks like the name of one."""
+    """Return whether the word is a file, folder or address, or looks like one."""
     scheme, colon, _ = word.partition(":")
     if colon and scheme.lower() in (*ADDRESSES, *registry.names("readers")):
         return True
@@ -146,7 +151,7 @@ def is_like_data(word: str) -> bool:
 
 
 def refuse_misplaced(words: Sequence[str], commands: Iterable[str]) -> None:
-    """Raises UsageError with the whole line, where a command stands behind options."""
+    """Raise UsageError with the whole line where a command stands behind options."""
     place = next((place for place, word in enumerate(words) if word in set(commands)), None)
     if place is not None:
         line = shlex.join(["ssl", words[place], *words[place + 1 :], *words[:place]])
@@ -154,7 +159,7 @@ def refuse_misplaced(words: Sequence[str], commands: Iterable[str]) -> None:
 
 
 def refuse_single_dashes(words: Sequence[str], known: Iterable[str]) -> None:
-    """Raises UsageError for "-objective": read letter by letter it would be "-o bjective"."""
+    """Raise UsageError for "-objective", which would be read as "-o bjective"."""
     known = set(known)
     for word in words[: list(words).index("--") if "--" in words else None]:
         match = _SINGLE_DASH.fullmatch(word)
@@ -171,7 +176,7 @@ def refuse_single_dashes(words: Sequence[str], known: Iterable[str]) -> None:
 
 
 def hint_for_option(option: str, known: Iterable[str]) -> str:
-    """The flag that was probably meant; empty where none is near."""
+    """Return the flag that was probably meant, empty where none is near."""
     dashed = option.replace("_", "-")
     known = set(known)
     foreign = FOREIGN_FLAGS.get(dashed.lower())
@@ -183,7 +188,7 @@ def hint_for_option(option: str, known: Iterable[str]) -> str:
 
 
 def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) -> str:
-    """The line that was probably meant by one that begins with no command."""
+    """Return the line that was probably meant by one that begins with no command."""
     if word in DELETES:
         return shlex.join(["ssl", "runs", "delete", *rest])
     if word in FETCHES:
@@ -206,7 +211,7 @@ def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) ->
 
 
 def hint_for_extra(command: str, words: Sequence[str], extra: Sequence[str], known: Iterable[str]) -> str:
-    """The line with the words that it does not take as values of the flags that were probably meant; empty where none is near."""
+    """Return the line with extra words as values of the flags probably meant; empty without any."""
     known, extra = set(known), list(extra)
     flags: Mapping[str, str | None] = {word: _flag_for(command, word, known) for word in extra}
     if not any(flags.values()):
@@ -236,7 +241,7 @@ def _flag_for(command: str, word: str, known: set[str]) -> str | None:
 
 
 def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequence[str]) -> str:
-    """What may stand behind the word of a group, or the line that was probably meant."""
+    """Return the commands of a group, or the line that was probably meant."""
     if word in DELETES and name == "runs":
         return hint_for_command(word, rest, ())
     if name == "plugins" and (kind := nearest(word, registry.KINDS)):
@@ -254,8 +259,11 @@ def is_run(word: str) -> bool:
 
 @dataclass(frozen=True)
 class Mistake:
-    """What a parser found. `known`: the flags of the command that it stopped in; `below`: the commands of a group; `examples`:
-    lines of the command."""
+    """A parser's error.
+
+    `known`: the flags of the command that it stopped in; `below`: the commands of a group;
+    `examples`: lines of the command.
+    """
 
     message: str
     option: str | None
@@ -265,7 +273,7 @@ class Mistake:
 
 
 def usage_words(found: Mistake, name: str, words: Sequence[str], commands: Iterable[str]) -> tuple[str, str]:
-    """A mistake in our words, and the line or the flag that was probably meant. `name`: of the command; empty where there is none."""
+    """Return message and hint for a mistake; `name`: of the command, empty without one."""
     help_line = f"ssl {name} --help lists the flags" if name else "ssl --help lists the commands"
     known = {flag for flag in found.known if flag.startswith("-")}
     if found.option is not None and "such option" in found.message:

@@ -1,4 +1,4 @@
-"""What a line says of the plugins it wants, read before it is parsed, because it decides which flags there are."""
+"""Plugins that a line names, read before it is parsed: they decide which flags there are."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +21,7 @@ FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "
 
 
 def said_by(words: Sequence[str], files: Iterable[Path] = ()) -> dict[str, Any]:
-    """The settings that choose plugins: `files` < -c files < --set < flags."""
+    """Return the settings that choose plugins: `files` < -c files < --set < flags."""
     tree: dict[str, Any] = {}
     for path in (*files, *(Path(name) for name in peek(words, "--config", "-c"))):
         tree = merged(tree, read_layer(path).values)
@@ -33,14 +33,17 @@ def said_by(words: Sequence[str], files: Iterable[Path] = ()) -> dict[str, Any]:
 
 
 def text_at(tree: Any, key: str) -> str:
-    """The text at a dotted key; empty where there is none, or something else, which the settings will refuse."""
+    """Return the text at a dotted key, empty where there is none.
+
+    Anything else is refused later by the settings.
+    """
     for part in key.split("."):
         tree = tree.get(part) if isinstance(tree, dict) else None
     return tree if isinstance(tree, str) else ""
 
 
 def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]:
-    """Options of the reader and of the tokenizer that are named, beside the flags there are."""
+    """Return the options of the named reader and tokenizer; `flags` are taken already."""
     added: list[Flag] = []
     for kind, chosen, key in (
         ("readers", "data.reader", "data.reader_options"),
@@ -52,7 +55,7 @@ def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]
 
 
 def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of "mlm" or of both parts of "mlm+nsp", beside the flags there are."""
+    """Return the options of "mlm", or of both parts of "mlm+nsp"; `flags` are taken already."""
     refuse_foreign_objective(expression)
     names = list(dict.fromkeys(name.strip() for name in expression.split("+") if name.strip()))
     taken = spellings([*flags, *GLOBALS])
@@ -66,42 +69,43 @@ def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
 
 
 def named_task(words: Sequence[str], files: Iterable[Path] = ()) -> str:
-    """The task or suite that stands on a line, else the one that a run file says; empty where none is said."""
+    """Return the task or suite of the line, else of its run file, else an empty text."""
     known = {*registry.names("tasks"), *registry.names("suites")}
     on_line = next((word for word in words if word in known), "")
     return on_line or text_at(said_by(words, files), "task")
 
 
 def task_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of a task, beside the flags there are."""
+    """Return the options of a task; `flags` are taken already."""
     return plugin_flags(_options("tasks", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
 def answering_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of a task that a model which is trained already can still be asked for: how to read, and how to answer."""
+    """Return the options of a task that still apply to a trained model: reading and prediction."""
     fixed = {f"options.{key}" for key, field in leaves(_options("tasks", name)) if decides_training(field)}
     return [flag for flag in task_flags(name, flags) if flag.key not in fixed]
 
 
 def suite_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of a suite, beside the flags there are."""
+    """Return the options of a suite; `flags` are taken already."""
     return plugin_flags(_options("suites", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
 def probe_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of a probe, beside the flags there are; what a bare word fills in may be said as a flag too."""
+    """Return the options of a probe, also the one that a bare word fills."""
     return plugin_flags(_options("probes", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
 def shift_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
-    """Options of a shift between languages, beside the flags there are."""
+    """Return the options of a shift; `flags` are taken already."""
     return plugin_flags(_options("shifts", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
 def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
-    """What can be asked of the objective that a model was trained with; of a foreign directory, of all that may read it.
+    """Return the request flags of a model's objective.
 
-    Raises UsageError where the reference leads nowhere, or to a model that makes nothing.
+    A foreign directory has those of every objective that may read it. Raises UsageError where the
+    reference leads nowhere, or the model does not generate.
     """
     run = run_of(decided(reference, ASKED)[0])
     said = "+".join(head_readers()) if run is None else text_at(read_layer(run / RUN_FILE).values, "objective")
@@ -118,7 +122,7 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
 
 @contextmanager
 def flags_named(sources: Mapping[str, str]) -> Generator[None]:
-    """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""
+    """Context in which errors of plugin options name the flags as typed."""
     try:
         yield
     except ConfigError as error:

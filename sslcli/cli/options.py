@@ -1,8 +1,9 @@
-"""Flags and commands as plain data, and how they become a Typer application.
+"""Flags and commands as plain data, and their conversion to a Typer application.
 
-A settings model says which of its fields are flags (`setting(default, description, "--lr")`); a plugin's Options are flags all of
-them. A flag that is not on the line says nothing: it overrides no file. Values stay texts until the settings check them, so that
-"10k" and "2h" mean the same on the line and in a file, and every mistake is found at once.
+A settings model says which of its fields are flags (`setting(default, description, "--lr")`); all
+fields of a plugin's Options are flags. A flag that is not on the line overrides no file. Values
+stay texts until the settings check them, so that "10k" and "2h" mean the same on the line and in a
+file, and every mistake is found at once.
 """
 
 import inspect
@@ -25,10 +26,11 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag, or an argument where `names` is empty. `key`: the dotted setting, or a word of the command's own.
+    """A flag, or an argument where `names` is empty.
 
-    `default` is what --help shows; `alone` is the value where none follows the flag; `numbers`: a text, cut at its commas, which
-    adds up where the flag stands several times.
+    `key`: the dotted setting, or a key of the command's own. `default` is what --help shows;
+    `alone` is the value of the flag without one; `numbers`: comma-separated values, which add up
+    where the flag is repeated.
     """
 
     key: str
@@ -45,10 +47,11 @@ class Flag:
 
 @dataclass(frozen=True)
 class Command:
-    """`action` ("module:function") is imported when the line is parsed, and not for --help.
+    """A command; `action` ("module:function") is imported when the line is parsed, not for --help.
 
-    It is called with the command, what stood on the line by key, and the screen, and returns an exit code. `judge` is
-    called before it is imported, with the first two, and raises what is wrong with the line.
+    It is called with the command, the values of the line by key, and the screen, and returns an
+    exit code. `judge` is called before that, with the first two, and raises what is wrong with the
+    line.
     """
 
     name: str
@@ -93,16 +96,17 @@ GLOBALS = (
 
 
 def flags_for(model: type[BaseModel]) -> list[Flag]:
-    """The flags that a settings model declares."""
+    """Return the flags that a settings model declares."""
     return [_flag(key, field, flags_of(field), _panel(field)) for key, field in leaves(model) if flags_of(field)]
 
 
 def plugin_flags(
     options: type[BaseModel], name: str, key: str, taken: Iterable[str], *, joined: bool = False, panel: str = ""
 ) -> list[Flag]:
-    """All fields of a plugin's Options as flags of a panel ("NAME options"), below the dotted `key`.
+    """Return all fields of a plugin's Options as flags of a panel ("NAME options").
 
-    A name that is taken gives way to --NAME-FIELD; objectives that are `joined` have both. Both forms set the same key.
+    Their keys are below the dotted `key`. A name that is taken becomes --NAME-FIELD; objectives
+    that are `joined` have both forms, which set the same key.
     """
     taken, plain = set(taken), name.rpartition(":")[2]
     flags = []
@@ -119,12 +123,12 @@ def plugin_flags(
 
 
 def spellings(flags: Iterable[Flag]) -> set[str]:
-    """Every way to type one of `flags`: "--plot/--no-plot" is two."""
+    """Return every way to type one of `flags`: "--plot/--no-plot" is two."""
     return {spelling for flag in flags for name in flag.names for spelling in _spellings(name)}
 
 
 def unambiguous(flags: Sequence[Flag]) -> list[Flag]:
-    """Where two parts of a joined objective have one short name, neither keeps it."""
+    """Drop names that several flags share, as parts of a joined objective may."""
     counts: dict[str, int] = {}
     for flag in flags:
         for name in flag.names:
@@ -133,7 +137,7 @@ def unambiguous(flags: Sequence[Flag]) -> list[Flag]:
 
 
 def layers_of(given: Given, flags: Iterable[Flag]) -> list[Layer]:
-    """What the line says about settings: its files in order, its --set, its flags; the later the stronger."""
+    """Return the line's settings as layers: files in order, --set, flags; later ones override."""
     values, sources = {}, {}
     for flag in flags:
         if flag.key in given:
@@ -145,7 +149,10 @@ def layers_of(given: Given, flags: Iterable[Flag]) -> list[Layer]:
 
 
 def peek(words: Sequence[str], *names: str) -> list[str]:
-    """The values of a flag on a line that is not parsed yet ("--objective mlm", "--objective=mlm", "-cFILE")."""
+    """Return the values of a flag on an unparsed line.
+
+    Any of "--objective mlm", "--objective=mlm" and "-cFILE".
+    """
     values = []
     for index, word in enumerate(words):
         if word == "--":
@@ -168,7 +175,7 @@ def asks_for_help(words: Sequence[str]) -> bool:
 
 
 def with_values(words: Sequence[str], flags: Iterable[Flag]) -> list[str]:
-    """The line with the value of every flag that stands alone: "--resume" -> "--resume auto"."""
+    """Return the line with a value for every flag without one: "--resume" -> "--resume auto"."""
     alone = {name: flag.alone for flag in flags if flag.alone for name in flag.names}
     filled = []
     for word, following in zip(words, [*words[1:], "--"], strict=True):
@@ -179,7 +186,7 @@ def with_values(words: Sequence[str], flags: Iterable[Flag]) -> list[str]:
 
 
 def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given], int]) -> None:
-    """Make a Typer command of it; `finish` is called with what stood on the line."""
+    """Add a Typer command; `finish` is called with the values of the line."""
     app.command(
         command.name,
         help=_escaped(f"{command.summary}."),
@@ -189,7 +196,7 @@ def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given]
 
 
 def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, Given], int]) -> None:
-    """Make a Typer group of it; the word alone runs the default command, which keeps its flags but not its arguments."""
+    """Add a Typer group; the word alone runs the default command, with its flags only."""
     default = next(command for command in group.commands if command.name == group.default)
     plain = replace(default, flags=[flag for flag in default.flags if flag.names])
     inner = typer.Typer(rich_markup_mode="rich", add_completion=False)
@@ -206,7 +213,7 @@ def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, 
 
 
 def _function(command: Command, finish: Callable[[Command, Given], int], unless_subcommand: bool = False) -> Callable[..., int]:
-    """A function whose signature Typer reads: one parameter a flag."""
+    """Build a function whose signature Typer reads: one parameter per flag."""
     flags = [*command.flags, *GLOBALS]
 
     def function(**values: Any) -> int:
@@ -245,7 +252,7 @@ def _parameter(flag: Flag) -> dict[str, Any]:
 
 
 def _shown(flag: Flag) -> tuple[str, str]:
-    """Metavar and description; many choices stand in the description, where they can wrap."""
+    """Return metavar and description; many choices go into the description, where they wrap."""
     if flag.kind == "truth":
         return "", flag.help
     if "|" not in flag.metavar or len(flag.metavar) <= MOST_METAVAR:
@@ -273,7 +280,7 @@ def _panel(field: FieldInfo) -> str:
 
 
 def _plain(annotation: Any) -> Any:
-    """The type without "or None"."""
+    """Return the type without "or None"."""
     if get_origin(annotation) in (Union, types.UnionType):
         inner = [part for part in get_args(annotation) if part is not type(None)]
         return inner[0] if len(inner) == 1 else annotation
@@ -281,7 +288,7 @@ def _plain(annotation: Any) -> Any:
 
 
 def _kind(field: FieldInfo) -> Literal["text", "texts", "truth"] | None:
-    """What stands on the line for a field; None for what only a file can say."""
+    """Return how a field is written on the line; None for what only a file can hold."""
     annotation = _plain(field.annotation)
     if annotation is bool:
         return "truth"
@@ -310,7 +317,7 @@ def _has(field: FieldInfo, annotated: Any) -> bool:
 
 
 def _with_no(flag: str, field: FieldInfo) -> str:
-    """A truth value has two flags."""
+    """Return both flags of a boolean."""
     return f"{flag}/--no-{flag.removeprefix('--')}" if _kind(field) == "truth" and "/" not in flag else flag
 
 
@@ -319,7 +326,7 @@ def _spellings(name: str) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Square brackets are markup in Typer's help."""
+    """Escape square brackets, which are markup in Typer's help."""
     return text.replace("[", "\\[")
 
 

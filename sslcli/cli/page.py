@@ -1,4 +1,4 @@
-"""The page of `ssl report`: one HTML file with everything in it, that needs no network and is of bounded size."""
+"""The page of `ssl report`: one self-contained HTML file of bounded size."""
 
 import base64
 from collections.abc import Mapping
@@ -20,7 +20,10 @@ LONGEST_TEXT = 4_000  # characters of one cell or note
 
 
 def rendered(page: Page) -> str:
-    """Tables are cut, and the largest pictures left out with a note, where the page would have more than MOST_BYTES."""
+    """Render the page as HTML.
+
+    Tables are cut, and the largest pictures left out with a note, where it would exceed MOST_BYTES.
+    """
     text = ""
     for most_rows in ROWS:
         text = _rendered(page, {}, most_rows)
@@ -30,7 +33,7 @@ def rendered(page: Page) -> str:
 
 
 def _fitting(page: Page, left_bytes: int) -> dict[Picture, str]:
-    """The smallest first, each as what an <img> shows; an <img> runs no script that a file may hold."""
+    """Return the smallest pictures as data URLs for <img>, which runs no script in a file."""
     chosen = {}
     pictures = {picture for section in page.sections for picture in section.pictures if picture.content}
     for picture in sorted(pictures, key=lambda picture: (len(picture.content), picture.title)):
@@ -52,14 +55,14 @@ def _rendered(page: Page, shown: Mapping[Picture, str], most_rows: int) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Names, labels and samples may hold anything, also what turns the text behind it around."""
+    """Escape text; names, labels and samples may hold anything, bidirectional marks included."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return value if value.startswith("data:image/") else printable(value[:LONGEST_TEXT])
 
 
 def _classes(table: Table) -> list[str]:
-    """Of each column, for the style: figures to the right; only long texts have several lines."""
+    """Return the CSS class of each column: numbers right-aligned; only long texts wrap."""
     found = []
     for place, heading in enumerate(table.columns):
         cells = [number(row[place]) for row in table.rows]

@@ -1,4 +1,4 @@
-"""A run as it goes: a header, a table that grows and a live line on a terminal; plain lines off it; JSON lines with --json."""
+"""Progress of a run: header, growing table and live line on a terminal; else lines or JSON."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
 
 @contextmanager
 def watching(screen: Screen, title: str) -> Generator[Observer]:
-    """The observer that suits the streams."""
+    """Return the observer that suits the streams."""
     if screen.json:
         yield lambda event: screen.document(event_document(event))
     elif screen.quiet:
@@ -42,12 +42,12 @@ def watching(screen: Screen, title: str) -> Generator[Observer]:
 
 
 def event_document(event: Event) -> dict[str, Any]:
-    """{"event": "stepped", "step": 500, ...}."""
+    """Convert an event to {"event": "stepped", "step": 500, ...}."""
     return {"event": type(event).__name__.lower(), **asdict(event)}
 
 
 def print_plain(screen: Screen, event: Event) -> None:
-    """One line without control characters, for files and batch systems."""
+    """Print an event as one line without control characters, for files and batch systems."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(event, Started):
         screen.say("\n".join(header_lines(event)))
@@ -66,8 +66,11 @@ def header_lines(started: Started) -> list[str]:
 
 
 class TerminalProgress:
-    """The line is redrawn below the rows that are done. A row, and the examples under it, wait for the checkpoint of their
-    step, which is written meanwhile, to show its tick."""
+    """A live line below the finished rows.
+
+    A row, and the examples under it, wait for the checkpoint of their step, which is written
+    meanwhile, to show its tick.
+    """
 
     def __init__(self, live: Live, title: str) -> None:
         self.live, self.title = live, title
@@ -130,7 +133,7 @@ class TerminalProgress:
         self.by_language = [Text(line, style="dim") for line in self._losses(event)]
 
     def _losses(self, event: Evaluated) -> list[str]:
-        """Of each language, below the row."""
+        """Print the loss of each language below the row."""
         spoken = event.languages.items()
         losses = "  ".join(f"{printable(name)} {number(figures.loss)}" for name, figures in spoken)
         width = min(LINE_WIDTH, self.live.console.width)
@@ -151,7 +154,7 @@ class TerminalProgress:
         self.row, self.by_language, self.examples = None, [], []
 
     def _line(self, event: Stepped) -> Text:
-        """Without its last parts, and with a shorter bar, where it would not stand in one line."""
+        """Build the live line; it drops its last parts and shortens its bar to fit."""
         left = event.seconds / max(event.step, 1) * (self.total - event.step)
         parts = [
             f" {event.step}/{self.total}  loss {event.loss:.3f}",
@@ -169,7 +172,7 @@ class TerminalProgress:
 
 
 def _fitting(names: Sequence[str], room: int) -> dict[str, int]:
-    """Columns with their widths: what can be spared is left out until they fit, metrics last."""
+    """Return columns with widths; optional ones are dropped until they fit, metrics last."""
     widths = {name: max(COLUMN_WIDTH, cell_len(name) + 2) for name in names}
     metrics = [name for name in names if name not in (SPEED, TRAIN, *KEPT)]
     for name in (SPEED, TRAIN, *reversed(metrics)):

@@ -1,4 +1,4 @@
-"""Everything drawn in a terminal. Results go to stdout, all else to stderr; with --json a result is one JSON document."""
+"""Terminal output: results on stdout, all else on stderr; with --json one JSON document."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SAID_SECONDS = 10.0  # between two lines of what is done, off a terminal
 
 
 class Screen:
-    """The two streams of a command, and on the second what it is doing, which the next words wipe out."""
+    """The two streams of a command; stderr also shows what is being done, until the next output."""
 
     def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True) -> None:
         self.json, self.quiet, self.verbose = json, quiet, verbose
@@ -32,15 +32,15 @@ class Screen:
 
     @property
     def live(self) -> bool:
-        """Whether a line on stderr can be redrawn."""
+        """True where a line on stderr can be redrawn."""
         return self.err.is_terminal and not self.err.is_dumb_terminal and not self.json and not self.quiet
 
     def document(self, values: Mapping[str, Any]) -> None:
-        """One line of JSON on stdout."""
+        """Print one line of JSON on stdout."""
         print(json.dumps({"schema": "sslcli/1", **finite(values)}, ensure_ascii=False, default=str), flush=True)
 
     def working(self, text: str) -> None:
-        """What is done now: on a terminal one line that changes, off it a line now and then, the first at once."""
+        """Show what is being done: a line that changes on a terminal, else a line now and then."""
         if self.quiet or self.json:
             return
         if self.live:
@@ -57,14 +57,14 @@ class Screen:
             self.say(f"{text} ...")
 
     def wipe(self) -> None:
-        """Nothing of `working` stands on the terminal any more."""
+        """Erase the line of `working`."""
         if not self._is_wiped:
             self.err.file.write("\r\x1b[2K")
             self.err.file.flush()
             self._is_wiped = True
 
     def say(self, text: str) -> None:
-        """A remark, beside the result."""
+        """Print a remark on stderr."""
         self.wipe()
         if not self.quiet:
             self.err.print(Text(printable_lines(text)), soft_wrap=True)
@@ -101,6 +101,10 @@ class Screen:
 
 
 def _console(stream: Any, color: bool) -> Console:
-    """rich follows NO_COLOR, FORCE_COLOR and TERM by itself; off a terminal nothing is cut at 80 columns."""
+    """Build a console.
+
+    rich follows NO_COLOR, FORCE_COLOR and TERM by itself; off a terminal nothing is cut at 80
+    columns.
+    """
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OFF_TERMINAL
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, no_color=None if color else True)

@@ -1,7 +1,7 @@
-"""Tables in a terminal of any width, which cut no word and no number.
+"""Tables for a terminal of any width, without cutting words or numbers.
 
-What is wider than the terminal wraps between words; where that is not enough, the columns stand in
-several blocks, one below the other, and each begins with what tells the rows apart.
+Cells wrap between words; where that is not enough, the columns are split into several blocks, one
+below the other, and each begins with the columns that identify the rows.
 """
 
 import re
@@ -27,7 +27,10 @@ _FIGURE = re.compile(r"[-+]?\.?\d[\d,.]*(e[-+]?\d+)?( \S{1,6}| to .*)?|[-+]?inf|
 
 @dataclass(frozen=True)
 class Column:
-    """`narrowest`, `widest`: letters that it takes where every text is wrapped, or none."""
+    """A column and its widths in characters.
+
+    `narrowest`: with every text wrapped; `widest`: with none.
+    """
 
     heading: str
     cells: Sequence[str]
@@ -49,9 +52,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TerminalTable:
-    """What rich prints of a table. `strong`: headings of the columns that are bold.
+    """A table for rich to print.
 
-    `spared`: headings of the columns that are left out where the table then has fewer blocks.
+    `strong`: headings of bold columns. `spared`: headings of columns that are left out where the
+    table then has fewer blocks.
     """
 
     table: Table
@@ -82,7 +86,7 @@ class TerminalTable:
 
 
 def _blocks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
-    """What stands side by side; the columns that tell the rows apart stand in every block."""
+    """Return the columns of each block; those that identify the rows are in every one."""
     names = _names(columns, width)
     rest = list(columns[len(names) :])
     while True:
@@ -96,7 +100,10 @@ def _blocks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
 
 
 def _names(columns: Sequence[Column], width: int) -> list[Column]:
-    """The first column, or two, where only both tell the rows apart and leave half of the width."""
+    """Return the columns that identify the rows.
+
+    The first, or the first two where only both do and they leave half of the width.
+    """
     two = list(columns[:2])
     apart = len(set(zip(*(column.cells for column in two), strict=True)))
     return two if apart > len(set(two[0].cells)) and 2 * _least(two) <= width else two[:1]
@@ -107,7 +114,7 @@ def _least(columns: Sequence[Column]) -> int:
 
 
 def _widths(columns: Sequence[Column], width: int) -> list[int]:
-    """As wide as each would be; the widest are made narrower until all fit."""
+    """Return the widths; the widest columns are narrowed until all fit."""
     room = max(width - BETWEEN * (len(columns) - 1) - EDGES, len(columns))
     least = [column.narrowest for column in columns]
     if sum(least) > room:  # the longest words alone are too long for the terminal, and are cut
@@ -122,7 +129,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Where two blanks part what belongs together ("accuracy 0.5  loss 2"), lines end there; others are left to rich."""
+    """Wrap at double blanks, which separate groups ("accuracy 0.5  loss 2"); rich does the rest."""
     lines: list[str] = []
     for part in text.split(APART):
         if lines and cell_len(f"{lines[-1]}{APART}{part}") <= width:
@@ -138,7 +145,7 @@ def are_figures(cells: Sequence[str]) -> bool:
 
 
 def scores_table(scores: Sequence[Score]) -> Table:
-    """Each figure beside what it must be compared with."""
+    """Build the table of scores, each with its baselines."""
     names = list(dict.fromkeys(name for score in scores for name in score.baselines))
     columns = ("score", VALUE, "95 % interval", *names, "n", BETTER)
     return Table("", columns, [_cells(score, names) for score in scores])

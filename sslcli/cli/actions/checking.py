@@ -1,4 +1,4 @@
-"""`ssl plugins check`: the conformance kit over one objective, task, probe or shift, installed or in a folder."""
+"""`ssl plugins check`: run the conformance kit over one plugin, installed or in a folder."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -51,7 +51,10 @@ def _findings(cls: type[Any], reference: str | None) -> Sequence[Finding]:
 
 
 def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | None:
-    """The first of a file, read with the options that the task has by itself. Raises DataError, or ConfigError where it has none."""
+    """Read the first examples of a file with the task's default options.
+
+    Raises DataError, or ConfigError where an option has no default.
+    """
     if reference is None:
         return None
     options = checked(cls.Options, {}, "options")

@@ -1,4 +1,4 @@
-"""Which model a line means, decided once, and what is to be said of it."""
+"""Choice of the model that a line means, made once and reported."""
 
 from sslcli.cli.screen import Screen
 from sslcli.models.places import WeightsRef, locate_weights
@@ -6,7 +6,7 @@ from sslcli.runs.references import Purpose, decided
 
 
 def chosen_model(reference: str, use: Purpose, is_default: bool, screen: Screen) -> tuple[str, WeightsRef]:
-    """The reference, with the run that "@latest" means now in its place, and where it leads."""
+    """Return the reference, with "@latest" replaced by the run it means now, and its location."""
     reference, notes = decided(reference, use)
     place = locate_weights(reference)
     if is_default:

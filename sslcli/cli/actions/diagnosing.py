@@ -1,4 +1,4 @@
-"""`ssl doctor`: findings with their marks."""
+"""`ssl doctor`: print findings with their marks."""
 
 from dataclasses import asdict
 

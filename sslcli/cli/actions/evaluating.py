@@ -1,4 +1,4 @@
-"""`ssl evaluate TASK`."""
+"""`ssl evaluate TASK`: score a fine-tuned model on labelled data."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def model_of(given: Given, screen: Screen) -> str:
-    """The reference that the line gives; else the newest run that was fine-tuned for the task, which is said."""
+    """Return the model of the line, else the newest run fine-tuned for the task, and say which."""
     if "model" in given:
         return given["model"]
     found, notes = newest_finetuned(given["task"])

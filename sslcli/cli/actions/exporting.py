@@ -1,4 +1,4 @@
-"""`ssl export`."""
+"""`ssl export`: write a model directory."""
 
 from pathlib import Path
 

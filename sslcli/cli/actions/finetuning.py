@@ -1,4 +1,4 @@
-"""`ssl finetune TASK`: the line's settings, one run or a study of several, and how it ended."""
+"""`ssl finetune TASK`: resolve the settings, train one run or a study of several, report."""
 
 import shlex
 import time
@@ -76,7 +76,7 @@ def finetune_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def _refuse_other_task(resume: Path | None, given: Given) -> None:
-    """Before the options of the one are read as those of the other."""
+    """Raise UsageError where the run to resume has another task, before its options are read."""
     learnt = None if resume is None else read_layer(resume / "config.yaml").values.get("task")
     if resume is not None and learnt != given.get("task", learnt):
         raise UsageError(
@@ -85,7 +85,10 @@ def _refuse_other_task(resume: Path | None, given: Given) -> None:
 
 
 def _names_languages(settings: FinetuneSettings, resume: Path | None, given: Given) -> bool:
-    """Whether the line names languages to be scored without training; a run of such a study that goes on alone does not."""
+    """Return whether the evaluation data names languages, whose untrained scores are wanted.
+
+    A run of such a study that is resumed by itself does not.
+    """
     said = resume is None or "data.evaluation" in given or "data.test" in given
     return said and bool(other_languages(settings.data))
 
@@ -95,7 +98,7 @@ def _in_several_processes(settings: FinetuneSettings) -> bool:
 
 
 def _is_started_by_gpus(settings: FinetuneSettings) -> bool:
-    """Whether this is one of the processes that --gpus started: the one that started them has said all there is to say."""
+    """Return whether --gpus started this process; its parent has printed everything already."""
     return settings.hardware.gpus is not None and rank_and_size()[1] > 1
 
 
@@ -119,7 +122,10 @@ def _studied(
     given: Given,
     screen: Screen,
 ) -> int:
-    """Run after run; with --resume those that ended are left as they are. `bounds`: by language the data of its upper bound."""
+    """Train run after run; with --resume finished ones are kept.
+
+    `bounds`: by language the training data of its in-language baseline.
+    """
     if _in_several_processes(settings):
         raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
     base = Path(settings.run.folder) if settings.run.folder else runs_folder() / (settings.run.name or new_name(settings.task))
@@ -155,7 +161,7 @@ def _named(base: Path) -> str:
 
 
 def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneSettings:
-    """Decided once for all runs: "@latest" means another one as soon as the first of them has ended."""
+    """Resolve the model once for all runs: "@latest" changes when the first of them ends."""
     if begun is not None and (begun / "config.yaml").is_file():
         source = saved_settings(FinetuneSettings, begun).model.source
     else:
@@ -164,7 +170,7 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
 
 
 def _variant(variant: Variant, own: FinetuneSettings, given: Given, screen: Screen, deadline: float | None) -> RunResult:
-    """`deadline`: when --max-time, which is that of the whole study, is over."""
+    """Return one run's settings; `deadline`: end of --max-time, which limits the whole study."""
     stopper = Stopper(None if deadline is None else deadline - time.monotonic())
     resumes = variant.folder if "resume" in given and (variant.folder / "config.yaml").is_file() else None
     start = f"{variant.start} · trained in {variant.language}" if variant.language else variant.start

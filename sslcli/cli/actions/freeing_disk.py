@@ -1,4 +1,4 @@
-"""`ssl runs du`, `prune` and `delete` on the screen: what goes is said, and asked about, first."""
+"""`ssl runs du`, `prune` and `delete`: print what is removed, and ask for confirmation first."""
 
 import sys
 from collections.abc import Sequence
@@ -34,19 +34,17 @@ def weigh_runs(command: Command, given: Given, screen: Screen) -> int:
 
 
 def delete_runs(command: Command, given: Given, screen: Screen) -> int:
-    """Delete the named runs after a confirmation.
-
-    Raises UsageError where another run needs one of them.
-    """
+    """Delete the named runs after a confirmation. Raises UsageError where one is in use."""
     runs = chosen(given["runs"], exactly="yes" in given)
     refuse_used(runs)
     return _done([deletion(run) for run in runs], "delete", given, screen)
 
 
 def prune_runs(command: Command, given: Given, screen: Screen) -> int:
-    """Remove from the named runs, or from all finished runs, what is only needed to resume them.
+    """Remove from runs what is only needed to resume them, after a confirmation.
 
-    A run that cannot be pruned is reported and left as it is.
+    The runs are those named, else all finished ones. Raises UsageError where a named one is in use;
+    a run that cannot be pruned is reported and left as it is.
     """
     if given.get("runs"):
         runs = chosen(given["runs"], exactly="yes" in given)
@@ -63,7 +61,7 @@ def prune_runs(command: Command, given: Given, screen: Screen) -> int:
 
 
 def _is_over(run: Run, screen: Screen) -> bool:
-    """A run that nobody named is pruned where it came to its end."""
+    """Return whether a run that was not named may be pruned: it is done and not in use."""
     if run.folder.is_symlink() or run.kind not in ("pretrain", "finetune"):
         return False
     if run.status == "done" and not is_used(run):
@@ -88,7 +86,7 @@ def _done(removals: Sequence[Removal], verb: str, given: Given, screen: Screen) 
 
 
 def _is_meant(verb: str, given: Given, screen: Screen) -> bool:
-    """What --yes says, or who sits at the terminal. Raises UsageError where nobody does."""
+    """Return whether --yes or the terminal confirms. Raises UsageError where neither can."""
     if "yes" in given:
         return True
     if screen.json or screen.quiet or not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -1,4 +1,4 @@
-"""`ssl generate`: what the model makes of a request, as text, as candidates with their scores, or as JSON."""
+"""`ssl generate`: print generated texts, candidates with their scores, or JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -47,12 +47,12 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def adds_nothing(artifact: Artifact, prompt: str) -> bool:
-    """Whether a continuation is no more than what was to be continued."""
+    """Return whether a continuation is no longer than its prompt."""
     return artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
 
 
 def _continues(place: WeightsRef) -> bool:
-    """Whether a run of ours is a decoder; of a foreign directory, which was named on purpose, nobody asks."""
+    """Return whether the model is a run with a decoder; foreign directories are not examined."""
     return place.run is not None and is_causal(text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture"))
 
 

@@ -1,7 +1,8 @@
-"""`--gpus N`: the same command line N times, under torchrun, and how it ended.
+"""`--gpus N`: run the same command line N times under torchrun.
 
-torchrun is torch's own (torch.distributed.run): it starts the processes, watches them, ends all when one is lost, and
-with `-- --max-restarts N` starts them anew, upon which they go on from the newest checkpoint.
+torchrun is torch's own (torch.distributed.run): it starts the processes, watches them, ends all
+when one is lost, and with `-- --max-restarts N` restarts them, upon which they continue from the
+newest checkpoint.
 """
 
 import argparse
@@ -31,9 +32,10 @@ SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
 
 
 def processes_to_start(settings: HardwareSettings) -> int:
-    """How many this process has to start: 0 where it is alone, or was itself started by torchrun or srun.
+    """Return the number of processes to start.
 
-    Raises UsageError where there are fewer GPUs than were asked for.
+    0 for a single process, and for one started by torchrun or srun. Raises UsageError where there
+    are fewer GPUs than were asked for.
     """
     if settings.gpus is None or rank_and_size()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         return 0
@@ -50,9 +52,10 @@ def processes_to_start(settings: HardwareSettings) -> int:
 
 
 def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: Sequence[str], verbose: bool) -> int:
-    """Run `ssl WORDS` in so many processes; `folder` is the run folder they write in. Returns the exit code of what they said.
+    """Run `ssl WORDS` in `processes` processes and return their exit code.
 
-    Raises RunError where one was lost without a word.
+    `folder` is the run folder that they write. Raises RunError where one was lost without a
+    message.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
@@ -75,7 +78,10 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
 
 
 def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
-    """Raises UsageError for words that torchrun does not know, which it would answer with a page of its own."""
+    """Parse torchrun's words.
+
+    Raises UsageError for unknown ones, which torchrun answers with its help.
+    """
     said = io.StringIO()
     try:
         with redirect_stderr(said):
@@ -88,9 +94,9 @@ def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _concluded(folder: Path, code: int, before: Any) -> int:
-    """The processes have said what happened; here it only gets its exit code.
+    """Return the exit code of the run; the processes have printed what happened.
 
-    `before`: when the run that lay in the folder before had started, whose end says nothing about this one.
+    `before`: start time of the previous run in the folder, whose end says nothing about this one.
     """
     facts = read_facts(folder)
     if facts.get("started") == before:
@@ -106,7 +112,7 @@ def _concluded(folder: Path, code: int, before: Any) -> int:
 
 
 def own_words() -> tuple[list[str], list[str]]:
-    """The command line before and after " -- ": ours, and torchrun's."""
+    """Split the command line at " -- ": the words of `ssl`, and those of torchrun."""
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
     return words[:end], words[end + 1 :]

@@ -1,4 +1,4 @@
-"""`ssl plugins list`, `show` and `new`: none of them needs more than the registry."""
+"""`ssl plugins list`, `show` and `new`, which need only the registry."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ssl runs`: what the workflow found, on the screen."""
+"""`ssl runs`: list, show and compare runs."""
 
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen

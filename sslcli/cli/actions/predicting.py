@@ -1,4 +1,4 @@
-"""`ssl predict TASK`: drawn on a terminal, JSON lines everywhere else."""
+"""`ssl predict TASK`: a drawn report on a terminal, JSON Lines everywhere else."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ def predict_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Report:
-    """An answer for a terminal, and what of its text the model did not see."""
+    """Return the report of a prediction, with a note where the text was cut."""
     report = answerer.scorer.format_prediction(example, prediction)
     cut = [f"the {part} was cut at {limit:,} tokens" for part, limit in cut_in(prediction).items()]
     return replace(report, notes=[*report.notes, *cut])
@@ -78,7 +78,10 @@ def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Repo
 def _answered(
     answerer: Answerer, examples: Iterable[Example], batch_size: int, is_piped: bool, say: Callable[[str], None]
 ) -> Iterator[tuple[Example, Prediction]]:
-    """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
+    """Yield predictions in portions, so that a long file does not fill the memory.
+
+    A pipe is read in batches: with --batch-size 1, line by line.
+    """
     left = iter(examples)
     is_first = True
     while portion := list(islice(left, batch_size if is_piped else AT_ONCE)):
@@ -91,7 +94,7 @@ def _answered(
 
 
 def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
-    """What the model leaves open follows the first examples, where all of them say their answers and these can be used."""
+    """Resolve what the model leaves open from the first examples, where all of them have labels."""
     with suppress(DataError):
         labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
         if all(example.gold is not None for example in labelled):

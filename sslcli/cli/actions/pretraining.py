@@ -1,4 +1,4 @@
-"""`ssl pretrain`: the line's settings, the workflow, and how it ended."""
+"""`ssl pretrain`: resolve the settings, train, report."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def _started(settings: PretrainSettings, resume: Path | None, given: Given, screen: Screen) -> int:
-    """Raises what `launch` raises where this process only starts others."""
+    """Train, or start other processes that do. Raises what `launch` raises."""
     if given.get("show_batch"):
         screen.report(show_batch(settings))
         return 0

@@ -1,4 +1,4 @@
-"""`ssl probe`: the line's words become options, the report a screen."""
+"""`ssl probe`: resolve the options, run the probe, print its report."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def probe_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def show_report(screen: Screen, found: Looked) -> None:
-    """A report on the screen, and where its files are."""
+    """Print a report and where its files are."""
     if screen.json:
         screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
         return
@@ -47,7 +47,7 @@ def show_report(screen: Screen, found: Looked) -> None:
 
 
 def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> None:
-    """Where a report lies, how much of it there is, and what is to be said of it."""
+    """Say where a report is saved, and what is in it."""
     suffixes = Counter(path.suffix for path in files)
     parts = [REPORT, *(f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}" for suffix in (".png", ".svg", ".csv") if suffixes[suffix])]
     screen.say(f"saved  {files[0].parent}: {', '.join(parts)}")
@@ -56,7 +56,7 @@ def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> 
 
 
 def _reference(typed: str, given: Given, options: dict[str, Any]) -> str:
-    """The model that is meant; a bare word is an option of the probe, `typed`, or the model."""
+    """Return the model; a bare word is the probe's option `typed`, or the model."""
     word = given.get("typed")
     if not typed:
         return word or given.get("model", LATEST)

@@ -1,4 +1,4 @@
-"""What the data's own reader recommends, below whatever the line says."""
+"""Recipes: settings that the data's own reader recommends, overridden by the line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
@@ -13,9 +13,9 @@ S = TypeVar("S", bound=Config)
 
 
 def with_recipe(model: type[S], layers: Sequence[Layer], recipe_of: Callable[[S, Mapping[str, Any]], Mapping[str, Any]]) -> Resolved[S]:
-    """What was said over what is recommended; what was said also decides which recommendations make sense.
+    """Resolve settings with the recipe below files and flags.
 
-    `recipe_of` takes the settings so far, and those that were said as dotted key -> value.
+    What is set by files and flags also decides which recommendations apply.
     """
     said = resolve(model, *layers)
     values = said.settings.model_dump()
@@ -25,7 +25,7 @@ def with_recipe(model: type[S], layers: Sequence[Layer], recipe_of: Callable[[S,
 
 
 def recommended(resolved: Resolved[S]) -> str:
-    """ "optimizer.rate 0.003, ...": what the recipe decided."""
+    """List what the recipe decided: "optimizer.rate 0.003, ..."."""
     values = resolved.settings.model_dump()
     decided = {key: _at(values, key) for key, source in resolved.sources.items() if source == RECIPE}
     return ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in decided.items())
@@ -36,7 +36,11 @@ def _at(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _stands_against(key: str, said: Any) -> bool:
-    """A recommended length of the run yields to another way of saying it, a recommended shape to another model."""
+    """Return whether a recommendation yields.
+
+    A recommended length yields to any other setting of the length, a recommended shape to another
+    model.
+    """
     if key in ("training.max_steps", "training.epochs"):
         return bool(said.training.model_fields_set & {"max_steps", "epochs"})
     return key.startswith("model.") and bool(said.model.model_fields_set & {"preset", "source"})

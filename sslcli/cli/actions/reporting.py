@@ -1,4 +1,4 @@
-"""`ssl report`: what the workflow gathered, as a file."""
+"""`ssl report`: write everything known of a run as one HTML page."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`ssl translate-shift`: the line's words become a text or files of translations, the report a screen."""
+"""`ssl translate-shift`: shift a text, or evaluate a shift on translations."""
 
 from dataclasses import replace
 from pathlib import Path

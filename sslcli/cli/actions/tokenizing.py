@@ -1,4 +1,4 @@
-"""`ssl tokenize`."""
+"""`ssl tokenize`: train or load a tokenizer, write shards."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -47,7 +47,7 @@ def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
 
 
 def _show(report: Report, screen: Screen) -> None:
-    """On a terminal the pieces stand last, where the eye (and `tail -1`) looks for them."""
+    """Print the pieces of a text, last on a terminal, where the eye (and `tail -1`) looks."""
     if not screen.json:
         for note in report.notes:
             screen.line(note)

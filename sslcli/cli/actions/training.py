@@ -1,4 +1,4 @@
-"""What all lines that train have in common: the folder they mean, the processes they start, and how they end."""
+"""Functions shared by all commands that train: run folder, processes, and exit code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -21,7 +21,10 @@ from sslcli.workflows.training.run import RunResult
 
 
 def resumed_folder(given: Given, kind: str) -> Path | None:
-    """The folder to go on with. --resume alone begins anew where --name or --out say a folder that is not there yet."""
+    """Return the folder to resume, None for a new run.
+
+    --resume alone starts a new run where --name or --out name a folder that does not exist yet.
+    """
     reference = given.get("resume")
     if reference is None:
         return _restarted_folder(given) if is_restart() else None
@@ -34,9 +37,10 @@ def resumed_folder(given: Given, kind: str) -> Path | None:
 
 
 def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Path | None, screen: Screen) -> int | None:
-    """Start the processes that --gpus asks for, and give their exit code; None where this one is to train itself.
+    """Start the processes of --gpus and return their exit code; None where this one is to train.
 
-    Raises what `launch` raises. All processes, and those that take the place of a lost one, must know one folder by name.
+    All processes, and those that replace a lost one, must agree on one folder by name. Raises what
+    `launch` raises.
     """
     words, launcher_words = own_words()
     processes = processes_to_start(hardware)
@@ -57,7 +61,10 @@ def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Pa
 
 
 def refuse_unfinished(result: RunResult, screen: Screen, hint: str) -> bool:
-    """Whether the run came to its end. Raises StopRequest, which has its own exit codes, where it was asked to stop before."""
+    """Return whether the run is done; False where torchrun is about to restart it.
+
+    Raises StopRequest, which has its own exit codes, where it was stopped before its end.
+    """
     reason, step = result.outcome.reason, result.outcome.progress.step
     if reason == "done":
         return True
@@ -69,7 +76,10 @@ def refuse_unfinished(result: RunResult, screen: Screen, hint: str) -> bool:
 
 
 def conclude(result: RunResult, command: str, most_seconds: float | None, screen: Screen) -> int:
-    """The exit code, after what was reached is shown. `most_seconds`: what --max-time or the run's own settings allow."""
+    """Print the result of a run and return its exit code.
+
+    `most_seconds`: time limit of --max-time or of the run's own settings.
+    """
     hint = f"go on with: {command} --resume {result.folder}{result.more_time(most_seconds)}"
     if not refuse_unfinished(result, screen, hint) or rank_and_size()[0] > 0:
         return 0
@@ -84,7 +94,7 @@ def conclude(result: RunResult, command: str, most_seconds: float | None, screen
 
 
 def _without_resume(words: Sequence[str]) -> list[str]:
-    """The line without --resume and its value: which run that means is decided once."""
+    """Return the line without --resume and its value: the run to resume is chosen once."""
     kept = [word for word in words if not word.startswith("--resume=")]
     if "--resume" in kept:
         place_of = kept.index("--resume")
@@ -94,7 +104,7 @@ def _without_resume(words: Sequence[str]) -> list[str]:
 
 
 def _restarted_folder(given: Given) -> Path | None:
-    """The run that this launch began before it lost a rank, if it came that far; never a run that lay there before."""
+    """Return the run that this launch began before it lost a rank, or None; never an older one."""
     named = _said_folder(given)
     if named is None:
         raise UsageError(
@@ -105,14 +115,14 @@ def _restarted_folder(given: Given) -> Path | None:
 
 
 def _said_folder(given: Given) -> Path | None:
-    """The run folder that --out or --name say, None where neither does."""
+    """Return the run folder of --out or --name, None without either."""
     if folder := given.get("run.folder"):
         return Path(folder)
     return runs_folder() / given["run.name"] if "run.name" in given else None
 
 
 def show_prediction(facts: Mapping[str, str], report: Report, screen: Screen) -> int:
-    """What --dry-run found."""
+    """Print the prediction of --dry-run."""
     for line in header_lines(Started(None, facts, 0, 0)):
         screen.say(line)
     screen.report(report)

@@ -1,4 +1,4 @@
-"""`ssl finetune SUITE`: every part of a suite with one set of settings, one table, the leaderboard's files."""
+"""`ssl finetune SUITE`: every task of a suite with one set of settings, one table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -29,7 +29,7 @@ from sslcli.workflows.training.run import RunResult
 
 
 def is_named(given: Given) -> bool:
-    """Whether the line, or a run file on it, is about a suite, or goes on with one."""
+    """Return whether the line, its run file or the run to resume is about a suite."""
     if "task" in given or given.get("config"):
         said = given.get("task") or next((read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None)
         return said in registry.names("suites")
@@ -37,7 +37,10 @@ def is_named(given: Given) -> bool:
 
 
 def suite_action(given: Given, layers: Sequence[Layer], starts: Sequence[Start], seeds: int | None, screen: Screen) -> int:
-    """`layers`: what the line says about settings; `seeds`: how many, None where it says nothing of them."""
+    """Fine-tune on every task of a suite and write the leaderboard's files.
+
+    `layers`: settings of the line; `seeds`: number of seeds, None where the line has none.
+    """
     if len(starts) > 1:
         raise UsageError("a suite starts all its runs in one way", f"once more with --init {starts[-1]} and another --name")
     resume = resumed_folder(given, "suite")
@@ -67,7 +70,11 @@ def suite_action(given: Given, layers: Sequence[Layer], starts: Sequence[Start],
 
 
 def _planned(settings: FinetuneSettings, given: Given, seeds: int | None, resume: Path | None) -> SuitePlan:
-    """A suite that is gone on with keeps its parts, to which the line may add, and its seeds, where the line says no other number."""
+    """Return tasks and seeds.
+
+    A resumed suite keeps its tasks, to which the line may add, and its seeds unless the line has
+    another number.
+    """
     facts = read_facts(resume) if resume is not None else {}
     first = settings.training.seed
     names = [*given["parts"].split(","), *facts.get("parts", [])] if "parts" in given else facts.get("parts", [])
@@ -77,7 +84,7 @@ def _planned(settings: FinetuneSettings, given: Given, seeds: int | None, resume
 
 
 def _looked_at(plan: SuitePlan, checks: bool, screen: Screen) -> int:
-    """Each part as --check or --dry-run would show it alone; nothing is written."""
+    """Print each task as --check or --dry-run does; nothing is written."""
     for part in plan.parts:
         settings = plan.settings_for(part, plan.runs(part)[0])
         if checks:

@@ -1,4 +1,4 @@
-"""`ssl compare` is `ssl runs compare`."""
+"""`ssl compare`, the same command as `ssl runs compare`."""
 
 from collections.abc import Sequence
 

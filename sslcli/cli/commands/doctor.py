@@ -1,4 +1,4 @@
-"""`ssl doctor`."""
+"""`ssl doctor`: its flags."""
 
 from collections.abc import Sequence
 

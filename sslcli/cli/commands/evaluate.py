@@ -1,4 +1,4 @@
-"""`ssl evaluate TASK`."""
+"""`ssl evaluate TASK`: its flags, and those of the task on the line."""
 
 from collections.abc import Sequence
 
@@ -28,18 +28,18 @@ BATCH_SIZE = Flag("batch_size", ("--batch-size",), "sequences that are computed 
 
 
 def hardware_flags() -> list[Flag]:
-    """Of one process: nothing is trained."""
+    """Return the hardware flags of commands that run in one process and train nothing."""
     return [flag for flag in flags_for(HardwareSettings) if flag.key in ("device", "precision", "compile", "deterministic")]
 
 
 def table_flags() -> list[Flag]:
-    """How tables of others are written."""
+    """Return the flags that say how foreign tables are written."""
     names = ("data.columns", "data.separator", "data.quoted")
     return [flag for flag in flags_for(AnswerSettings) if flag.key in names]
 
 
 def with_options(words: Sequence[str], flags: Sequence[Flag]) -> Sequence[Flag]:
-    """And those of the task that the line names."""
+    """Return the flags with those of the task that the line names."""
     name = next((word for word in words if word in registry.names("tasks")), "")
     return [*flags, *answering_flags(name, flags)] if name else flags
 

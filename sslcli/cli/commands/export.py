@@ -1,4 +1,4 @@
-"""`ssl export`."""
+"""`ssl export`: its flags."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`ssl generate`: its own flags; those that the model's objective understands come with the model."""
+"""`ssl generate`: its own flags, and the request flags of the model's objective."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`ssl predict TASK`."""
+"""`ssl predict TASK`: its flags, and those of the task on the line."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`ssl translate-shift`: its own flags, and those of the estimate that the line names."""
+"""`ssl translate-shift`: its own flags, and those of the shift that the line names."""
 
 from collections.abc import Sequence
 
