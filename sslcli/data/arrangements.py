@@ -1,7 +1,9 @@
-"""How a corpus is cut into samples: integer rows, written once and without randomness, and the sample of one row.
+"""How a corpus is divided into samples: integer rows, written once without randomness, and one
+sample each.
 
-Rows are made a bounded number of sentences at a time, so that memory does not grow with the corpus. Every sample says
-in `fields["bytes"]` how many bytes of source text its tokens cover, so that losses can be given in bits per byte.
+Rows are made for a bounded number of sentences at a time, so memory does not grow with the corpus.
+Every sample has in `fields["bytes"]` the number of bytes of source text that its tokens cover, so
+losses can be given in bits per byte.
 
 Letters: S sentences of one portion, M spans, n rows, k numbers of a row.
 """
@@ -22,9 +24,11 @@ PORTION_SENTENCES = 1 << 18  # a longer span is cut here: one boundary in a quar
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`values` int64 [n, k], one row a sample; `lengths` int64 [n] in tokens, special tokens included (or in items).
+    """Rows of an arrangement.
 
-    `languages` int64 [n]: each sample's place in the corpus's `languages`; None where it is not known.
+    `values` int64 [n, k], one row per sample; `lengths` int64 [n] in tokens, special tokens
+    included (or in items). `languages` int64 [n]: index of each sample's language in the corpus's
+    `languages`; None if unknown.
     """
 
     values: np.ndarray
@@ -41,7 +45,7 @@ class Arrangement:
 
 
 def enclose(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """One text with the special tokens of the tokenizer's template around it, as [CLS] x [SEP]; int64."""
+    """Put the template's special tokens around one text, as [CLS] x [SEP]; int64."""
     return tokenizer.template.single.around(tokens)
 
 
@@ -83,7 +87,7 @@ class _Portion:
 
 
 def _portions(corpus: Corpus) -> Iterator[_Portion]:
-    """All spans of the corpus, about PORTION_SENTENCES at a time."""
+    """Yield all spans of the corpus, about PORTION_SENTENCES at a time."""
     gathered, size = [], 0
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
         for document, first, stop in corpus.spans[begin : begin + PORTION_SENTENCES].tolist():

@@ -1,6 +1,6 @@
-"""Samples, and the packed batch they become: sequences end to end, nothing padded.
+"""Samples and packed batches: sequences end to end, without padding.
 
-Letters: B samples in the batch, T tokens (or rows) of all samples together, F features of a ready row.
+Letters: B samples in the batch, T tokens (or rows) of all samples together, F features of a row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One training example before corruption. `tokens` [t] or `rows` [t, F]; special tokens are already in place.
+    """One training example before corruption.
 
-    `fields` are numbers of this sample (a label, a count of bytes) or arrays of a fixed shape; all samples of one
-    objective have the same fields. `per_token` are arrays [t] with one number for each token.
-    `streams`: further sequences of the same sample by name, each of a length of its own
-    ("target" beside a source, a second view), the same names in all samples of one objective.
+    `tokens` [t] or `rows` [t, F]; special tokens are in place already. `fields` are numbers of this
+    sample (a label, a count of bytes) or arrays of a fixed shape; all samples of one objective have
+    the same fields. `per_token` are arrays [t] with one number for each token. `streams`: further
+    sequences of the same sample by name, each with its own length ("target" beside a source, a
+    second view); all samples of one objective have the same names.
     """
 
     tokens: np.ndarray | None = None
@@ -33,7 +34,7 @@ class Sample:
 
     @property
     def values(self) -> np.ndarray:
-        """What the network reads: tokens, or ready rows."""
+        """The network's input: tokens, or rows."""
         return _there(self.rows if self.tokens is None else self.tokens)
 
     @property
@@ -78,7 +79,7 @@ class Batch:
 
     @property
     def values(self) -> np.ndarray:
-        """What the network reads: tokens, or ready rows."""
+        """The network's input: tokens, or rows."""
         return _there(self.rows if self.tokens is None else self.tokens)
 
     @property
@@ -103,7 +104,9 @@ class Batch:
 
     @property
     def positions(self) -> np.ndarray:
-        """int64 [T]: the place of each token within its sample, from 0; in a subset, the place that it had."""
+        """Position of each token within its sample, int64 [T], from 0; a subset keeps its
+        positions.
+        """
         if self.own_positions is not None:
             return self.own_positions
         return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], self.lengths)

@@ -23,9 +23,12 @@ FEWEST_DOCUMENTS_TO_DRAW_FROM = 4 * FEWEST_HELD_OUT_DOCUMENTS
 
 @dataclass(frozen=True)
 class Corpus:
-    """Open one with `Corpus.open`. `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in
-    sentences; `spans` int64 [M, 3] say (document, first sentence, stop sentence). `unit`: a sample holds as many
-    sentences as fit into `sequence_tokens` ("fill"), or one ("sentence")."""
+    """A tokenized corpus; open one with `Corpus.open`.
+
+    `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in sentences;
+    `spans` int64 [M, 3] are (document, first sentence, stop sentence). `unit`: a sample holds as
+    many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence").
+    """
 
     folder: Path
     modality: Modality
@@ -42,7 +45,9 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path, sequence_tokens: int, unit: Literal["fill", "sentence"] = "fill", verify: bool = False) -> Self:
-        """All documents of the shards in `folder`. Raises DataError where they are damaged or empty."""
+        """Open all documents of the shards in `folder`. Raises DataError if they are damaged or
+        empty.
+        """
         shards = map_shards(folder, verify)
         index, manifest = shards.index, shards.manifest
         documents = index["documents"]
@@ -57,11 +62,11 @@ class Corpus:
         return np.cumsum([0, *(len(shard) for shard in self._shards)]).tolist()
 
     def language_of(self, document: int) -> int:
-        """Its place in `languages`."""
+        """Return the index of a document's language in `languages`."""
         return int(self._language_of[document])
 
     def languages_of(self, documents: np.ndarray) -> np.ndarray:
-        """int64: the places of several."""
+        """Return the language indices of several documents, int64."""
         return np.asarray(self._language_of[documents], dtype=np.int64)
 
     def tokens(self, start: int, stop: int) -> np.ndarray:
@@ -70,7 +75,7 @@ class Corpus:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Of one row of an array document; of text, whose rows are tokens, ()."""
+        """Shape of one row of an array document; () for text, whose rows are tokens."""
         return self._shards[0].shape[1:]
 
     def array(self, document: int) -> np.ndarray:
@@ -83,8 +88,12 @@ class Corpus:
         return float(self._bytes_before(stop) - self._bytes_before(start))
 
     def split(self, share: float, seed: int) -> tuple["Corpus", "Corpus"]:
-        """(training, held-out): whole documents, each drawn by its number, and never fewer than five. Where there are too few
-        documents for that, the last `share` of every document's sentences. Raises DataError where nothing can be held out."""
+        """Split into (training, held-out): whole documents, each assigned by its number, at least
+        five.
+
+        If there are too few documents, the last `share` of every document's sentences is held out.
+        Raises DataError if nothing can be held out.
+        """
         numbers = np.arange(len(self.spans))
         drawn = unit(mix(seed, name_key("held-out"), numbers))
         held_out = drawn < share

@@ -1,4 +1,4 @@
-"""What a reader gives: one document, of text or of numbers, and the place it came from."""
+"""Documents that readers give, of text or of numbers, and the position they came from."""
 
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -11,9 +11,10 @@ Modality = Literal["text", "images", "sound", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place a person can go to: the file, the record in it (counted from 1) and the field.
+    """A position for error messages: the file, the record in it (counted from 1) and the field.
 
-    `unit`: what `record` counts; lines where a file is read line by line, as an editor numbers them.
+    `unit`: what `record` counts; lines where a file is read line by line, as an editor numbers
+    them.
     """
 
     file: str
@@ -33,10 +34,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Text or an array, never both.
+    """A document: text or an array, never both.
 
-    `sentences`, where the source knows them, are pieces whose concatenation is the text; otherwise the tokenizing
-    workflow splits. `array` is [items, features] for sequences of ready features, or any shape an objective reads.
+    `sentences`, if the source knows them, are pieces whose concatenation is the text; otherwise the
+    tokenizing workflow splits it. `array` is [items, features] for sequences of rows, or any shape
+    that an objective reads.
     """
 
     where: Where

@@ -1,7 +1,8 @@
-"""Lines out of text files, packed ones and standard input too, with constant memory, every mistake with its place.
+"""Lines of text files, compressed ones and standard input too, in constant memory.
 
-Text is UTF-8, or UTF-16 or UTF-32 where a byte order mark says so, as spreadsheets save "Unicode text". Lines end with LF or
-CRLF; in a file that has none of these they end with a bare CR.
+Every error names its position. Text is UTF-8, or UTF-16 or UTF-32 if a byte order mark says so, as
+spreadsheets save "Unicode text". Lines end with LF or CRLF; in a file that has none of these they
+end with a bare CR.
 """
 
 import codecs

@@ -1,9 +1,10 @@
-"""Languages of unequal size, drawn more evenly than they lie: with probability proportional to (their samples) ** S.
+"""Sampling languages of unequal size: with probability proportional to (their samples) ** S.
 
-Conneau and Lample 2019, "Cross-lingual Language Model Pretraining" (arXiv 1901.07291), section 3.1; S = 0.7 is what
-multilingual BERT took (Devlin et al. 2018, github.com/google-research/bert/blob/master/multilingual.md).
+Conneau and Lample 2019, "Cross-lingual Language Model Pretraining" (arXiv 1901.07291), section 3.1;
+S = 0.7 is what multilingual BERT used (Devlin et al. 2018,
+github.com/google-research/bert/blob/master/multilingual.md).
 
-Letters: L languages, N draws.
+Letters: L languages, N slots of an epoch.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,9 @@ _WITHIN = name_key("within a language")
 
 
 def draws_of(sizes_L: Sequence[int], exponent: float) -> np.ndarray:
-    """int64 [L]: how often each language is drawn in an epoch, which has as many draws as there are samples.
+    """Return how often each language is sampled in an epoch of as many slots as samples, int64 [L].
 
-    Whole numbers by largest remainder; an exponent of at most 1 leaves no language without a draw.
+    Rounded by largest remainder; an exponent of at most 1 leaves no language without a slot.
     """
     weight_L = np.asarray(sizes_L, dtype=np.float64) ** exponent
     exact_L = weight_L * (sum(sizes_L) / weight_L.sum())
@@ -30,12 +31,13 @@ def draws_of(sizes_L: Sequence[int], exponent: float) -> np.ndarray:
 
 
 class Mixture:
-    """`members`: the numbers of each language's samples, int64, none of them empty.
+    """The languages of each epoch's slots.
 
-    Of the N draws of an epoch each language has its own, always as many; the draws of a language, numbered on from epoch to
-    epoch, go through one permutation of its samples after the other. So when an epoch ends, no sample of a language was drawn
-    more than once more often since the start than another. In what order the draws of an epoch are visited is the sampler's:
-    a sample may come again before all have come.
+    `members`: indices of each language's samples, int64, none empty. Of the N slots of an epoch
+    each language always has the same number; its slots, counted on from epoch to epoch, go through
+    one permutation of its samples after the other. So at the end of an epoch no sample of a
+    language was used more than once more often than another. The order of the slots within an epoch
+    is the sampler's: a sample may come again before all have come.
     """
 
     def __init__(self, members: Sequence[np.ndarray], exponent: float) -> None:
@@ -43,7 +45,7 @@ class Mixture:
         self.stops_L = np.cumsum(self.draws_L)
 
     def numbers(self, draws_N: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-        """int64 [N]: the samples that belong to these draws, numbered from 0, of an epoch."""
+        """Return the samples of these slots of an epoch, int64 [N]."""
         found_N = np.empty(len(draws_N), dtype=np.int64)
         language_N = np.searchsorted(self.stops_L, draws_N, side="right")
         for language in np.unique(language_N).tolist():

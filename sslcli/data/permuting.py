@@ -11,7 +11,9 @@ _ROUNDS = 8
 
 
 def permuted(places: np.ndarray, size: int, *keys: int) -> np.ndarray:
-    """int64: where the permutation of range(size) that belongs to `keys` sends each place."""
+    """Return where the permutation of range(size) that belongs to `keys` sends each index,
+    int64.
+    """
     bits = max(2, (size - 1).bit_length())
     low, high = np.uint64(bits // 2), np.uint64(bits - bits // 2)
     low_mask, high_mask = (np.uint64((1 << int(width)) - 1) for width in (low, high))

@@ -1,8 +1,8 @@
-"""Random numbers as a pure function of what they are for.
+"""Counter-based random numbers: a pure function of what they are for.
 
-A number depends on (seed, epoch, plugin, sample, position, purpose) and on nothing else, so neither the number of
-loader workers, nor the number of ranks, nor a resume changes what is drawn. The mixing function is SplitMix64 (Steele,
-Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+A number depends on (seed, epoch, plugin, sample, position, purpose) and on nothing else, so neither
+the number of loader workers, nor the number of ranks, nor a resume changes it. The mixing function
+is SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 """
 
 import hashlib
@@ -41,10 +41,10 @@ def unit(bits: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Rng:
-    """The source of all randomness in views and samples. `of(plugin)` keeps two plugins' numbers apart.
+    """The source of all randomness in batches and samples; `of(plugin)` separates plugins.
 
-    `progress` is the share of the training that is done, from 0 to below 1, for whatever follows a
-    schedule; outside of training it is 1. No number depends on it.
+    `progress` is the share of the training that is done, from 0 to below 1, for schedules; outside
+    of training it is 1. No number depends on it.
     """
 
     seed: int
@@ -69,7 +69,7 @@ class Rng:
         return unit(self.bits(purpose, samples_N, positions_N))
 
     def shuffled(self, purpose: str, items: Sequence[Item]) -> list[Item]:
-        """All items, every order as likely as any other."""
+        """Return all items in uniformly random order."""
         return [items[place] for place in np.argsort(self.bits(purpose, np.arange(len(items))), kind="stable").tolist()]
 
     def some(self, purpose: str, items: Sequence[Item], count: int) -> list[Item]:
@@ -79,7 +79,7 @@ class Rng:
 
 @dataclass(frozen=True, slots=True)
 class SampleRng:
-    """The same for one sample; `generator` is for where lengths or permutations are drawn."""
+    """Random numbers of one sample; `generator` is for random lengths or permutations."""
 
     rng: Rng
     number: int

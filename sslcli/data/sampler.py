@@ -1,8 +1,8 @@
-"""The order in which samples are seen: a pure function of the seed, with one integer as its whole position.
+"""The order in which samples are seen: a pure function of the seed and one integer position.
 
-An epoch is a permutation of its draws, which are the samples themselves or, where languages are mixed, stand for them. A
-window of the permutation holds some batches; within it samples of like length come together, and the batches come in a
-hashed order.
+An epoch is a permutation of its slots, which are the samples themselves or, where languages are
+mixed, stand for them. A window of the permutation holds some batches; within it samples of similar
+length come together, and the batches come in a hashed order.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ _ORDER, _BATCHES = name_key("order"), name_key("batches")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One batch: the samples' `numbers` int64 [b], the epoch they are drawn in, and the position after them.
+    """One batch: sample `numbers` int64 [b], their epoch, and the position after them.
 
-    `keys` int64 [b] are what Rng are keyed by: the numbers, unless a sample may come twice in an epoch.
+    `keys` int64 [b] key the Rng: the numbers, unless a sample may come twice in an epoch.
     """
 
     epoch: int
@@ -33,10 +33,11 @@ class Selection:
 
 
 class Sampler:
-    """`lengths` [n] of all samples; `batch_size` counts sequences or tokens; `shuffle=False` keeps windows in file order.
+    """Yields batches of sample numbers.
 
-    `mixture` says which samples the n draws of an epoch are, each its own where there is none. `among`: the numbers of
-    those samples that are gone through, all of them where it is not given.
+    `lengths` [n] of all samples; `batch_size` counts sequences or tokens; `shuffle=False` keeps
+    windows in file order. `mixture` maps the n slots of an epoch to samples; without one each
+    sample has its own. `among`: the samples to go through, all if None.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Where the data comes from and how it is cut, without torch."""
+"""Settings of data and tokenizer, without torch."""
 
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ class DataSettings(Config):
     unit: Literal["fill", "sentence"] = setting("fill", "a sample holds as many sentences as fit, or one")
     language_exponent: float = setting(
         0.7,
-        "a language is drawn in proportion to its samples to the power of this; 1: as they lie, 0: all equally",
+        "languages are sampled in proportion to (their samples) ** this; 1: by size, 0: equally",
         "--language-exponent",
         panel="Data",
         ge=0,
@@ -29,7 +29,7 @@ class DataSettings(Config):
         2,
         "version of the rules that split text into sentences; a run keeps that it was started with",
     )
-    limit: Count | None = setting(None, "read only so many documents (for testing)", "--limit", panel="Data", gt=0)
+    limit: Count | None = setting(None, "read only this many documents (for testing)", "--limit", panel="Data", gt=0)
 
 
 class TokenizerSettings(Config):

@@ -77,7 +77,9 @@ class ShardWriter:
         self._add(texts.tokens.astype(self._type), texts.sentence_tokens, texts.sentence_bytes, texts.document_sentences, texts.languages)
 
     def add_array(self, rows: np.ndarray, language: str = "") -> None:
-        """One document of ready rows [t, ...]. Raises DataError where documents are not alike but for t."""
+        """Append one document of rows [t, ...]. Raises DataError if documents differ in more
+        than t.
+        """
         self._row_shape = self._row_shape or rows.shape[1:]
         if self._row_shape != rows.shape[1:]:
             raise DataError(
@@ -159,7 +161,10 @@ def _header(name: str, kind: np.dtype, shape: Sequence[int]) -> bytes:
 
 @dataclass(frozen=True)
 class Shards:
-    """What stands in a folder, memory-mapped: `index` by name, `numbers` of every shard; `fingerprint` follows from all of it."""
+    """The shards of a folder, memory-mapped: `index` by name, `numbers` of every shard.
+
+    `fingerprint` is a hash of all of it.
+    """
 
     manifest: Mapping[str, Any]
     fingerprint: str
@@ -195,7 +200,9 @@ def read_manifest(folder: Path, verify: bool = False) -> dict[str, Any]:
 
 
 def map_tensor(path: Path, name: str) -> np.ndarray:
-    """One tensor of a safetensors file, memory-mapped. Raises DataError where the file is not what its header says."""
+    """Memory-map one tensor of a safetensors file. Raises DataError if the file contradicts its
+    header.
+    """
     try:
         with plainfiles.open_plain(path) as file:
             size = int.from_bytes(file.read(8), "little")

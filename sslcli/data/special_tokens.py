@@ -38,5 +38,5 @@ def worded(names: Collection[SpecialToken]) -> str:
 
 
 def missing(wanted: Collection[SpecialToken], there: Collection[SpecialToken]) -> Sequence[SpecialToken]:
-    """Those that are wanted and not there, in the order of SPECIAL_TOKENS."""
+    """Return the wanted tokens that are absent, in the order of SPECIAL_TOKENS."""
     return [name for name in SPECIAL_TOKENS if name in wanted and name not in there]

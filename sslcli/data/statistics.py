@@ -1,4 +1,4 @@
-"""What is worth knowing of a corpus before a model learns from it, counted in bounded memory while it streams by."""
+"""Statistics of a corpus, counted in bounded memory while it is tokenized."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ class DuplicateLines:
     example: str = ""
 
     def add_lines(self, text: str) -> None:
-        """Every line of a text that is not blank, without the white space around it."""
+        """Count every line of a text that is not blank, stripped of white space."""
         for line in text.splitlines():
             if bare := line.strip():
                 self.add(bare)
@@ -99,7 +99,7 @@ class Statistics:
             self.unknown += int((texts.tokens == unknown).sum())
 
     def facts(self) -> dict[str, Any]:
-        """For the manifest."""
+        """Return the statistics for the manifest."""
         spelled = {"special_spellings": dict(self.special_spellings)} if self.special_spellings else {}
         return {
             **spelled,

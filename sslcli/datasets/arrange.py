@@ -34,9 +34,10 @@ _INTEGER = np.dtype("<i8")
 
 @dataclass(frozen=True)
 class SampleSource:
-    """An arranged corpus: samples by number. `rows` int64 [n, k], `lengths` int64 [n] in tokens or items.
+    """An arranged corpus: samples by number.
 
-    `languages`: the numbers of each language's samples, int64, ascending; empty where the arranger does not know them.
+    `rows` int64 [n, k], `lengths` int64 [n] in tokens or items. `languages`: indices of each
+    language's samples, int64, ascending; empty if the arranger does not know them.
     """
 
     objective: Objective
@@ -46,11 +47,11 @@ class SampleSource:
     languages: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def mixture(self, exponent: float) -> Mixture | None:
-        """How the languages are drawn; None where every sample is drawn once an epoch."""
+        """Return how languages are sampled; None if every sample comes once per epoch."""
         return Mixture(list(self.languages.values()), exponent) if len(self.languages) > 1 and exponent != 1 else None
 
     def some(self, numbers: np.ndarray) -> "SampleSource":
-        """Those samples alone, by new numbers; `numbers` int64, ascending."""
+        """Return only those samples, renumbered; `numbers` int64, ascending."""
         languages = {language: np.flatnonzero(_among(numbers, own)) for language, own in self.languages.items()}
         found = {language: own for language, own in languages.items() if len(own)}
         return replace(self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found)

@@ -24,7 +24,7 @@ WORDS = {"text": "text", "images": "images", "sound": "sound", "table": "tables"
 
 
 def modality_of(sources: Sequence[Source]) -> Modality:
-    """What the readers of these sources give. Raises DataError where they give different things."""
+    """Return the modality of these sources. Raises DataError if they differ."""
     return _common({source.reference: _held(source.reader) for source in sources})
 
 
@@ -37,9 +37,9 @@ def _common(held: Mapping[str, Modality]) -> Modality:
 
 
 def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings) -> Modality:
-    """What the data holds. Raises UsageError where it is something else than what every part of the objective `reads`.
+    """Return the modality of the data.
 
-    DataError where it holds two things.
+    Raises UsageError if a part of the objective does not read it, DataError if the data has two.
     """
     held: dict[str, Modality] = {}
     for references in filter(None, (data.train, data.evaluation)):

@@ -1,4 +1,4 @@
-"""What is made once and kept: one maker at a time, whole or not there, and hashed again whenever it may have changed.
+"""Cache folders: made once by one process, atomically, and hashed again when they may have changed.
 
     cache/shards/KEY  cache/rows/KEY    sealed folders (sslcli/folders.py)
     cache/locks/KEY                     held by who makes KEY; the system frees it when its holder dies, however that happens
@@ -32,7 +32,7 @@ Found = TypeVar("Found")
 
 
 def quiet(sentence: str) -> None:
-    """For callers that show no progress."""
+    """Report no progress."""
 
 
 def cache_folder() -> Path:
@@ -41,10 +41,10 @@ def cache_folder() -> Path:
 
 
 def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], Found], say: Say = quiet) -> Found:
-    """What `read` finds in a folder of the cache, which `make` writes, sealed, where it is missing or damaged.
+    """Return what `read` finds in a cache folder; `make` writes it, sealed, if missing or damaged.
 
-    Of several makers at once one makes, and the others wait and read. `read` raises DataError or ModelError where the folder
-    is damaged; that is said, and the folder made anew.
+    If several processes want it at once, one makes it, and the others wait and read. `read` raises
+    DataError or ModelError if the folder is damaged; then there is a message, and it is made again.
     """
     try:
         if folder.is_dir():
@@ -76,7 +76,7 @@ def refuse_damaged(folder: Path) -> None:
 
 
 def states_of(files: Iterable[Path]) -> dict[Path, list[int]]:
-    """Of every file what changes with it, taken when the clock has left the moment of the last change."""
+    """Return, for every file, a state that changes with it, taken once the clock has moved on."""
     found = {path: path.stat() for path in sorted(files)}
     newest = max((status.st_ctime for status in found.values()), default=0.0)
     time.sleep(min(max(newest + CLOCK_TICK_SECONDS - time.time(), 0.0), CLOCK_TICK_SECONDS))

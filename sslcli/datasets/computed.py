@@ -1,4 +1,4 @@
-"""What a reader computes from its options alone, kept once a machine: its documents and its records.
+"""Cache of what a reader computes from its options alone: its documents and its records.
 
     cache/computed/KEY    a sealed folder with items.jsonl, a list of items a line
 
@@ -32,14 +32,14 @@ Item = TypeVar("Item", Document, Record)
 
 
 def documents_of(reader: Reader, reference: str) -> Iterator[Document]:
-    """As the reader gives them; see `Reader.documents`."""
+    """Yield documents as `Reader.documents` does."""
     made = reader.documents(reference)
     folder = _folder(reader, reference, "documents")
     return made if folder is None else _kept(folder, made, _row_of_document, _document)
 
 
 def records_of(reader: GivesRecords, reference: str, kind: str, split: Split) -> Iterator[Record]:
-    """As the reader gives them; see `GivesRecords.records`."""
+    """Yield records as `GivesRecords.records` does."""
     made = reader.records(reference, kind, split)
     folder = _folder(reader, reference, f"{kind} {split}")
     return made if folder is None else _kept(folder, made, _row_of_record, _record)

@@ -1,4 +1,4 @@
-"""Texts that are longer than a model reads: which parts of which examples were cut, counted and said beside every score."""
+"""Texts longer than the model's input: truncated parts, counted and reported beside every score."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _WHOLE = ("text", "question")
 
 
 def cut_of(encoded: Encoded) -> Cut:
-    """What the task says; of one that says nothing, what the lengths say: a single sample with less than the whole text."""
+    """Return the truncated parts of an example; without the task's word, inferred from lengths."""
     if encoded.cut or len(encoded.samples) != 1:
         return encoded.cut
     length = len(encoded.samples[0])
@@ -22,7 +22,7 @@ def cut_of(encoded: Encoded) -> Cut:
 
 
 def with_cut(prediction: Prediction, cut: Cut) -> Prediction:
-    """The prediction with a field that says what the model did not see; unchanged where it saw everything."""
+    """Add a field to the prediction with what the model did not see, if anything."""
     return replace(prediction, details={**prediction.details, CUT_AT: dict(cut)}) if cut else prediction
 
 
@@ -32,7 +32,7 @@ def cut_in(prediction: Prediction) -> Cut:
 
 
 def cut_counts(cuts: Sequence[Cut]) -> Mapping[str, int]:
-    """How many examples there are, and of how many something was cut."""
+    """Return the number of examples, and of those that were truncated."""
     return {"examples": len(cuts), CUT: sum(bool(cut) for cut in cuts)}
 
 

@@ -1,4 +1,4 @@
-"""What a run remembers of the files it was started with, so that a resume can say which of them changed."""
+"""Facts about the data files of a run, so that a resume can name those that changed."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ def file_facts(data: DataSettings) -> dict[str, dict[str, Any]]:
 
 
 def facts_of(files: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The same of these files, where they are files."""
+    """Return facts about these references, where they are files."""
     found = [file for file in dict.fromkeys(files) if os.path.isfile(file)]
     return {file: _facts(file) for file in found} if len(found) <= MOST_FILES else {}
 

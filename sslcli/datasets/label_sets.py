@@ -19,7 +19,7 @@ MOST_LEARNT = 12  # labels that a hint lists
 
 
 def known_labels(task: type[Task], options: Config, examples: Iterable[Example]) -> list[str]:
-    """All labels of examples, in the order in which they come."""
+    """Return all labels of examples, in order of occurrence."""
     return list(dict.fromkeys(chain.from_iterable(task.scorer(options).label_names(list(examples)))))
 
 

@@ -39,10 +39,13 @@ SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out exa
 
 @dataclass(frozen=True)
 class Labelled:
-    """The examples of a run. `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is each of
-    `others`: examples of languages that nothing is trained in. `how_read`: sentences on how the files were read.
-    `left_out`: records that could not be used. `options`: those of the task with what the training labels say of how they
-    are written; None where nobody asked."""
+    """The examples of a run.
+
+    `evaluation` chooses the checkpoint, `test` (often the same) is scored at the end, and so is
+    each of `others`: examples of languages without training data. `how_read`: sentences on how the
+    files were read. `left_out`: records that could not be used. `options`: those of the task with
+    what the training labels imply about their notation; None if nobody asked.
+    """
 
     train: Sequence[Example]
     evaluation: Sequence[Example]
@@ -119,7 +122,7 @@ def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
 
 
 def tagged(references: Iterable[str]) -> dict[str, list[str]]:
-    """The references that say their language ("zh=news.json"), by language."""
+    """Return the references that name their language ("zh=news.json"), by language."""
     found: dict[str, list[str]] = {}
     for reference in references:
         if language := split_language(reference)[0]:
@@ -128,7 +131,7 @@ def tagged(references: Iterable[str]) -> dict[str, list[str]]:
 
 
 def fingerprint_of(data: Labelled) -> str:
-    """Of what was read and how it was divided, not of where it lay."""
+    """Return a hash of the examples and their split, whatever their path."""
     digest = hashlib.blake2b(digest_size=16)
     for examples in (data.train, data.evaluation, data.test, *data.others.values()):
         for example in examples:
@@ -145,9 +148,9 @@ def examples_of(
     data: LabelledSettings,
     sifter: Sifter | None = None,
 ) -> list[Example]:
-    """All examples of all references, at most `data.limit` of them, with labels as they are written (see `with_labels`).
+    """Return all examples of all references, at most `data.limit`, with labels as written.
 
-    Raises DataError also where there is none or an id comes twice.
+    See `with_labels`. Raises DataError also if there is none or an id comes twice.
     """
     sifter = Sifter(data.skip_bad_records) if sifter is None else sifter
     found: list[Example] = []
@@ -172,10 +175,10 @@ def read_examples(
     sifter: Sifter | None = None,
     labels: Labels = "needed",
 ) -> ReadInContext[Example]:
-    """Of a file, of a source that makes its own ("demo:world"), or of a suite ("glue:cola/train:glue_data"); with or without a language.
+    """Read a file, a generated source ("demo:world") or a suite ("glue:cola/train:glue_data").
 
-    What stands behind a record that cannot be used can still be asked for, where the reader goes on. What readers say is
-    added to the remarks of `sifter`.
+    Any of them may name a language. Reading continues behind a record that cannot be used, if the
+    reader can. Remarks of readers are added to those of `sifter`.
     """
     quoted = {"auto": None, "yes": True, "no": False}[data.quoted]
     remarks = {} if sifter is None else sifter.remarks
@@ -241,7 +244,7 @@ def _reader(reference: str, reader_options: Mapping[str, Any]) -> Reader:
 
 
 def is_generated(references: Sequence[str]) -> bool:
-    """Whether all of it comes from a reader that makes its own, which makes a test part too."""
+    """Tell whether all references are generated sources, which make a test part too."""
     paths = [split_language(reference)[1] for reference in references]
     return all(":" in path and path.partition(":")[0] in registry.names("readers") for path in paths)
 
@@ -299,5 +302,5 @@ def chosen_by(task: type[Task], evaluation: Sequence[Example], test: Sequence[Ex
 
 
 def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
-    """How often each answer is given, the commonest first."""
+    """Count each answer, the commonest first."""
     return dict(Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common())

@@ -1,4 +1,6 @@
-"""What --data names, found without reading it: files, folders, globs, schemes of readers. Without torch and numpy."""
+"""References of --data, located without reading: files, folders, globs, schemes. No torch, no
+numpy.
+"""
 
 import glob
 import os
@@ -17,7 +19,10 @@ _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 
 
 def split_language(reference: str) -> tuple[str, str]:
-    """ "zh=news.txt" -> "zh", "news.txt"; the language is empty where it is not said, or a file has just this name ("year=1/a.txt")."""
+    """Split "zh=news.txt" into "zh" and "news.txt".
+
+    The language is empty if there is none, or if a file has just this name ("year=1/a.txt").
+    """
     match = _LANGUAGE.fullmatch(reference)
     return ("", reference) if match is None or os.path.exists(reference) else (match[1], match[2])
 
@@ -54,7 +59,7 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
 
 
 def is_shards(folder: str | Path) -> bool:
-    """Whether it is a folder that `ssl tokenize` wrote."""
+    """Tell whether it is a folder that `ssl tokenize` wrote."""
     return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
 
 

@@ -1,10 +1,10 @@
-"""What counting alone reaches: the floors that a model's loss and accuracy have to be compared with.
+"""N-gram baselines, with which a model's loss and accuracy have to be compared.
 
 unigram      p(t), frequencies with one added to each
 bigram       p(t | left), backed off to the unigram by Witten and Bell (1991), "The zero-frequency problem"
-two-sided    p(t | left) p(t | right) / p(t), normed: what both neighbours say if each spoke for itself
+two-sided    p(t | left) p(t | right) / p(t), normalised: both neighbours, as if independent
 
-A neighbour that is not visible (-1) says nothing: its factor falls back to p(t).
+A neighbour that is not visible (-1) is ignored: its factor falls back to p(t).
 
 Letters: N targets, V vocabulary, P pairs that occur, C targets of one chunk.
 """
@@ -95,7 +95,7 @@ def count_neighbours(sequences: Iterable[np.ndarray], vocabulary: int, most_toke
 
 
 def summed_counts(parts: Sequence[NeighbourCounts]) -> NeighbourCounts:
-    """What counting the sequences of all parts (at least one) together gives."""
+    """Merge the counts of all parts (at least one) of the sequences."""
     merged = _merged([part.codes_P for part in parts], [part.counts_P for part in parts])
     return NeighbourCounts(np.sum([part.tokens_V for part in parts], axis=0), *merged)
 
@@ -134,9 +134,10 @@ def _portions(sequences: Iterable[np.ndarray], most_tokens: int) -> Iterator[tup
 def floors(
     counts: NeighbourCounts, tokens_N: np.ndarray, left_N: np.ndarray, right_N: np.ndarray, predictable_V: np.ndarray
 ) -> tuple[Sequence[Floor], Mapping[str, str]]:
-    """The floors of some targets and their visible neighbours (-1: none), and by name why others were left out.
+    """Return the baselines of targets and their visible neighbours (-1: none), and why others are
+    absent.
 
-    `predictable_V` (bool): what can be a target at all; what is a target nevertheless counts as possible too.
+    `predictable_V` (bool): what can be a target; a token that is a target nevertheless counts too.
     """
     if not len(tokens_N):
         return (), {"unigram": "there are no targets"}

@@ -1,4 +1,6 @@
-"""What a frozen model is looked at with: the references of the line, else the data of the run that trained it."""
+"""Data to probe a frozen model with: references of the command line, else the run's training
+data.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

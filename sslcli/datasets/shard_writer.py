@@ -16,7 +16,7 @@ PORTION_CHARACTERS = 200_000
 
 
 def portions(stream: Iterator[Document]) -> Iterator[list[Document]]:
-    """Documents, so many at a time that they hold about PORTION_CHARACTERS."""
+    """Group documents into lists of about PORTION_CHARACTERS."""
     gathered: list[Document] = []
     size = 0
     for document in stream:
@@ -36,7 +36,7 @@ def write_portion(
     statistics: Statistics,
     rules: int,
 ) -> None:
-    """Whatever gives no token leaves no trace in the shards: no sentence of zero tokens, no document of zero sentences.
+    """Tokenize and write documents; those without a token leave no trace in the shards.
 
     `rules` is the version of the rules that split text into sentences.
     """

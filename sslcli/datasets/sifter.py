@@ -1,4 +1,4 @@
-"""Examples that can be used, and what is said of the records that cannot: left out where the line allows it, never silently."""
+"""Filter for unusable records: left out if the command line allows it, never silently."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -13,11 +13,11 @@ MOST_LISTED = 20  # in an error
 
 
 class Sifter:
-    """Counts what is read for one command.
+    """Counts the records that one command reads.
 
-    `most`: records that cannot be used and may be left out, over all files together, or "all"; None for a command
-    without the flag, whose hints do not name it. `read`: records of all kinds so far.
-    `remarks`: what readers say of how they took a file, each sentence once.
+    `most`: unusable records that may be left out, over all files together, or "all"; None for a
+    command without the flag, whose hints do not name it. `read`: records of all kinds so far.
+    `remarks`: readers' sentences on how they took a file, each once.
     """
 
     def __init__(self, most: int | str | None = 0) -> None:
@@ -99,7 +99,7 @@ class Sifter:
                 self.leave_out(DataError(problem, "ids tell answers apart: give each its own"))
 
     def labelled(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """Without those that have no gold answer."""
+        """Return the examples that have a label."""
         for example in examples:
             if example.gold is None:
                 self.leave_out(unlabelled(example))
@@ -107,7 +107,9 @@ class Sifter:
                 yield example
 
     def leave_out_unlabelled(self, file: str, labels: Mapping[str, int], of: int) -> None:
-        """Note that so many of the `of` examples of a file have no label; `labels`: what they have instead, and how often."""
+        """Note how many of `of` examples have no label; `labels`: what they have instead, and
+        how often.
+        """
         said = " or ".join(sorted(labels, key=lambda label: -labels[label]))
         count = sum(labels.values())
         verb = "has no label" if count == 1 else "have no label"
@@ -116,7 +118,9 @@ class Sifter:
         self._unlabelled[f"{sentence}; {said}"] = None
 
     def sentences(self) -> list[str]:
-        """How many records were left out or passed over and why, and what was decided about others; the first few by place."""
+        """Return sentences on records left out or skipped and why, and on decisions about
+        others.
+        """
         found = []
         if self._bad:
             named = "; ".join(list(self._bad)[:MOST_NAMED])

@@ -1,4 +1,4 @@
-"""What --data means: references become files and schemes, each with its reader and its language."""
+"""Sources of --data: references become files and schemes, each with its reader and its language."""
 
 import hashlib
 import json
@@ -34,8 +34,11 @@ TEXT = "txt"  # the reader of what has no name that says more
 
 @dataclass(frozen=True)
 class Source:
-    """One thing to be read. `language` is empty where the reference does not say it; `spooled`: a copy of what came through
-    a pipe, which is known by its content alone."""
+    """A file or scheme to be read.
+
+    `language` is empty if the reference names none; `spooled`: a copy of a pipe's content, which is
+    identified by its content alone.
+    """
 
     reference: str
     reader: str
@@ -63,12 +66,15 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
 
 
 def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
-    """All documents, at most `data.limit`; a language in the reference chooses among the reader's, or else wins over them."""
+    """Yield all documents, at most `data.limit`.
+
+    A language in the reference selects among the reader's, or else overrides them.
+    """
     return islice((document for source in sources for document in _of(source, data)), data.limit)
 
 
 def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ()) -> Reader:
-    """For the source's language, or for `languages`, where the reader can be asked for some of those it has."""
+    """Return the reader for the source's language, or for `languages`, if it can select some."""
     wanted = languages or [language for language in [source.language] if language]
     cls = registry.load("readers", source.reader)
     hint = f"ssl plugins show {source.reader} lists the options"
@@ -77,9 +83,10 @@ def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ())
 
 
 def fingerprint(source: Source, data: DataSettings) -> list[Any]:
-    """What changes when the content does: of a file its path, size, time and both ends, of a scheme all of its documents.
+    """Return a key that changes with the content.
 
-    Where a reader computes them, what they follow from stands for them.
+    For a file: path, size, time and both ends; for a scheme: all of its documents, or what they
+    follow from if a reader computes them.
     """
     path = Path(source.reference)
     digest = hashlib.blake2b(digest_size=16)

@@ -1,4 +1,4 @@
-"""`ssl tokenize`: raw documents into memory-mapped shards, with a tokenizer that is learnt or taken."""
+"""`ssl tokenize`: raw documents to memory-mapped shards, with a trained or given tokenizer."""
 
 import hashlib
 import json
@@ -70,11 +70,13 @@ def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say:
 
 
 def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
-    """Shards from the cache where the same data was cut by the same tokenizer before, else new ones.
+    """Return shards from the cache if the same tokenizer processed the same data before, else new
+    ones.
 
-    A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is where the tokenizer stands that
-    was learnt from this data before: without it a run whose cache is gone could not be resumed, because the library's
-    Unigram training ends a little differently every time. Raises Stopping where a signal asks to stop.
+    A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is the path
+    of the tokenizer trained on this data before: without it a run whose cache is gone could not be
+    resumed, because the library's Unigram training is not exactly reproducible. Raises Stopping if
+    a signal asks to stop.
     """
     with stopping_at_once():
         given = opened(Path(data.train[0])) if len(data.train) == 1 and is_shards(data.train[0]) else None
@@ -128,7 +130,7 @@ def opened(folder: Path) -> Tokenized:
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
-    """The pieces of a text, their numbers, and what of the text none of them says."""
+    """Show the pieces of a text, their ids, and which characters no piece covers."""
     ((ids, places),) = tokenizer.encode_with_places([text])
     pieces = tokenizer.pieces(ids)
     spans = [Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain") for place, piece in enumerate(pieces)]
@@ -142,9 +144,9 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
 
 
 def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
-    """With the tokenizer of a run as its folder, where the source names a run ("@latest"), which may be another one tomorrow.
+    """Replace a tokenizer source that names a run ("@latest") by its folder.
 
-    Raises UsageError where "@latest" is none.
+    Raises UsageError if "@latest" is none.
     """
     source = settings.source
     if not source or os.path.lexists(source):
@@ -175,7 +177,9 @@ def _changes_said(changes: Sequence[str]) -> str:
 
 
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
-    """Taken from a directory where `settings.source` names one, else learnt from the data. Raises StopRequest as `tokenize` does."""
+    """Load the tokenizer that `settings.source` names, else train one. Raises StopRequest as
+    `tokenize`.
+    """
     if settings.source:
         return Tokenizer.load(settings.source)
     with _stopping_in_words():
@@ -224,7 +228,7 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
 
 
 def piece_trainer(settings: TokenizerSettings) -> PieceTrainer:
-    """What learns the pieces. Raises PluginError or ConfigError."""
+    """Return the tokenizer trainer of the settings. Raises PluginError or ConfigError."""
     kind = settings.kind or DEFAULT_KIND
     cls = registry.load("tokenizers", kind)
     hint = f"ssl plugins show {kind} lists the options"

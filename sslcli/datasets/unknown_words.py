@@ -1,4 +1,4 @@
-"""Words of a text that a model's vocabulary does not have, and what is said of them."""
+"""Words of a text that a model's vocabulary lacks, and the sentence about them."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,6 @@ def unknown_in(tokenizer: Tokenizer, text: str) -> list[str]:
 
 
 def unknown_sentences(words: Sequence[str]) -> list[str]:
-    """One sentence that names them, nothing where there is none."""
+    """Return one sentence that names them, or none."""
     named = ", ".join(words)
     return [f"unknown to the model's vocabulary, and read as nothing in particular: {named}"] if words else []

@@ -12,7 +12,7 @@ Made = TypeVar("Made")
 
 @runtime_checkable
 class Continuing(Protocol):
-    """An iterator that knows whether there may be something behind the error that it raised last."""
+    """An iterator that knows whether anything may follow the error that it raised last."""
 
     @property
     def continues(self) -> bool | None:
@@ -40,7 +40,7 @@ class Parsed(Iterator[Made], Generic[Item, Made]):
         return self._function(item)
 
     def again(self) -> Made | None:
-        """What is made of the last item, anew; None where it could not be had."""
+        """Parse the last item again; None if it could not be read."""
         return None if self.last is None else self._function(self.last)
 
 
@@ -61,7 +61,9 @@ class Unreadable(Mapping[str, Any]):
 
 
 def goes_on(items: Iterator[Any]) -> bool | None:
-    """Whether an iterator that has just raised can give what is behind; None where only its next item shows that."""
+    """Tell whether an iterator that has just raised can continue; None if only its next item
+    shows that.
+    """
     if isinstance(items, Continuing):
         return items.continues
     return False if isinstance(items, GeneratorType) else None

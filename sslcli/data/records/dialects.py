@@ -1,7 +1,8 @@
-"""How a table of others is written: what parts its columns, and whether quotation marks enclose values.
+"""Dialect of a table: its separator, and whether quotation marks enclose values.
 
-A .csv is quoted. A .tsv may be either: GLUE's files have quotation marks as text, pandas and spreadsheets enclose a value
-that holds one and double those inside (facebookresearch/pytext#777). The file itself decides, and what it leaves open is said.
+A .csv is quoted. A .tsv may be either: GLUE's files have quotation marks as text, pandas and
+spreadsheets enclose a value that holds one and double those inside (facebookresearch/pytext#777).
+The file itself decides, and an ambiguous case is remarked on.
 """
 
 import csv

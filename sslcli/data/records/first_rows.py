@@ -1,4 +1,4 @@
-"""First rows that may name the columns of a table which was said to have no header."""
+"""First rows that may be a header of a table declared to have none."""
 
 import re
 import shlex
@@ -18,15 +18,15 @@ _OF_SENTENCES = re.compile(r"[,;!?\uff0c\uff1b\uff01\uff1f\u3002\u3001]|\.$")
 
 
 def is_first_row(where: Where) -> bool:
-    """Whether it is the first line of a table that has no header, or one that was taken for a row."""
+    """Tell whether it is the first line of a table without a header, or one taken for a row."""
     return where.unit == "line" and where.record == 1 and suffix_of(where.file) in _HOLD_ROWS
 
 
 def first_rows_alone(examples: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
-    """Of each file the first row that may name the columns, and whether it stands apart.
+    """Return, by file, the first row that may be a header, and whether it stands apart.
 
-    Its label is that of no other row, others come twice, and its texts may be names of columns; it
-    stands apart where every other label comes twice at least, or where its own alone is no number.
+    Its label occurs in no other row, others occur twice, and its texts may be column names; it
+    stands apart if every other label occurs at least twice, or if its own alone is no number.
     """
     by_file: dict[str, list[Any]] = {}
     for example in examples:
@@ -54,7 +54,7 @@ def _is_like_name(text: str, below: Sequence[str]) -> bool:
 
 
 def named_as(texts: Sequence[str], label: str) -> str:
-    """What to type if these are the names of the columns."""
+    """Return the flags to type if these are the names of the columns."""
     fields = ["--text-field"] if len(texts) == 1 else ["--first-field", "--second-field"]
     pairs = zip([*fields, "--label-field"], [*texts, label], strict=False)
     return " ".join(f"{flag} {shlex.quote(name)}" for flag, name in pairs)

@@ -15,10 +15,11 @@ _NO_LABELS = ("id", "idx", "index", "language")
 
 
 def label_of(record: Record, kind: AskedKind, asked: str, usual: Sequence[str], texts: Sequence[str]) -> Gold | None:
-    """The label as it is written, of the column that is `asked` for, or of the first of the `usual` ones that is there.
+    """Return the label as written, from the column `asked` or the first of the `usual` ones.
 
-    Several columns ("a,b") say of one label each whether it is given, a name with a comma being in quotation marks; where
-    there is no usual column, all that could are taken along. Raises DataError naming the place.
+    Several columns ("a,b") each say of one label whether it is given; a name with a comma is in
+    quotation marks. Without a usual column, all candidates are taken along. Raises DataError naming
+    the position.
     """
     if current_reading().labels == "unread":
         return None
@@ -37,7 +38,7 @@ def label_of(record: Record, kind: AskedKind, asked: str, usual: Sequence[str], 
 
 
 def in_usual_case(record: Record, usual: Collection[str]) -> Record:
-    """With names that differ from a usual one in case alone ("Tokens") as the usual one, which is said."""
+    """Rename columns that differ from a usual name in case alone ("Tokens"), with a remark."""
     names = [name for name in record.values if name not in usual]
     by_case: dict[str, list[str]] = {}
     for name in names:
@@ -49,10 +50,11 @@ def in_usual_case(record: Record, usual: Collection[str]) -> Record:
 
 
 def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str, Columns]) -> Iterator[Record]:
-    """All records. `wanted`: by flag the columns of which the first that a record has is read.
+    """Yield all records, with `wanted` columns by flag; the first column that a record has is read.
 
-    Names may differ in case ("Text"): the record that is given has the usual one. Says so, and where a file has several
-    of the columns. A record whose label is in another one than those before cannot be read.
+    Names may differ in case ("Text"): the record has the usual one. There are remarks on that, and
+    on files with several of the columns. A record whose label is in another column than those
+    before cannot be read.
     """
     taken: dict[str, str] = {}  # by flag, the columns as the file names them
     before: list[str] | None = None

@@ -1,7 +1,8 @@
-"""How the labels of a data set are written, found from all of its training examples together.
+"""Notation of labels, inferred from all training examples together.
 
-One label alone does not say whether -1 is a class or the mark of a missing label, whether [1, 0] names two labels or gives
-one place to each, or whether 1.0 is a class or a number. What stays ambiguous is asked about or said.
+One label alone does not say whether -1 is a class or marks a missing label, whether [1, 0] names
+two labels or is a 0/1 vector, or whether 1.0 is a class or a number. An ambiguous case is an error
+or a remark.
 """
 
 import re
@@ -47,10 +48,11 @@ class LabelNames(tuple[str, ...]):
 
 @dataclass(frozen=True)
 class LabelForm:
-    """`no_label`: texts that mean no label. `names`: of the places of vectors, () where labels are none. `notes`: what to say.
+    """How labels are written.
 
-    `columns`: whether the names are those of columns, which only a search of all columns found. `are_whole`: whether all
-    labels are whole numbers, so that 1.0 is the class 1.
+    `no_label`: texts that mean no label. `names`: of the entries of vectors, () without vectors.
+    `notes`: remarks. `columns`: whether the names are those of columns, which only a search of all
+    columns found. `are_whole`: whether all labels are whole numbers, so that 1.0 is the class 1.
     """
 
     kind: Kind
@@ -67,9 +69,10 @@ def form_of(
     no_label: Sequence[str] | None = None,
     names: Sequence[str] = (),
 ) -> LabelForm:
-    """Of the labels of all training examples. `kind` may be "auto"; `no_label` and `names` are what the user says.
+    """Infer the form of all training labels. `kind` may be "auto"; `no_label` and `names` are the
+    user's.
 
-    Raises DataError or UsageError with the flag that decides what the labels leave open.
+    Raises DataError or UsageError that names the flag to set where the labels are ambiguous.
     """
     given = [gold for gold in golds if gold is not None]
     marks = tuple(MARKS) if no_label is None else tuple(no_label)
@@ -96,13 +99,13 @@ def form_of(
 
 
 def are_whole(golds: Iterable[Gold | None], no_label: Sequence[str]) -> bool:
-    """Whether all labels, but for those that mean none, are whole numbers."""
+    """Tell whether all labels, except marks of none, are whole numbers."""
     texts = {gold for gold in golds if isinstance(gold, str)}.difference(no_label)
     return all(_WHOLE.fullmatch(text) or text.removeprefix("-").isdecimal() for text in texts)
 
 
 def means_no_label(value: Any) -> bool:
-    """Whether a field says that there is no label, where no class is called so."""
+    """Tell whether a field marks a missing label, where no class has that name."""
     return value is None or str(value).strip() in ("", *MARKS)
 
 
@@ -120,9 +123,10 @@ def _unmarked(gold: Gold, marks: Collection[str]) -> Gold | None:
 
 
 def plain_label(gold: Gold | None, form: LabelForm, known: Mapping[str, Any]) -> Gold | None:
-    """The label as the task takes it: None where it says that there is none, names instead of places, 1 instead of 1.0.
+    """Return the label in plain form: None for a mark of none, names for vectors, 1 for 1.0.
 
-    `known` are the labels that the model has, in order; none while they are being found. Raises ValueError saying what is wrong.
+    `known` are the labels of the model, in order; empty while they are being collected. Raises
+    ValueError saying what is wrong.
     """
     if gold is None or isinstance(gold, Vector):
         return None if gold is None else _of_vector(gold, form, known)

@@ -1,4 +1,4 @@
-"""Gold answers about whole sequences, as files hold them: one class of several, any number of labels, or a number."""
+"""Labels of whole sequences, as files hold them: one class, any number of labels, or a number."""
 
 import ast
 import math
@@ -27,10 +27,10 @@ _TRUTHS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """Zeros and ones, which may give a place to each label, or be a list of the labels 0 and 1.
+    """A list of zeros and ones: a 0/1 vector, or a list of the labels 0 and 1.
 
-    `certain`: written as 0.0 and 1.0 or false and true, which no label is. `names`: the columns that they stood in, where
-    each had one of its own, and `asked` whether the user named these.
+    `certain`: written as 0.0 and 1.0 or false and true, so it is a vector. `names`: the columns of
+    the entries, if each had one of its own, and `asked` whether the user named these.
     """
 
     places: tuple[int, ...]
@@ -43,10 +43,10 @@ Gold = str | float | tuple[str, ...] | Vector
 
 
 def gold_of(record: Record, kind: AskedKind, *names: str) -> Gold | None:
-    """What the first of these columns says, of its own type; None where it is not there or empty.
+    """Return the label of the first of these columns, in its own type; None if absent or empty.
 
-    It is the same whatever `kind` is known by now; what no answer of that kind can be is refused. Raises DataError naming
-    place and column.
+    The result does not depend on `kind`, but what no answer of that kind can be is refused. Raises
+    DataError naming position and column.
     """
     name, value = record.find(*names)
     if isinstance(value, str) and (listed := _list_in(value, kind)) is not None:
@@ -62,10 +62,10 @@ def gold_of(record: Record, kind: AskedKind, *names: str) -> Gold | None:
 
 
 def columns_of_truths(record: Record, names: Sequence[str], asked: bool) -> Vector | None:
-    """Columns that each say of one label whether it is given, as 0 and 1 or false and true.
+    """Return the columns that each say of one label whether it is given, as 0/1 or false/true.
 
-    Of columns that are `asked` for, all must be there, or none where nothing is said; others are passed over. Raises
-    DataError naming the column that says something else.
+    Of columns that are `asked` for, all must be there, or none if nothing is set; others are
+    skipped. Raises DataError naming a column with any other value.
     """
     found: dict[str, int] = {}
     for name in names:
@@ -174,7 +174,7 @@ def checked_label(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
 
 
 def counted(golds: Iterable[Gold], kind: Kind) -> Counter[str]:
-    """How often each label is given; empty for numbers."""
+    """Count how often each label is given; empty for numbers."""
     if kind == "number":
         return Counter()
     return Counter(label for gold in golds for label in (converted(gold, "labels") if kind == "labels" else (converted(gold, "classes"),)))

@@ -1,4 +1,4 @@
-"""How the user says files of records are written, and what their readers have to say about them.
+"""User's declarations about files of records, and the remarks of their readers.
 
 Both belong to one command and reach readers, which plugins write too, through a context variable.
 """
@@ -25,10 +25,11 @@ Labels = Literal["needed", "wanted", "unread"]
 
 @dataclass(frozen=True)
 class Reading:
-    """`columns`: names of the columns of a table without a header, NOT_READ for those that are not read. `separator` and
-    `quoted` are None where the file decides. `labels`: "unread" where records are read as if they had none.
+    """Declarations about the files of a command, and the remarks about them.
 
-    `notes` collects sentences, each once, in the order in which readers say them.
+    `columns`: names of the columns of a table without a header, NOT_READ for those that are not
+    read. `separator` and `quoted` are None where the file decides. `labels`: "unread" to read
+    records as if they had none. `notes` collects sentences, each once, in order.
     """
 
     columns: tuple[str, ...] = ()
@@ -47,12 +48,16 @@ def current_reading() -> Reading:
 
 
 def remark(note: str) -> None:
-    """Say something about the file that is being read: what was ambiguous and how it was taken, what was left out."""
+    """Add a remark on the file being read: what was ambiguous and how it was taken, what was
+    left out.
+    """
     current_reading().notes[note] = None
 
 
 def reading_with(reading: Reading, make: Callable[[], Iterator[T]]) -> "ReadInContext[T]":
-    """What `make` gives, made and advanced under `reading`. It can go on after an error where the iterator itself can."""
+    """Make and advance an iterator under `reading`. It continues after an error if the iterator
+    can.
+    """
     context = copy_context()
     context.run(_READING.set, reading)
     return ReadInContext(context, context.run(make))
@@ -66,7 +71,7 @@ class ReadInContext(Iterator[T], Generic[T]):
 
     @property
     def continues(self) -> bool | None:
-        """Whether there may be something behind the last error; see `goes_on`."""
+        """Whether anything may follow the last error; see `goes_on`."""
         return goes_on(self._inner)
 
     @property

@@ -1,4 +1,4 @@
-"""Labelled records out of JSON, JSON lines and tables, each knowing its place, so that a mistake can be found."""
+"""Labelled records from JSON, JSON lines and tables, each with its position for error messages."""
 
 import json
 import math
@@ -35,7 +35,7 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON spells it
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One flat record: column -> value, and where it stands."""
+    """A flat record: column -> value, and its position."""
 
     where: Where
     values: Mapping[str, Any]
@@ -66,34 +66,34 @@ class Record:
         return self.wrong(names[0], f"'{names[0]}' is missing", hint)
 
     def wrong(self, field: str, problem: str, hint: str) -> DataError:
-        """An error to raise, which names the place."""
+        """Return an error that names the position, to be raised."""
         return DataError(f"{replace(self.where, field=field)}: {problem}", hint)
 
     @property
     def is_readable(self) -> bool:
-        """Whether it has values. One that could not be read raises why when it is asked for any of them."""
+        """Whether it has values; asking an unreadable record for a value raises the reason."""
         return not isinstance(self.values, Unreadable)
 
     @property
     def language(self) -> str:
-        """What the record says of its language; nothing where it says none."""
+        """The record's own language; empty if it names none."""
         value = self.values.get("language")
         return value if isinstance(value, str) else ""
 
     @property
     def id(self) -> str:
-        """What the record calls itself ("id", "idx"), or its number."""
+        """The record's own id ("id", "idx"), or its number."""
         _, value = self.find("id", "idx")
         return str(self.where.record) if value is None or value == "" else str(value)
 
 
 def read_records(reference: str) -> Iterator[Record]:
-    """Of .jsonl, .json, .csv and .tsv, packed or not, or "-" as JSON lines; what they hold counts, not how they are called.
+    """Read .jsonl, .json, .csv and .tsv, compressed or not, or "-" as JSON lines, by content.
 
-    JSON may be a list, lines, objects one after another, or one of the layouts of data.jsonfiles; tables may be written in
-    any dialect that data.dialects finds. Record numbers are lines, but in .json places in the list. Raises DataError naming
-    file and record; also where there is no record at all. A record that cannot be read is given too, and raises when it is
-    asked for a value.
+    JSON may be a list, lines, objects one after another, or one of the layouts of json_files;
+    tables may be in any dialect that `dialects` detects. Record numbers are lines, in .json indices
+    in the list. Raises DataError naming file and record; also if there is no record. An unreadable
+    record is yielded too, and raises when it is asked for a value.
     """
     records = _reader_of(reference)(reference)
     first = next(records, None)
@@ -108,18 +108,20 @@ def read_records(reference: str) -> Iterator[Record]:
 def read_table(
     reference: str, *, header: bool = True, columns: tuple[str, ...] | None = None, quoted: bool = False, skip_short: bool = False
 ) -> Iterator[Record]:
-    """Rows of a tab-separated file. `columns` name them where there is no header, and rename them where there is.
+    """Read rows of a tab-separated file; `columns` name them without a header, or rename them.
 
-    `quoted`: quotation marks enclose values, as in .csv, instead of being text. A row that is too short is refused, or
-    passed over where `skip_short` says so. Raises DataError naming file and line; a row of another width when it is
-    asked for a value.
+    `quoted`: quotation marks enclose values, as in .csv, instead of being text. A row that is too
+    short is refused, or skipped with `skip_short`. Raises DataError naming file and line; for a row
+    of another width when it is asked for a value.
     """
     rows = read_rows(reference, "\t", quoted)
     return _table(reference, rows, header, columns, skip_short)
 
 
 def read_json(reference: str) -> Any:
-    """All of a .json file, packed or not; of JSON lines, their list. Raises DataError naming the file."""
+    """Read a .json file, compressed or not; JSON lines as a list. Raises DataError naming the
+    file.
+    """
     content, records = _whole_json(reference, read_text(reference))
     return content if records is None else [record.values for record in records]
 
@@ -271,7 +273,10 @@ def _numbered(values: Iterable[Any], reference: str) -> Iterator[Record]:
 
 
 def record_of(value: Any, where: Where) -> Record:
-    """Of an object, or of a list of as many values as --columns has names. Raises DataError for anything else."""
+    """Return the record of an object, or of a list of as many values as --columns has names.
+
+    Raises DataError for anything else.
+    """
     named = current_reading().columns
     if isinstance(value, list) and value and len(value) == len(named) and not isinstance(value[0], dict):
         return Record(where, {name: each for name, each in zip(named, value, strict=True) if name != NOT_READ})

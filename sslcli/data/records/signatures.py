@@ -1,4 +1,4 @@
-"""What a file is that is no text, by the bytes it begins with, and the way out."""
+"""Signatures of files that are not text, by their first bytes, and what to do about them."""
 
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
 
 
 def csv_rows(lines: Iterable[str], separator: str, strict: bool) -> Iterator[list[str]]:
-    """As csv.reader gives them, values as long as a line may be. Raises csv.Error."""
+    """Yield rows as csv.reader does, with values as long as a line may be. Raises csv.Error."""
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE_BYTES))  # the module's own is 131,072
     return csv.reader(lines, delimiter=separator, strict=strict)
 

@@ -16,7 +16,7 @@ _HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv"})
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What means the same; `first` in the first language that was asked for."""
+    """A translation pair; `first` is in the first language that was asked for."""
 
     first: str
     second: str
@@ -24,13 +24,16 @@ class Pair:
 
 
 def read_pairs(references: Sequence[str], languages: tuple[str, str]) -> Iterator[Pair]:
-    """Of files with two columns, or of two files line by line: "en=help.en.gz" and "zh=help.zh.gz". Each packed or not, or "-".
+    """Read translation pairs from files with two columns, or from two files line by line.
 
-    The columns of .csv, .jsonl and .json are called as the languages are. Other files have a tab between them (or blanks, as
-    the dictionaries of MUSE have: Lample et al. 2018), and first the first language, unless their first line names both. Of two
-    files the lines of which one is blank are left out, both of them; one that holds records has its texts in the column "text".
+    Two files are "en=help.en.gz" and "zh=help.zh.gz"; each may be compressed, or "-". The columns
+    of .csv, .jsonl and .json are named after the languages. Other files have a tab between them (or
+    blanks, as the dictionaries of MUSE: Lample et al. 2018), the first language first, unless their
+    first line names both. Of two files, lines are left out where one is blank; one that holds
+    records has its texts in the column "text".
 
-    Raises UsageError for references that do not go together, DataError naming file and record, also where there is no pair.
+    Raises UsageError for references that do not go together, DataError naming file and record, also
+    if there is no pair.
     """
     marked = {reference: language for reference in references for language in languages if reference.startswith(f"{language}=")}
     if not marked:
@@ -50,9 +53,10 @@ def read_pairs(references: Sequence[str], languages: tuple[str, str]) -> Iterato
 
 
 def distinct_pairs(pairs: Iterable[TextPair]) -> list[TextPair]:
-    """Those of which neither side stands in one before it, upper and lower case alike.
+    """Drop pairs of which a side occurred before, ignoring case.
 
-    Otherwise a text has two translations of which one is taken for wrong, or stands among what is learnt from and what is tested.
+    Otherwise a text would have two translations of which one counts as wrong, or occur in both
+    training and test data.
     """
     kept, seen = [], set()
     for pair in pairs:
@@ -64,7 +68,7 @@ def distinct_pairs(pairs: Iterable[TextPair]) -> list[TextPair]:
 
 
 def languages_in(record: Record) -> list[str]:
-    """The columns of a translation that a generated source knows: each is called as its language is, "type" apart."""
+    """Return the language columns of a translation record: each is named after its language."""
     return [name for name in record.values if name != "type"]
 
 

@@ -11,9 +11,9 @@ def with_open_mask(
     *,
     takes_space: bool,
 ) -> tokenizers.Tokenizer:
-    """The same model and the same steps before it; of the added tokens, the mask alone is not special.
+    """Return the same tokenizer, with the mask as the only added token that is not special.
 
-    Special tokens are no tokens in a text where `encode_special_tokens` says so. `takes_space`: the
+    Special tokens are no tokens in a text if `encode_special_tokens` is set. `takes_space`: the
     mask takes the space before it, whatever its own flags say.
     """
     opened = tokenizers.Tokenizer(library.model)  # shared, as its scores lose digits when written

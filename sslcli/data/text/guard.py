@@ -1,7 +1,7 @@
-"""Special tokens that raw text may not spell, and how often it tried.
+"""Special tokens that raw text may not produce, and how often it tried.
 
-A text that reads "[SEP]" would otherwise pretend to be two. Such a spelling is cut as any other
-text is, and counted, so that a command can say so.
+A text that reads "[SEP]" would otherwise pretend to be two. Such a spelling is tokenized as
+ordinary text, and counted, so that a command can report it.
 """
 
 import re
@@ -39,7 +39,9 @@ class Guard:
         return (match for match in self._pattern.finditer(text) if match[0] in self._names)
 
     def apart(self, text: str) -> tuple[list[int], list[str]]:
-        """Where the parts begin, and the parts: cut after the first character of every spelling."""
+        """Return offsets and parts: the text, cut after the first character of every such
+        spelling.
+        """
         starts = [0, *(match.start() + 1 for match in self._found(text))]
         return starts, [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
 

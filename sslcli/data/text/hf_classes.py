@@ -55,7 +55,7 @@ def as_json(component: Any) -> Json | None:
 
 
 def template(single: str, pair: str, names: Mapping[str, str], ids: Ids) -> Json | None:
-    """A TemplateProcessing of "cls $A sep", where `names` says which token a word is."""
+    """Build a TemplateProcessing of "cls $A sep"; `names` maps these words to tokens."""
     found = {token: ids(token) for token in names.values()}
     if any(token is None for token in found.values()):
         return None

@@ -1,8 +1,8 @@
-"""What `AutoTokenizer` of transformers (5.24) makes of the tokenizer files of a model directory.
+"""The tokenizer that transformers' `AutoTokenizer` (5.24) makes of the files of a model directory.
 
 tokenizer.json is not all that counts: the class in tokenizer_config.json (or the model_type in
-config.json) may write normalizer, pre-tokenizer and post-processor anew, and special tokens that
-other files name are added. Nothing of transformers is imported, and no code of the directory runs.
+config.json) may replace normalizer, pre-tokenizer and post-processor, and special tokens that other
+files name are added. Nothing of transformers is imported, and no code of the directory runs.
 """
 
 import json
@@ -74,7 +74,7 @@ class HfFiles:
 
     @property
     def ends(self) -> frozenset[int]:
-        """The ids at which transformers ends a text that it makes; none where nothing says so."""
+        """The ids at which transformers ends generated text; empty if nothing says so."""
         value = (self.generation or self.model).get(ENDS)
         values = value if isinstance(value, list) else [value]
         return frozenset(n for n in values if isinstance(n, int) and not isinstance(n, bool))
@@ -82,17 +82,17 @@ class HfFiles:
 
 @dataclass(frozen=True)
 class HfTokenizer:
-    """A directory's tokenizer as transformers has it.
+    """A directory's tokenizer as transformers reads it.
 
     `roles`: "cls_token" -> "[CLS]"; empty where the directory names none. `literals`: special
-    tokens that are one token where a text spells them. `unknown`: what the model gives for a piece
-    that it does not know. `post_processor`: as in tokenizer.json. `gives_types`: whether type ids
-    reach the model, which has `type_rows` of them, as far as config.json says; `says_types`: whether
-    the directory or its class says so. Where neither does, a model that has several type ids gets
-    those of its post-processor, as transformers before 5 had it; 5 gives none. `notes`: sentences
-    on what is left out. `is_exact`: whether the class is one whose rules are known. `text` and
-    `files`: what is to be saved, so that it is read in the same way again. `ends`: the ids that end
-    a text that the model makes, where the directory says so.
+    tokens that are one token where a text spells them. `unknown`: the token for an unknown piece.
+    `post_processor`: as in tokenizer.json. `gives_types`: whether segment ids reach the model,
+    which has `type_rows` of them, as far as config.json says; `says_types`: whether the directory
+    or its class says so. Where neither does, a model with several segment ids gets those of its
+    post-processor, as transformers before 5 did; 5 gives none. `notes`: sentences on what is left
+    out. `is_exact`: whether the rules of the class are known. `text` and `files`: what is to be
+    saved, so that it is read in the same way again. `ends`: the ids that end generated text, where
+    the directory says so.
     """
 
     library: tokenizers.Tokenizer

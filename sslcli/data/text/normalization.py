@@ -1,4 +1,4 @@
-"""What a tokenizer does to a text before it cuts it, in words: what decoding will not give back.
+"""Changes that a tokenizer makes to a text before tokenizing it, which decoding cannot undo.
 
 White space is left out: what a tokenizer makes of it belongs to how it joins pieces.
 """
@@ -21,7 +21,7 @@ _COMPOSES, _ELSE = "composes letters and marks (NFC)", "writes other characters"
 
 
 def characters_in(text: str) -> Counter[str]:
-    """How often each character but white space stands in a text."""
+    """Count each character of a text, white space apart."""
     return Counter({character: count for character, count in Counter(text).items() if not character.isspace()})
 
 

@@ -1,4 +1,4 @@
-"""Where a token stands in its text, to the character that a person would name.
+"""Character offsets of tokens in their text.
 
 Letters: T tokens of a text, N characters of it.
 """
@@ -9,11 +9,12 @@ import numpy as np
 
 
 def exact_places(text: str, offsets_T2: np.ndarray, blank_T: np.ndarray) -> np.ndarray:
-    """int64 [T, 2], half open: what the library says, without blanks at the ends and with the marks that follow.
+    """Return half-open offsets, int64 [T, 2]: the library's, without outer blanks, with combining
+    marks.
 
-    The library counts the blank before a word to its piece, and gives a blank that it made up itself (`blank_T`) the place
-    of the character behind it. A mark that is dropped, or melted into its letter, is counted to no piece, and would be
-    lost where a place is read back as text.
+    The library counts the blank before a word to its piece, and gives a blank that it inserted
+    (`blank_T`) the offset of the character behind it. A mark that is dropped, or merged into its
+    letter, is counted to no piece, and would be lost where a span is read back as text.
     """
     starts_T, stops_T = offsets_T2[:, 0], offsets_T2[:, 1]
     if not text.isascii():

@@ -1,4 +1,4 @@
-"""Where a sentence of Chinese, Japanese or Korean ends that quotes somebody.
+"""Sentence ends at quotations in Chinese, Japanese and Korean.
 
 A rule around the `sentencex` library, which ends a sentence behind every closing mark that has a
 full stop before it (“你好吗？”|她问。), and inside the pairs of marks that it does not know (『…』, and

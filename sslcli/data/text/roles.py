@@ -21,13 +21,16 @@ Roles = Mapping[str, int | None]
 
 
 def usual_roles(ids: Mapping[str, int]) -> Roles:
-    """Those of a vocabulary where nothing else says them."""
+    """Return the roles of a vocabulary's tokens where nothing else declares them."""
     named = {role: [ids[name] for name in names if name in ids] for role, names in ROLES.items()}
     return {role: next(iter(found), None) for role, found in named.items()}
 
 
 def usual_template(roles: Roles) -> Template:
-    """Of our own tokenizers. The end token is for decoders: one with [CLS] and [SEP] has none."""
+    """Return the template of our own tokenizers.
+
+    The end token is for decoders: one with [CLS] and [SEP] has none.
+    """
     classify, separate = roles["cls_token"], roles["sep_token"]
     end = roles["eos_token"]
     if end == separate and classify is not None:
@@ -36,8 +39,11 @@ def usual_template(roles: Roles) -> Template:
 
 
 def moved_roles(roles: Roles, usual: Roles, special: Collection[int]) -> dict[str, int]:
-    """What is not to be seen from the vocabulary: a role that another token than the usual one plays,
-    or one that is not among the `special` ones. Of begin and end the template says the former."""
+    """Return the roles that the vocabulary does not show.
+
+    These are roles of another token than the usual one, or of one that is not among the `special`
+    ones. For begin and end the template says the former.
+    """
     return {
         role: token
         for role, token in roles.items()

@@ -46,12 +46,13 @@ def guess_language(text: str, rules: int = RULES) -> str:
 
 
 def split_sentences(document: Document, guessed: str = "", rules: int = RULES) -> list[str]:
-    """Pieces of the text, by the document's own sentences or by `sentencex` for its language; a line end ends one too.
+    """Split a text by its document's own sentences, or by `sentencex` for its language.
 
-    The white space between two sentences goes with the second, as byte-level BPE has it ("Ġword"); what ends the text,
-    with the last. A text of white space alone has no sentence. `guessed` is its language where the document says none.
-    `rules` is the version of the rules: 1 is the library's alone, 2 keeps quotations in Chinese, Japanese and Korean
-    whole (`ends_of_sentences`).
+    A line end ends a sentence too. The white space between two sentences goes with the second, as
+    in byte-level BPE ("Ġword"); that at the end of the text with the last. A text of white space
+    alone has no sentence. `guessed` is the language where the document names none. `rules` is the
+    version of the rules: 1 is the library's alone, 2 keeps quotations in Chinese, Japanese and
+    Korean whole (`ends_of_sentences`).
     """
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]

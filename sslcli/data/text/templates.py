@@ -1,4 +1,4 @@
-"""What stands around one text or two: special tokens and type ids.
+"""Special tokens and segment ids around one text or two.
 
 A `Template` is derived once from a tokenizer and builds every sequence that a model reads: in
 training, in windows over passages, for probes, prompts and exports alike.
@@ -32,12 +32,12 @@ class Surroundings:
 
     @property
     def room(self) -> int:
-        """How many tokens it takes beside the texts."""
+        """Number of tokens that it adds to the texts."""
         return sum(map(len, self.tokens))
 
     @property
     def before(self) -> int:
-        """How many tokens stand before the first text."""
+        """Number of tokens before the first text."""
         return len(self.tokens[0])
 
     def build(self, *texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,7 @@ class Surroundings:
         return _laid_out(self.tokens, texts)
 
     def start_of(self, number: int, texts: Sequence[np.ndarray]) -> int:
-        """Where text `number` begins in what `build` gives of these texts."""
+        """Return the offset of text `number` in what `build` returns for these texts."""
         return sum(map(len, self.tokens[: number + 1])) + sum(map(len, texts[:number]))
 
     def without_types(self) -> "Surroundings":
@@ -104,10 +104,10 @@ class Template:
         classify: int | None,
         end: int | None,
     ) -> "Template":
-        """What a post-processor of tokenizer.json adds. Raises ModelError where it turns texts round.
+        """Derive the template of a post-processor of tokenizer.json.
 
         Documents in a stream end with `end`. They begin as a single text does, but for [CLS], which
-        stands at the beginning of a sequence alone.
+        only begins a sequence. Raises ModelError if it reverses texts.
         """
         single, pair = _surroundings_of(described, 1), _surroundings_of(described, 2)
         if not gives_types:
@@ -116,7 +116,7 @@ class Template:
         return cls(single, pair, single, begin, _one(end))
 
     def cuts_like(self, other: "Template") -> bool:
-        """Whether training samples come out the same."""
+        """Tell whether training samples come out the same."""
         mine, theirs = (replace(each, prompt=each.single) for each in (self, other))
         return mine == theirs
 

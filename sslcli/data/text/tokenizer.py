@@ -39,12 +39,14 @@ _NO_TYPES = "both texts of a pair have type id 0: transformers gives this model 
 
 
 class Tokenizer:
-    """`mask`, `classify`, `separate`, `pad`, `unknown`, `begin` and `end` are ids, None where the vocabulary has no such token.
+    """A tokenizer and the roles of its special tokens.
 
-    Raw text never yields the token of a role, whatever it spells; `remarks` says how often it tried.
-    Special tokens without a role in the model, as a directory of another tool may have them, are one
-    token where they stand in a text. Encoding adds none: `template` does. The end token is for
-    decoders: a tokenizer with [CLS] and [SEP] has none, unless its directory names one of its own.
+    `mask`, `classify`, `separate`, `pad`, `unknown`, `begin` and `end` are ids, None if the
+    vocabulary has no such token. Raw text never yields the token of a role, whatever it spells;
+    `remarks` says how often it tried. Special tokens without a role in the model, as a directory of
+    another tool may have them, are one token in a text. Encoding adds none: `template` does. The
+    end token is for decoders: a tokenizer with [CLS] and [SEP] has none, unless its directory names
+    one of its own.
     """
 
     def __init__(
@@ -99,16 +101,17 @@ class Tokenizer:
 
     @property
     def stops(self) -> frozenset[int]:
-        """The ids that end a text which a decoder makes: those its directory says, else the end token."""
+        """The ids that end generated text: those of its directory, else the end token."""
         known = {token for token in self.ends if 0 <= token < self.size}
         return frozenset(known or ({self.end} - {None}))
 
     @classmethod
     def load(cls, path: str | Path, *, as_own: bool = False) -> "Tokenizer":
-        """From a tokenizer.json, a folder that holds one, or one with such a folder `tokenizer` in it, as runs and shards have.
+        """Load a tokenizer.json, a folder with one, or with a folder `tokenizer` in it, as runs
+        have.
 
-        What was not saved here is read as transformers reads it, unless it is to be read `as_own`.
-        Raises ModelError where it is not there or not sound.
+        A tokenizer that was not saved here is read as transformers reads it, unless `as_own`.
+        Raises ModelError if it is absent or invalid.
         """
         path = Path(path)
         if not path.is_dir():
@@ -196,10 +199,11 @@ class Tokenizer:
         return [remark] if remark else []
 
     def encode_with_places(self, texts: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The ids that `encode` gives, int64 [T], and where each stands in its text, int64 [T, 2]: characters, half open.
+        """Return ids, int64 [T], as `encode` does, and half-open character offsets, int64 [T, 2].
 
-        A place covers no blank at its ends; that of a piece of nothing but blanks is empty. Pieces of one character share
-        its place, and marks that a tokenizer drops belong to the letter before them. Raises ModelError as `encode_together` does.
+        Offsets cover no blank at their ends; those of a piece of blanks alone are empty. Pieces of
+        one character share its offsets, and marks that a tokenizer drops belong to the letter
+        before them. Raises ModelError as `encode_together` does.
         """
         self.guard.count(texts)
         found = []
@@ -246,11 +250,11 @@ class Tokenizer:
         return self._library.decode([int(token) for token in ids], skip_special_tokens=False)
 
     def changes(self, counts: Mapping[str, int], total: int) -> list[str]:
-        """What is done to texts before they are cut, as `normalizing.changes` says it."""
+        """Changes made to texts before tokenization, in words; see `normalization.changes`."""
         return changes(self._library, self._library_ids, counts, total)
 
     def pieces(self, ids: Sequence[int] | np.ndarray) -> list[str]:
-        """Each token as the vocabulary spells it."""
+        """Return each token as the vocabulary spells it."""
         return [self._library.id_to_token(int(token)) or "" for token in ids]
 
     @cached_property
@@ -265,7 +269,7 @@ class Tokenizer:
 
     @cached_property
     def former_hash(self) -> str:
-        """The hash of before roles counted, by which runs of then know their tokenizer."""
+        """The hash of earlier versions, without roles, by which older runs know their tokenizer."""
         return self._hash(with_roles=False)
 
     def _hash(self, *, with_roles: bool) -> str:
@@ -288,12 +292,12 @@ class Tokenizer:
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
     def cuts_like(self, other: "Tokenizer") -> bool:
-        """Whether both cut every text into the same pieces, special tokens and their places apart."""
+        """Tell whether both tokenize every text alike, special tokens and offsets apart."""
         return self.is_exact and other.is_exact and self._pieces_rule() == other._pieces_rule()
 
     @property
     def is_exact(self) -> bool:
-        """Whether transformers is known to cut texts as this tokenizer does."""
+        """Whether transformers is known to tokenize as this does."""
         return self._hf is None or self._hf.is_exact
 
     def _pieces_rule(self) -> tuple[Any, ...]:
@@ -355,7 +359,7 @@ class Tokenizer:
         return np.asarray(table, dtype=bool) & ~self.specials
 
     def ending_at(self, ends: frozenset[int]) -> "Tokenizer":
-        """The same tokenizer, of a model whose texts end at these ids."""
+        """Return the tokenizer for a model whose generated texts end at these ids."""
         found = copy(self)
         found.ends = ends
         return found

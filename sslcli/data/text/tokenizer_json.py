@@ -25,7 +25,7 @@ OWN_CONFIG = frozenset({"tokenizer_class", "model_input_names", "clean_up_tokeni
 
 @dataclass(frozen=True)
 class TokenizerJson:
-    """A sound tokenizer.json: where it lies, its text and what that says."""
+    """A valid tokenizer.json: its path, its text and the parsed content."""
 
     file: Path
     text: str
@@ -46,9 +46,8 @@ class TokenizerJson:
         return cls(file, text, description)
 
     def library(self, **parts: Any) -> tokenizers.Tokenizer:
-        """The tokenizer that it describes, with other parts in the place of its own.
-
-        Raises ModelError where the library refuses it.
+        """Build the tokenizer, with other parts in place of its own. Raises ModelError if it is
+        refused.
         """
         unigram = self.description["model"].get("type") == "Unigram"
         try:
@@ -161,9 +160,9 @@ def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> 
 
 
 def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
-    """Role -> token as the directory's own files name it; a file that is not there says nothing.
+    """Return role -> token from the directory's files; absent files are ignored.
 
-    Raises ModelError for one that is there and cannot be read: what it says decides how text is cut.
+    Raises ModelError for one that cannot be read: it decides how text is tokenized.
     """
     named: dict[str, str] = {}
     for file in ("special_tokens_map.json", "tokenizer_config.json"):
@@ -183,7 +182,7 @@ def named_tokens(folder: Path, roles: Iterable[str]) -> dict[str, str]:
 
 
 def is_own(folder: Path, roles: Iterable[str]) -> bool:
-    """Whether a tokenizer learnt here was saved in this folder, as runs and shards hold it."""
+    """Tell whether a tokenizer trained here was saved in this folder, as in runs and shards."""
     try:
         content = plainfiles.read_whole_json(folder / "tokenizer_config.json")
     except (OSError, ValueError):
@@ -192,7 +191,9 @@ def is_own(folder: Path, roles: Iterable[str]) -> bool:
 
 
 def own_files(library: tokenizers.Tokenizer, names: Mapping[str, str]) -> dict[str, Any]:
-    """By name the files of a tokenizer that was learnt here, whose roles have these `names`."""
+    """Return name -> content of the files of a tokenizer trained here; `names` are those of its
+    roles.
+    """
     copied = tokenizers.Tokenizer.from_str(library.to_str())
     encloses = "cls_token" in names and "sep_token" in names
     if encloses:

@@ -1,13 +1,14 @@
-"""What stays of texts that are together too long for a sequence."""
+"""Truncation of texts that are together too long for a sequence."""
 
 from collections.abc import Sequence
 
 
 def kept_tokens(sizes: Sequence[int], room: int) -> list[int]:
-    """How many tokens of one or two texts stay, from the left, where there is room for so many.
+    """Return how many tokens of one or two texts stay, from the left, given the room for them.
 
-    Of two the longer is cut, and both to halves where even that is not enough, as transformers' "longest_first" does; of
-    an odd room the longer text, or the second of equal ones, has the token more.
+    Of two the longer is truncated, and both to halves where even that is not enough, as in
+    transformers' "longest_first"; with odd room the longer text, or the second of equal ones, has
+    the token more.
     """
     if len(sizes) == 1:
         return [min(sizes[0], room)]

@@ -12,14 +12,14 @@ SEVERE = 0.05  # of the tokens: from there on a text is not read as it was writt
 
 @dataclass(frozen=True)
 class Unknowns:
-    """`unknown` of so many `tokens`, special ones apart."""
+    """`unknown` tokens out of `tokens`, special ones apart."""
 
     unknown: int = 0
     tokens: int = 0
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, sequences: Iterable[np.ndarray | None]) -> "Unknowns":
-        """Of the sequences that are of tokens."""
+        """Count in the sequences that are of tokens."""
         strange = -1 if tokenizer.unknown is None else tokenizer.unknown
         unknown = tokens = 0
         for tokens_T in sequences:

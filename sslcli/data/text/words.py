@@ -66,7 +66,9 @@ class KnownWords:
 
     @classmethod
     def of(cls, description: Mapping[str, Any], cut: Cut) -> Self | None:
-        """For a tokenizer.json whose words are cut alone; None for one of which that is not known."""
+        """Build it for a tokenizer.json that tokenizes words independently; None if that is
+        unknown.
+        """
         rule = _rule_of(description)
         return None if rule is None else cls(rule, cut)
 
