@@ -1,4 +1,4 @@
-"""The only door a plugin may import from (beside sslcli.testing, for its tests)."""
+"""The only module that a plugin may import from (beside sslcli.testing, for its tests)."""
 
 from sslcli.config import Config, Count, Seconds, setting
 from sslcli.contracts.abilities import Artifact, Generates, Illustrates

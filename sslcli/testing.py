@@ -59,7 +59,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found; `detail` says why it did not pass."""
+    """Result of one check; `detail` says why it failed."""
 
     name: str
     passed: bool
@@ -72,9 +72,10 @@ def check_one(
     options: Config | None = None,
     examples: Sequence[Example] | None = None,
 ) -> None:
-    """Raises CheckError where the plugin does not hold to `check`, on any kind of Transformer that it can use.
+    """Run one check on every architecture that the plugin declares.
 
-    `check` is one of CHECKS for an objective, of TASK_CHECKS, PROBE_CHECKS or SHIFT_CHECKS for the others; `examples` are for a task.
+    `check` is one of CHECKS for an objective, of TASK_CHECKS, PROBE_CHECKS or SHIFT_CHECKS for the
+    others; `examples` are for a task. Raises CheckError where the check fails.
     """
     if old := outdated(cls, CONTRACTS):
         raise CheckError(*old)
@@ -90,22 +91,25 @@ def check_one(
 
 
 def check_objective(cls: type[Objective], options: Config | None = None) -> Sequence[Finding]:
-    """All checks; whatever a plugin raises is a finding, never an error."""
+    """Run all checks on an objective; whatever it raises is a finding, never an error."""
     return _findings(CHECKS, lambda check: check_one(cls, check, options))
 
 
 def check_task(cls: type[Task], examples: Sequence[Example] | None = None, options: Config | None = None) -> Sequence[Finding]:
-    """All checks on examples with gold answers, on generated ones where none are given; whatever is raised is a finding."""
+    """Run all checks on a task, on generated examples where none are given.
+
+    The examples need labels. Whatever is raised is a finding.
+    """
     return _findings(TASK_CHECKS, lambda check: check_one(cls, check, options, examples))
 
 
 def check_probe(cls: type[Probe], options: Config | None = None) -> Sequence[Finding]:
-    """All checks; whatever is raised is a finding."""
+    """Run all checks on a probe; whatever is raised is a finding."""
     return _findings(PROBE_CHECKS, lambda check: check_one(cls, check, options))
 
 
 def check_shift(cls: type[Shift], options: Config | None = None) -> Sequence[Finding]:
-    """All checks; whatever is raised is a finding."""
+    """Run all checks on a shift; whatever is raised is a finding."""
     return _findings(SHIFT_CHECKS, lambda check: check_one(cls, check, options))
 
 

@@ -1,4 +1,7 @@
-"""What a task's answers must hold to: predictions, scores, baselines and reports, each as one check of a TaskBench."""
+"""Checks of a task's predictions, scores, baselines and reports.
+
+A check is a function of a TaskBench; it raises CheckError where something does not hold.
+"""
 
 import json
 import math
@@ -32,7 +35,9 @@ def demand_alike(first: Sequence[Prediction], second: Sequence[Prediction], mess
 
 
 def predictions(bench: TaskBench) -> None:
-    """predict is deterministic, gives a part a sample, and leaves its views, the network and all global state alone."""
+    """predict is deterministic, gives one part per sample, and changes neither its batch, the
+    network nor global state.
+    """
     learner, batch = bench.learner().eval(), bench.collate(EIGHT)
     state, given, generators = copied(learner.state_dict()), copied(batch), global_generators()
     with torch.no_grad():
@@ -54,14 +59,16 @@ def examining(bench: TaskBench) -> None:
 
 
 def company(bench: TaskBench) -> None:
-    """What is answered about an example does not depend on the batch that it is in."""
+    """The prediction for an example does not depend on the batch that it is in."""
     learner = bench.learner()
     together, alone = (bench.predictions(learner, bench.examples, together=each) for each in (True, False))
     demand_alike(together, alone, "an answer depends on its batch", "read each sample's own rows alone")
 
 
 def unlabelled_answers(bench: TaskBench) -> None:
-    """An example without a gold answer is the same to the network, counts nothing and is answered alike."""
+    """An example without a label has the same inputs and prediction, and adds nothing to the
+    counts.
+    """
     bare = bench.encoded(bench.unlabelled())
     for number, (with_gold, without) in enumerate(zip(bench.encoded(bench.examples), bare, strict=True)):
         tokens = [[_read(sample) for sample in each.samples] for each in (with_gold, without)]
@@ -79,7 +86,7 @@ def unlabelled_answers(bench: TaskBench) -> None:
 
 
 def _read(sample: Sample) -> list[np.ndarray]:
-    """What the network reads of a sample, stream by stream."""
+    """Return the inputs of a sample, stream by stream."""
     return [sample.values, *(part for stream in sample.streams.values() for part in _read(stream))]
 
 
@@ -90,7 +97,7 @@ def merging(bench: TaskBench) -> None:
 
 
 def scores(bench: TaskBench) -> None:
-    """score gives figures that are numbers, with names, a count, and an interval around them; whatever the answers are."""
+    """score gives finite values with names, counts and intervals, whatever the predictions are."""
     found = _scores(bench, bench.predictions(bench.learner(), bench.examples))
     names = [score.name for score in found]
     demand(bool(names) and len({*names}) == len(names), f"scores are {names}", "give one at least, and each its own name")
@@ -108,7 +115,7 @@ def scores(bench: TaskBench) -> None:
 
 
 def best_possible(bench: TaskBench) -> None:
-    """The gold answers themselves score the most that there is, where a prediction's value has their form."""
+    """The labels themselves, as predictions, score the maximum, where they have the same form."""
     given = bench.predictions(bench.learner(), bench.examples)
     if not all(_has_form(prediction.value, example.gold) for prediction, example in zip(given, bench.examples, strict=True)):
         return
@@ -123,7 +130,7 @@ def best_possible(bench: TaskBench) -> None:
 
 
 def baselines(bench: TaskBench) -> None:
-    """Every baseline answers each test example, and is scored as a model is."""
+    """Every baseline predicts each test example, and is scored as a model is."""
     half = len(bench.examples) // 2
     train, test = bench.examples[:half], bench.examples[half:]
     for name, given in bench.scorer.baselines(train, test).items():
@@ -138,7 +145,9 @@ def baselines(bench: TaskBench) -> None:
 
 
 def answers_after_learning(bench: TaskBench) -> None:
-    """What is learnt from some examples is answered about them: their loss falls clearly, and their first score rises."""
+    """After training on some examples their loss has fallen clearly, and their first score has
+    risen.
+    """
     learners = bench.learner(), learnt(bench)
     before, after = (_scores(bench, bench.predictions(learner, bench.examples))[0] for learner in learners)
     risen = after.value > before.value if after.higher_is_better else after.value < before.value
@@ -147,7 +156,7 @@ def answers_after_learning(bench: TaskBench) -> None:
 
 
 def reports(bench: TaskBench) -> None:
-    """What is shown, counted and written is text and numbers; an example is the same one with and without its gold answer."""
+    """Reports hold text and numbers; an example is the same one with and without its label."""
     cls, scorer, given = bench.cls, bench.scorer, bench.predictions(bench.learner(), bench.examples)
     found = scorer.error_report(given, bench.examples)
     demand(isinstance(found, Report), f"error_report gives {type(found).__name__}", "give a Report")
@@ -184,7 +193,7 @@ def _demand_prediction(prediction: Prediction) -> None:
 
 
 def _has_form(value: Any, gold: Any) -> bool:
-    """Whether both are texts, numbers, or lists of the same."""
+    """Return whether both are texts, numbers, or lists of the same."""
     if isinstance(value, list | tuple) and isinstance(gold, list | tuple):
         return all(_has_form(one, other) for one, other in product(value, gold))
     return any(isinstance(value, form) and isinstance(gold, form) for form in (str, int | float))

@@ -1,4 +1,4 @@
-"""Objectives and tasks with their data on a tiny Transformer, as the loop would have them."""
+"""Objectives and tasks with their data on a tiny Transformer, as the training loop has them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ L = TypeVar("L", bound=Learnable)
 
 @dataclass(frozen=True)
 class LearnableBench(ABC, Generic[L]):
-    """A learnable and what it is born with; a kind of learnable says where its samples come from."""
+    """A learnable's class, its options and its context; subclasses provide the samples."""
 
     cls: type[L]
     options: Config
@@ -42,16 +42,16 @@ class LearnableBench(ABC, Generic[L]):
 
     @abstractmethod
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
-        """Of these samples, counted on from the first where there are fewer."""
+        """Return a batch of these samples; numbers beyond the last begin again at the first."""
 
     def learner(self, seed: int = 0) -> Learner[L]:
-        """With initial weights out of `seed`, and begun."""
+        """Build backbone and learnable with initial weights of `seed`, and call `begin`."""
         learner = self.fresh(seed)
         learner.begin(self.first_batch)
         return learner
 
     def fresh(self, seed: int = 0) -> Learner[L]:
-        """With initial weights out of `seed`, as it is before `begin`."""
+        """Build backbone and learnable with initial weights of `seed`, before `begin`."""
         backbone, learnable = Transformer(self.context.architecture), self.cls(self.options, self.context)
         generator = torch.Generator().manual_seed(seed)
         initialize(backbone, generator)
@@ -59,11 +59,11 @@ class LearnableBench(ABC, Generic[L]):
         return Learner(backbone, learnable)
 
     def first_batch(self) -> ModelBatch:
-        """What `begin` is given."""
+        """Return the batch that `begin` is given."""
         return self.collate(range(FEWEST_EXAMPLES), progress=0.0)
 
     def collator(self) -> L:
-        """The learnable as the loader has it: on the meta device, where a parameter has no value to be read."""
+        """Build the collator: the learnable on the meta device, whose parameters have no values."""
         with torch.device("meta"):
             return self.cls(self.options, self.context)
 
@@ -73,13 +73,13 @@ class LearnableBench(ABC, Generic[L]):
         return replace(self.collator().collate(self.batch(numbers, epoch), rng), progress=progress)
 
     def total(self, loss: Loss, batch: ModelBatch) -> torch.Tensor:
-        """What the loop minimises, for a batch that is one micro-batch."""
+        """Return the loss that the loop minimises, for a batch that is one micro-batch."""
         return sum((value / batch.counts[term] for term, value in loss.sums.items() if batch.counts[term]), torch.zeros(()))
 
 
 @dataclass(frozen=True)
 class Bench(LearnableBench[Objective]):
-    """One objective with its data, as the loop would have it."""
+    """One objective with its data."""
 
     corpus: Corpus
     rows: np.ndarray
@@ -97,7 +97,7 @@ class Bench(LearnableBench[Objective]):
         return cls(objective, options, context, tiny_corpus(modality), none, none).arranged()
 
     def arranged(self) -> "Bench":
-        """With the rows that the objective cuts the corpus into."""
+        """Return the bench with the rows that the objective cuts the corpus into."""
         chunks = list(self.cls(self.options, self.context).arrange(self.corpus))
         rows, lengths = (np.concatenate(each) for each in zip(*((chunk.values, chunk.lengths) for chunk in chunks), strict=True))
         return replace(self, rows=rows, lengths=lengths)
@@ -114,14 +114,17 @@ class Bench(LearnableBench[Objective]):
 
 @dataclass(frozen=True)
 class TaskBench(LearnableBench[Task]):
-    """One task with labelled examples, its options settled and its labels found as the workflow does."""
+    """One task with labelled examples, its options and labels resolved as the workflow does."""
 
     given: Config
     examples: Sequence[Example]
 
     @classmethod
     def of(cls, task: type[Task], options: Config | None, architecture: Architecture, examples: Sequence[Example] | None) -> "TaskBench":
-        """With generated examples where none are given. Raises CheckError where there are too few, or none of the task's kind."""
+        """Build the bench, with generated examples where none are given.
+
+        Raises CheckError where there are too few, or none can be generated for the task's kind.
+        """
         given = task.Options() if options is None else options
         if examples is None:
             examples = [task.parse(given, record) for record in tiny_records(task.records)]
@@ -134,7 +137,7 @@ class TaskBench(LearnableBench[Task]):
 
     @cached_property
     def samples(self) -> Sequence[Sample]:
-        """What is trained on."""
+        """The training samples of all examples."""
         return [sample for encoded in self.collator().encode(self.examples, True) for sample in encoded.samples]
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
@@ -160,12 +163,12 @@ class TaskBench(LearnableBench[Task]):
 
     @torch.no_grad()
     def parts(self, learner: Learner[Task], samples: Sequence[Sample]) -> Sequence[Any]:
-        """One a sample, all in one batch."""
+        """Return one predicted part per sample, all in one batch."""
         learner.eval()
         return learner.learnable.predict(learner.backbone, self.views_of(samples)) if samples else []
 
     def predictions(self, learner: Learner[Task], examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
-        """One an example; `together` or each sample in a batch of its own."""
+        """Return one prediction per example; `together`, or each sample in a batch of its own."""
         encoded = self.encoded(examples)
         samples = [sample for each in encoded for sample in each.samples]
         batches = [samples] if together else [[sample] for sample in samples]
@@ -177,5 +180,5 @@ class TaskBench(LearnableBench[Task]):
 
 
 def architectures(cls: type[Learnable] | type[Probe]) -> Iterator[Architecture]:
-    """Those that a plugin can use."""
+    """Return the architectures that a plugin declares."""
     yield from sorted(cls.architectures)

@@ -1,4 +1,4 @@
-"""What whatever the one loop trains must hold to, an objective or a task, each as one check.
+"""Checks that hold for all learnables, objectives and tasks alike.
 
 A check is a function of a LearnableBench; it raises CheckError where something does not hold.
 """
@@ -77,12 +77,12 @@ def options(bench: Tried) -> None:
 
 
 def flags_of_command(settings: type[Config], *own: str) -> frozenset[str]:
-    """Every spelling that a command with these settings takes for itself."""
+    """Return every spelling of the flags of a command with these settings."""
     return OWN_FLAGS | {*own} | {spelling for _, field in leaves(settings) for flag in flags_of(field) for spelling in flag.split("/")}
 
 
 def refuse_taken_flags(options: type[Config], taken: frozenset[str]) -> None:
-    """Every option is described, and none takes a flag of the command."""
+    """Raise CheckError where an option has no description, or takes a flag of the command."""
     for name, field in leaves(options):
         demand(bool(field.description), f"option {name} has no description", 'write it as setting(default, "what it does")')
         flags = flags_of(field) or (f"--{name.replace('_', '-').replace('.', '-')}",)
@@ -91,7 +91,9 @@ def refuse_taken_flags(options: type[Config], taken: frozenset[str]) -> None:
 
 
 def pure_batches(bench: LearnableBench) -> None:
-    """views on a meta-device twin is a pure function of batch and draws, and leaves both and all global state alone."""
+    """collate on the meta-device collator is a pure function of batch and rng, without side
+    effects.
+    """
     batch, rng = bench.batch(EIGHT), Rng(0, 0)
     before, generators = copied(batch), global_generators()
     try:
@@ -131,7 +133,7 @@ def forward(bench: LearnableBench) -> None:
 
 
 def gradients(bench: LearnableBench) -> None:
-    """They reach every layer of the backbone and every trained parameter on top of it."""
+    """Gradients reach every layer of the backbone and every trained parameter on top of it."""
     learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
     bench.total(learner(batch), batch).backward()
     without = [name for name, value in learner.learnable.named_parameters() if value.requires_grad and value.grad is None]
@@ -152,7 +154,7 @@ def groups(bench: LearnableBench) -> None:
 
 
 def micro_batches(bench: LearnableBench) -> None:
-    """One batch equals its parts: sums, counts, metrics and gradients add up, whatever stands beside a sample."""
+    """One batch equals the sum of its micro-batches: losses, counts, metrics and gradients."""
     if bench.collator().couples:
         return
     whole = _measured(bench, [EIGHT])
@@ -178,12 +180,12 @@ def state(bench: LearnableBench) -> None:
 
 
 def learning(bench: LearnableBench) -> None:
-    """A batch of 32 examples is learnt: its loss falls clearly."""
+    """The loss on a batch of 32 examples falls clearly in training."""
     learnt(bench)
 
 
 def learnt(bench: LearnableBench) -> Learner:
-    """Trained until its loss has fallen by the share LEARNT. Raises CheckError where it does not."""
+    """Train until the loss has fallen by the share LEARNT. Raises CheckError where it does not."""
     learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
     losses = train(bench, learner, batch, steps=MOST_STEPS, fall=LEARNT)
     message = f"the loss of {EXAMPLES} examples went from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses) - 1} steps"
@@ -192,7 +194,10 @@ def learnt(bench: LearnableBench) -> Learner:
 
 
 def train(bench: LearnableBench, learner: Learner, batch: ModelBatch, steps: int, fall: float = math.inf) -> list[float]:
-    """Losses before each step and after the last; ends early once the loss has fallen by the share `fall`."""
+    """Return the losses before each step and after the last.
+
+    Ends early once the loss has fallen by the share `fall`.
+    """
     optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=3e-3, weight_decay=0.0))
     losses, followers = list[float](), learner.followers()
     for step in range(steps + 1):
@@ -217,7 +222,7 @@ def _has_fallen(losses: list[float], share: float) -> bool:
 
 
 def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-    """Everything that must add up, over micro-batches of these samples."""
+    """Return everything that must add up, over micro-batches of these samples."""
     learner = bench.learner()
     found, state = dict[str, Tensor](), StepState()
 

@@ -1,4 +1,4 @@
-"""What every objective must hold to, each as one check that a stranger's plugin goes through like a built-in one.
+"""Checks that every objective must pass, built-in or not.
 
 A check is a function of a Bench; it raises CheckError where something does not hold.
 """
@@ -23,7 +23,7 @@ COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
 
 
 def declarations(bench: Bench) -> None:
-    """summary, needs, reads, arranges and Options are what the contract says."""
+    """summary, architectures, modalities, arranges and Options are as the contract requires."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(
@@ -54,7 +54,7 @@ def rows(bench: Bench) -> None:
 
 
 def samples(bench: Bench) -> None:
-    """A sample is a pure function of its number: the same in any order and company."""
+    """A sample is a pure function of its number, in any order and batch."""
     forward, backward = bench.batch(EIGHT), bench.batch(range(7, -1, -1))
     for index in EIGHT:
         one = bench.batch([index])
@@ -63,7 +63,7 @@ def samples(bench: Bench) -> None:
 
 
 def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
-    """The sample at `place` of a batch is the only one of `one`, in every stream."""
+    """Demand that sample `place` of a batch equals the only one of `one`, in every stream."""
     part = slice(*batch.starts[place : place + 2])
     same = np.array_equal(batch.values[part], one.values)
     demand(same, f"sample {index} depends on what was sampled before it", "draw from `rng` alone")
@@ -75,7 +75,7 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
 
 
 def words(bench: Bench) -> None:
-    """show says in words or pictures what was done to the samples."""
+    """show describes in text or pictures how the samples were corrupted."""
     report = bench.collator().show(bench.collate(range(3)))
     texts = [span.text for passage in report.passages for span in passage.spans] + list(report.notes)
     tables = [str(cell) for table in report.tables for row in table.rows for cell in row]
@@ -84,7 +84,9 @@ def words(bench: Bench) -> None:
 
 
 def illustrated_requests(bench: Bench) -> None:
-    """The requests that an objective makes of samples are of its own kind, the same every time, and are answered."""
+    """Requests made of samples are of the objective's Request, deterministic, and can be generated
+    from.
+    """
     learner = bench.learner().eval()
     generator: object = learner.learnable
     if not isinstance(generator, Illustrates):

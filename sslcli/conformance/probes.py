@@ -1,6 +1,7 @@
-"""What every probe and every shift must hold to, each as one check on a tiny model.
+"""Checks that every probe and every shift must pass, on a tiny model.
 
-A check is a function of a ProbeBench or a ShiftBench; it raises CheckError where something does not hold.
+A check is a function of a ProbeBench or a ShiftBench; it raises CheckError where something does not
+hold.
 """
 
 import json
@@ -55,7 +56,9 @@ class ProbeBench:
 
     @classmethod
     def of(cls, probe: type[Probe], options: Config | None, architecture: Architecture) -> "ProbeBench":
-        """What a bare word would fill is a word of the tiny world where nothing is given."""
+        """Build the bench; the option that a bare word fills is a word of the tiny world by
+        default.
+        """
         typed = {probe.positional_fields: SUBJECTS[0]} if probe.positional_fields in probe.Options.model_fields else {}
         return cls(probe, probe.Options(**typed) if options is None else options, architecture)
 
@@ -72,7 +75,7 @@ class ShiftBench:
     options: Config
 
     def moved(self, parts: int = 1) -> tuple[Tensor, Tensor]:
-        """Rows, and where they are moved to, by a shift that was fitted on as many parts of the data."""
+        """Return rows and their shifted positions, by a shift fitted on `parts` chunks."""
         source, _ = self._sides()
         return source, self.shift(parts)(source, 1.0)
 
@@ -87,7 +90,7 @@ class ShiftBench:
 
 
 def probe_declarations(bench: ProbeBench) -> None:
-    """summary, needs and typed are what the contract says."""
+    """summary, architectures and positional_fields are as the contract requires."""
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(
@@ -104,7 +107,7 @@ def probe_declarations(bench: ProbeBench) -> None:
 
 
 def shift_declarations(bench: ShiftBench) -> None:
-    """summary and paired are what the contract says."""
+    """summary and paired are as the contract requires."""
     demand(bool(getattr(bench.cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(isinstance(bench.cls.paired, bool), f"paired is {bench.cls.paired!r}", "say whether translations are needed")
 
@@ -115,7 +118,7 @@ def probe_option_flags(bench: ProbeBench | ShiftBench) -> None:
 
 
 def answers(bench: ProbeBench) -> None:
-    """A report says something, every score over how many, and is plain data that JSON can hold."""
+    """A report is not empty, has a count for every score, and can be written as JSON."""
     report = bench.report()
     shown = (report.scores, report.tables, report.plots, report.matrices, report.scatters, report.passages)
     demand(any(shown), "the report is empty", "give figures: scores, tables, plots, matrices, scatters")
@@ -128,14 +131,14 @@ def answers(bench: ProbeBench) -> None:
 
 
 def repeatable(bench: ProbeBench) -> None:
-    """The same question has the same answer, and global random state is left alone."""
+    """The same run gives the same report, and leaves global random state alone."""
     generators = global_generators()
     demand(equal(bench.report(), bench.report()), "the second report is another one", "draw from `rng` alone")
     demand(equal(generators, global_generators()), "global random state is changed", "draw from `rng` alone")
 
 
 def frozen(bench: ProbeBench) -> None:
-    """Nothing of the model is changed."""
+    """The model is not changed."""
     model = tiny_frozen_model(bench.architecture)
     before = state_of(model)
     bench.report(model)
@@ -144,7 +147,7 @@ def frozen(bench: ProbeBench) -> None:
 
 
 def without_material(bench: ProbeBench) -> None:
-    """Where the data knows nothing of itself, or the model has no head, it answers all the same or says in words what is missing."""
+    """Without known facts or without a head, the probe still reports or says what is missing."""
     for model in (tiny_frozen_model(bench.architecture, known=False), replace(tiny_frozen_model(bench.architecture), learnable=None)):
         try:
             bench.report(model)
@@ -153,7 +156,9 @@ def without_material(bench: ProbeBench) -> None:
 
 
 def fitted(bench: ShiftBench) -> None:
-    """A finite LinearShift of the rows' width, equal when it is fitted again; at alpha 1 something is changed."""
+    """fit gives a finite LinearShift of the rows' width, reproducibly; at alpha 1 something
+    changes.
+    """
     shift, again = bench.shift(), bench.shift()
     demand(isinstance(shift, LinearShift), f"fit gives a {type(shift).__name__}", "return LinearShift(vector)")
     demand(shift.width == WIDTH, f"the shift has {shift.width} features, and the rows have {WIDTH}")
@@ -165,7 +170,7 @@ def fitted(bench: ShiftBench) -> None:
 
 
 def in_parts(bench: ShiftBench) -> None:
-    """The estimate does not depend on how many rows came at once."""
+    """The fit does not depend on the number of rows that arrive at once."""
     one, several = (bench.moved(parts)[1] for parts in (1, 5))
     demand(torch.allclose(one, several, atol=1e-4), "the estimate depends on how many rows come at once", "add up over all parts")
 

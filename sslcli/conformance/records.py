@@ -1,6 +1,6 @@
-"""Tiny labelled records of the usual kinds, in the columns that files have, so that a task of such a kind can be tried.
+"""Tiny labelled records of the usual kinds, with the columns that files have.
 
-Every answer follows from its record, so that it can be learnt.
+Every label follows from its record, so that it can be learned.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,14 @@ Values = Mapping[str, Any]
 
 
 def tiny_sentences() -> Sequence[str]:
-    """RECORDS different ones, of nine words."""
+    """Return RECORDS different sentences of nine words."""
     told = product(PLACES, SUBJECTS, VERBS)
     spread = (each for number, each in enumerate(told) if number % 2 == 0)
     return [f"the {subject} {verb} the {SUBJECTS[-1]} in the {place} ." for place, subject, verb in islice(spread, RECORDS)]
 
 
 def tiny_records(kind: str) -> Sequence[Record]:
-    """Raises CheckError for a kind of which there are none."""
+    """Return records of a kind. Raises CheckError where there are none of it."""
     if kind not in KINDS:
         hint = f"give examples of your own, or take one of {', '.join(KINDS)} for `records`"
         raise CheckError(f"there are no generated records of the kind '{kind}'", hint)
@@ -40,7 +40,7 @@ def _text(number: int, sentence: str) -> Values:
 
 
 def _pair(number: int, sentence: str) -> Values:
-    """Whether the place of the second text is that of the first."""
+    """Make a pair whose label says whether both texts name the same place."""
     *before, place, stop = sentence.split()
     other = place if number % 2 else PLACES[(PLACES.index(place) + 1) % len(PLACES)]
     label = "entailment" if other == place else "contradiction"
@@ -52,7 +52,7 @@ def _words(number: int, sentence: str) -> Values:
 
 
 def _question(number: int, sentence: str) -> Values:
-    """Where it is, in a passage of two sentences or of many."""
+    """Make a question for a place, on a passage of two sentences or of many."""
     _, subject, verb, *_, place, _ = sentence.split()
     rest = [other for other in tiny_sentences() if other.split()[1] != subject][: 9 if number % LONG_PASSAGE == 0 else 1]
     passage = " ".join([sentence, *rest])
@@ -64,7 +64,7 @@ def _question(number: int, sentence: str) -> Values:
 
 
 def _symbols(number: int, sentence: str) -> Values:
-    """Whether there is more of A and T or of C and G."""
+    """Make a sequence whose label says whether A and T or C and G are in the majority."""
     common, rare = ("AT", "CG") if number % 2 else ("CG", "AT")
     sequence = "".join((rare if (number + place) % 4 == 0 else common)[(number * place // 3) % 2] for place in range(12 + number % 5))
     return {"sequence": sequence, "label": "weak" if number % 2 else "strong"}

@@ -1,4 +1,4 @@
-"""Special tokens: what a learnable uses is what it declares, as far as trying shows it."""
+"""Checks that a learnable declares the special tokens that it uses."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,7 +24,10 @@ def task(bench: TaskBench) -> None:
 
 
 def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
-    """A declared one is always there, so a learnable is tried without each of the others."""
+    """Yield the special tokens without which the learnable fails.
+
+    A declared one is always there, so it is tried without each of the others.
+    """
     declared = bench.cls.special_tokens
     strange = sorted(map(str, declared - SPECIAL_TOKENS.keys()))
     demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
@@ -48,7 +51,7 @@ def _without(bench: LearnableBench, token: SpecialToken) -> Context:
 
 
 def _use(bench: Bench) -> None:
-    """Samples, views, a loss, what is shown, and what is generated."""
+    """Use an objective: samples, batch, loss, what is shown, and what is generated."""
     learner, batch = bench.learner(), bench.collate(EIGHT)
     learner(batch)
     bench.collator().show(batch)
@@ -60,7 +63,7 @@ def _use(bench: Bench) -> None:
 
 
 def _answer(bench: TaskBench) -> None:
-    """A loss, and predictions."""
+    """Use a task: a loss, and predictions."""
     learner = bench.learner()
     learner(bench.collate(EIGHT))
     bench.predictions(learner, bench.examples)

@@ -1,4 +1,4 @@
-"""What a learnable does before, between and in the course of the steps, each as one check."""
+"""Checks of what a learnable does before and between optimizer steps."""
 
 import torch
 
@@ -14,7 +14,7 @@ PROGRESS = (0.0, 0.5, 1.0)
 
 
 def beginning(bench: LearnableBench) -> None:
-    """begin gives the same values every time, and leaves the backbone and all generators alone."""
+    """begin gives the same values every time, and leaves backbone and all generators alone."""
     learner, again, before = bench.fresh(), bench.fresh(), bench.fresh()
     batch, generators = bench.first_batch(), global_generators()
     for each in (learner, again):
@@ -34,7 +34,7 @@ def beginning(bench: LearnableBench) -> None:
 
 
 def progress(bench: LearnableBench) -> None:
-    """views are pure and the loss is finite from the first step to the end of all schedules."""
+    """collate is pure and the loss is finite from the first step to the end of all schedules."""
     learner = bench.learner()
     for done in PROGRESS:
         batch = bench.collate(EIGHT, progress=done)
@@ -71,7 +71,7 @@ def followers(bench: LearnableBench) -> None:
 
 
 def after_steps(bench: LearnableBench) -> None:
-    """after_step changes buffers alone, always the same way, and draws from `rng`."""
+    """after_step changes buffers only, reproducibly, and takes random numbers from `rng` only."""
     learner, again, state = bench.learner(), bench.learner(), StepState()
     state.add(learner(bench.collate(EIGHT)).state)
     generators = global_generators()

@@ -1,6 +1,7 @@
-"""A tiny model to look into, and tiny material to look at it with: two languages of the same grammar whose words are known.
+"""A tiny frozen model, and tiny probe data: two languages of the same grammar with known words.
 
-The second language says "dog" for "cat" and so on, so that both have their words in the tiny vocabulary.
+The second language says "dog" for "cat" and so on, so that both have their words in the tiny
+vocabulary.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,13 +36,17 @@ STEPS = (0, 1, 2, 4)
 
 
 def translated(text: str) -> str:
-    """In the second language."""
+    """Translate a text into the second language."""
     return " ".join(WORDS.get(word, word) for word in text.split())
 
 
 @dataclass(frozen=True)
 class TinyProbeData:
-    """`known`: whether the source knows anything of itself; a probe is tried without that too."""
+    """Probe data of the tiny world.
+
+    `known`: whether the source knows senses, translations and labels; a probe is tried without that
+    too.
+    """
 
     known: bool = True
 
@@ -76,7 +81,7 @@ class TinyProbeData:
 
 
 class _Head(Learnable[ModelBatch]):
-    """A language-model head and no training."""
+    """A language-model head that is not trained."""
 
     summary = "a head"
 
@@ -92,7 +97,7 @@ class _Head(Learnable[ModelBatch]):
 
 
 def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = True) -> FrozenModel:
-    """Random weights; at every stage others."""
+    """Build a frozen model with random weights, different at every stage."""
     context = tiny_context(architecture)
 
     def at(step: int) -> FrozenModel:
@@ -108,7 +113,7 @@ def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = T
 
 
 def state_of(model: FrozenModel) -> dict[str, Any]:
-    """All weights, for comparison."""
+    """Return all weights, for comparison."""
     modules: list[nn.Module] = [model.backbone, *([model.learnable] if model.learnable is not None else [])]
     return {f"{number}.{name}": value.clone() for number, module in enumerate(modules) for name, value in module.state_dict().items()}
 

@@ -1,4 +1,4 @@
-"""What every task must hold to beside what holds for all learnables, each as one check on labelled examples.
+"""Checks that every task must pass beside those for all learnables, on labelled examples.
 
 A check is a function of a TaskBench; it raises CheckError where something does not hold.
 """
@@ -25,7 +25,9 @@ TYPED = "the cat sees the mouse in the garden ."  # what someone might type
 
 
 def task_declarations(bench: TaskBench) -> None:
-    """summary, needs, records, typed, scorer and Options are what the contract says."""
+    """summary, architectures, records, positional_fields, scorer and Options are as the contract
+    requires.
+    """
     cls = bench.cls
     demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
     demand(
@@ -49,7 +51,7 @@ def task_option_flags(bench: TaskBench) -> None:
 
 
 def settling(bench: TaskBench) -> None:
-    """resolve_options gives options of the class, and changes nothing about what is settled, whatever examples come later."""
+    """resolve_options gives options of the class, and is idempotent, also for other examples."""
     demand(
         isinstance(bench.options, bench.cls.Options),
         f"resolve_options gives {type(bench.options).__name__}",
@@ -71,7 +73,7 @@ def labels(bench: TaskBench) -> None:
 
 
 def examples(bench: TaskBench) -> None:
-    """parse gives a record's place and an id of its own; a record that was typed has no gold answer and can be encoded."""
+    """parse gives place and unique id; a typed record has no label and can be encoded."""
     ids = {example.id for example in bench.examples}
     demand(len(ids) == len(bench.examples), "two examples have the same id", "use record.id")
     wrong = [example.id for example in bench.examples if not isinstance(example.id, str) or not isinstance(example.where, Where)]
@@ -87,7 +89,9 @@ def examples(bench: TaskBench) -> None:
 
 
 def encoding(bench: TaskBench) -> None:
-    """encode gives one Encoded an example, in order, whatever else is there; all samples have the same fields."""
+    """encode gives one Encoded per example, in order, in any batch; all samples have the same
+    fields.
+    """
     for training in (False, True):
         together = bench.encoded(bench.examples, training)
         demand(
@@ -107,7 +111,7 @@ def encoding(bench: TaskBench) -> None:
 
 
 def lengths(bench: TaskBench) -> None:
-    """No sample is longer than --seq-len, which cuts examples that are, and says how long they were."""
+    """No sample is longer than --seq-len, and cut examples state their full length."""
     samples = _samples(bench.encoded(bench.examples))
     longest = max(map(len, samples))
     most = bench.collator().sequence_tokens
@@ -125,7 +129,7 @@ def lengths(bench: TaskBench) -> None:
 
 
 def terms(bench: TaskBench) -> None:
-    """Which terms and metrics there are does not depend on the data: all ranks add up the same ones."""
+    """Terms and metrics do not depend on the data: all ranks add up the same ones."""
     learner, bare = bench.learner(), _samples(bench.encoded(bench.unlabelled()))
     whole = learner(bench.collate(EIGHT))
     for batch in (bench.collate([0]), bench.collate([len(bench.samples) - 1]), bench.views_of(bare[:1])):
@@ -135,7 +139,9 @@ def terms(bench: TaskBench) -> None:
 
 
 def task_state(bench: TaskBench) -> None:
-    """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss and the same answers."""
+    """All state is in state_dict: a fresh instance that loads it gives the same loss and
+    predictions.
+    """
     learnables.state(bench)
     learner, fresh = bench.learner(), bench.learner(seed=1)
     train(bench, learner, bench.collate(EIGHT), steps=3)

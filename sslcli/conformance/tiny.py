@@ -1,4 +1,4 @@
-"""A small world for a plugin to be tried in: generated texts and arrays, a tokenizer, and the frame of a tiny Transformer."""
+"""A tiny world to try a plugin in: texts and arrays, a tokenizer, the context of a tiny model."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,7 +29,10 @@ PIECES = ("gar", "##den", "for", "##est", "hor", "##se", "ri", "##ver")  # so th
 
 
 def tiny_texts() -> list[list[str]]:
-    """Documents of three to five sentences about one animal; what it does, and where, depends on what it is."""
+    """Return documents of three to five sentences about one animal.
+
+    What it does, and where, depends on what it is.
+    """
     texts = []
     for number in range(DOCUMENTS):
         draw = [int(value) % 60 for value in mix(number, np.arange(16))]
@@ -46,13 +49,13 @@ def tiny_texts() -> list[list[str]]:
 
 @cache
 def tiny_tokenizer() -> Tokenizer:
-    """Word pieces for the tiny texts; three of its words have two pieces."""
+    """Return a WordPiece tokenizer for the tiny texts; three of its words have two pieces."""
     return Tokenizer(_tiny_library())
 
 
 @cache
 def tiny_tokenizer_without(token: SpecialToken) -> Tokenizer:
-    """The same pieces under the same numbers, of which none plays this role."""
+    """Return the same vocabulary without a token in this role."""
     roles = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask") if name != token}
     return Tokenizer(_tiny_library(), roles)
 
@@ -78,9 +81,10 @@ def corpus_in_memory(
     bytes_of: Sequence[int] | None = None,
     language_of: Sequence[int] | None = None,
 ) -> Corpus:
-    """A corpus without files. Every document is a list of sentences, each its tokens (or one array, its rows).
+    """Build a corpus without files.
 
-    `bytes_of` each sentence: one a token where not given. `language_of` each document: all of language 0.
+    Every document is a list of sentences, each its tokens (or one array, its rows). `bytes_of` each
+    sentence: one per token where not given. `language_of` each document: all of language 0.
     """
     sentences = [sentence for document in documents for sentence in document]
     sizes = [len(sentence) for sentence in sentences]
@@ -104,7 +108,7 @@ def corpus_in_memory(
 
 
 def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: Literal["fill", "sentence"] = "fill") -> Corpus:
-    """The tiny texts; or arrays [items, FEATURES], images as [8, 8, 3]."""
+    """Build the corpus of the tiny texts, or of arrays [items, FEATURES] (images: [8, 8, 3])."""
     if modality != "text":
         arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
         return corpus_in_memory(arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit)
@@ -118,7 +122,7 @@ def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOK
 
 
 def tiny_array(document: int, modality: Modality) -> np.ndarray:
-    """float32: a sum of two waves with phases of the document's own."""
+    """Return float32 rows: the sum of two waves with phases of the document's own."""
     phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
     length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
     items, features = np.arange(length)[:, None], np.arange(width)[None, :]
@@ -127,7 +131,7 @@ def tiny_array(document: int, modality: Modality) -> np.ndarray:
 
 
 def tiny_context(architecture: Architecture = "encoder", modality: Modality = "text") -> Context:
-    """Two layers of width 32 without dropout; no tokenizer where the data is arrays."""
+    """Build a context of two layers of width 32, without dropout; arrays have no tokenizer."""
     tokenizer = tiny_tokenizer() if modality == "text" else None
     shape = TransformerSettings(
         architecture=architecture,

@@ -1,4 +1,4 @@
-"""Views, batches and states as trees: copied, and compared to the bit."""
+"""Batches and states as trees: copied, and compared bit by bit."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def copied(tree: Any) -> Any:
 
 
 def equal(first: Any, second: Any) -> bool:
-    """To the bit."""
+    """Return whether two trees are equal bit by bit."""
     ours, theirs = list(tree_leaves(first)), list(tree_leaves(second))
     return len(ours) == len(theirs) and all(
         np.array_equal(np.asarray(a.detach() if isinstance(a, Tensor) else a), np.asarray(b.detach() if isinstance(b, Tensor) else b))
