@@ -22,7 +22,9 @@ def bleu_1_rows(translations: Sequence[Sequence[Hashable]], references: Sequence
 
 
 def bleu_1(rows_S3: np.ndarray, name: str = "BLEU-1") -> Score:
-    """Of the whole corpus, between 0 and 1, with the brevity penalty. Raises DataError where there is no sentence."""
+    """Corpus BLEU-1 between 0 and 1, with the brevity penalty. Raises DataError without a
+    sentence.
+    """
     return sums_score(name, _bleu_1, rows_S3)
 
 

@@ -1,6 +1,7 @@
-"""How often the right one of several classes is given. Letters: N examples, K classes, R resamples.
+"""Accuracy, precision, recall and F1 of one class of several.
 
-Everything is a function of the margins of the confusion table, whose row is the right class and whose column is the given one.
+Everything is a function of the margins of the confusion table: rows are true classes, columns
+predicted ones. Letters: N examples, K classes, C cells that are not empty, R resamples.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,9 +22,9 @@ SHOWN = 12  # names in a hint
 
 @dataclass(frozen=True)
 class Confusions:
-    """The C cells of a table of K x K classes that are not empty: memory grows with the examples, never with K squared.
+    """The C non-empty cells of a K x K table: memory grows with the examples, never with K squared.
 
-    `right_C`, `given_C`: the class that was there and the one that was given, by place in the labels; `counts_C`: how often.
+    `right_C`, `given_C`: indices of the true and of the predicted label; `counts_C`: how often.
     """
 
     right_C: np.ndarray
@@ -39,20 +40,22 @@ class Confusions:
         return cls(*np.divmod(cells_C, max(len(labels), 1)), counts_C)
 
     def of_present(self) -> tuple[Self, np.ndarray]:
-        """The same cells with classes counted among those that are there or given, and the places of these."""
+        """Return the cells with classes renumbered among those that occur, and the indices of
+        these.
+        """
         present_P, places = np.unique(np.concatenate([self.right_C, self.given_C]), return_inverse=True)
         right_C, given_C = places.reshape(2, -1)
         return type(self)(right_C, given_C, self.counts_C), present_P
 
     def margins(self, counts_RC: np.ndarray, classes: int) -> "Margins":
-        """Of so many counts of the cells, of all classes."""
+        """Return the margins over all classes for these counts of the cells."""
         same = np.flatnonzero(self.right_C == self.given_C)
         hits = summed(counts_RC[:, same], self.right_C[same], classes)
         return Margins(hits, summed(counts_RC, self.given_C, classes), summed(counts_RC, self.right_C, classes))
 
 
 def numbered(labels: Sequence[str], used: Iterable[str], what: str) -> dict[str, int]:
-    """The place of each label. Raises DataError naming the first, by its name, that is used and is none."""
+    """Return the index of each label. Raises DataError naming the first that is not among them."""
     number = {label: place for place, label in enumerate(labels)}
     if unknown := set(used) - number.keys():
         stranger = min(unknown)
@@ -63,7 +66,9 @@ def numbered(labels: Sequence[str], used: Iterable[str], what: str) -> dict[str,
 
 @dataclass(frozen=True)
 class Margins:
-    """How often each class was given rightly, given, and there: [..., K] each, or [R, K] of resamples."""
+    """True positives, predictions and true examples by class: [..., K] each, [R, K] for
+    resamples.
+    """
 
     hits: np.ndarray
     given: np.ndarray
@@ -71,7 +76,7 @@ class Margins:
 
     @classmethod
     def of(cls, confusions: np.ndarray) -> Self:
-        """Of tables [..., K, K]."""
+        """Return the margins of tables [..., K, K]."""
         return cls(np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(axis=-2), confusions.sum(axis=-1))
 
 
@@ -120,9 +125,10 @@ def binary_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequenc
 
 
 def class_tables(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Sequence[Table]:
-    """Each class's precision, recall, F1 and number of examples; and what was given instead. Raises DataError as class_scores does.
+    """Return tables of precision, recall, F1 and support by class, and of confusions.
 
-    Of more than MOST_ROWS classes only those that are there or given have a row, the commonest first, and no more than so many.
+    Of more than MOST_ROWS classes only the commonest that occur have a row. Raises DataError as
+    class_scores does.
     """
     confusions = Confusions.of(gold, predicted, labels)
     margins = confusions.margins(confusions.counts_C[None], len(labels))
@@ -136,7 +142,7 @@ def class_tables(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
 
 
 def commonest(there_K: np.ndarray, given_K: np.ndarray) -> np.ndarray:
-    """The places of the classes that are there or given, at most MOST_ROWS, those that are there most often first."""
+    """Return indices of the classes that occur, at most MOST_ROWS, the commonest first."""
     present = np.flatnonzero(there_K + given_K)
     return present[np.argsort(-there_K[present], kind="stable")][:MOST_ROWS]
 

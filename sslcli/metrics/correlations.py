@@ -1,4 +1,6 @@
-"""How well predicted numbers follow the right ones, on a line (Pearson 1895) or in order (Spearman 1904). Letters: N examples."""
+"""Correlation of predicted and true numbers: Pearson (1895) and Spearman (1904). Letters: N
+examples.
+"""
 
 from collections.abc import Sequence
 
@@ -29,7 +31,7 @@ def correlation_scores(gold_N: Numbers, predicted_N: Numbers) -> Sequence[Score]
 
 
 def correlation_notes(gold_N: Numbers, predicted_N: Numbers) -> Sequence[str]:
-    """What must be said beside a correlation that there is none of."""
+    """Return notes for a correlation that is not defined."""
     sides = {"right answers": gold_N, "predictions": predicted_N}
     return [
         f"all {side} are {numbers[0]:g}: there is no correlation, and 0 stands for it"

@@ -1,6 +1,6 @@
-"""How far a figure can be trusted: 95 % intervals over the examples that it was computed from.
+"""95 % intervals of scores, over the examples that they were computed from.
 
-Letters: N examples, K kinds of examples (or sums), R resamples.
+Letters: N examples, K kinds of examples (or sums), R resamples, S statistics.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ Interval = tuple[float, float]
 
 
 def interval_of_mean(values_N: np.ndarray) -> Interval:
-    """Of the mean of values, at least one; in their unit.
+    """Return the interval of the mean of values, at least one; in their unit.
 
-    Where every value is 0 or 1 it is the score interval of Wilson (1927), which has a width also where all are right;
-    otherwise the percentile bootstrap (Efron 1979).
+    If every value is 0 or 1 it is the score interval of Wilson (1927), which has a width also if
+    all are right; otherwise the percentile bootstrap (Efron 1979).
     """
     values = np.asarray(values_N, dtype=np.float64)
     if np.isin(values, (0.0, 1.0)).all():
@@ -33,17 +33,17 @@ def interval_of_mean(values_N: np.ndarray) -> Interval:
 
 
 def interval_of_counts(statistic: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray) -> Interval:
-    """Percentile bootstrap of a statistic [R, K] -> [R] of how many examples there are of each kind.
+    """Percentile bootstrap of a statistic [R, K] -> [R] of the number of examples of each kind.
 
-    Examples of one kind are alike, so that drawing N of them with replacement is one multinomial draw: its cost grows with
-    the kinds, not with the examples.
+    Examples of one kind are interchangeable, so resampling N of them with replacement is one
+    multinomial sample: its cost grows with the kinds, not with the examples.
     """
     (interval,) = intervals_of_counts(lambda counts_RK: statistic(counts_RK)[:, None], counts_K)
     return interval
 
 
 def intervals_of_counts(statistics: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray) -> list[Interval]:
-    """The same of several statistics [R, K] -> [R, S] at once, of the same resamples."""
+    """Percentile bootstrap of several statistics [R, K] -> [R, S] on the same resamples."""
     statistics_RS = np.concatenate([statistics(piece) for piece in _resampled(np.asarray(counts_K))])
     return [_percentiles(statistic_R) for statistic_R in statistics_RS.T]
 
@@ -55,7 +55,7 @@ def interval_of_sums(statistic: Callable[[np.ndarray], np.ndarray], rows_NK: np.
 
 
 def interval_of_statistic(statistic: Callable[..., float], *columns_N: np.ndarray) -> Interval:
-    """Percentile bootstrap of any statistic of columns of equal length, called once for each resample of their places."""
+    """Percentile bootstrap of any statistic of equally long columns, called once per resample."""
     columns = [np.asarray(column) for column in columns_N]
     generator, count = np.random.default_rng(SEED), len(columns[0])
     places = (generator.integers(0, count, count) for _ in range(RESAMPLES))
@@ -79,10 +79,10 @@ def _percentiles(statistics_R: np.ndarray) -> Interval:
 
 
 def share_interval(right: float, count: int, comparisons: int = 1) -> Interval:
-    """Of `right` out of `count`: Wilson (1927), without correction for continuity.
+    """Return the interval of `right` out of `count`: Wilson (1927), without continuity correction.
 
-    With `comparisons` it is so wide that all intervals of so many shares, of which one is chosen, hold at once with 95 %
-    (Bonferroni; Dunn 1961).
+    With `comparisons` it is widened so that the intervals of that many proportions, one of which is
+    chosen, hold together with 95 % (Bonferroni; Dunn 1961).
     """
     quantile = NormalDist().inv_cdf(1 - _OUTSIDE / (2 * comparisons))
     share, squared = right / count, quantile**2

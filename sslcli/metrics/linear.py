@@ -1,10 +1,11 @@
-"""What can be read from frozen vectors by a straight cut: a linear probe, and the control that shows what it could learn by heart.
+"""Linear probes on frozen vectors, and the control task that shows what a probe could memorise.
 
-Logistic regression, with the square of its weights against it, on standardised features (Alain & Bengio 2016, arXiv 1610.01644);
-control tasks: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks" (arXiv 1909.03368). The same as
-scikit-learn's LogisticRegression (C=1, for two labels C=2), which takes as long to import as torch does.
+L2-regularised logistic regression on standardised features (Alain & Bengio 2016, arXiv 1610.01644);
+control tasks: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks" (arXiv
+1909.03368). The same as scikit-learn's LogisticRegression (C=1, for two labels C=2), which takes as
+long to import as torch does.
 
-Letters: N vectors to learn from, M to be tested with, D width, C labels.
+Letters: N training vectors, M test vectors, D width, C labels.
 """
 
 import inspect
@@ -35,7 +36,9 @@ class LinearProbe:
 
     @classmethod
     def fit(cls, rows_ND: np.ndarray, labels: Sequence[str]) -> "LinearProbe":
-        """Raises DataError where there is nothing to learn from, or a number is not finite."""
+        """Fit a probe. Raises DataError if there is nothing to train on, or a number is not
+        finite.
+        """
         rows = _checked(rows_ND, labels)
         mean_D, deviation_D = rows.mean(axis=0), rows.std(axis=0)
         deviation_D[deviation_D == 0] = 1.0  # a feature that never changes says nothing, and is not to be divided by
@@ -52,7 +55,10 @@ class LinearProbe:
 def linear_probe(
     rows_ND: np.ndarray, labels: Sequence[str], test_MD: np.ndarray, test_labels: Sequence[str], name: str = "accuracy"
 ) -> Score:
-    """The share of test rows whose label is read rightly, beside that of the commonest training label. Raises DataError as `fit`."""
+    """Return the accuracy on test rows, beside that of the commonest training label.
+
+    Raises DataError as `fit`.
+    """
     _checked(test_MD, test_labels)
     predicted = LinearProbe.fit(rows_ND, labels).predict(test_MD)
     right_M = [guess == label for guess, label in zip(predicted, test_labels, strict=True)]
@@ -66,7 +72,7 @@ def majority(labels: Sequence[str], test_labels: Sequence[str]) -> float:
 
 
 def control_labels(words: Sequence[str], labels: Sequence[str], generator: np.random.Generator) -> list[str]:
-    """Every word's own label, drawn once out of all labels as often as they come: whoever reads it has learnt words by heart."""
+    """Return a random label per word, sampled by label frequency: a probe can only memorise it."""
     drawn = {word: labels[int(generator.integers(len(labels)))] for word in sorted(set(words))}
     return [drawn[word] for word in words]
 

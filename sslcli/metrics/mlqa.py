@@ -32,10 +32,11 @@ _ALL_CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ff
 
 
 def mlqa_normalised(text: str, language: str, strict: bool = False) -> str:
-    """Lower case, without any Unicode punctuation and without articles; one space between words.
+    """Normalise text: lower case, no Unicode punctuation, no articles, one space between words.
 
-    Each Chinese character is a word. `strict`: only U+4E00 to U+9FA5 count as Chinese, for figures identical with the
-    official script's; rarer characters then stick to one another. Raises UsageError for a language without a rule.
+    Each Chinese character is a word. `strict`: only U+4E00 to U+9FA5 count as Chinese, for scores
+    identical with the official script's; rarer characters then stick to one another. Raises
+    UsageError for a language without a rule.
     """
     bare = "".join(filterfalse(_is_punctuation, text.lower()))
     if pattern := _articles(language):

@@ -1,4 +1,8 @@
-"""How well sets of labels agree, where an example may have several or none. Letters: N examples, K labels, R resamples."""
+"""Scores of sets of labels, where an example may have several or none.
+
+Letters: N examples, K labels, R resamples, G groups of equal examples, E labels of groups, P labels
+that occur.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -42,11 +46,11 @@ def multilabel_scores(gold: Sequence[Collection[str]], predicted: Sequence[Colle
 
 @dataclass(frozen=True)
 class Sides:
-    """What was there and what was given, by G groups of examples that are alike, and E labels that a group has on either side.
+    """True and predicted labels, by G groups of equal examples, and the E labels of the groups.
 
-    `counts_G`: how many examples a group has. `sizes_G3`: labels of one of its examples that are right, given, there.
-    `owner_E`, `label_E`: a group and one of its labels, by place among the P labels that are there or given at all, `present_P`;
-    `kinds_E3`: whether it is right, given, there.
+    `counts_G`: examples of a group. `sizes_G3`: labels of one of its examples that are right,
+    predicted, true. `owner_E`, `label_E`: a group and one of its labels, by index among the P
+    labels that occur, `present_P`; `kinds_E3`: whether it is right, predicted, true.
     """
 
     counts_G: np.ndarray
@@ -75,10 +79,10 @@ class Sides:
 
     @cached_property
     def tables(self) -> np.ndarray | None:
-        """Whether a label [P] of a group [G] is right, given, there, 0 or 1 [3, G, P]; None where few are either.
+        """Return whether a label [P] of a group [G] is right, predicted, true, as 0/1 [3, G, P].
 
-        A head that has learnt nothing gives half of all labels, and products of matrices are then the
-        faster way to the same sums.
+        None where few are either. An untrained head predicts half of all labels, and matrix
+        products are then the faster way to the same sums.
         """
         cells = len(self.counts_G) * len(self.present_P)
         if len(self.owner_E) * FEW < cells:
@@ -93,7 +97,9 @@ class Sides:
         return len(self.owner_E) if self.tables is None else len(self.present_P)
 
     def sums(self, counts_RG: np.ndarray) -> list[np.ndarray]:
-        """[R, P] each: how often every label is right, given and there, of so many examples of each group."""
+        """Return how often every label is right, predicted and true, [R, P] each, for counts of
+        the groups.
+        """
         if self.tables is not None:
             return [counts_RG.astype(np.float64) @ table_GP for table_GP in self.tables]
         counts_RE = counts_RG[:, self.owner_E]
@@ -101,7 +107,9 @@ class Sides:
 
 
 def label_table(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Table:
-    """Each label's precision, recall, F1 and number of examples; of more than MOST_ROWS labels as class_tables has it."""
+    """Return precision, recall, F1 and support by label; at most MOST_ROWS, as class_tables
+    does.
+    """
     sides = Sides.of(gold, predicted, labels)
     sums = np.zeros((3, len(labels)), dtype=np.int64)
     sums[:, sides.present_P] = np.concatenate(sides.sums(sides.counts_G[None]))

@@ -1,9 +1,10 @@
-"""How often the most similar vector of the other language is that of a translation.
+"""Cross-lingual retrieval: how often the nearest vector of the other language is the translation.
 
-Cosine retrieval as for Tatoeba and BUCC (Hu et al. 2020, "XTREME", arXiv 2003.11080), and what is left when the mean of each
-language is taken off first (Libovický, Rosa & Fraser 2020, arXiv 2004.05160).
+Cosine retrieval as for Tatoeba and BUCC (Hu et al. 2020, "XTREME", arXiv 2003.11080), also after
+subtracting the mean of each language (Libovický, Rosa & Fraser 2020, arXiv 2004.05160).
 
-Letters: N rows of one language, M of the other, L pairs that are translations, D width, Q queries, P of them at once.
+Letters: N rows of one language, M of the other, L translation pairs, D width, Q queries, P of them
+at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,10 @@ _TIE = 1e-9  # far above what rounding does to a cosine, so that equal vectors a
 
 @dataclass(frozen=True)
 class Ranks:
-    """Of every query the rank of its best right answer, from 1. `rights_Q`: how many right ones it has among all candidates."""
+    """Rank of the best right answer of each query, from 1.
+
+    `rights_Q`: how many right answers it has among all candidates.
+    """
 
     ranks_Q: np.ndarray
     rights_Q: np.ndarray
@@ -48,7 +52,7 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """From the first language into the second, and back. `pairs`: how many translations are behind it."""
+    """Retrieval in both directions; `pairs`: the number of translations."""
 
     forward: Ranks
     backward: Ranks
@@ -59,7 +63,9 @@ class Retrieval:
         return self._mean(self.forward.accuracy(name, first), self.backward.accuracy(name, first))
 
     def at_least(self, comparisons: int) -> float:
-        """The lower end of the interval of accuracy at 1, so wide that it holds where this is the best of so many retrievals."""
+        """Return the lower end of the interval of accuracy at 1, corrected for the best of
+        several.
+        """
         rights = [ranks.ranks_Q <= 1 for ranks in (self.forward, self.backward)]
         return float(np.mean([share_interval(int(right.sum()), len(right), comparisons)[0] for right in rights]))
 
@@ -68,7 +74,9 @@ class Retrieval:
         return self._mean(self.forward.reciprocal(name), self.backward.reciprocal(name))
 
     def scores(self, name: str, languages: Sequence[str]) -> Sequence[Score]:
-        """All that is said of retrieval: accuracy at 1, 5 and 10 and the mean reciprocal rank of both ways, and each way at 1."""
+        """Return accuracy at 1, 5 and 10 and mean reciprocal rank of both directions, and each
+        at 1.
+        """
         first, second = languages
         return [
             *(self.accuracy(f"{name} at {count}", count) for count in FIRSTS),
@@ -85,11 +93,12 @@ class Retrieval:
 
 
 def retrieve(first_ND: np.ndarray, second_MD: np.ndarray, pairs_L2: np.ndarray | None = None) -> Retrieval:
-    """By cosine. `pairs_L2`: which row of one is a translation of which row of the other, where it is not the one at its place.
+    """Rank translations by cosine similarity.
 
-    A row may have several, of which any is right; one that has none is a candidate and no query. A candidate that is as similar
-    as the right one stands before it, so that vectors that are all alike find nothing. Raises DataError for fewer than two pairs
-    and for vectors that are no numbers.
+    `pairs_L2`: row indices of the translations, where they are not row by row. A row may have
+    several, of which any is right; one without is a candidate and no query. A candidate as similar
+    as the right one ranks before it, so that equal vectors find nothing. Raises DataError for fewer
+    than two pairs and for vectors that are not finite.
     """
     pairs = np.stack([np.arange(len(first_ND))] * 2, axis=1) if pairs_L2 is None else np.unique(pairs_L2, axis=0)
     if len(pairs) < 2:

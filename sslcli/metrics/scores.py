@@ -1,6 +1,6 @@
-"""A figure with the number of examples behind it and its interval, as a report takes it.
+"""Scores for reports, with the number of examples and the interval.
 
-Letters: N examples, K kinds of examples (or sums), R resamples.
+Letters: N examples, K kinds of examples (or sums), R resamples, S statistics.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,10 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def mean_score(name: str, values_N: Sequence[float] | np.ndarray, unit: str = "", higher_is_better: bool = True) -> Score:
-    """The mean of a value for each example. With the unit "%" the values are fractions, and the figure is a hundred times as much.
+    """Return the score of the mean of a value per example.
 
-    Raises DataError where there is no value, or one that is not a number.
+    With the unit "%" the values are fractions and the score is multiplied by 100. Raises DataError
+    if there is no value, or one that is not a number.
     """
     values = checked_score(name, values_N)
     return _score(name, float(values.mean()), interval_of_mean(values), len(values), unit, higher_is_better)
@@ -43,7 +44,7 @@ def counts_score(name: str, statistic: Statistic, counts_K: np.ndarray, unit: st
 
 
 def counts_scores(names: Sequence[str], statistics: Statistic, counts_K: np.ndarray, unit: str = "") -> list[Score]:
-    """The same of several statistics [R, K] -> [R, S] at once: resampling is what takes the time."""
+    """Return the scores of several statistics [R, K] -> [R, S], resampled once for all."""
     count = int(np.sum(counts_K))
     if not count:
         raise _nothing(names[0])
@@ -62,7 +63,7 @@ def statistic_score(name: str, statistic: Callable[..., float], *columns_N: Sequ
 
 
 def checked_score(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """As float64. Raises DataError where there are none, or one is not a number, so that no figure is silently nan."""
+    """Return values as float64. Raises DataError if there are none, or one is NaN."""
     array = np.asarray(values, dtype=np.float64)
     if not len(array):
         raise _nothing(name)

@@ -1,6 +1,6 @@
-"""How far apart the senses of a word lie: cosines between its uses, within a sense and across senses, beside what chance gives.
+"""Separation of a word's senses: cosines between occurrences, within and across senses.
 
-Letters: N uses, K senses, R rows of weights (resamples, shuffles), D width.
+Letters: N occurrences, K senses, R rows of weights (resamples, permutations), D width.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class Separation:
 
     @property
     def emerged(self) -> bool:
-        """Whether it is more than what shuffled senses give."""
+        """Whether the separation exceeds that of permuted senses."""
         return self.value > self.shuffled_high
 
 
@@ -69,10 +69,11 @@ def sense_gaps(vectors_by_layer: Mapping[int, np.ndarray], words_N: Sequence[str
 
 
 def separation(vectors_ND: np.ndarray, senses_N: Sequence[str]) -> Separation:
-    """With its interval (percentile bootstrap over the uses of each sense; no use is paired with itself) and its control.
+    """Return the separation with its interval and a permutation test as baseline.
 
-    The control is a permutation test: the senses are dealt out anew among the uses (p as in Phipson and Smyth 2010, never 0).
-    Raises DataError where there are not two senses with two uses each.
+    The interval is the percentile bootstrap over the occurrences of each sense; no occurrence is
+    paired with itself. The test permutes senses among occurrences (p as in Phipson and Smyth 2010,
+    never 0). Raises DataError unless there are two senses with two occurrences each.
     """
     uses_KN, names = _uses_of(senses_N)
     between_NN = _between(vectors_ND)

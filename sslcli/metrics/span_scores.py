@@ -1,7 +1,7 @@
-"""Precision, recall and F1 of whole spans, exactly placed: the figure of CoNLL.
+"""Precision, recall and F1 of whole spans with exact boundaries: the CoNLL score.
 
-Tjong Kim Sang & De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task", section 3. Letters: N sentences, K kinds of
-spans, R resamples.
+Tjong Kim Sang & De Meulder 2003, "Introduction to the CoNLL-2003 Shared Task", section 3. Letters:
+N sentences, K kinds of spans, R resamples.
 """
 
 from collections.abc import Sequence

@@ -69,15 +69,16 @@ def checked_scheme(scheme: str | None) -> Scheme | None:
 
 
 def has_spans(tags: Iterable[str]) -> bool:
-    """Whether these labels mark spans, in any scheme and spelling that `tag_reading` knows."""
+    """Tell whether these labels mark spans, in any scheme and spelling that `tag_reading` knows."""
     return tag_reading(tags) is not None
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
-    """The scheme that all sentences obey, or None where they mix several. Raises DataError for a tag that is none.
+    """Return the scheme that all sentences obey, or None if they mix several.
 
-    Letters beside B and I say which. Otherwise a span that begins with I says IOB1; without one it is IOB2, which IOB1 then
-    equals but for B where it is not needed.
+    Letters beside B and I decide. Otherwise a span that begins with I means IOB1; without one it is
+    IOB2, from which IOB1 then differs only in unneeded B. Raises DataError for a string that is no
+    tag.
     """
     written = [list(sentence) for sentence in sentences]
     reading = tag_reading(tag for sentence in written for tag in sentence)

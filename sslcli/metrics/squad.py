@@ -1,4 +1,4 @@
-"""How well a written answer agrees with the right ones: exact match and F1 of words, by the rules of SQuAD and of courses.
+"""Exact match and word F1 of a predicted answer, by the rules of SQuAD and of courses.
 
 SQuAD 1.1: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehension of Text".
 SQuAD 2.0: Rajpurkar, Jia & Liang 2018, "Know What You Don't Know", for which no words against no words are a full match.
@@ -22,7 +22,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
 class AnswerValues(NamedTuple):
-    """Of each question, between 0 and 1: float64 [N]."""
+    """Exact match and F1 of each question, between 0 and 1: float64 [N]."""
 
     exact_N: np.ndarray
     f1_N: np.ndarray
@@ -30,11 +30,11 @@ class AnswerValues(NamedTuple):
 
 @dataclass(frozen=True)
 class AnswerRule:
-    """What of a text is compared, and what counts where nothing of it is left.
+    """Rule for comparing answers.
 
-    `normalised`: text -> its words with one space between them.
-    `both_empty_f1`: the F1 where neither answer has a word. `skips_empty_golds`: whether right answers without a word are
-    left out. A question without right answers has one that is empty.
+    `normalised`: text -> its words with one space between them. `both_empty_f1`: the F1 if neither
+    answer has a word. `skips_empty_golds`: whether right answers without a word are left out. A
+    question without right answers has one that is empty.
     """
 
     normalised: Callable[[str], str]
@@ -47,7 +47,7 @@ class AnswerRule:
         return float(predicted in rights), max(self._f1(predicted.split(), right.split()) for right in rights)
 
     def values(self, predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> AnswerValues:
-        """Of N predictions and the right answers of each."""
+        """Compare N predictions with the right answers of each."""
         pairs = [self.agreement(*pair) for pair in zip(predictions, golds, strict=True)]
         exact_and_f1 = np.array(pairs, dtype=np.float64).reshape(-1, 2)
         return AnswerValues(exact_and_f1[:, 0], exact_and_f1[:, 1])

@@ -1,4 +1,4 @@
-"""Answers of which some are rightly not given: the figures of SQuAD 2.0.
+"""Scores of SQuAD 2.0, where some questions have no answer.
 
 Rajpurkar, Jia & Liang 2018, "Know What You Don't Know", and evaluate-v2.0.py. Letters: N questions.
 """
@@ -18,12 +18,12 @@ def squad_v2_scores(
     no_answer_probabilities: Sequence[float] | None = None,
     threshold: float = 1.0,
 ) -> Sequence[Score]:
-    """F1 and exact match in percent: of all questions, of those with an answer, of those without; then with the best threshold.
+    """Return F1 and exact match in percent, over all, answerable and unanswerable questions.
 
-    A question without golds has no answer, and "" says so. One whose probability of having none is above the threshold
-    counts as "". The best figures are those of the threshold that would have been best for these very questions; they are
-    there only where probabilities are, and have no interval. Raises DataError where there is no question, or where a
-    probability is not a number.
+    Then with the best threshold. A question without right answers has none, and "" is its label. A
+    prediction whose no-answer probability exceeds the threshold counts as "". The best scores are
+    those of the threshold that is best for these very questions; they need probabilities, and have
+    no interval. Raises DataError without a question, or for a probability that is not a number.
     """
     answerable_N = np.array([bool(rights) for rights in golds], dtype=bool)
     raw = SQUAD_V2.values(predictions, golds)

@@ -1,4 +1,4 @@
-"""How a set of tags marks spans: the letters and spellings of several schemes, read as those of one.
+"""Tag schemes of spans: letters and spellings of several schemes, read as those of one.
 
 BIO: Ramshaw & Marcus 1995 (IOB1), Tjong Kim Sang & Veenstra 1999 (IOB2). BIOES: Uchimoto et al. 2000.
 BILOU: Ratinov & Roth 2009, "Design Challenges and Misconceptions in Named Entity Recognition".
@@ -33,10 +33,10 @@ class TagReading:
 
 
 def tag_reading(tags: Iterable[str]) -> TagReading | None:
-    """How this set of tags marks spans, or None where it does not: not all are O, or a letter of a
-    scheme and a kind of span.
+    """Return how this set of tags marks spans, or None if it does not.
 
-    Letters alone (B, I, O) mark spans of one kind, as in seqeval, where B and one that goes on are there.
+    Tags mark spans if all are O, or a letter of a scheme and a kind of span. Letters alone (B, I,
+    O) mark spans of one kind, as in seqeval, if B and one that continues are there.
     """
     labels = set(tags)
     outside = _outside(labels)
@@ -59,8 +59,11 @@ def tag_reading(tags: Iterable[str]) -> TagReading | None:
 
 
 def unread_tags(tags: Iterable[str]) -> str:
-    """A sentence where tags look like those of a scheme and are not all of one, or say O and mark
-    nothing else; empty where they mark spans, or are plain tags such as parts of speech."""
+    """Return a sentence for tags that resemble a scheme but are not all of one; else "".
+
+    The same for tags with O and nothing else. "" for spans and for plain tags such as parts of
+    speech.
+    """
     labels = set(tags)
     if tag_reading(labels) is not None or len(labels) < 2:
         return ""

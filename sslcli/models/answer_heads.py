@@ -1,4 +1,4 @@
-"""The head that answers a task: its kind, what its classes are called, and how a config.json says so."""
+"""Heads of fine-tuned models: their kind, the names of their classes, and their config.json."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,10 +34,11 @@ MOST_CLASSES = 100_000  # no model tells more apart, and their names are written
 
 @dataclass(frozen=True)
 class AnswerHead:
-    """Of whole sequences (PooledClassifier), of tokens, or of the starts and ends of spans (RowClassifier).
+    """A head on sequences (PooledClassifier), on tokens, or on starts and ends of spans
+    (RowClassifier).
 
-    `state`: under the names of its class. `labels`: what the classes are called; none of numbers and spans. `problem`, of
-    sequences: one class of several, any number of labels, or a number.
+    `state`: under the names of its class. `labels`: names of the classes; () for numbers and spans.
+    `problem`, for sequences: one class of several, any number of labels, or a number.
     """
 
     kind: AnswerKind
@@ -68,7 +69,10 @@ class AnswerHead:
         module.load_state_dict(dict(self.state))
 
     def entries(self) -> dict[str, Any]:
-        """What config.json says of it. Raises UsageError for a choice between one class, which no such file can express."""
+        """Return its entries of config.json.
+
+        Raises UsageError for a choice between one class, which no such file can express.
+        """
         if self.problem == "classes" and self.classes == 1:
             raise UsageError(f"there is one class only, '{self.labels[0]}', and model directories need two", "train it on data with both")
         names = list(self.labels) or [f"LABEL_{number}" for number in range(self.classes)]
@@ -81,7 +85,7 @@ class AnswerHead:
 
 
 def problem_of(kind: Any) -> Problem | None:
-    """The option "kind" of a task, where it says one of these."""
+    """Return a task's option "kind", if it is one of these."""
     return kind if kind in PROBLEMS.values() else None
 
 
@@ -120,7 +124,7 @@ class Announced:
         return cls(kind, names, reader.choice("problem_type", PROBLEMS, usual) if kind == "sequence" else None)
 
     def shapes(self, settings: TransformerSettings) -> dict[str, tuple[int, ...]]:
-        """Of the head's tensors, under the names that keys use."""
+        """Return the shapes of the head's tensors, under the names that keys use."""
         with torch.device("meta"):
             module = PLACES[self.kind][1](settings, ENDS if self.kind == "spans" else len(self.names))
         return {f"{self.kind}.{name}": shape for name, shape in _shapes(module.state_dict()).items()}

@@ -1,7 +1,7 @@
-"""A frozen model is refused where what it computes is no finite number.
+"""Guard against frozen models whose outputs are not finite.
 
-Weights may be finite, and so large that sums of products are not: figures would be nan, and the
-answers that are chosen among them would be silent guesses.
+Weights may be finite, and so large that sums of products are not: scores would be nan, and the
+answers chosen from them would be silent guesses.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ _WATCHED = (Transformer, LanguageModelHead, PooledClassifier, RowClassifier)
 
 
 def watched(*modules: nn.Module) -> None:
-    """From now on the backbones and heads in these modules raise ModelError for such results.
+    """Make the backbones and heads in these modules raise ModelError for non-finite outputs.
 
-    Hidden states that somebody edits are not looked at: what they become is the edit's doing.
+    Edited hidden states are not checked: their values are the edit's.
     """
     for module in modules:
         for part in module.modules():

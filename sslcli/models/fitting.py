@@ -1,7 +1,7 @@
-"""Whether a learnable or a probe can be given a Transformer and a tokenizer, by what its class declares.
+"""Checks that a learnable or a probe fits a Transformer and a tokenizer, from class declarations.
 
-One sentence and a hint for objectives, tasks and probes alike, before any of them is made. What an
-objective reads is judged by its data: see `datasets.array_rows.refuse_unread`.
+One sentence and a hint for objectives, tasks and probes alike, before any of them is built. The
+modalities of an objective are checked with its data: see `datasets.array_rows.refuse_unread`.
 """
 
 from collections.abc import Collection, Mapping
@@ -36,7 +36,7 @@ def refuse_missing_tokens(classes: Mapping[str, Declaring], tokenizer: Tokenizer
 
 
 def refuse_tokens_not_among(classes: Mapping[str, Declaring], there: Collection[SpecialToken], whose: str, hint: str = "") -> None:
-    """The same, where it is known which ones there are."""
+    """Refuse missing special tokens, where the existing ones are known."""
     for name, cls in classes.items():
         if lacking := missing(cls.special_tokens, there):
             problem = f"'{name}' needs {_a(worded(lacking))}, and {whose} has none"
@@ -44,7 +44,7 @@ def refuse_tokens_not_among(classes: Mapping[str, Declaring], there: Collection[
 
 
 def tokenizers_with(wanted: Collection[SpecialToken]) -> str:
-    """A hint: the kinds of tokenizer that are learnt with these special tokens."""
+    """Return a hint: the kinds of trained tokenizers with these special tokens."""
     found = []
     for kind in registry.names("tokenizers"):
         with suppress(ValidationError):  # one that cannot do without options is not for a hint

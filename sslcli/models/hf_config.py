@@ -1,4 +1,4 @@
-"""The config.json of a foreign model: values by name, each checked; what has no place here is refused, never passed over."""
+"""Reader of Hugging Face config.json: values by name, each checked; unknown ones are refused."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class ConfigReader:
         return float(value)
 
     def choice(self, name: str, choices: Mapping[Any, T], default: Any) -> T:
-        """What `choices` has for the value, or for `default` where the key is absent."""
+        """Map the value, or `default` if the key is absent, through `choices`."""
         value = self._or_default(name, default)
         try:
             return choices[value]
@@ -115,7 +115,7 @@ def write_fields(settings: TransformerSettings, fields: Sequence[ConfigField]) -
 
 
 def class_name(stem: str, heads: Collection[str], language_model: str, answers: Collection[AnswerKind] = tuple(ANSWERS)) -> str:
-    """What `architectures` says: the class for the head that answers a task, for the language-model head, or for neither.
+    """Return the entry `architectures`: the class for the task's head, the LM head, or neither.
 
     `answers`: the kinds that this family's classes compute with equal numbers.
     """
@@ -134,12 +134,12 @@ def rotary_base(parameters: Mapping[str, Any], where: str) -> Any:
 
 
 def has_shape(settings: TransformerSettings, fixed: Mapping[str, Any]) -> bool:
-    """Whether these settings have every one of the fixed values that a family stands for."""
+    """Tell whether these settings have all fixed values of a family."""
     return all(getattr(settings, name) == value for name, value in fixed.items())
 
 
 def has_plain_heads(settings: TransformerSettings) -> bool:
-    """Whether there are as many key and value heads as query heads, and together they are as wide as the model."""
+    """Tell whether key and value heads equal query heads, and together are as wide as the model."""
     shared = settings.key_value_heads or settings.heads
     return shared == settings.heads and settings.features_per_head * settings.heads == settings.width
 

@@ -74,10 +74,11 @@ def read_directory(folder: Path) -> Pretrained:
 
 
 def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) -> list[str]:
-    """config.json, model.safetensors and the tokenizer's files; gives sentences about what found no place in them.
+    """Write config.json, model.safetensors and the tokenizer; return sentences about what is left
+    out.
 
-    Of a fine-tuned model the head that answers is written, and no other. Raises UsageError where no family holds this shape,
-    or the family that does has no class for such a head.
+    Of a fine-tuned model only the task's head is written. Raises UsageError if no family can hold
+    this shape, or the family that does has no class for such a head.
     """
     settings, answers = pretrained.settings, pretrained.answers
     family, config = writer_of(settings, pretrained.heads)

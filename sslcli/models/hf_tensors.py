@@ -26,7 +26,7 @@ _OLD_NAMES = ((".weight", ".gamma"), (".bias", ".beta"))  # of norms, before 201
 
 
 class TensorKey(Protocol):
-    """One tensor of a foreign file and those of ours that lie in it, one under the other along dimension 0."""
+    """One tensor of a Hugging Face file and our tensors in it, concatenated along dimension 0."""
 
     @property
     def theirs(self) -> str:
@@ -43,7 +43,7 @@ class TensorKey(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a tensor lies and what the file says of it."""
+    """File, name and header of a stored tensor."""
 
     path: Path
     shape: tuple[int, ...]
@@ -75,9 +75,9 @@ def read_model_json(path: Path) -> dict[str, Any]:
 
 
 def find_tensors(folder: Path) -> dict[str, Stored]:
-    """Every tensor of a model directory, by the name in its file; only headers are read.
+    """Find every tensor of a model directory, by its name in the file; only headers are read.
 
-    Raises ModelError where there is no safetensors file, or one is missing, damaged or quantised.
+    Raises ModelError if there is no safetensors file, or one is missing, damaged or quantised.
     """
     found: dict[str, Stored] = {}
     for path in _weight_files(folder):
@@ -142,9 +142,10 @@ def write_tensors(
     depth: int,
     zeros: Mapping[str, int] | None = None,
 ) -> tuple[str, ...]:
-    """One safetensors file under their names, and the names of ours that found no place in it.
+    """Write one safetensors file under their names; return names of ours that it does not hold.
 
-    `zeros`: vectors of zeros that are written beside them, by name, and their sizes. Raises RunError where the disk refuses.
+    `zeros`: names and sizes of vectors of zeros to be written beside them. Raises RunError if the
+    disk refuses.
     """
     written: dict[str, Tensor] = {name: torch.zeros(size) for name, size in (zeros or {}).items()}
     placed: set[str] = set()
@@ -161,7 +162,7 @@ def write_tensors(
 
 
 def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
-    """Each key, and one a layer where it says {i}."""
+    """Yield each key, and one per layer where it contains {i}."""
     for key in keys:
         for layer in range(depth if "{i}" in key.theirs else 1):
             yield _Named(key.theirs.replace("{i}", str(layer)), tuple(n.replace("{i}", str(layer)) for n in key.ours), key.transposed)
@@ -243,7 +244,7 @@ def _cut(
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether all its values are finite numbers. Whole numbers are."""
+    """Tell whether all values are finite numbers; integers are."""
     if not tensor.is_floating_point():
         return True
     # A sum is much faster than a look at every value, and is finite unless one of them is not, or all are huge.

@@ -38,9 +38,9 @@ def learner_to_finetune(
 
 
 def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
-    """Each layer learns at `layer_decay` times the rate of the one above it (Howard and Ruder 2018, section 3.2).
+    """Return a group per layer: `layer_decay` times the rate of the layer above it.
 
-    Raises UsageError where all layers are one.
+    Howard and Ruder 2018, section 3.2. Raises UsageError if all layers share weights.
     """
     decay, depth = start.layer_decay, shape.depth
     if decay != 1.0 and shape.shared_layers:

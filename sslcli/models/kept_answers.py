@@ -1,4 +1,4 @@
-"""What was found in a frozen model, kept once a machine: the answer to a question, or a fitted shift.
+"""Cache of results about frozen models: the answer to a question, or a fitted shift.
 
     cache/answers/KEY    a sealed folder with answer.json, and tensors.safetensors where it has some
 
@@ -28,7 +28,7 @@ MOST_KEPT, MOST_BYTES = 200, 1 << 27
 
 @dataclass(frozen=True)
 class Answer:
-    """A report, what the model is called in captions, the folder's name, and what is to be said beside it."""
+    """A report, the model's name in captions, the folder's name, and notes."""
 
     report: Report
     model: str
@@ -58,7 +58,7 @@ def kept(key: str | None, answer: Answer) -> Answer:
 
 
 def recall(key: str | None) -> tuple[Any, Path] | None:
-    """What answer.json says, and the folder that it lies in."""
+    """Return the content of answer.json and its folder."""
     if key is None or not (folder := answers_folder() / key).is_dir():
         return None
     try:

@@ -1,6 +1,6 @@
-"""Whether a line can be right, by what plugins declare and what lies on the disk: before torch is imported or data is read.
+"""Checks of a command line by what plugins declare and what is on disk, before torch is imported.
 
-What passes may still be refused by the plugins themselves, whose validators are not known here.
+Plugins may still refuse what passes: their validators are not known here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,9 @@ def _part(name: str) -> Joinable:
 
 
 def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Mistakes in a plugin's options, as far as its source says; as the plugin itself would tell them."""
+    """Return mistakes in a plugin's options, as far as its source shows, in the plugin's own
+    words.
+    """
     model = registry.checked_settings(kind, name)
     if model is None:
         return []
@@ -88,7 +90,7 @@ def refuse_absent_model(reference: str | None) -> None:
 
 
 def refuse_pretraining(settings: PretrainSettings) -> None:
-    """What no pretraining run can do, whatever its data is. Raises as the parts do."""
+    """Refuse what no pretraining run can do, whatever its data is. Raises as the parts do."""
     refuse_objective(settings.objective, settings.options)
     preset = settings.model.preset
     if preset is not None and settings.model.source is None:
@@ -102,7 +104,7 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
 
 
 def refuse_untrained_backbone(settings: PretrainSettings) -> None:
-    """Raises UsageError where a head is to be trained on a backbone that knows nothing."""
+    """Raise UsageError if only a head is to be trained on a backbone without trained weights."""
     if settings.model.train == "head" and settings.model.source is None:
         raise UsageError("--train head leaves the backbone as it is, and a new one knows nothing", "name a trained one with --model")
 

@@ -1,4 +1,4 @@
-"""What lies behind a model reference (see `places`): weights, settings and tokenizer."""
+"""Loading of a model reference (see `places`): weights, settings and tokenizer."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -44,7 +44,10 @@ def load_pretrained(reference: str) -> Pretrained:
 
 
 def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
-    """The newest pretraining run of such a Transformer that has weights, and what is to be said of it. Raises UsageError."""
+    """Return the newest pretraining run of such a Transformer with weights, and remarks.
+
+    Raises UsageError if there is none.
+    """
     runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
     found, notes = first_usable(runs, replace(FOUNDATION, architectures=architectures))
     if found is not None:
@@ -62,9 +65,10 @@ def decided_source(source: str | None, architectures: Collection[Architecture]) 
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
-    """The newest run that learnt this task and began with a pretrained model, and what is to be said of it.
+    """Return the newest run of this task from a pretrained model, and remarks.
 
-    A task goes by several names, of which the one that is asked for comes first. Raises UsageError where there is none.
+    A task may have several names; the one asked for comes first. Raises UsageError if there is
+    none.
     """
     wanted, known = registry.load("tasks", task), registry.names("tasks")
     runs = [run for run in all_runs() if run.kind == "finetune" and run.objective in known]
@@ -78,10 +82,10 @@ def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
 
 
 def learner_of(pretrained: Pretrained) -> Learner:
-    """Backbone and learnable as they were trained; for a foreign directory the objective that reads its head.
+    """Load backbone and learnable; for a Hugging Face directory the objective that reads its head.
 
-    Raises ModelError where there is no tokenizer or, of a foreign directory, no language-model head; PluginError where
-    the objective is no longer installed.
+    Raises ModelError without a tokenizer or, for such a directory, without a language-model head;
+    PluginError if the objective is no longer installed.
     """
     trained = pretrained.trained
     settings = None if trained is None else trained.settings

@@ -1,4 +1,4 @@
-"""What --objective means: plugins by name, their options, the Transformer they need, and what their data recommends."""
+"""Resolution of --objective: plugins by name, options, architecture, and recipes of the data."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -22,7 +22,7 @@ def objective_classes(expression: str) -> dict[str, type[Objective]]:
 
 
 def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
-    """Each part's Options. Raises ConfigError with every mistake at once."""
+    """Return each part's Options. Raises ConfigError with every mistake at once."""
     problems = [f"options.{name}: '{name}' is not part of the objective" for name in given if name not in classes]
     options = {}
     for name, cls in classes.items():
@@ -52,8 +52,11 @@ def recipe_for(
     task: str = "",
     said: Mapping[str, Any] = MappingProxyType({}),
 ) -> Mapping[str, Any]:
-    """Settings that the data's own reader found to work for an objective beside what is `said` (dotted key -> value), or for a
-    task, for the first reference with a scheme ("demo:world")."""
+    """Return settings that the data's reader recommends for an objective or a task.
+
+    For the first reference with a scheme ("demo:world"). `said` (dotted key -> value) are the
+    user's own.
+    """
     for reference in references:
         language, path = split_language(reference)
         scheme, colon, _ = path.partition(":")

@@ -28,7 +28,7 @@ ADAPTER = "adapter_config.json"
 
 @dataclass(frozen=True)
 class WeightsRef:
-    """Where a reference leads: a folder of weights and, where it is one of ours, its run folder."""
+    """The target of a reference: a folder of weights and, if it is one of ours, its run folder."""
 
     weights: Path
     run: Path | None = None

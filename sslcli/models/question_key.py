@@ -1,7 +1,7 @@
-"""What the answer of a frozen model follows from, as one key: model, data, question, code, machine. Without torch.
+"""Cache key of an answer about a frozen model: model, data, question, code, machine. Without torch.
 
-Files count by where they are, their size, their times and their inode, which tell of every change as long as they stand
-(see `datasets/cache`): weights are not hashed once more, and a copied, resumed or touched run is another one.
+Files count by path, size, times and inode, which change with every write (see `datasets/cache`):
+weights are not hashed again, and a copied, resumed or touched run is another one.
 """
 
 import glob
@@ -41,9 +41,10 @@ def question_key(
     plugin: tuple[str, str], asked: Mapping[str, Any], reference: str, place: WeightsRef, *,
     data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None,
 ) -> str | None:  # fmt: skip
-    """Another one wherever the answer of a plugin (kind and name) may be another. `asked`: the question, as plain data.
+    """Return a key that differs wherever a plugin's answer may. `asked`: the question, as plain
+    data.
 
-    None where that cannot be told: of a stranger's plugin, or data that comes through a pipe.
+    None if that is unknown: for a third-party plugin, or data from a pipe.
     """
     try:
         files = set(islice(_files(plugin, asked, place, data, reader), MOST_FILES + 1))
@@ -59,7 +60,7 @@ def question_key(
 
 
 def has_met_strangers() -> bool:
-    """Whether a plugin that is not built in was imported, of which nobody knows what it reads."""
+    """Tell whether a third-party plugin was imported, whose inputs are unknown."""
     return any(found.module in sys.modules for found in registry.everything() if not found.built_in)
 
 

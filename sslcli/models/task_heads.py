@@ -1,4 +1,4 @@
-"""What becomes of a trained head when its model is fine-tuned further, or scored on data that name its classes otherwise.
+"""Transfer of a trained head to further fine-tuning, or to data with other class names.
 
 Letters: K classes of the trained head, C classes of the data, D width.
 """
@@ -33,10 +33,10 @@ class Match:
 
 
 def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
-    """The rows of a head with the classes `trained` for the classes `wanted` [C]; None where some has none, or it is a guess.
+    """Return the head's rows for the classes `wanted` [C]; None if one is missing or ambiguous.
 
-    Names are compared as they stand; then without case and separators; then "LABEL_2" as 2. Data that number their classes
-    from 0 mean the rows of a head whose names are no numbers.
+    `trained` and `wanted` are compared as written; then without case and separators; then "LABEL_2"
+    as 2. Data that number their classes from 0 mean the rows of a head whose names are no numbers.
     """
     row_of = {name: row for row, name in enumerate(trained)}
     if all(name in row_of for name in wanted):
@@ -63,9 +63,10 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
 
 
 def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tuple[Sequence[str], str]:
-    """The classes of a head under the names that data give them, and how they were matched; as they are where all is known.
+    """Return a head's classes under the names in the data, and how they were matched.
 
-    `answered`: what each example's gold answer says. Names of which the match would be a guess stay unknown.
+    They stay unchanged where all are known. `answered`: the label names of each example. Names with
+    an ambiguous match stay unknown.
     """
     there = {*chain.from_iterable(answered)}
     wanted = sorted(there)
@@ -76,7 +77,9 @@ def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tup
 
 
 def load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> str:
-    """Copies a trained head of the same task and labels; of any other the pooler, where both have one. Says which it is."""
+    """Copy a trained head of the same task and labels, else the pooler if both have one. Returns
+    which.
+    """
     trained, answers = pretrained.trained, pretrained.answers
     if trained is not None and _is_same(task, trained, settings):
         task.load_state_dict(dict(trained.learnable))

@@ -1,4 +1,4 @@
-"""What is known of a pretrained model, wherever it was read from."""
+"""A pretrained model in memory, whatever it was read from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,9 @@ L = TypeVar("L", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Trained:
-    """Of a run of ours: its folder, its settings, everything its learnable was, and the backbone with its adapters apart."""
+    """A run of ours: folder, settings, learnable state, and the backbone with its adapters
+    apart.
+    """
 
     folder: Path
     settings: PretrainSettings | FinetuneSettings
@@ -46,12 +48,12 @@ class Trained:
 class Pretrained:
     """Weights on the host, under our names.
 
-    `folder`: where the weights lie. `head`: state of a LanguageModelHead, None where there is none (a decoder's tied head
-    is there and empty). `pooled`: what there is of a PooledClassifier of two sentences, the pooler alone perhaps.
-    `answers`: the head of the task that the model was fine-tuned for. `unread_head`: the class in a config.json whose head
-    is none of ours. `task_said`: the task and its options, where a
-    directory of ours says them. `notes`: sentences that a user should read. `loaded`: the tokenizer, where it was read with
-    the weights.
+    `folder`: where the weights are. `head`: state of a LanguageModelHead, None without one (a
+    decoder's tied head exists and is empty). `pooled`: state of a PooledClassifier of two
+    sentences, maybe the pooler alone. `answers`: the head of the task that the model was fine-tuned
+    for. `unread_head`: the class in config.json whose head is none of ours. `task_said`: the task
+    and its options, from a directory of ours. `notes`: sentences for the user. `loaded`: the
+    tokenizer, if it was read with the weights.
     """
 
     settings: TransformerSettings
@@ -69,7 +71,7 @@ class Pretrained:
 
     @property
     def labels(self) -> Sequence[str]:
-        """What the classes of the task are called; none where there is no task, or it has no classes."""
+        """Names of the task's classes; () without a task or classes."""
         return () if self.answers is None else self.answers.labels
 
     @property
@@ -80,7 +82,9 @@ class Pretrained:
         return frozenset(name.partition(".")[0] for name in self.pooled or {}) | ({"head"} if self.head is not None else set())
 
     def tokenizer(self) -> Tokenizer:
-        """The same one at every call. Raises ModelError where there is none, or where it has more tokens than the model."""
+        """Load the tokenizer once. Raises ModelError without one, or with more tokens than the
+        model has.
+        """
         return self._tokenizer
 
     @cached_property
@@ -118,11 +122,11 @@ class Pretrained:
         return backbone.eval(), head.eval()
 
     def load_into(self, backbone: Transformer, learnable: nn.Module) -> str:
-        """Copy the weights: the backbone's, and of the learnable all that it has in common with what was trained.
+        """Copy the weights of the backbone, and what the learnable has in common with the trained
+        one.
 
-        Says whether its heads are kept or new.
-
-        The learnable of a run goes on whole where names and shapes are the same; otherwise its heads of a known kind do.
+        Returns whether its heads are kept or new. The learnable of a run is restored whole if names
+        and shapes are the same; otherwise its heads of a known kind are.
         """
         backbone.load_state_dict(dict(self.backbone))
         own = learnable.state_dict()
@@ -146,7 +150,9 @@ class Pretrained:
 
 
 def from_seed(build: Callable[[], L], shape: TransformerSettings, seed: int) -> tuple[Transformer, L]:
-    """A backbone and what `build` makes; weights follow from the seed alone, also those that a plugin's own constructor draws."""
+    """Build a backbone and `build`'s result; all weights follow from the seed, plugins' own
+    included.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(int(mix(seed, name_key("construction"))) >> 1)
         learnable = build()
@@ -167,9 +173,9 @@ def shapes_of(state: State) -> dict[str, tuple[int, ...]]:
 
 
 def expected_shapes(settings: TransformerSettings) -> dict[str, tuple[int, ...]]:
-    """Of a backbone and every known head, under the names that keys use; no memory is taken.
+    """Return shapes of a backbone and every known head, under key names, without allocating memory.
 
-    The head is given as if it were not tied: what a file says of that matrix is looked at, not believed.
+    The head is given as if it were not tied: the matrix in the file is compared, not assumed.
     """
     untied = settings.model_copy(update={"tied": False})
     with torch.device("meta"):

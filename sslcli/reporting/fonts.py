@@ -1,4 +1,4 @@
-"""Which letters the pictures can draw: every matplotlib has DejaVu Sans; Chinese needs a font of the machine."""
+"""Fonts of pictures: matplotlib ships DejaVu Sans; Chinese needs a font of the machine."""
 
 from functools import cache
 from pathlib import Path
@@ -28,12 +28,12 @@ def _chinese(installed: frozenset[str]) -> str | None:
 
 
 def font_families() -> list[str]:
-    """What matplotlib looks for a letter in, one after the other."""
+    """Return the font families in order of preference."""
     return [ALWAYS, *filter(None, [cjk_font()])]
 
 
 def is_drawable(text: str) -> bool:
-    """Whether every letter of it has a shape here."""
+    """Tell whether a font here has every letter."""
     return set(map(ord, "".join(text.split()))) <= letters()
 
 

@@ -24,7 +24,7 @@ MOST_ACROSS = 2  # matrices with numbers side by side
 
 
 def heatmap(matrices: Sequence[Matrix], written: Written) -> Figure:
-    """One matrix, or several of the same rows and columns, each with its numbers and its scale."""
+    """Draw one matrix, or several with the same rows and columns, with numbers and scale."""
     across = min(maps_across([matrix.title for matrix in matrices]), MOST_ACROSS)
     down = math.ceil(len(matrices) / across)
     width, height = _size(*_names(matrices[0], written))
@@ -69,7 +69,11 @@ def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
 
 
 def maps_across(titles: Sequence[str]) -> int:
-    """As many as have the same title but for its last word ("layer 2 head 0", ...); where these are unlike, nearly a square."""
+    """Return how many maps to draw per row.
+
+    As many as share a title but for the last word ("layer 2 head 0", ...); nearly a square if these
+    differ.
+    """
     stems = [title.rpartition(" ")[0] for title in titles]
     across = stems.count(stems[0])
     is_even = across > 1 and all(stems.count(stem) == across for stem in stems)

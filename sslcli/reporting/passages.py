@@ -20,7 +20,7 @@ def passages_of(
     roles: Mapping[int, str] | None = None,
     answers: Sequence[str] = (),
 ) -> list[Passage]:
-    """A passage for each sample, with its answer behind an arrow; `roles` by place in T, as spans_of has them."""
+    """Return a passage per sample, with its answer behind an arrow; `roles` [T] as in spans_of."""
     passages, start = [], 0
     for number, length in enumerate(lengths):
         own = {place - start: role for place, role in (roles or {}).items() if start <= place < start + length}
@@ -33,9 +33,11 @@ def passages_of(
 
 
 def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] | None = None) -> list[Span]:
-    """Spans whose texts, one after the other, are the tokens in words; `roles` by place, special tokens are "special".
+    """Return spans of text that concatenate to the tokens; `roles` [T], special tokens are
+    "special".
 
-    Neighbours of one role become one span, so that words are decoded together; spaces between spans are in their texts.
+    Neighbours of one role become one span, so that words are decoded together; spaces between spans
+    are in their texts.
     """
     tokens, roles = np.asarray(tokens), roles or {}
     special = tokenizer.specials[tokens]

@@ -46,11 +46,11 @@ MOST_BESIDE = 2  # panels in one row: more are too small to be read on a page
 
 
 def drawn(picture: Picture, caption: str = "") -> dict[str, bytes]:
-    """The files of one picture, by suffix: "png" and "svg". The same picture gives the same bytes.
+    """Return the files of one picture, by suffix: "png" and "svg". Equal pictures give equal bytes.
 
-    SVG keeps text as text, which whoever shows it has a font for. Where no font here has a letter,
-    PNG has numbers in the place of labels, and titles without the letter; else both are the same
-    figure, laid out once.
+    SVG keeps text as text, which the viewer has a font for. If no font here has a letter, PNG has
+    numbers in the place of labels, and titles without the letter; else both are the same figure,
+    laid out once.
     """
     sizes = dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8)
     # Texts stay as they are: a label may hold dollars.
@@ -82,7 +82,7 @@ def _laid_out(picture: Picture, caption: str, written: Written) -> Figure:
 
 
 def is_all_drawable(picture: Picture) -> bool:
-    """Whether the PNG of it has every label as it is."""
+    """Tell whether its PNG can show every label as written."""
     return all(map(is_drawable, _labels(picture)))
 
 

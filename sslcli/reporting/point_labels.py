@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 def label_points(axes: Axes, scatter: Scatter, written: Written) -> None:
-    """After all points are drawn."""
+    """Label points; call it after all points are plotted."""
     axes.get_xlim(), axes.get_ylim()  # the limits are settled when they are asked for
     scale = 72 / axes.figure.dpi
     places = axes.transData.transform(list(zip(scatter.xs, scatter.ys, strict=True))) * scale

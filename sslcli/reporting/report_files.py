@@ -49,7 +49,7 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
 
 
 def font_notes(report: Report) -> list[str]:
-    """One sentence where this machine has no font for some label, else nothing."""
+    """Return one sentence if this machine has no font for some label, else nothing."""
     if all(is_all_drawable(sheet.picture) for sheet in _sheets(report) if sheet.picture is not None):
         return []
     return [

@@ -22,10 +22,10 @@ DOTS = {"marker": "o", "markersize": 3}
 
 
 def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[str, float], title: str, path: Path) -> None:
-    """Training and held-out loss over steps as PNG at `path`, and the numbers at the same path with .csv.
+    """Plot training and held-out loss over steps as PNG at `path`, with a .csv beside it.
 
-    `floors`: name -> cross entropy in nats per target of `term`, drawn as horizontal lines, so that a plateau explains
-    itself. Where there are none, the whole loss is drawn.
+    `floors`: baselines, name -> cross entropy in nats per target of `term`, plotted as horizontal
+    lines, so that a plateau explains itself. Without any, the whole loss is plotted.
     """
     wanted = [line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None]
     curves = {

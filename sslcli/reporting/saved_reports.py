@@ -61,9 +61,10 @@ class _Shown:
 
 @contextmanager
 def saved_together(folder: Path, marks: Sequence[str] = (REPORT,)) -> Generator[Path]:
-    """Gives a folder to write a report and its files into, which then stand in `folder` in the place of those of an earlier one.
+    """Yield a folder for a report and its files; on success they replace those in `folder`.
 
-    What else `folder` holds stays. `marks` as for `put_together`. Raises RunError where the disk refuses.
+    Other files in `folder` stay. `marks` as for `put_together`. Raises RunError if the disk
+    refuses.
     """
     with put_together(folder, marks, files_of(folder)) as aside:
         yield aside
@@ -79,9 +80,9 @@ def write_report(report: Report, folder: Path, more: Mapping[str, Any] | None = 
 
 
 def files_of(folder: Path) -> set[str]:
-    """What a report that lies there has written, as far as it is still what was written; never anything outside of the folder.
+    """Return the unchanged files that a saved report wrote; never any outside of the folder.
 
-    Raises RunError where that cannot be read.
+    Raises RunError if they cannot be read.
     """
     try:
         saved = plainfiles.read_whole_json(folder / REPORT)
@@ -132,7 +133,7 @@ def _refuse_mixture(folder: Path, hashes: Any, pictures: Sequence[SavedPicture])
 
 
 def caption_of(folder: Path) -> str | None:
-    """Of the report that lies there; None where there is none that can be read."""
+    """Return the caption of a saved report; None if there is none that can be read."""
     try:
         return read_report(folder).caption
     except DataError:

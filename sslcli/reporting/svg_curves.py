@@ -46,7 +46,7 @@ def curves_svg(plot: Plot) -> bytes:
 
 
 class Scale:
-    """From values to places in the picture, straight or logarithmic."""
+    """Map from values to picture coordinates, linear or logarithmic."""
 
     def __init__(self, low: float, high: float, ends: Point, logarithmic: bool) -> None:
         self.low, self.high, self.ends, self.logarithmic = low, high, ends, logarithmic

@@ -1,4 +1,4 @@
-"""What is written in pictures: labels cut to a length, and what stands for those that no font here has."""
+"""Text in pictures: labels cut to a length, and substitutes for missing letters."""
 
 from __future__ import annotations
 

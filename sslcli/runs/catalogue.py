@@ -1,4 +1,6 @@
-"""`ssl runs`: what was run, how it ended, and what two runs differ in. Reads folders as they are: half-written, foreign, alive."""
+"""`ssl runs`: runs, how they ended, and how two differ. Reads any folder: half-written, damaged,
+alive.
+"""
 
 import fcntl
 import json
@@ -29,8 +31,11 @@ PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a contr
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder. `evaluation`: its last line of held-out figures; `status`: done, stopped, running, died, failed,
-    diverged or unknown."""
+    """A run folder.
+
+    `evaluation`: its last line of held-out metrics; `status`: done, stopped, running, died, failed,
+    diverged or unknown.
+    """
 
     folder: Path
     facts: Mapping[str, Any]
@@ -63,7 +68,7 @@ class Run:
         return self.status in ("stopped", "died", "failed")
 
     def document(self) -> dict[str, Any]:
-        """What --json prints of it."""
+        """The run as --json prints it."""
         return {"name": self.name, "folder": str(self.folder), "status": self.status, "facts": self.facts, "evaluation": self.evaluation}
 
 
@@ -82,7 +87,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left out."""
+    """Return all whole lines of metrics.jsonl; a torn last line, the trace of a kill, is left
+    out.
+    """
     try:
         text = plainfiles.read_whole_text(folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace")
     except OSError:
@@ -99,7 +106,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def all_runs() -> list[Run]:
-    """Every folder below the runs folder that has a run.json, the newest first."""
+    """Return every folder below the runs folder that has a run.json, newest first."""
     return runs_in(runs_folder())
 
 
@@ -123,7 +130,7 @@ def read_run(folder: Path) -> Run:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process writes in the folder."""
+    """Tell whether a living process writes in the folder."""
     try:
         with plainfiles.open_plain(folder / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -144,7 +151,7 @@ def settings_file(folder: Path) -> Path:
 
 
 def table_of(runs: Sequence[Run]) -> Report:
-    """One line a run."""
+    """Return a table with one line per run."""
     rows = [
         [run.name, run.kind, run.objective, _steps(run), run.evaluation.get("loss"), _metrics(run), _seconds(run), run.status]
         for run in runs
@@ -184,7 +191,7 @@ def _how_to_go_on(run: Run) -> str:
 
 
 def failure_in(facts: Mapping[str, Any]) -> str:
-    """How and why a run ended that failed or diverged; empty of any other."""
+    """Return how and why a failed or diverged run ended; empty for any other."""
     if facts.get("status") not in ("failed", "diverged"):
         return ""
     return f"{facts['status']} at step {facts.get('step', '?')}: {facts.get('reason', 'nothing says why')}"
@@ -204,7 +211,7 @@ def unreadable_settings(run: Run) -> str:
 
 
 def compare(runs: Sequence[Run]) -> Report:
-    """Last held-out figures and whatever settings differ, one column a run."""
+    """Compare last held-out metrics and differing settings, one column per run."""
     names = list(dict.fromkeys(name for run in runs for name in metrics_of(run.evaluation)))
     languages = list(dict.fromkeys(name for run in runs for name in _losses_by_language(run.evaluation)))
     figures = [
@@ -248,7 +255,7 @@ def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
 
 
 def readable_facts(run: Run) -> list[tuple[str, str]]:
-    """What run.json says, as a person reads it: no JSON, no empty rows, the command as it would be typed."""
+    """Return run.json for people: no JSON, no empty rows, the command as typed."""
     rows = []
     for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():
         if key == "command" and isinstance(value, list):
@@ -288,7 +295,7 @@ def metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
 
 
 def by_language(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What a line of held-out figures, or the floors, say of each language by itself, as they say it of all of the data."""
+    """Return the held-out metrics, or baselines, of each language, in the form of the total."""
     found = facts.get("languages")
     return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}
 

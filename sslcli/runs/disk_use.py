@@ -63,7 +63,7 @@ class Weight:
 
 
 def weight_of(folder: Path) -> Weight:
-    """Of a run folder; what a link leads to is not of it."""
+    """Return the bytes of a run folder; link targets do not count."""
     seen: set[tuple[int, int]] = set()
     bytes_of = dict.fromkeys((each.name for each in fields(Weight)), 0)
     for path in _files_below(folder):
@@ -89,7 +89,7 @@ def _kind_of(path: Path) -> str:
 
 
 def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
-    """One line a run, and the same as plain data."""
+    """Return one line per run, and the same as plain data."""
     found = [(run, weight_of(run.folder)) for run in runs]
     rows = [[run.name, *map(mebibytes, weight.figures), mebibytes(weight.total)] for run, weight in found]
     total = sum(weight.total for _, weight in found)
@@ -108,7 +108,7 @@ def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class Removal:
-    """What is to go: `whole` folders of runs, or parts of one. `says` is a line for a person."""
+    """Files to delete: `whole` run folders, or parts of one. `says` is a line for a person."""
 
     run: Run
     says: str
@@ -146,7 +146,7 @@ def _refuse_no_run(folder: Path) -> None:
 
 
 def deletion(run: Run) -> Removal:
-    """All of a run. Raises UsageError where its folder holds what is not of the run."""
+    """Plan to delete a whole run. Raises UsageError if its folder holds other files."""
     folder = run.folder
     place = Path(os.path.realpath(folder))
     if is_mounted(place) or holds_current_folder(place):
@@ -172,8 +172,10 @@ def _parts(run: Run) -> list[Path]:
 
 
 def pruning(run: Run) -> Removal | None:
-    """All checkpoints but the best and the newest, all milestones, and the optimizer state of what
-    stays; None where that is nothing. Raises ModelError where no checkpoint is whole."""
+    """Plan to delete all checkpoints but the best and the newest, milestones and optimizer state.
+
+    Returns None if that is nothing. Raises ModelError if no checkpoint is valid.
+    """
     checkpoints, milestones = (_steps(run.folder / name) for name in (CHECKPOINTS, MILESTONES))
     if not checkpoints:
         return None

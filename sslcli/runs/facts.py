@@ -1,4 +1,4 @@
-"""What is known of a run, from its own files: what the page of `ssl report` and the card of an exported model are made of."""
+"""Facts about a run from its files, for the page of `ssl report` and the card of a model."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,11 +44,11 @@ def title_of(folder: Path, what: str, data: Sequence[str]) -> str:
 
 
 def scores_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> tuple[list[Score], list[str]]:
-    """What the run comes to, and what could not be read of it.
+    """Return the scores of the run, and what could not be read.
 
-    Of the report that several runs have together, where there is one, which sets the scores beside
-    those of other starts; else of scores.json and of what lies of other languages; else of the last
-    evaluation, with what counting reaches as its baselines.
+    From the report of several runs together, if there is one, which sets the scores beside those of
+    other starts; else from scores.json and the reports of other languages; else from the last
+    evaluation, with n-gram baselines.
     """
     problems = []
     try:
@@ -113,7 +113,7 @@ def _in_languages(run: Run, scores: Sequence[Score]) -> list[str]:
 
 
 def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
-    """Loss and metrics of one line of held-out figures: of all of the data, then of each language."""
+    """Return loss and metrics of one line of held-out metrics: over all data, then by language."""
     parts = {"": line, **by_language(line)}
     return [score for language, figures in parts.items() for score in _scores_in(run, figures, language)]
 
@@ -133,7 +133,7 @@ def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[
 
 
 def loss_unit_of(facts: Mapping[str, Any]) -> str:
-    """What the losses of a run are counted in; empty where they have no unit."""
+    """Return the unit of a run's losses; empty if they have none."""
     return str(facts.get("loss_unit", "nats"))
 
 
@@ -167,7 +167,9 @@ def _held_out(title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable
 
 
 def samples_of(lines: Sequence[Mapping[str, Any]]) -> Table | None:
-    """What the model made of the same texts at its first, its middle and its last step that kept some."""
+    """Return the outputs for the same texts at the first, a middle and the last step that kept
+    some.
+    """
     kept = [line for line in lines if line["split"] == "sample" and isinstance(line.get("examples"), list)]
     chosen = sorted({0, len(kept) // 2, len(kept) - 1}) if kept else []
     rows = [(kept[place]["step"], *map(str, pair)) for place in chosen for pair in kept[place]["examples"] if _is_pair(pair)]

@@ -39,10 +39,11 @@ def stopping_at_once() -> Generator[None]:
 
 
 def in_thread(work: Callable[[Callable[[], None]], Made]) -> Made:
-    """What `work` gives or raises. A library that does not look at signals for minutes is called in a thread, and this one waits.
+    """Return what `work` returns or raises, called in a thread while this one waits for signals.
 
-    `work` is given a function to call wherever it is in Python's hands: it raises Stopping there once nobody waits any more.
-    A thread that is in the library's hands then is left to itself.
+    For libraries that do not look at signals for minutes. `work` is given a function to call
+    wherever it is in Python's hands: it raises Stopping there once nobody waits any more. A thread
+    inside the library then is left alone.
     """
     made: list[Made] = []
     failed: list[BaseException] = []

@@ -1,7 +1,9 @@
-"""What a line calls a run: a folder, a name, the beginning of a name, or "@latest", the newest that a command can use.
+"""References to runs: a folder, a name, the beginning of a name, or "@latest", the newest usable
+one.
 
-Never a control, a bound or the twin with another seed, which only stand beside a run. One that is not finished is passed over,
-aloud, as long as a finished one is there. Without torch: a line is judged by it before anything is loaded.
+Never a baseline run or the copy with another seed, which only stand beside a run. An unfinished run
+is skipped with a message, if there is a finished one. Without torch, for checks before anything is
+loaded.
 """
 
 import os
@@ -28,9 +30,12 @@ _LATEST = re.compile(rf"{LATEST}(?::(?!(?:best|last|step-\d+)$)(?P<kind>.+?))?(?
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a command can do with a run. `kinds`: a run of an earlier one is preferred to a newer run of a later one where they
-    are `ranked`; whoever says "@latest:qa" has chosen. `architectures`: of its Transformer, any where empty. `ability`: a class
-    attribute that one of its objectives has."""
+    """Requirements of a command on a run.
+
+    `kinds`: a run of an earlier one is preferred to a newer run of a later one if they are
+    `ranked`; "@latest:qa" chooses explicitly. `architectures`: of its Transformer, any if empty.
+    `ability`: a class attribute of one of its objectives.
+    """
 
     kinds: Sequence[str] = ("pretrain", "finetune", "suite")
     ranked: bool = False
@@ -84,7 +89,10 @@ def run_of(reference: str) -> Path | None:
 
 
 def named_run(name: str) -> Path:
-    """The folder of a run by its name, or "@best:mlm". Raises UsageError, which says of a model on a hub that nothing is fetched."""
+    """Return the folder of a run by its name, or "@best:mlm".
+
+    Raises UsageError, which says of a model on a hub that nothing is downloaded.
+    """
     if name == BEST or name.startswith(f"{BEST}:"):
         return _best_run(name.partition(":")[2])
     try:
@@ -112,7 +120,7 @@ def _best_run(objective: str) -> Path:
 
 
 def decided(reference: str, use: Purpose) -> tuple[str, Sequence[str]]:
-    """A reference with the run that "@latest" means now in its place, and what is to be said of it; any other as it is."""
+    """Replace "@latest" by the run that it means now, with remarks; other references stay."""
     match = _LATEST.fullmatch(reference)
     if match is None:
         return reference, ()
@@ -121,9 +129,10 @@ def decided(reference: str, use: Purpose) -> tuple[str, Sequence[str]]:
 
 
 def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
-    """The newest run that a command can use, of a kind or an objective where one is said, and what is passed over for it.
+    """Return the newest usable run, of a kind or an objective if given, and remarks on skipped
+    ones.
 
-    Raises UsageError where there is none.
+    Raises UsageError if there is none.
     """
     named = [run for run in all_runs() if kind in ("", run.objective, run.kind) and (kind or run.kind in use.kinds)]
     groups = [[run for run in named if run.kind == each] for each in use.kinds] if use.ranked and not kind else [named]
@@ -139,7 +148,9 @@ def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
 
 
 def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequence[str]]:
-    """Of runs, the newest first, the first that is finished and of use, else the first that is of use; and what is said of it."""
+    """Return the first finished usable run, newest first, else the first usable one; and
+    remarks.
+    """
     notes, unfinished = [], None
     for run in runs:
         if stands_beside(run):
@@ -157,7 +168,7 @@ def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequenc
 
 
 def stands_beside(run: Run) -> bool:
-    """Whether it is a control, or one of several runs of one line other than the first: a bound, or the twin with another seed."""
+    """Tell whether a run is a baseline of another, or not the first of its command line."""
     if run.facts.get("start", PRETRAINED) != PRETRAINED:
         return True
     study = _setting(run, "run", "study") if run.kind == "finetune" else None
@@ -165,7 +176,7 @@ def stands_beside(run: Run) -> bool:
 
 
 def why_unusable(run: Run, use: Purpose) -> str:
-    """What a run lacks; empty where it lacks nothing."""
+    """Return what a run lacks; empty if nothing."""
     if use.weights and not any(run.folder.glob(f"checkpoints/step-*/{MANIFEST}")):
         return "has no checkpoint"
     architecture = _setting(run, "model", "shape", "architecture") if use.architectures else None

@@ -52,7 +52,7 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
 
 
 def asked_folder(name: str | None, folder: str | None) -> Path | None:
-    """What a user said of where to write; None where that was nothing."""
+    """Return the output folder that the user named, or None."""
     if folder:
         return Path(folder)
     return runs_folder() / name if name else None
@@ -78,7 +78,9 @@ def _holds_nothing(folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """One writer a folder. Raises UsageError naming the holder; the lock of a dead process is free by itself."""
+    """Lock a folder for one writer. Raises UsageError naming the holder; a dead holder's lock is
+    free.
+    """
     _refuse_other_kinds(folder / "lock")
     try:
         lock = (folder / "lock").open("a+")
@@ -126,7 +128,7 @@ def _refuse_other_kinds(*paths: Path) -> None:
 
 
 def environment() -> dict[str, Any]:
-    """What the numbers of a run may depend on."""
+    """Return versions and hardware that the numbers of a run may depend on."""
     packages = {name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")}
     return {"python": platform.python_version(), "platform": platform.platform(), "host": socket.gethostname(), "packages": packages}
 

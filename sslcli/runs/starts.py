@@ -1,7 +1,8 @@
-"""What each start of a run computes with, as far as its numbers depend on it, and what differs from the start before.
+"""Computing environment of each start of a run, and how it differs from the start before.
 
-A resume may be on another machine or in another precision. That makes other numbers than an undisturbed run would have, so
-it is said and kept in run.json: `computed` has an entry for every start that computes otherwise than the one before it.
+A resume may be on another machine or in another precision. Its numbers then differ from an
+undisturbed run's, so it is reported and kept in run.json: `computed` has an entry for every start
+that differs from the one before it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,9 @@ FROM_STEP = "from_step"
 
 
 def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: int | None, process_group: ProcessGroup) -> dict[str, Any]:
-    """By name; all of it can be written as JSON. The kernels of attention follow from device, precision and torch."""
+    """Return the environment by name, as JSON. Attention kernels follow from device, precision,
+    torch.
+    """
     on_gpu = hardware.device.type == "cuda"
     processor = f"cpu with {torch.backends.cpu.get_cpu_capability()}"
     return {
@@ -44,7 +47,9 @@ def with_this_start(before: Any, step: int, now: Mapping[str, Any]) -> list[dict
 
 
 def what_differs(before: Any, step: int, now: Mapping[str, Any]) -> list[str]:
-    """A sentence where a start at `step` computes otherwise than the one before; of one that said nothing, nothing is known."""
+    """Return a sentence if a start at `step` differs from the one before, if that recorded
+    anything.
+    """
     last = before[-1] if isinstance(before, list) and before and isinstance(before[-1], Mapping) else {}
     names = _differing(last, now) if step else []
     if not names:
