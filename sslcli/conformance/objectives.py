@@ -112,7 +112,7 @@ CHECKS: Mapping[str, Check] = {
     "special tokens": special_tokens.objective,
     "rows": rows,
     "samples by number": samples,
-    "views are pure": learnables.pure_batches,
+    "collate is pure": learnables.pure_batches,
     "counts": learnables.counts,
     "forward is deterministic and finite": learnables.forward,
     "gradients": learnables.gradients,

@@ -168,7 +168,7 @@ TASK_CHECKS: Mapping[str, Check] = {
     "examples": examples,
     "encoding": encoding,
     "lengths": lengths,
-    "views are pure": learnables.pure_batches,
+    "collate is pure": learnables.pure_batches,
     "counts": learnables.counts,
     "terms": terms,
     "forward is deterministic and finite": learnables.forward,

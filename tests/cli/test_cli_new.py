@@ -39,12 +39,12 @@ def test_a_check_that_is_not_met_is_named_and_exits_with_3(package, ssl, monkeyp
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "pyproject.toml").write_text((package / "pyproject.toml").read_text().replace("sslcli_jig_saw", "broken_jig_saw"))
-    text = module.read_text().replace('draws.uniform("target", batch.sample_of, batch.positions)', "np.random.random(len(batch.tokens))")
+    text = module.read_text().replace('rng.uniform("target", batch.sample_of, batch.positions)', "np.random.random(len(batch.tokens))")
     (broken / "broken_jig_saw.py").write_text(text)
     ended = ssl("plugins", "check", str(broken))
     assert ended.code == 3
-    assert "✘ views are pure" in ended.out
-    assert "views are pure" in ended.err
+    assert "✘ collate is pure" in ended.out
+    assert "collate is pure" in ended.err
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from importlib import import_module
 import pytest
 
 from sslcli import api, registry
-from sslcli.door import GONE, MOVED, outdated
+from sslcli.door import API_VERSION, GONE, MOVED, outdated
 from sslcli.errors import PluginError
 
 GROUP = "sslcli.objectives"
-ABSTRACT = "    parse = encode = loss = answers = merge = views = lambda self: None\n"
+ABSTRACT = "    parse = encode = loss = answers = merge = collate = lambda self: None\n"
 
 
 def by_owner(name):
@@ -117,7 +117,7 @@ def test_a_task_of_the_first_version_is_told_what_to_change(install, ssl):
     install("ssl-old", {"sslcli.tasks": ["old = ssl_old:Task"]}, OF_THE_FIRST_VERSION)
     with pytest.raises(PluginError, match=r"task .old. of ssl-old 1\.2 cannot be used") as caught:
         registry.load("tasks", "old")
-    assert "older plugin interface than version 2" in caught.value.message
+    assert f"older plugin interface than version {API_VERSION}" in caught.value.message
     assert "score is now Scorer.score(predictions, examples)" in caught.value.message
     assert "score_names is now Scorer.score_names" in caught.value.message
     assert "scorer = MyScorer" in caught.value.hint

@@ -221,9 +221,9 @@ DEFECTS = {
     ShuffledRows: "rows",
     CountingSamples: "samples by number",
     CountingStreams: "samples by number",
-    DrawsAnew: "views are pure",
-    DrawsGlobally: "views are pure",
-    WritesIntoBatch: "views are pure",
+    DrawsAnew: "collate is pure",
+    DrawsGlobally: "collate is pure",
+    WritesIntoBatch: "collate is pure",
     Uncounted: "counts",
     Noisy: "forward is deterministic and finite",
     NotANumber: "forward is deterministic and finite",
@@ -243,7 +243,7 @@ DEFECTS = {
     AsksByChance: "illustrations",
     AsksForText: "illustrations",
     AnswersNothing: "illustrations",
-    Raises: "views are pure",
+    Raises: "collate is pure",
 }
 
 

@@ -31,9 +31,9 @@ class Twin:
         )
 
 
-def loader(world=None, epoch=None, micro_batch_size=None):
+def loader(process_group=None, epoch=None, micro_batch_size=None):
     sampler = Sampler(LENGTHS, 4, "sequences", seed=1)
-    words = {} if world is None else {"world": world}
+    words = {} if process_group is None else {"process_group": process_group}
     return Loader(
         lambda number, rng: Sample(np.full(LENGTHS[number], number)), Twin(), sampler,
         seed=1, unit="sequences", micro_batch_size=micro_batch_size, epoch=epoch, **words,
@@ -46,11 +46,11 @@ def test_the_share_grows_by_one_step_and_never_reaches_one():
 
 @pytest.mark.parametrize("micro_batch_size", [None, 1, 3])
 @pytest.mark.parametrize("rank", [None, 0, 1])
-def test_views_and_draws_know_it_on_every_rank_in_every_micro_batch(rank, micro_batch_size):
+def test_batches_and_random_numbers_know_it_on_every_rank_in_every_micro_batch(rank, micro_batch_size):
     made = loader(None if rank is None else ProcessGroup(rank, 2), micro_batch_size=micro_batch_size)
     for step, work in zip(range(STEPS), made.steps(0, 0, STEPS), strict=False):
-        assert {views.progress for views in work.batches} == {step / STEPS}
-        assert {float(views.drawn) for views in work.batches} == {step / STEPS}
+        assert {batch.progress for batch in work.batches} == {step / STEPS}
+        assert {float(batch.drawn) for batch in work.batches} == {step / STEPS}
 
 
 def test_a_resume_meets_what_an_undisturbed_run_would():
