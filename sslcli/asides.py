@@ -44,7 +44,7 @@ def sync(path: Path) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """The same for a folder and all that is below it."""
+    """Sync a folder and everything below it to disk."""
     for path in folder.rglob("*"):
         sync(path)
     sync(folder)
@@ -86,7 +86,7 @@ def marked(final: Path, prefix: str) -> Path:
 
 
 def take_lock(handle: int) -> bool | None:
-    """Takes the lock: True where it is ours now, False where another holds it, None where the disk knows no locks."""
+    """Take the lock: True if taken, False if another holds it, None if the disk has no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,7 +113,7 @@ def removed(path: Path) -> None:
 
 
 def is_left(path: Path) -> bool:
-    """Whether it has the name of something that is being written, or that an interrupted writer left."""
+    """Tell whether the name is that of a file being written, or left by an interrupted writer."""
     return path.name.startswith((UNFINISHED, REPLACED))
 
 
@@ -212,10 +212,11 @@ def _moved_in_two_steps(path: Path, final: Path) -> None:
 
 
 def settled(path: Path, as_a_whole: bool = True) -> Path:
-    """The place that a path on the command line means: a link is written through, and stays.
+    """Resolve a path of the command line: a link is written through, and stays.
 
-    Raises UsageError where it is a link to nothing, or below a file; and, where it is to be replaced `as_a_whole`, for a mounted volume and
-    for the current folder, which cannot be exchanged for another.
+    Raises UsageError for a link to nothing, or a path below a file; and, if it is to be replaced
+    `as_a_whole`, for a mounted volume and for the current folder, which cannot be exchanged for
+    another.
     """
     place = Path(os.path.realpath(path))
     if path.is_symlink() and not place.exists():
@@ -237,9 +238,9 @@ def settled(path: Path, as_a_whole: bool = True) -> Path:
 
 
 def output_folder(path: Path) -> Path:
-    """Where files that the command line wants in a folder are written; the folder may hold other things.
+    """Return the folder to write files into; it may hold other things.
 
-    Raises UsageError where it is no place for a folder.
+    Raises UsageError if it cannot be a folder.
     """
     place = settled(path, as_a_whole=False)
     if place.exists() and not place.is_dir():
@@ -248,13 +249,13 @@ def output_folder(path: Path) -> Path:
 
 
 def holds_current_folder(place: Path) -> bool:
-    """Whether it is the current folder, or one above it. `place` has no links in it."""
+    """Tell whether it is the current folder, or one above it. `place` has no links in it."""
     here = Path(os.path.realpath(os.curdir))
     return place == here or place in here.parents
 
 
 def is_mounted(place: Path) -> bool:
-    """Whether something is mounted there, be it from the same disk. `place` has no links in it."""
+    """Tell whether it is a mount point, even of the same disk. `place` has no links in it."""
     if os.path.ismount(place):
         return True
     try:
@@ -270,7 +271,9 @@ def _octal(match: re.Match[bytes]) -> bytes:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path is a pipe, a device or an open file by its number: what is written to as it is."""
+    """Tell whether a path is a pipe, a device or an open file descriptor, to be written in
+    place.
+    """
     if path.exists() and not path.is_file() and not path.is_dir():
         return True
     where = Path(os.path.realpath(path.parent)).parts[1:3]
@@ -278,9 +281,9 @@ def is_stream(path: Path) -> bool:
 
 
 def output_file(path: Path, flag: str = "--out") -> Path:
-    """Where a file that `flag` names is written: a link is written through, a pipe or a device as it is.
+    """Return the path to write for `flag`: a link is written through, a pipe or a device as it is.
 
-    Raises UsageError where it is no place for a file.
+    Raises UsageError if it cannot be a file.
     """
     if is_stream(path):
         return path

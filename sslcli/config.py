@@ -89,12 +89,12 @@ def setting(
 
 
 def decides_training(field: FieldInfo) -> bool:
-    """Whether a field is an option that holds for good once a model is trained."""
+    """Tell whether a field is an option that a trained model fixes."""
     return bool(_extra(field).get("trains"))
 
 
 def with_defaults(model: type[C], **defaults: Any) -> type[C]:
-    """The same settings with other defaults, for a use where others are right."""
+    """Derive settings with other defaults."""
     fields: dict[str, Any] = {}
     for name, default in defaults.items():
         field = copy(model.model_fields[name])
@@ -179,9 +179,9 @@ def _problems_of_parts(model: type[BaseModel], tree: Mapping[str, Any], sources:
 def problems_of(
     error: ValidationError, model: type[BaseModel], prefix: str = "", sources: Mapping[str, str] | None = None, *, whole: bool = True
 ) -> list[str]:
-    """What pydantic found, as sentences: dotted key below `prefix`, where it was said, and the nearest name of `model`.
+    """Return pydantic's errors as sentences with key, source and the nearest name of `model`.
 
-    Without `whole` only what it found in single fields.
+    Keys are dotted, below `prefix`. Without `whole` only errors of single fields.
     """
     problems = []
     for detail in error.errors(include_url=False):
@@ -193,7 +193,7 @@ def problems_of(
 
 
 def checked(model: type[C], given: Mapping[str, Any], prefix: str = "", hint: str = "") -> C:
-    """Options of a plugin out of what was said. Raises ConfigError with every mistake at once."""
+    """Return a plugin's checked options. Raises ConfigError with every mistake at once."""
     try:
         return model(**given)
     except ValidationError as error:
@@ -201,7 +201,7 @@ def checked(model: type[C], given: Mapping[str, Any], prefix: str = "", hint: st
 
 
 def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
-    """A sentence with the place where its key was said: a flag, which is what was typed, in front, anything else behind."""
+    """Add the source of a key to a sentence: a flag, as typed, in front, anything else behind."""
     place = _source_of(key, sources)
     if place.startswith("--") and place != "--set" and problem.startswith(key):
         return f"{place} ({key}){problem.removeprefix(key)}" if "." in key else f"{place}{problem.removeprefix(key)}"
@@ -214,7 +214,7 @@ def key_of(problem: str) -> str:
 
 
 def write_yaml(settings: BaseModel, only_said: bool = False) -> str:
-    """The text of a run file that reads back to equal settings. `only_said`: without what nobody said."""
+    """Return YAML that reads back to equal settings. `only_said`: without defaults."""
     return yaml.dump(
         settings.model_dump(mode="json", exclude_unset=only_said), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
     )
@@ -232,7 +232,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting below `model`: dotted key and field."""
+    """Yield every setting below `model`: dotted key and field."""
     for name, field in model.model_fields.items():
         if (group := _group(field)) is not None:
             yield from leaves(group, f"{prefix}{name}.")

@@ -40,11 +40,11 @@ ClassPlace = tuple[str, ast.ClassDef]
 
 
 class NotPlain(Exception):
-    """Only an import can say what this is."""
+    """Raised for what only an import can tell."""
 
 
 class Outside(NotPlain):
-    """Of a package that declares nothing of ours, and takes long to read."""
+    """Raised for a package that declares nothing of ours, and takes long to read."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Declared:
         return _model(*_class(*self._member(name)))
 
     def converts(self, name: str) -> bool:
-        """Whether those settings have validators that may let pass what their types refuse. Raises NotPlain."""
+        """Tell whether validators of these settings may accept what their types refuse. Raises
+        NotPlain.
+        """
         chain = [node for place, node in _bases(*_class(*self._member(name))) if (place, node.name) != CONFIG]
         marks = [mark for node in chain for line in node.body for mark in getattr(line, "decorator_list", ())]
         return not all(ast.unparse(mark) in HARMLESS for mark in marks)

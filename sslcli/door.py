@@ -1,7 +1,7 @@
-"""The version of the plugin interface, and what to change in a plugin that was written for an older one.
+"""Version of the plugin interface, and what to change in a plugin for an older one.
 
-A plugin states no version: its members tell. A name that a contract once had is never used again
-for something else.
+A plugin states no version: its members tell. A name that a contract once had is never reused for
+something else.
 """
 
 import re
@@ -83,7 +83,7 @@ def _takes(method: Callable[..., Any], count: int) -> bool:
 
 
 def outdated_import(error: BaseException) -> tuple[str, str] | None:
-    """The same where a plugin imports a name that sslcli.api no longer has."""
+    """Return the hint for a plugin that imports a name that sslcli.api no longer has."""
     found = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
     if found is None or found[1] not in GONE:
         return None

@@ -115,10 +115,10 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def replaced(final: Path) -> Generator[Path]:
-    """Gives a folder to write into; on leaving without an error it stands at `final`.
+    """Yield a folder to write into; on success it replaces `final`.
 
-    A folder that stands at `final` is replaced; a link there too, and not what it leads to (see `settled`). Raises RunError
-    where the disk refuses (full, read-only), leaving nothing behind and what stood at `final` as it was.
+    A link at `final` is replaced too, not its target (see `settled`). Raises RunError if the disk
+    refuses (full, read-only), leaving nothing behind and `final` unchanged.
     """
     with _in_words(final):
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -132,12 +132,12 @@ def replaced(final: Path) -> Generator[Path]:
 
 @contextmanager
 def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -> Generator[Path]:
-    """Gives a folder to write files into that belong together; on leaving without an error they stand in the folder `final`.
+    """Yield a folder for files that belong together; on success they are moved into `final`.
 
-    `own`: names of the files that are there from before and are to go. Where they, and `marks`, are all that `final` holds,
-    it is replaced as a whole. Where it holds other things, they stay, and the files come one after the other: those of
-    `marks`, which tell readers that all are there, come last; the last of them goes before any other is touched.
-    Raises RunError where the disk refuses.
+    `own`: names of earlier files that are to be removed. If they, and `marks`, are all that `final`
+    holds, it is replaced as a whole. Otherwise other files stay, and the new ones come one after
+    the other: those of `marks`, which tell readers that all are there, come last; the last of them
+    is removed before any other is touched. Raises RunError if the disk refuses.
     """
     if _is_whole(final, {*own, *marks}):
         with replaced(final) as folder:
@@ -174,10 +174,9 @@ def sealed(
     facts: Mapping[str, Any],
     beside: Callable[[], Collection[Path]] = tuple,
 ) -> Generator[Path]:
-    """As `replaced`, with a manifest of files and of `facts`, so that `read_sealed` notices damage.
+    """Like `replaced`, with a manifest of files and `facts`, so that `read_sealed` notices damage.
 
-    What the sealed folders `beside` hold already, to the bit, lies on the disk once: as hard links,
-    where it knows them.
+    Files equal to those in the sealed folders `beside` become hard links, if the disk has them.
     """
     with replaced(final) as aside:
         yield aside

@@ -25,7 +25,9 @@ _KINDS = {
 
 
 def suffix_of(reference: str) -> str:
-    """What a file holds by its name, without the dot and whatever it is packed in: "corpus.jsonl.gz" -> "jsonl"."""
+    """Return a file's suffix without the dot and without compression: "corpus.jsonl.gz" ->
+    "jsonl".
+    """
     path = Path(reference)
     if path.suffix.lower() in PACKED:
         path = path.with_suffix("")
@@ -52,7 +54,7 @@ def open_plain(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The whole of a plain file of at most so many bytes. Raises OSError for anything else."""
+    """Read a plain file of limited size. Raises OSError for anything else."""
     with open_plain(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -61,12 +63,14 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def read_whole_text(path: Path, most: int = MOST_BYTES, errors: str = "strict") -> str:
-    """The same as UTF-8, line ends as they stand. Raises OSError, or ValueError where it is no UTF-8."""
+    """Read a plain file as UTF-8, line ends unchanged. Raises OSError, or ValueError if not
+    UTF-8.
+    """
     return read_bytes(path, most).decode("utf-8", errors)
 
 
 def parse_whole_json(text: str, **hooks: Any) -> Any:
-    """As json.loads. Raises ValueError also for what is nested too deep."""
+    """Parse JSON like json.loads. Raises ValueError also for too deep nesting."""
     try:
         return json.loads(text, **hooks)
     except RecursionError as error:
@@ -74,7 +78,7 @@ def parse_whole_json(text: str, **hooks: Any) -> Any:
 
 
 def read_whole_json(path: Path, most: int = MOST_BYTES) -> Any:
-    """What a plain file of JSON in UTF-8 holds. Raises OSError or ValueError."""
+    """Read a plain file of JSON in UTF-8. Raises OSError or ValueError."""
     return parse_whole_json(read_whole_text(path, most))
 
 

@@ -46,7 +46,9 @@ Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
 
 @dataclass(frozen=True)
 class Found:
-    """One entry point. `value` is "module:Class"; `problem` is a sentence wherever `status` is not "ok"."""
+    """An entry point. `value` is "module:Class"; `problem` is a sentence unless `status` is
+    "ok".
+    """
 
     kind: str
     name: str
@@ -74,7 +76,9 @@ def normalized(distribution: str) -> str:
 
 
 def allowed_distributions() -> frozenset[str] | None:
-    """What SSLCLI_PLUGINS lets in besides the built-ins; None where it is not set, which lets in all."""
+    """Return the distributions that SSLCLI_PLUGINS allows besides the built-ins; None allows
+    all.
+    """
     text = os.environ.get("SSLCLI_PLUGINS")
     return None if text is None else frozenset(normalized(name.strip()) for name in text.split(",") if name.strip())
 
@@ -86,7 +90,7 @@ def unknown_allowed() -> frozenset[str]:
 
 
 def everything() -> list[Found]:
-    """Every plugin of every kind with its summary, sorted; nothing is imported."""
+    """Return every plugin of every kind with its summary, sorted, without importing any."""
     return [_described(found) for kind in KINDS for found in _of_kind(kind)]
 
 
@@ -141,7 +145,10 @@ def load_found(found: Found) -> type[Any]:
 
 
 def declaration(kind: str, name: str) -> Declared | None:
-    """What the class of a plugin declares, not imported; None where only an import can say. Raises PluginError as `find` does."""
+    """Return what a plugin's class declares, without importing it; None if only an import can tell.
+
+    Raises PluginError as `find` does.
+    """
     found = find(kind, name)
     try:
         return declared(found.value)
@@ -159,7 +166,7 @@ def plugin_settings(kind: str, name: str, member: str = "Options") -> type[Confi
 
 
 def checked_settings(kind: str, name: str, member: str = "Options") -> type[Config] | None:
-    """Settings that refuse what the plugin's own refuse, as far as its source says; None where only an import can say."""
+    """Return settings that refuse what the plugin's own refuse; None if only an import can tell."""
     found = declaration(kind, name)
     if found is not None:
         with suppress(Exception):
@@ -168,7 +175,7 @@ def checked_settings(kind: str, name: str, member: str = "Options") -> type[Conf
 
 
 def descends(kind: str, name: str, base: tuple[str, str]) -> bool:
-    """Whether the class of a plugin has a base, by its module and name."""
+    """Tell whether a plugin's class has a base, by module and name."""
     found = declaration(kind, name)
     if found is not None:
         return base in found.lineage

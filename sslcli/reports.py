@@ -1,4 +1,4 @@
-"""What a workflow finds out, as plain data. The screen and the page decide how it is drawn."""
+"""Results of workflows as plain data; screen and page decide on their presentation."""
 
 import math
 import unicodedata
@@ -21,9 +21,9 @@ _SETTINGS = ("threshold",)
 
 @dataclass(frozen=True)
 class Score:
-    """One figure and what it must be compared with. `interval`: 95 %, where it was computed.
+    """A score with its baselines; `interval`: 95 %, if it was computed.
 
-    `higher_is_better`: None of a setting, such as a threshold, which is neither good nor bad.
+    `higher_is_better`: None for a setting, such as a threshold, which is neither good nor bad.
     """
 
     name: str
@@ -42,16 +42,17 @@ class Score:
 
     @property
     def better(self) -> str:
-        """ "higher" or "lower"; nothing of a setting, and of a figure over nothing: a size is neither good nor bad."""
+        """ "higher" or "lower"; empty for a setting, and for a score over nothing."""
         if self.higher_is_better is None or not self.count:
             return ""
         return "higher" if self.higher_is_better else "lower"
 
 
 def higher_is_better(name: str) -> bool | None:
-    """The direction of a figure of which nothing but its name was saved, as in metrics.jsonl; None of a setting.
+    """Return the direction of a metric known by name alone, as in metrics.jsonl; None for a
+    setting.
 
-    The name of an objective may stand before it.
+    The name of an objective may precede it.
     """
     return None if name.endswith(_SETTINGS) else not name.endswith(_LOWER_IS_BETTER)
 
@@ -67,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a picture. `lows`, `highs`: 95 % intervals, where they were computed."""
+    """A line of a plot. `lows`, `highs`: 95 % intervals, if they were computed."""
 
     title: str
     xs: Sequence[float]
@@ -157,12 +158,12 @@ class Report:
 
 
 def in_language(score: Score, language: str) -> Score:
-    """The same score, named as one of the language, where that has a name."""
+    """Return the score named after its language, if that has a name."""
     return replace(score, name=f"{score.name} in {language}") if language else score
 
 
 def filled(table: Table) -> Table:
-    """Without the columns that say nothing in any row, except the first one."""
+    """Drop columns that are empty in every row, except the first."""
     width = len(table.columns)
     rows = [[*row, *[None] * width][:width] for row in table.rows]
     said = {at for row in rows for at, cell in enumerate(row) if cell not in (None, "")}
@@ -172,7 +173,7 @@ def filled(table: Table) -> Table:
 
 
 def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
-    """Where each stretch of like names starts and stops, and the name."""
+    """Return start, stop and name of each run of equal names."""
     found, start = [], 0
     for name, alike in groupby(names):
         stop = start + len(list(alike))
@@ -182,7 +183,7 @@ def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
 
 
 def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
-    """Those that follow one another with the same rows, columns and ends stand together, where they are too many to be looked at alone."""
+    """Group consecutive matrices with equal rows, columns and limits, if they are many."""
     found: list[list[Matrix]] = []
     for _, group in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns), matrix.low, matrix.high)):
         alike = list(group)
@@ -191,12 +192,14 @@ def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
 
 
 def is_series(matrices: Sequence[Matrix]) -> bool:
-    """Whether they are so many on one scale that each is small and without numbers."""
+    """Tell whether there are so many on one scale that each is drawn small and without numbers."""
     return len(matrices) >= SERIES and len({(matrix.low, matrix.high) for matrix in matrices}) == 1
 
 
 def sheets_of(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
-    """What is one picture: a series, or matrices of the same few rows and columns in a row."""
+    """Group matrices into pictures: a series, or consecutive ones with the same few rows and
+    columns.
+    """
     found: list[list[Matrix]] = []
     for alike in series(matrices):
         before = found[-1] if found else []
@@ -215,12 +218,12 @@ def _fits(before: Sequence[Matrix], alike: Sequence[Matrix]) -> bool:
 
 
 def panels(plots: Sequence[Plot]) -> list[list[Plot]]:
-    """Those that follow one another over the same x are one picture: what happens at a step, or in a layer, is seen side by side."""
+    """Group consecutive plots over the same x into one picture with several panels."""
     return [list(group) for _, group in groupby(plots, lambda plot: (plot.x, plot.logarithmic))]
 
 
 def has_rows_as_columns(matrix: Matrix) -> bool:
-    """Whether both have the same labels, too long for columns, which are then numbered like the rows."""
+    """Tell whether rows and columns share labels too long for columns, which are then numbered."""
     return list(matrix.rows) == list(matrix.columns) and max(map(len, matrix.rows), default=0) > LONGEST_COLUMN
 
 
@@ -232,7 +235,9 @@ def in_cell(value: float) -> str:
 
 
 def finite(value: Any) -> Any:
-    """What JSON can hold of it: null where a number is infinite or none, lists for ranges and for arrays and numbers of numpy."""
+    """Return a form that JSON can hold: null for non-finite numbers, lists for ranges and
+    arrays.
+    """
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, float):
@@ -243,12 +248,12 @@ def finite(value: Any) -> Any:
 
 
 def mebibytes(count: float) -> str:
-    """So many bytes, as people read them."""
+    """Format a number of bytes."""
     return f"{count / 2**20:,.1f} MiB"
 
 
 def printable(text: str) -> str:
-    """One line that commands no terminal: a line end as ⏎, other control characters as \\xNN or \\uNNNN."""
+    r"""Return one line without terminal control: line ends as ⏎, others as \xNN or \uNNNN."""
     return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
 
 

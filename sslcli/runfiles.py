@@ -23,7 +23,9 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True)
 class Layer:
-    """A tree of values; `sources` maps dotted keys (of leaves or of whole branches) to the place they come from."""
+    """A tree of values; `sources` maps dotted keys (of leaves or branches) to where they were
+    set.
+    """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class MachineFact:
 
 
 def examine_machine() -> list[MachineFact]:
-    """All findings, in the order in which they are shown."""
+    """Return all findings, in display order."""
     checks: tuple[Callable[[], Iterator[MachineFact]], ...] = (_python, _packages, _devices, _fonts, _disk, _offline, _plugins)
     return [finding for check in checks for finding in check()]
 
@@ -44,7 +44,7 @@ def _python() -> Iterator[MachineFact]:
 
 
 def _packages() -> Iterator[MachineFact]:
-    """What our own distribution requires, as installed."""
+    """Yield the installed versions of the packages that we require."""
     found, missing = [f"sslcli {importlib.metadata.version('sslcli')}"], []
     for requirement in importlib.metadata.requires("sslcli") or ():
         name = re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""`ssl plugins`: what there is, what one of them says of itself, and a package to start a new one from."""
+"""`ssl plugins`: list plugins, show one, and start a package for a new one."""
 
 import importlib.resources
 import inspect
@@ -33,7 +33,9 @@ TEMPLATES = {  # file of the package -> template; both, and the template's own p
 
 
 def listed(kind: str | None) -> list[Found]:
-    """All plugins, or those of one kind. Raises UsageError for a kind that is not one."""
+    """Return all plugins, or those of one kind. Raises UsageError for a kind that does not
+    exist.
+    """
     if kind is None:
         return registry.everything()
     singular = {word: kind for kind, (word, _) in KINDS.items()}

@@ -1,4 +1,4 @@
-"""`ssl evaluate`: a fine-tuned model's answers beside the gold ones, every score beside what answers without a model reach."""
+"""`ssl evaluate`: predictions of a fine-tuned model beside the labels, scores beside baselines."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -124,7 +124,10 @@ def write_evaluation(evaluation: TaskEvaluation, folder: Path) -> None:
 
 
 def line_of(example: Example, prediction: Prediction, *, with_file: bool = False) -> str:
-    """A prediction as one line of JSON, with the gold answer where there is one, and its file where ids alone do not tell."""
+    """Return a prediction as a line of JSON, with its label if there is one.
+
+    The file is added where ids alone are ambiguous.
+    """
     gold = {} if example.gold is None else {"gold": example.gold}
     names = {"id": example.id, **({"file": example.where.file} if with_file else {})}
     answer = {**names, "prediction": prediction.value, "confidence": prediction.confidence, **prediction.details, **gold}

@@ -1,4 +1,4 @@
-"""The files that official scorers take, which know examples by their ids alone."""
+"""Files for official scorers, which identify examples by id alone."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,11 @@ from sslcli.contracts.scorer import Scorer
 def official_files(
     scorer: Scorer, examples: Sequence[Example], predictions: Sequence[Prediction]
 ) -> tuple[Mapping[str, str], Sequence[str]]:
-    """What official scorers take, which know examples by their ids; of data files that share ids, as translations of one
-    set do, each has files of its own, and a sentence says so."""
+    """Return the files for official scorers, which identify examples by id alone.
+
+    Data files that share ids, as translations of one set do, have files of their own, with a
+    sentence about it.
+    """
     pairs = list(zip(examples, predictions, strict=True))
     if not share_ids(examples):
         return scorer.submission_files({example.id: prediction for example, prediction in pairs}), ()

@@ -25,7 +25,9 @@ MOST_LABELS = 40  # that are written out
 
 
 def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
-    """Front matter as the hub reads it, then a table of the shape, the training and its last held-out figures."""
+    """Return the model card: front matter for the hub, shape, training and last held-out
+    metrics.
+    """
     settings, loader = pretrained.settings, loader_of(pretrained)
     front = {"library_name": "transformers", "pipeline_tag": PIPELINES[loader], "tags": ["self-supervised-learning", "sslcli"]}
     if pretrained.heads >= {"head", "classifier"}:
@@ -59,7 +61,7 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
 
 
 def adapter_card(pretrained: Pretrained, adapters: AdapterSettings, base: str, name: str) -> str:
-    """The same for adapters alone, which need their base model."""
+    """Return the card of adapters alone, which need their base model."""
     loader = loader_of(pretrained)
     front = {"library_name": "peft", "base_model": base, "pipeline_tag": PIPELINES[loader], "tags": ["lora", "sslcli"]}
     rows: list[tuple[str, Any]] = [
@@ -108,7 +110,7 @@ def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:
 
 
 def _figures(pretrained: Pretrained) -> list[str]:
-    """The held-out figures of the checkpoint that is exported; nothing where it was not evaluated."""
+    """Yield the held-out metrics of the exported checkpoint; none if it was not evaluated."""
     lines = read_metrics(pretrained.trained.folder) if pretrained.trained is not None else []
     own = [line for line in lines if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name]
     evaluation: Mapping[str, Any] = own[-1] if own else {}

@@ -1,6 +1,7 @@
-"""Do two models give the same numbers? Asked of every directory before it is handed out.
+"""Numerical parity of an exported directory with our model, checked before every export.
 
-Letters: T rows of all sequences end to end, B sequences, P places of the longest sequence, D width, V vocabulary, C classes.
+Letters: T rows of all sequences end to end, B sequences, P positions of the longest sequence, D
+width, V vocabulary, C classes.
 """
 
 import importlib
@@ -37,7 +38,7 @@ class Numbers:
 
 
 def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
-    """The same random tokens for everyone, without the pad token `avoid`, which some models do not look at."""
+    """Return fixed random tokens without the pad token `avoid`, which some models ignore."""
     lengths = [min(length, settings.longest_tokens) for length in SAMPLE_LENGTHS]
     random = np.random.Generator(np.random.Philox(SEED))
     tokens_T = torch.from_numpy(random.integers(0, settings.vocabulary, sum(lengths)))
@@ -61,7 +62,10 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
 
 @torch.no_grad()
 def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numbers:
-    """What transformers computes from a directory. Raises UsageError where it is not installed, CheckError for missing keys."""
+    """Return what transformers computes from a directory.
+
+    Raises UsageError if it is not installed, CheckError for missing keys.
+    """
     try:
         library = importlib.import_module(ORACLE)
     except ImportError as error:

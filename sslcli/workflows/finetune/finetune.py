@@ -84,7 +84,10 @@ def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSetti
 
 
 class Finetuning:
-    """The course of a run over labelled examples. `settings` are complete: every field that was left open is decided."""
+    """The job of a fine-tuning run on labelled examples.
+
+    `settings` are complete: every field that was left open is resolved.
+    """
 
     kind = "finetune"
 
@@ -145,7 +148,7 @@ class Finetuning:
 
     @property
     def sequences_at_once(self) -> int:
-        """In evaluations, where batches count sequences: no more than training has."""
+        """Batch size of evaluations, in sequences: at most that of training."""
         training = self.settings.training
         whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
         return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)

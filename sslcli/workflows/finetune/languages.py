@@ -1,4 +1,4 @@
-"""Zero-shot across languages: a task is learnt in one language and scored in others, each between its bounds."""
+"""Zero-shot transfer across languages: trained in one, scored in others between two baselines."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +16,11 @@ NO_BOUND = "none"
 
 
 def in_language_data(data: LabelledSettings, given: Sequence[str]) -> Mapping[str, LabelledSettings]:
-    """For each of the other languages that has training data the data of a run in it, scored on the same test, on
-    which it chooses nothing: no checkpoint of any run has seen it.
+    """Return, by language with training data, the data of an in-language baseline run.
 
-    `given`: what --in-language says. A source that makes its own material needs none. Raises UsageError for what fits nothing.
+    The run is scored on the same test set and uses it for nothing else: no checkpoint of any run
+    was chosen on it. `given`: from --in-language. A generated source needs none. Raises UsageError
+    for what fits nothing.
     """
     if list(given) == [NO_BOUND]:
         return {}
@@ -49,7 +50,7 @@ def across(own: Report, train: Sequence[str], others: Mapping[str, Report]) -> R
 
 
 def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
-    """The same score beside the median of the runs that were trained in its language, where there are any."""
+    """Add to a score the median of the runs trained in its language, if there are any."""
     for language, reports in bounds.items():
         reached = [report.scores[0] for report in reports]
         if score.name == in_language(reached[0], language).name:
@@ -58,8 +59,10 @@ def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
 
 
 def transferred(scores: Iterable[Score], language: str, least: Mapping[str, float]) -> str:
-    """In words how far a language came that nothing was trained in. `least`: by score, what it surely reached, be it the worst of
-    seeds or the worse end of an interval."""
+    """Return a sentence on how far a language without training data came.
+
+    `least`: by score, a safe lower value: the worst of the seeds or the worse end of an interval.
+    """
     score = next(score for score in scores if score.name.endswith(f" in {language}"))
     better = 1 if score.higher_is_better else -1  # times a figure: the greater the better
     reached = f"zero-shot {score.name.removesuffix(f' in {language}')} is {score.value:.4g}"

@@ -20,9 +20,10 @@ from sslcli.workflows.training.run import RunResult
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of a study. `folder` is where it is written; the first variant has the name that the user gave.
+    """One run of a study.
 
-    `language`: of an upper bound, which is trained in the language that the others are only scored in.
+    `folder` is where it is written; the first variant has the name that the user gave. `language`:
+    of an in-language baseline, which is trained in the language that the others are only scored in.
     """
 
     start: Start
@@ -40,7 +41,10 @@ class Ended:
 
 
 def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()) -> Iterator[Variant]:
-    """All starts with all seeds; every start sees the same batches for the same seed. Behind them the bound of each language."""
+    """Return all starts with all seeds, then the in-language baseline of each language.
+
+    For one seed every start sees the same batches.
+    """
     for seed in seeds:
         for start, language in [*((start, "") for start in starts), *((starts[0], language) for language in bounds)]:
             differing = (start if start != starts[0] else "", language, f"seed{seed}" if seed != seeds[0] else "")
@@ -50,7 +54,9 @@ def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds
 def variant_settings(
     variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
 ) -> FinetuneSettings:
-    """`bounds`: by language the data of its upper bound."""
+    """Return the settings of a variant. `bounds`: by language the data of its in-language
+    baseline.
+    """
     names = tuple(each.folder.name for each in study)
     return settings.model_copy(
         update={
@@ -63,7 +69,7 @@ def variant_settings(
 
 
 def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Iterator[Ended]:
-    """One after the other, up to the one that was asked to stop."""
+    """Run all variants one after the other, up to the one that is stopped."""
     for variant in wanted:
         with named_failures(variant.folder):
             ended = Ended(variant, run(variant))
@@ -74,7 +80,7 @@ def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Ite
 
 @contextmanager
 def named_failures(folder: Path) -> Generator[None]:
-    """Of several runs a failure names the one it is of."""
+    """Name the run in a failure of one of several runs."""
     try:
         yield
     except RunError as error:

@@ -34,9 +34,9 @@ def generator_of(learner: Learner, what: str) -> Generates:
 
 
 def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet) -> Iterator[Artifact]:
-    """Artifacts one after the other; the same request and seed give the same ones.
+    """Yield artifacts; the same request and seed give the same ones.
 
-    `say` hears what is to be known of the model and of the text. Raises ConfigError, ModelError, UsageError.
+    `say` receives remarks on the model and the text. Raises ConfigError, ModelError, UsageError.
     """
     pretrained = load_pretrained(reference)
     learner = learner_of(pretrained).eval()
@@ -52,7 +52,10 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
 
 
 def illustrations(prepared: Prepared) -> Illustrate:
-    """What a learnable makes of a few held-out samples, the same at every evaluation; nothing where it makes no requests of them."""
+    """Return outputs for a few held-out samples, the same at every evaluation.
+
+    None if the learnable makes no requests of them.
+    """
     name, part = next(with_ability(prepared.collator, Illustrates), (None, None))
     if part is None:
         return lambda learner: ()

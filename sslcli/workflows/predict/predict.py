@@ -1,4 +1,4 @@
-"""`ssl predict`: examples without gold answers, from the line, from a file, or from standard input."""
+"""`ssl predict`: examples without labels, from the command line, a file, or standard input."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -33,9 +33,9 @@ def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
 
 
 def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
-    """Of a file in any format of the task, or of a suite; of standard input one a line.
+    """Read a file in any format of the task, a suite, or standard input with one example a line.
 
-    What cannot be used is left to `sifter`. A gold answer that cannot be read is left out, aloud.
+    Unusable records are left to `sifter`. A label that cannot be read is left out with a remark.
     """
     task, options = answerer.task, answerer.options
     found = _WithoutWrongLabels(_read(answerer, reference, data, sifter), sifter.remarks)

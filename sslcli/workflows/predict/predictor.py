@@ -41,7 +41,7 @@ from sslcli.settings import FinetuneSettings, LabelledSettings
 
 @dataclass(frozen=True)
 class EncodedSet:
-    """Examples and the samples they became; `owners` [n] says which example each sample belongs to."""
+    """Examples and their samples; `owners` [n] are the indices of each sample's example."""
 
     examples: Sequence[Example]
     encoded: Sequence[Encoded]
@@ -65,7 +65,7 @@ class EncodedSet:
         return self.samples[number]
 
     def merged(self, task: Task, parts: Mapping[int, Any]) -> list[Prediction]:
-        """One prediction an example, out of the parts by sample number."""
+        """Merge partial predictions by sample number into one per example."""
         own: list[list[Any]] = [[] for _ in self.examples]
         for number, owner in enumerate(self.owners.tolist()):
             own[owner].append(parts[number])
@@ -73,17 +73,20 @@ class EncodedSet:
         return [with_cut(*each) for each in zip(merged, self.cuts, strict=True)]
 
     def unknowns(self, tokenizer: Tokenizer) -> Unknowns:
-        """Of the tokens that the model is given, those that are unknown to the tokenizer."""
+        """Count the tokens of the input that the tokenizer does not know."""
         return Unknowns.of(tokenizer, (sample.tokens for sample in self.samples))
 
     @property
     def cuts(self) -> list[Cut]:
-        """Of every example what the model does not see of it."""
+        """Return, for every example, what the model does not see of it."""
         return [cut_of(each) for each in self.encoded]
 
 
 def evaluation_loader(data: EncodedSet, collator: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
-    """Every rank reads all of it, so that each window finds its neighbours; sequences of like length together."""
+    """Return a loader in which every rank reads all data, sequences of similar length together.
+
+    So all windows of an example are on one rank.
+    """
     sampler = Sampler(data.lengths, batch_size, "sequences", seed, shuffle=False)
     return Loader(data.sample, collator, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
 
@@ -177,13 +180,14 @@ class Answerer:
 
     @property
     def scorer(self) -> Scorer:
-        """By the options and labels of now, which `resolve_options` may change."""
+        """The scorer for the current options and labels, which `resolve_options` may change."""
         return self.task.scorer(self.options, self.labels)
 
     def resolve_options(self, examples: Sequence[Example]) -> None:
-        """What is left open ("auto"), and what the head's classes are called, follows these examples, whose answers are known.
+        """Resolve "auto" options, and the names of the head's classes, from these labelled
+        examples.
 
-        Of a model whose run is known nothing is left open, unless somebody asked for it.
+        A model whose run is known has nothing to resolve, unless the user asked for it.
         """
         if not self.is_open:
             return
@@ -216,7 +220,7 @@ class Answerer:
         return [] if self.tokenizer is None else [*unknowns.remarks(), *self.tokenizer.remarks()]
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
-        """One an example, in their order; what their gold answers are, if they have any, does not matter."""
+        """Return one prediction per example, in order, whatever their labels."""
         examples = [replace(example, gold=None) for example in examples]
         collator = self.learnable
         data = EncodedSet.of(collator, examples, training=False)

@@ -1,4 +1,4 @@
-"""What counting alone reaches on the same held-out targets: the floors a model has to beat."""
+"""N-gram baselines on the held-out targets, for a model to beat."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,10 +35,10 @@ class NgramScores:
 
 @dataclass(frozen=True)
 class Floors:
-    """What is reached on all held-out targets, and by counters of one language on the targets of that language.
+    """N-gram baselines on all held-out targets, and by language with counts of that language.
 
-    `term` and `accuracy_metric` are what the learnable calls the loss and the accuracy to be compared with them. Empty
-    where no tokens are predicted.
+    `term` and `accuracy_metric` are the learnable's loss and accuracy to compare with them. Empty
+    if no tokens are predicted.
     """
 
     term: str = ""
@@ -47,7 +47,7 @@ class Floors:
     languages: Mapping[str, NgramScores] = field(default_factory=dict)
 
     def of(self, language: str) -> NgramScores:
-        """Those of a language, or of all of the data where none is named."""
+        """Return the baselines of a language, or of all data if none is named."""
         return self.languages.get(language, NgramScores()) if language else self.whole
 
     def facts(self) -> dict[str, Any]:

@@ -70,11 +70,13 @@ class Prepared:
 
     @cached_property
     def mixture(self) -> Mixture | None:
-        """How the languages of the training data are drawn."""
+        """The sampling of the training data's languages."""
         return self.train.mixture(self.settings.data.language_exponent)
 
     def evaluation_loaders(self, process_group: ProcessGroup = ALONE) -> Mapping[str, Loader]:
-        """One a language, so that each is judged by itself; one of all samples where the languages are not to be told apart."""
+        """Return a loader per language, or one of all samples if languages are not
+        distinguished.
+        """
         parts = self.evaluation.languages
         if len(parts) < 2 or self.collator.couples:
             return {"": self.evaluation_loader(process_group)}
@@ -92,9 +94,10 @@ class Prepared:
 
 
 def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = quiet) -> Prepared:
-    """Reads (or finds in the cache) the shards, cuts samples, builds the model from its seed or from `model.source`.
+    """Read the shards (or find them in the cache), arrange samples, and build the model.
 
-    `learnt`: the tokenizer of a run that goes on. `say` hears what takes its time.
+    The model starts from its seed or from `model.source`. `learnt`: the tokenizer of a run that is
+    resumed. `say` receives progress messages.
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)

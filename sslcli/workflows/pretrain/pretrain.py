@@ -1,4 +1,4 @@
-"""`ssl pretrain`: labels out of raw data, one loop, a run folder that says everything."""
+"""`ssl pretrain`: labels made from raw data, the training loop, and a complete run folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -59,7 +59,7 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
 
 
 class Pretraining:
-    """The course of a run that makes its labels itself."""
+    """The job of a self-supervised run."""
 
     kind = "pretrain"
 
@@ -112,7 +112,7 @@ class Pretraining:
         return {"floors": self.floors.facts(), **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit})}
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
-        """The loss curve, and the last evaluation, each figure beside its floors."""
+        """Plot the loss curve, and return the last evaluation, each metric beside its baselines."""
         lines = read_metrics(folder)
         if self.settings.run.plot:
             title, floors = title_of(folder, self.name, self.settings.data.train), self.floors

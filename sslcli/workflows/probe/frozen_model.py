@@ -20,7 +20,10 @@ from sslcli.settings import PretrainSettings
 
 
 def load_frozen_model(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> FrozenModel:
-    """`given` and its `reader`: what the line says of data. Raises ModelError or UsageError where the reference is no model."""
+    """Load the model of a reference; `given` and its `reader`: data from the command line.
+
+    Raises ModelError or UsageError if the reference is no model.
+    """
     pretrained = load_pretrained(reference)
     return _subject(pretrained, _references(pretrained, given, reader), hardware, pretrained.tokenizer(), with_stages=True)
 

@@ -20,7 +20,7 @@ def look(
     name: str, reference: str, options: Mapping[str, Any], *,
     data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
 ) -> Answer:  # fmt: skip
-    """What the probe finds. Raises ConfigError, DataError, ModelError, PluginError or UsageError."""
+    """Run a probe. Raises ConfigError, DataError, ModelError, PluginError or UsageError."""
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
     model = load_frozen_model(reference, data, choose_hardware(hardware or HardwareSettings()), reader)

@@ -1,6 +1,6 @@
-"""`ssl probe`: one question to a frozen model, its answer in figures and pictures.
+"""`ssl probe`: a question about a frozen model, answered with scores and pictures.
 
-A question that was asked before is answered out of what was kept, without torch.
+The answer to a repeated question comes from the cache, without torch.
 """
 
 import shlex
@@ -26,7 +26,7 @@ look = Deferred("sslcli.workflows.probe.look")
 
 @dataclass(frozen=True)
 class Looked:
-    """A report, the files that hold it, and what is to be said of them."""
+    """A report, its files, and remarks."""
 
     report: Report
     files: Sequence[Path]

@@ -28,7 +28,10 @@ ENVIRONMENT = ("python", "platform", "host", "packages", "device")
 
 @dataclass(frozen=True)
 class Picture:
-    """`form`: "svg" or "png"; `place`: where the file lies, empty where it was drawn for the page."""
+    """A picture of the page.
+
+    `form`: "svg" or "png"; `place`: path of the file, empty if it was made for the page.
+    """
 
     title: str
     form: str

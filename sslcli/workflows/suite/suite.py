@@ -54,7 +54,7 @@ class SuitePlan:
     folder: Path
 
     def runs(self, part: SuitePart) -> Sequence[Variant]:
-        """One for each seed."""
+        """Return one run per seed."""
         base = self.folder.with_name(f"{self.folder.name}-{part.name}")
         return list(variants(base, [self.settings.model.start], self.seeds))
 
@@ -84,7 +84,10 @@ Train = Callable[[SuitePart, Variant, FinetuneSettings, Stopper, Path | None], R
 
 
 def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[int], folder: Path) -> SuitePlan:
-    """With everything decided that is the same for all parts. Raises UsageError, ConfigError, DataError for what does not fit."""
+    """Resolve everything that is the same for all parts.
+
+    Raises UsageError, ConfigError or DataError for what does not fit.
+    """
     data = settings.data
     if "train" not in data.model_fields_set or len(data.train) != 1 or not Path(data.train[0]).is_dir():
         raise UsageError(f"{settings.task} needs the folder that its parts lie in", f"ssl finetune {settings.task} --data FOLDER")
@@ -104,9 +107,9 @@ def as_begun(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
 
 
 def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool) -> Report:
-    """Run after run, each scored on all evaluations of its part; those that are done are left as they are.
+    """Run after run, score each on all evaluations of its part; finished ones are kept.
 
-    Raises StopRequest, which says how to go on, where one of them was asked to stop.
+    Raises StopRequest, with how to go on, if one of them is stopped.
     """
     if not resuming:
         new_run_folder(None, str(plan.folder), plan.name, overwrite)

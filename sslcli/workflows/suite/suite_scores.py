@@ -1,4 +1,6 @@
-"""suite.json: what every run of a suite reached, written after each of them, so that a suite that was stopped knows what is done."""
+"""suite.json: the scores of every run of a suite, written after each, so a stopped suite can go
+on.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ FILE = "suite.json"
 
 @dataclass(frozen=True)
 class PartScores:
-    """One run of a part: its folder, the scores by evaluation split, and what was counted beside them (Report.counts)."""
+    """One run of a part: folder, scores by evaluation split, and counts (Report.counts)."""
 
     run: str
     scores: Mapping[str, Sequence[Score]]

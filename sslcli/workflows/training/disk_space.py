@@ -1,4 +1,4 @@
-"""What a run will weigh on the disk, from the shape of its model and the steps of its plan."""
+"""Predicted disk use of a run, from the shape of its model and the steps of its plan."""
 
 from dataclasses import dataclass
 from itertools import islice

@@ -1,4 +1,4 @@
-"""How long a run is, what it costs, and the lines that say so before it starts."""
+"""Length and cost of a run, and the lines about them before it starts."""
 
 import math
 import resource
@@ -118,7 +118,7 @@ def how_it_is_trained(
 
 
 def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
-    """What a user should know before waiting for the end."""
+    """Return warnings for the user before a long wait."""
     warmup, held_out = warmup_steps(prepared.settings.schedule, plan.total_steps), len(prepared.evaluation)
     found = []
     if warmup >= plan.total_steps > 1:
@@ -129,7 +129,10 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
 
 
 def _judged_nowhere(prepared: Prepared) -> list[str]:
-    """Names the languages that are learnt and have no held-out sample; of held-out data that does not say its language nothing is known."""
+    """Return a warning for training languages without held-out samples.
+
+    Held-out data without languages gives none.
+    """
     learnt, judged = prepared.train.languages, prepared.evaluation.languages
     missing = [printable(language) for language in learnt if language not in judged]
     if not missing or NOT_SAID in judged:
@@ -169,7 +172,7 @@ class StepTrial:
 
 
 class Trainable(Protocol):
-    """Whatever is trained, as far as its cost goes; `lengths` [n] of its samples, in tokens."""
+    """A job, as far as its cost goes; `lengths` [n] of its samples, in tokens."""
 
     settings: Any
     learner: Learner
@@ -218,7 +221,7 @@ def peak_memory_bytes(hardware: Hardware) -> int:
 
 
 def prediction(course: Trainable, plan: Plan, trial: StepTrial) -> Report:
-    """What the whole run will take, from the trial; disk from the sizes of checkpoints and milestones."""
+    """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
     shape, training = course.learner.backbone.settings, course.settings.training
     space = disk_space(course.learner, course.settings.optimizer, plan, training.keep)
     flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step

@@ -70,10 +70,10 @@ def _with_same_tokenizer(folder: Path, saved: PretrainSettings, asked: PretrainS
 
 
 def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
-    """The settings of the run in `folder` with what `asked` says of the machine and the folder.
+    """Return the settings of the run in `folder`, with `asked` for machine and folder.
 
-    `options` are those of the plugin that were asked for, as it understands them: "3e-1" is no change from 0.3. Raises
-    ConfigError naming everything else that was asked for and differs: it would make another run of it.
+    `options` are the plugin's as it parses them: "3e-1" is no change from 0.3. Raises ConfigError
+    naming all other differences: they would make another run of it.
     """
     before = flat(saved.model_dump(mode="json"))
     said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": options})
@@ -85,7 +85,7 @@ def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S
 
 
 def from_same_weights(asked: S, source: str | None) -> S:
-    """With the weights that a run began with, by their name, where what was asked for means them too."""
+    """Replace a source that means the run's initial weights by their recorded name."""
     if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
         return asked
     return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
@@ -108,7 +108,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 class Identified(Protocol):
-    """Whatever is trained: what its run depends on."""
+    """A job, as far as a checkpoint must match it."""
 
     @property
     def settings(self) -> Any:
@@ -152,10 +152,10 @@ def begun_with(folder: Path) -> Mapping[str, Any]:
 
 
 def known_tokenizer(folder: Path, tokenizer: Tokenizer) -> str:
-    """The hash under which a run that goes on knows its tokenizer, where it is still the same.
+    """Return the hash under which a resumed run knows its tokenizer, if that is unchanged.
 
-    Runs that were begun before roles counted have the hash of then, and the tokenizer that they saved
-    says whether the roles are still the same.
+    Older runs have a hash without roles; their saved tokenizer shows whether the roles are the
+    same.
     """
     before = tokenizer.former_hash
     if before == tokenizer.hash or read_facts(folder).get("tokenizer") != before:
@@ -168,11 +168,11 @@ def identity(
     begun: Mapping[str, Any] | None = None,
     known_as: str | None = None,
 ) -> dict[str, str]:
-    """What a checkpoint belongs to, as hashes that are written into it.
+    """Return the hashes that a checkpoint must match.
 
-    `begun`: the options and the shape that a run was begun with, where it goes on. Those that the plugin,
-    or a Transformer, has since then are by default, and do not count: a new one makes no old run another
-    one. `known_as`: the `known_tokenizer` of such a run.
+    `begun`: the options and the shape of the run's first start, for a resume. Fields that a plugin,
+    or a Transformer, has since then have defaults and do not count. `known_as`: the
+    `known_tokenizer` of such a run.
     """
     settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
@@ -195,9 +195,10 @@ def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:
 
 
 def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
-    """The checkpoint to go on from, and sentences about those passed over. Raises ModelError where all are damaged.
+    """Return the checkpoint to resume from, and sentences about those skipped.
 
-    Without any checkpoint the run begins anew, which it also says.
+    Without any checkpoint the run begins anew, with a sentence. Raises ModelError if all are
+    damaged.
     """
     path, passed = checkpoints.newest(to_go_on=True)
     if path is None:

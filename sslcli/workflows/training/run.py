@@ -1,4 +1,4 @@
-"""One start of a run, whatever it trains: from a prepared course to an outcome, with a folder that says everything."""
+"""One start of a run, whatever it trains: from a prepared job to a result and a complete folder."""
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -64,10 +64,11 @@ S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
 
 class Job(Identified, Protocol):
-    """What there is to be trained and how it is judged; `settings` are complete and hold the groups that all runs have.
+    """What one run trains, evaluates and reports.
 
-    `lengths` [n] are those of the training samples, in tokens. `collator` is the learnable on the meta device. `notes` are
-    sentences to be said at the start.
+    `settings` are complete and hold the groups that all runs have. `lengths` [n] are those of the
+    training samples, in tokens. `collator` is the learnable on the meta device. `notes` are
+    sentences for the start.
     """
 
     @property
@@ -107,15 +108,16 @@ class Job(Identified, Protocol):
         """Return title -> line of what is trained, for the start."""
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
-        """What a user should know before waiting for the end; asked of rank 0 alone, as `facts` and `header` are."""
+        """Return warnings for the user; called on rank 0 alone, as `facts` and `header` are."""
 
     def facts(self) -> Mapping[str, Any]:
-        """What run.json says besides what all runs say."""
+        """Return what run.json has beside the facts that all runs have."""
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
-        """Rank 0 alone, at the end: pictures into the folder; what was reached, each figure beside its baselines.
+        """Write pictures into the folder, and return scores beside their baselines; on rank 0
+        alone.
 
-        Not `done`: the run was asked to stop, and should be quick about it.
+        Not `done`: the run was stopped, and should be quick about it.
         """
 
 
@@ -129,7 +131,7 @@ class RunResult:
     first_step: int = 0
 
     def more_time(self, most_seconds: float | None) -> str:
-        """What goes behind --resume on a line that goes on: nothing, unless the same limit of time would never make a step."""
+        """Flags behind --resume: empty, unless the same time limit would never make a step."""
         outcome = self.outcome
         if most_seconds is None or outcome.reason != "out of time" or outcome.progress.step > self.first_step:
             return ""
@@ -198,7 +200,7 @@ def _prepared(settings: S, prepare: Callable[[S, Path | None, Say], Job], resume
 
 
 class _Run:
-    """One start of a run: from settings to outcome, in the order in which `go` reads."""
+    """One start of a run: from settings to result; `go` lists the steps."""
 
     def __init__(
         self,

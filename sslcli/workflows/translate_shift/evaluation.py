@@ -1,4 +1,4 @@
-"""A shift tested at layers and by alphas beside its controls: what it does to words, and to the retrieval of sentences."""
+"""Evaluation of a shift by layer and alpha beside its baselines: words and sentence retrieval."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +30,11 @@ ALPHAS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 @dataclass(frozen=True)
 class Words:
-    """Figures by layer and alpha, and those of the controls: `within` with the target language's tokens as the only candidates,
-    `random` and `third` by layer at alpha 1. `void`: why there is no template."""
+    """Word scores by layer and alpha, and those of the baselines.
+
+    `within` has the target language's tokens as the only candidates; `random` and `third` are by
+    layer at alpha 1. `void`: why there is no template.
+    """
 
     by_cell: Mapping[tuple[int, float], ShiftScores]
     within: Mapping[tuple[int, float], ShiftScores]
@@ -61,7 +64,7 @@ class ShiftEvaluation:
 
 
 def tested_layers(model: FrozenModel, settings: ShiftSettings) -> list[int]:
-    """Those of the line, else some from the first to the last."""
+    """Return the layers of the command line, else some from the first to the last."""
     spread = np.linspace(0, model.depth, LAYERS).round().astype(int)
     return sorted(set(settings.layers or spread.tolist()))
 

@@ -1,4 +1,4 @@
-"""An evaluation as a report: the shift beside its controls in one table, layers by alphas as heat maps, and what to think of it."""
+"""Report of an evaluation: a table with baselines, heat maps of layers by alphas, conclusions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -43,7 +43,7 @@ def evaluation_report(found: ShiftEvaluation, settings: ShiftSettings, hint: str
 
 
 def behind_notes(estimated: Estimated, settings: ShiftSettings) -> list[str]:
-    """What the shift was estimated on, how long it is at each layer, and what was cut off."""
+    """Return notes on the estimation data, the length of the shift by layer, and truncation."""
     source, target = (len(sentences.tokens) for sentences in estimated.behind)
     lengths = ", ".join(f"{length:.3g} at layer {layer}" for layer, length in estimated.lengths.items())
     counts = f"{source:,} sentences of {settings.source} and {target:,} of {settings.target}"

@@ -1,4 +1,4 @@
-"""What the language-model head reads in rows: the likeliest token of each, and where the right ones rank.
+"""Predictions of the language-model head from rows: the likeliest token, and ranks of right ones.
 
 Letters: N rows, P of them at once, R the most right answers that a row has, V vocabulary, D width.
 """
@@ -39,10 +39,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class HeadReading:
-    """Of every row the likeliest token, and the rank of its best right answer, from 1: a token that is as likely stands before it.
+    """The likeliest token of every row, and the rank of its best right answer, from 1.
 
-    `_without_own`: the token that stands there is no candidate, as Gonen et al. (2020) have it. `_within`: only the target language's
-    tokens are, and what is right. Ranks of rows that are asked nothing mean nothing.
+    A token that is as likely ranks before it. `_without_own`: the token at the position is no
+    candidate, as in Gonen et al. (2020). `_within`: only the target language's tokens are
+    candidates, and the right answers. Ranks of rows without a right answer mean nothing.
     """
 
     best_N: np.ndarray

@@ -18,7 +18,7 @@ Moves = Mapping[int, LinearShift]
 
 
 def recalled_moves(key: str | None) -> tuple[Moves, Sequence[str]] | None:
-    """By layer, and what is said of them; None where they are to be fitted."""
+    """Return cached shifts by layer, and their notes; None if they must be fitted."""
     found = recall(key)
     if found is None:
         return None

@@ -33,7 +33,9 @@ def inner_T(packing: Packing, tokenizer: Tokenizer) -> Tensor:
 
 
 def layer_rows(model: FrozenModel, sentences: Sentences, layers: Collection[int]) -> Iterator[Mapping[int, Tensor]]:
-    """Of each layer [N, D] at a time, float32, where the model is; the short sentences first."""
+    """Yield hidden states [N, D] of each layer, float32, on the model's device; short sentences
+    first.
+    """
     for batch in model.hidden(sentences.enclosed, layers):
         inside_T = inner_T(batch.hidden.packing, model.tokenizer)
         yield {layer: batch.hidden.kept[layer][inside_T].float() for layer in layers}
@@ -99,7 +101,7 @@ def moved_rows(model: FrozenModel, sentences: Sentences, layer: int = 0, shift: 
 
 
 def length_of(move: LinearShift, rows_ND: Tensor) -> float:
-    """How far alpha 1 goes, on average."""
+    """Return the mean length of the shift at alpha 1."""
     return float((move(rows_ND, 1.0) - rows_ND).norm(dim=1).mean())
 
 

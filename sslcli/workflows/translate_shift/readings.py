@@ -1,6 +1,7 @@
-"""What readings say of a shift: how many tokens changed language, and how well words are translated, with intervals.
+"""Scores of a shift: tokens that changed language, and words translated, with intervals.
 
-Letters: N tokens of sentences, Q of them with right answers, K draws (one, but for random vectors), S sentences, G groups.
+Letters: N tokens of sentences, Q of them with right answers, K samples (one, but for random
+vectors), S sentences, G groups.
 """
 
 from collections.abc import Hashable, Sequence
@@ -27,7 +28,7 @@ class Share:
 
     @classmethod
     def of(cls, values_Q: np.ndarray, groups_Q: np.ndarray) -> "Share":
-        """Words that occur often weigh often, but their uses are one draw of the resampling."""
+        """Compute a share whose resampling unit is the word, weighted by its occurrences."""
         _, numbers_Q = np.unique(groups_Q, return_inverse=True)
         rows_G2 = np.stack([np.bincount(numbers_Q, values_Q), np.bincount(numbers_Q)], axis=1)
         value = float(values_Q.mean())
@@ -38,9 +39,9 @@ class Share:
 
 @dataclass(frozen=True)
 class WordRanks:
-    """Of the words that a dictionary translates. `accuracy`: at 1, 5 and 10.
+    """Ranks of words with a dictionary translation; `accuracy`: at 1, 5 and 10.
 
-    `without_own`: at 1, the source word no candidate; None where it cannot be one.
+    `without_own`: at 1, with the source word as no candidate; None where it cannot be one.
     """
 
     accuracy: Sequence[Share]
@@ -60,7 +61,7 @@ class ShiftScores:
 
 @dataclass(frozen=True)
 class ShiftTrial:
-    """What is tested: sentences of the source language with what is asked of their tokens, and their translations where there are any."""
+    """Test data: source sentences with right answers for their tokens, and translations if any."""
 
     sentences: Sentences
     languages: TokenLanguages

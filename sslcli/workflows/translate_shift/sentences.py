@@ -38,13 +38,13 @@ class Sentences:
 
     @classmethod
     def cut(cls, tokens: Sequence[np.ndarray], tokenizer: Tokenizer, most: int) -> "Sentences":
-        """Each cut off behind `most` tokens."""
+        """Truncate each sentence to `most` tokens."""
         whole = [len(tokens_T) for tokens_T in tokens]
         return cls([tokens_T[:most] for tokens_T in tokens], tokenizer, whole)
 
     @property
     def cuts(self) -> list[Cut]:
-        """Of every sentence where it was cut off, if it was."""
+        """Return, for every sentence, where it was truncated."""
         whole = self.whole_tokens or [len(tokens_T) for tokens_T in self.tokens]
         lengths = [len(tokens_T) for tokens_T in self.tokens]
         pairs = zip(lengths, whole, strict=True)
@@ -67,7 +67,7 @@ class Sentences:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each sentence begins among all tokens."""
+        """Return the offset of each sentence among all tokens."""
         return np.cumsum([0, *(len(tokens_T) for tokens_T in self.tokens)])[:-1]
 
     def part(self, start: int, stop: int) -> "Sentences":
@@ -88,14 +88,18 @@ class TokenLanguages:
 
     @classmethod
     def of(cls, source: Sentences, target: Sentences) -> "TokenLanguages":
-        """By relative frequency, so that it does not matter of which language there is more."""
+        """Assign tokens to languages by relative frequency, so the sizes of the texts do not
+        matter.
+        """
         source_V, target_V = (sentences.counts_V() / max(1, len(sentences.tokens_N)) for sentences in (source, target))
         plain_V = ~source.tokenizer.specials
         return cls((source_V > TIMES_AS_FREQUENT * target_V) & plain_V, (target_V > TIMES_AS_FREQUENT * source_V) & plain_V)
 
 
 def encoded(texts: Sequence[str], tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
-    """Every text, cut off behind `longest_tokens` (special ones among them); one without a token is left out."""
+    """Encode texts, truncated to `longest_tokens` with special ones; texts without a token are
+    left out.
+    """
     found = [tokens_T for tokens_T in tokenizer.encode_batch(list(texts)) if len(tokens_T)]
     return Sentences.cut(found, tokenizer, _most(longest_tokens))
 
@@ -126,7 +130,7 @@ def read_language(probe_data: ProbeData, language: str, count: int, tokenizer: T
 
 
 def cut_notes(parts: Mapping[str, Sentences]) -> list[str]:
-    """Of each part, by what it is called, how many sentences were cut off."""
+    """Return a note per part, by name, on how many sentences were truncated."""
     said = {name: cut_sentences("words", sentences.cuts) for name, sentences in parts.items()}
     return [f"{name}: {sentence}" for name, own in said.items() for sentence in own]
 

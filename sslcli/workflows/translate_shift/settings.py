@@ -1,4 +1,4 @@
-"""What `ssl translate-shift` can be told, beside the options of the estimate itself."""
+"""Settings of `ssl translate-shift`, beside the options of the shift itself."""
 
 from typing import Self
 

@@ -37,7 +37,7 @@ _HINT = "ssl translate-shift --save FILE writes one"
 
 
 class About(Config):
-    """What the shifts of a file are: how they were fitted, between which languages, in which model."""
+    """How saved shifts were fitted, between which languages, in which model."""
 
     shift: str = setting("", "the way of estimating, as --shift names it")
     options: dict[str, Any] = setting({}, "its options")
@@ -52,7 +52,7 @@ class About(Config):
 
 @dataclass(frozen=True)
 class SavedShift:
-    """`learnt`: hashes of the translations behind it; none where it was fitted on texts."""
+    """Saved shifts; `learnt`: hashes of the translations they were fitted on, empty for texts."""
 
     path: Path
     about: About
@@ -60,7 +60,7 @@ class SavedShift:
     learnt: frozenset[int]
 
     def notes(self, frozen_model: FrozenModel) -> list[str]:
-        """Where it comes from, and whether that is this model."""
+        """Return sentences on the origin, and whether it is this model."""
         about, (source, target) = self.about, self.about.sentences
         lengths = ", ".join(f"{length:.3g} at layer {layer}" for layer, length in about.lengths.items())
         counts = f"{source:,} sentences of {about.source} and {target:,} of {about.target}"
@@ -70,7 +70,7 @@ class SavedShift:
         return said
 
     def without_learnt(self, pairs: Sequence[TextPair]) -> list[TextPair]:
-        """Those that it was not fitted on."""
+        """Return the pairs that it was not fitted on."""
         hashes = pair_hashes(pairs)
         return [pair for pair, known in zip(pairs, hashes.tolist(), strict=True) if known not in self.learnt]
 
@@ -165,7 +165,7 @@ def pair_hashes(pairs: Iterable[TextPair]) -> np.ndarray:
 
 
 def weights_hash(backbone: Transformer) -> str:
-    """Of all parameters, in the order of their names, wherever they are."""
+    """Return a hash of all parameters, in the order of their names, on any device."""
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(backbone.state_dict().items()):
         digest.update(f"{name} {list(tensor.shape)} {tensor.dtype}".encode())

@@ -16,7 +16,9 @@ NAMES = {
 
 
 def template_sentences(words: Sequence[str], language: str, tokenizer: Tokenizer) -> tuple[Sentences | None, str]:
-    """One sentence a word with a single mask in it; or None, and why the template says nothing to this model."""
+    """Return one sentence per word with a single mask; or None, and why this model has no
+    template.
+    """
     if tokenizer.mask is None:
         return None, "its vocabulary has no [MASK]"
     if language not in NAMES:

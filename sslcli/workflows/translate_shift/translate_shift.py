@@ -1,4 +1,4 @@
-"""`ssl translate-shift`: a text moved into another language and read again, or how well that goes, beside controls."""
+"""`ssl translate-shift`: move a text into another language, or evaluate that beside baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +43,9 @@ ARCHITECTURES = ("encoder",)  # whose states are of the word itself, and not of 
 
 @dataclass(frozen=True)
 class ShiftFiles:
-    """`load`: a file of shifts to use in place of estimating any. `save`: where those that were estimated are kept."""
+    """Files of shifts: `load` is used in place of estimating any; `save` is where estimated ones
+    go.
+    """
 
     load: Path | None = None
     save: Path | None = None
@@ -54,9 +56,10 @@ def shift_text(
     data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
     folder: Path | None = None, files: ShiftFiles = ShiftFiles(),
 ) -> Looked:  # fmt: skip
-    """What the head reads at every piece of the text after the shift. Files go where those of probes go.
+    """Report the head's predictions at every token of the text after the shift.
 
-    Raises ConfigError, DataError, ModelError, PluginError, RunError or UsageError.
+    Files go where those of probes go. Raises ConfigError, DataError, ModelError, PluginError,
+    RunError or UsageError.
     """
     loaded, settings = _loaded(files, settings)
     shift = None if loaded is not None else _shift(name, options)

@@ -1,4 +1,4 @@
-"""What a shift is tested with: a dictionary, parallel text, or both, out of files or of data that knows its own translations.
+"""Test data of a shift: a dictionary, parallel text, or both, from files or a generated source.
 
 Letters: N tokens of sentences, R the most right answers that a token has.
 """
@@ -32,9 +32,10 @@ class Translations:
 
 
 def read_translations(references: Sequence[str], probe_data: ProbeData, languages: TextPair, tokenizer: Tokenizer) -> Translations:
-    """Of what the line names, and where that is nothing of a kind, of what the data knows; nothing is set apart yet.
+    """Read the files of the command line, else what the data provides; nothing is split yet.
 
-    Raises DataError or UsageError for files that cannot be used, and where there is neither a dictionary nor parallel text.
+    Raises DataError or UsageError for files that cannot be used, and without dictionary and
+    parallel text.
     """
     words: list[TextPair] = []
     sentences: list[TextPair] = []
@@ -54,11 +55,13 @@ def read_translations(references: Sequence[str], probe_data: ProbeData, language
 
 
 def set_apart(found: Translations, tested: int, learning: int) -> Translations:
-    """With at most `tested` pairs of sentences and, where `learning` are wanted, so many of the following ones.
+    """Split into at most `tested` sentence pairs and, if `learning` is set, that many following
+    ones.
 
-    Of sentences a pair is left out one side of which has come before. At least half of the pairs are left to be learnt from; these are
-    words where there are no sentences, and otherwise all words are tested: each with all of its translations, of which any is right.
-    Raises DataError where there are too few pairs.
+    Sentence pairs with a side that occurred before are left out. At least half of the pairs are
+    left for training; these are words if there are no sentences, and otherwise all words are
+    tested: each with all of its translations, any of which is right. Raises DataError if there are
+    too few pairs.
     """
     pairs = distinct_pairs(found.sentences or found.words)
     if len(pairs) < FEWEST_PAIRS:
