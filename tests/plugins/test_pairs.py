@@ -8,8 +8,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 
 from sslcli import registry
-from sslcli.api import DataError, Rng, UsageError
-from sslcli.testing import Bench, corpus_in_memory, tiny_context, tiny_corpus, tiny_tokenizer
+from sslcli.api import DataError, Rng
+from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_tokenizer
 
 NextSentence, SentenceOrder = registry.load("objectives", "nsp"), registry.load("objectives", "sop")
 TOKENIZER = tiny_tokenizer()
@@ -145,9 +145,3 @@ def test_show_gives_the_answer(cls):
     by_label = {label: answer for label, answer in zip(batch.labels_B.tolist(), answers, strict=True)}
     assert answers == [by_label[label] for label in batch.labels_B.tolist()]
     assert len(set(by_label.values())) == len(by_label)
-
-
-@pytest.mark.parametrize("cls", [NextSentence, SentenceOrder])
-def test_they_need_a_separator(cls):
-    with pytest.raises(UsageError, match="separator"):
-        cls(cls.Options(), replace(tiny_context(), tokenizer=None))
