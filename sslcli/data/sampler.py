@@ -2,7 +2,8 @@
 
 An epoch is a permutation of its slots, which are the samples themselves or, where languages are
 mixed, stand for them. A window of the permutation holds some batches; within it samples of similar
-length come together, and the batches come in a hashed order.
+length come together, and the batches come in a hashed order. In a window of one batch the samples
+lie as they are drawn.
 """
 
 from collections.abc import Iterator
@@ -37,7 +38,8 @@ class Sampler:
 
     `lengths` [n] of all samples; `batch_size` counts sequences or tokens; `shuffle=False` keeps
     windows in file order. `mixture` maps the n slots of an epoch to samples; without one each
-    sample has its own. `among`: the samples to go through, all if None.
+    sample has its own. `among`: the samples to go through, all if None. A window holds
+    `window_batches` batches, which are sorted by length together.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Sampler:
         shuffle: bool = True,
         mixture: Mixture | None = None,
         among: np.ndarray | None = None,
+        window_batches: int = WINDOW_BATCHES,
     ) -> None:
         assert len(lengths) > 0
         assert batch_size > 0
@@ -56,7 +59,9 @@ class Sampler:
         self.lengths, self.batch_size, self.unit, self.seed, self.shuffle = lengths, batch_size, unit, seed, shuffle
         self.mixture, self.among = mixture, among
         samples_in_batch = batch_size if unit == "sequences" else max(1, int(batch_size / max(float(np.mean(lengths)), 1.0)))
-        self.window = WINDOW_BATCHES * samples_in_batch
+        self.window = window_batches * samples_in_batch
+        # Drawn together, because drawing few costs as many calls as drawing many.
+        self.block = self.window * max(1, WINDOW_BATCHES // window_batches)
 
     def __len__(self) -> int:
         """Samples of one epoch."""
@@ -66,20 +71,26 @@ class Sampler:
         """Without end, from `position` (samples seen since the start); within a batch, the rest of that batch comes first."""
         while True:
             epoch, within = divmod(position, len(self))
-            start = within - within % self.window
+            start = within - within % self.block
             place = start
-            for numbers, keys in self._window(epoch, start):
+            for numbers, keys in self._block(epoch, start):
                 place += len(numbers)
                 if place > within:
                     position, seen = epoch * len(self) + place, max(0, len(numbers) - (place - within))
                     yield Selection(epoch, numbers[seen:], keys[seen:], position)
 
-    def _window(self, epoch: int, start: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The batches (numbers, keys) of the window that begins at place `start` of the epoch, in the order in which they are seen."""
-        rng = np.arange(start, min(start + self.window, len(self)))
+    def _block(self, epoch: int, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches (numbers, keys) from place `start` of the epoch, in the order in which they are seen: whole windows."""
+        draws = np.arange(start, min(start + self.block, len(self)))
         if self.shuffle:
-            rng = permuted(rng, len(self), self.seed, epoch, _ORDER)
-        numbers, keys = self._drawn(rng, epoch)
+            draws = permuted(draws, len(self), self.seed, epoch, _ORDER)
+        numbers, keys = self._drawn(draws, epoch)
+        for first in range(0, len(draws), self.window):
+            here = slice(first, first + self.window)
+            yield from self._window(numbers[here], keys[here], epoch, start + first)
+
+    def _window(self, numbers: np.ndarray, keys: np.ndarray, epoch: int, start: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The batches of the window with these samples, which begins at place `start` of the epoch."""
         by_length = np.argsort(self.lengths[numbers], kind="stable")
         numbers, keys = numbers[by_length], keys[by_length]
         cuts = self._cuts(np.asarray(self.lengths[numbers], dtype=np.int64))
@@ -89,11 +100,11 @@ class Sampler:
         order = np.argsort(mix(self.seed, epoch, _BATCHES, start, np.arange(len(batches))), kind="stable")
         return [batches[index] for index in order]
 
-    def _drawn(self, rng: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, draws: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the samples that these draws of an epoch are, and their keys."""
         if self.mixture is not None:
-            return self.mixture.numbers(rng, self.seed, epoch), rng
-        numbers = rng if self.among is None else self.among[rng]
+            return self.mixture.numbers(draws, self.seed, epoch), draws
+        numbers = draws if self.among is None else self.among[draws]
         return numbers, numbers
 
     def _cuts(self, lengths: np.ndarray) -> list[int]:

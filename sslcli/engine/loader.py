@@ -145,7 +145,9 @@ def training_loader(
     mixture: Mixture | None = None,
 ) -> Loader:
     """Build the loader of a run: epoch after epoch over samples of these `lengths` [n]."""
-    sampler = Sampler(lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture)
+    sampler = Sampler(
+        lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture, window_batches=training.window_batches
+    )
     unit = training.batch_unit
     return Loader(
         sample,

@@ -46,6 +46,7 @@ class TrainingSettings(Config):
     max_time: Seconds | None = setting(None, "save and stop after this time (2h, 30m)", "--max-time", panel="Training", gt=0)
     batch_size: Count = setting(64, "global batch", "--batch-size", panel="Training", gt=0)
     batch_unit: Literal["sequences", "tokens"] = setting("sequences", "what batch sizes count")
+    window_batches: Count = setting(64, "batches whose samples are sorted by length together; 1: every batch is of all lengths", gt=0)
     micro_batch_size: Count | None = setting(
         None, "largest part of a batch that is computed at once", "--micro-batch-size", panel="Training", gt=0
     )

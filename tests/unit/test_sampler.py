@@ -42,6 +42,7 @@ def until(sampler, position):
 
 
 CASES = [("sequences", 8, True), ("tokens", 300, True), ("sequences", 8, False), ("tokens", 300, False), ("tokens", 10, True)]
+WINDOWS = [1, 3, 64]
 
 
 @pytest.mark.parametrize(("unit", "size", "shuffle"), CASES)
@@ -53,12 +54,14 @@ def test_every_epoch_uses_each_sample_once(unit, size, shuffle):
     assert seen == Counter((epoch, number) for epoch in range(3) for number in range(1003))
 
 
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize(("unit", "size", "shuffle"), CASES)
-def test_resume_from_every_batch_gives_the_same_batches(unit, size, shuffle):
-    sampler = Sampler(lengths_of(), size, unit, seed=3, shuffle=shuffle)
+def test_resume_from_every_batch_gives_the_same_batches(unit, size, shuffle, window):
+    sampler = Sampler(lengths_of(), size, unit, seed=3, shuffle=shuffle, window_batches=window)
     whole = until(sampler, 2 * len(sampler))
     for index in range(0, len(whole) - 2, 7):
-        resumed = list(islice(Sampler(lengths_of(), size, unit, seed=3, shuffle=shuffle).batches(whole[index].position), 2))
+        again = Sampler(lengths_of(), size, unit, seed=3, shuffle=shuffle, window_batches=window)
+        resumed = list(islice(again.batches(whole[index].position), 2))
         for have, want in zip(resumed, whole[index + 1 :], strict=False):
             assert (have.epoch, have.position, have.numbers.tolist()) == (want.epoch, want.position, want.numbers.tolist())
 
@@ -91,6 +94,15 @@ def test_like_lengths_come_together():
     lengths = lengths_of(5000)
     spread = [np.ptp(lengths[s.numbers]) for s in until(Sampler(lengths, 16, "sequences", seed=1), 5000)]
     assert np.mean(spread) < 3  # 57 where batches are drawn blindly
+
+
+def test_in_a_window_of_one_batch_every_batch_is_of_all_lengths():
+    lengths = lengths_of(5000)
+    sampler = Sampler(lengths, 100, "sequences", seed=1, window_batches=1)
+    batches = [s.numbers for s in until(sampler, 5000)]
+    assert sorted(np.concatenate(batches).tolist()) == list(range(5000))
+    # Means of 100 blind draws; sorted in windows of 64, they spread as the lengths themselves do.
+    assert np.std([lengths[numbers].mean() for numbers in batches]) < 2 * lengths.std() / 100**0.5
 
 
 def test_short_and_long_batches_are_mixed():
