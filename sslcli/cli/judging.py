@@ -56,7 +56,7 @@ AGAINST = (
 )
 
 
-def check_pretrain(command: Command, given: Given) -> None:
+def check_pretrain_line(command: Command, given: Given) -> None:
     """Refuse contradictory flags, settings that do not validate, and data that is not there.
 
     A run to resume brings its own settings, so these are not checked here.
@@ -71,7 +71,7 @@ def check_pretrain(command: Command, given: Given) -> None:
         refuse_pretraining(resolved.settings)
 
 
-def check_finetune(command: Command, given: Given) -> None:
+def check_finetune_line(command: Command, given: Given) -> None:
     """Refuse unknown tasks, contradictory flags, invalid options, absent models and files."""
     refuse_strange_name(given.get("run.name"))
     refuse_contradictions(command, given)
@@ -98,13 +98,13 @@ def check_finetune(command: Command, given: Given) -> None:
             refuse_absent_labelled(references)
 
 
-def check_evaluate(command: Command, given: Given) -> None:
+def check_evaluate_line(command: Command, given: Given) -> None:
     """Refuse a --min that cannot be parsed, and whatever `ssl predict` refuses too."""
     bounds_of(given.get("min", ()))
     _judge_answering("evaluate", command, given)
 
 
-def check_predict(command: Command, given: Given) -> None:
+def check_predict_line(command: Command, given: Given) -> None:
     """Refuse an unknown task, contradictory flags, and an absent model or labelled file."""
     _judge_answering("predict", command, given)
 
@@ -120,7 +120,7 @@ def _judge_answering(name: str, command: Command, given: Given) -> None:
     refuse_absent_labelled(resolved.settings.data.evaluation)
 
 
-def check_probe(command: Command, given: Given) -> None:
+def check_probe_line(command: Command, given: Given) -> None:
     """Refuse unknown probes, two models on one line, invalid options and absent models."""
     name = given["probe"]
     refuse_word_as_probe(name)
@@ -139,7 +139,7 @@ def check_probe(command: Command, given: Given) -> None:
     refuse_absent_model(given.get("model") if typed else word or given.get("model"))
 
 
-def check_translate_shift(command: Command, given: Given) -> None:
+def check_translate_shift_line(command: Command, given: Given) -> None:
     """Refuse unknown shifts, several texts, contradictory flags, absent models and files."""
     if "shift" in given:
         refuse_unknown("shifts", given["shift"], "shift")
@@ -194,13 +194,13 @@ def _refuse_shift_files(given: Given) -> None:
         output_file(Path(given["save"]), "--save")
 
 
-def check_generate(command: Command, given: Given) -> None:
+def check_generate_line(command: Command, given: Given) -> None:
     """Refuse a seed that is no number and an absent model."""
     seed_of(given)
     refuse_absent_model(given.get("model"))
 
 
-def check_export(command: Command, given: Given) -> None:
+def check_export_line(command: Command, given: Given) -> None:
     """Refuse an unknown format, --base without --adapter, and an absent model."""
     if given.get("to", "hf") != "hf":
         raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
@@ -209,7 +209,7 @@ def check_export(command: Command, given: Given) -> None:
     refuse_absent_model(given["model"])
 
 
-def check_tokenize(command: Command, given: Given) -> None:
+def check_tokenize_line(command: Command, given: Given) -> None:
     """Refuse invalid settings, contradictory flags and, where text is needed, absent data."""
     resolved = resolve(TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings)))
     refuse_contradictions(command, given)
@@ -217,7 +217,7 @@ def check_tokenize(command: Command, given: Given) -> None:
         refuse_absent(resolved.settings.data.train, resolved.settings.data.reader)
 
 
-def check_report(command: Command, given: Given) -> None:
+def check_report_line(command: Command, given: Given) -> None:
     """Refuse a run that does not exist."""
     find_run(given.get("run", LATEST))
 

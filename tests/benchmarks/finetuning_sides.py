@@ -29,7 +29,7 @@ from sslcli.models.loading import load_pretrained
 from sslcli.reports import Score
 from sslcli.settings import FinetuneSettings, LabelledSettings
 from sslcli.workflows.finetune.finetune import Finetuning
-from sslcli.workflows.training.run import run
+from sslcli.workflows.training.run import run_job
 
 WARMUP = 0.1  # share of all steps
 DRAW = 0  # the seed that draws examples: those of every run are the same
@@ -108,7 +108,7 @@ def ours(labelled: ComparedData, job: Job, one_epoch: bool = False) -> Fit:
         settings = _settings(labelled, job, Path(folder) / "run")
         course = Finetuning(settings, pretrained, pretrained.tokenizer(), labelled.examples(job, one_epoch))
         tokens = sum(work.tokens for work in islice(course.loader(None, ALONE, False).steps(0), job.steps))
-        report = run(settings, lambda *_: course, job.task, observe=observe).report
+        report = run_job(settings, lambda *_: course, job.task, observe=observe).report
     return Fit(clock.seconds, clock.processor_seconds, tokens, report.scores)
 
 

@@ -173,7 +173,7 @@ def test_help_may_be_asked_for_as_a_command(ssl, line):
 )
 def test_a_list_that_is_said_in_parts_adds_up(ssl, monkeypatch, words):
     seen = []
-    monkeypatch.setattr("sslcli.cli.judging.check_translate_shift", lambda command, given: seen.append(given["alpha"]))
+    monkeypatch.setattr("sslcli.cli.judging.check_translate_shift_line", lambda command, given: seen.append(given["alpha"]))
     monkeypatch.setattr("sslcli.cli.actions.shifting.translate_shift_action", lambda command, given, screen: 0)
     assert ssl("translate-shift", "apple", *words).code == 0
     assert seen == ["0,1"]

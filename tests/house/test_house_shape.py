@@ -5,6 +5,7 @@ import re
 
 import pytest
 from house_files import PACKAGES, ROOT, name_of, sources, trees
+from measures import MOST_FILES, House, clashes, folders
 
 MOST_LINES, MOST_LINES_OF_FUNCTION = 400, 60
 OURS = ("sslcli", "plugins", "tests", "examples")
@@ -62,3 +63,17 @@ def test_the_packages_hold_no(what):
         for match in pattern.finditer(path.read_text(encoding="utf-8"))
     ]
     assert not found
+
+
+def test_no_two_public_things_have_one_name():
+    house = House(ROOT)
+    names, modules = clashes(house)
+    assert len(house.trees) > 50
+    assert not names
+    assert not modules
+
+
+def test_no_folder_is_full():
+    counted = folders(House(ROOT))
+    assert len(counted) > 10
+    assert not {folder: count for folder, count in counted.items() if count > MOST_FILES}

@@ -72,5 +72,5 @@ def finetune_command(words: Sequence[str]) -> Command:
             "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
-        judge="sslcli.cli.judging:check_finetune",
+        judge="sslcli.cli.judging:check_finetune_line",
     )

@@ -40,5 +40,5 @@ def probe_command(words: Sequence[str]) -> Command:
             "ssl probe layers --task pos --data en.conllu --model models/bert",
             "ssl probe embryology runs/world",
         ),
-        judge="sslcli.cli.judging:check_probe",
+        judge="sslcli.cli.judging:check_probe_line",
     )

@@ -45,7 +45,7 @@ def translate_shift_command(words: Sequence[str]) -> Command:
             'ssl translate-shift --load en-zh.safetensors "the cook eats."',
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
         ),
-        judge="sslcli.cli.judging:check_translate_shift",
+        judge="sslcli.cli.judging:check_translate_shift_line",
     )
 
 

@@ -52,7 +52,7 @@ from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
 from sslcli.workflows.training.resume import NEW_RUN, continued, from_same_weights, saved_settings
-from sslcli.workflows.training.run import RunResult, run
+from sslcli.workflows.training.run import RunResult, run_job
 
 EPOCHS = 3.0
 REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
@@ -64,7 +64,7 @@ def finetune(
     """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
     if resume is not None:
         settings = continued_finetuning(resume, settings)
-    return run(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+    return run_job(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
 def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:

@@ -29,7 +29,7 @@ from sslcli.workflows.pretrain.baselines import Floors, floors_of
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.training.resume import continued_settings
-from sslcli.workflows.training.run import RunResult, run
+from sslcli.workflows.training.run import RunResult, run_job
 
 
 def pretrain(
@@ -38,7 +38,7 @@ def pretrain(
     """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
     if resume is not None:
         settings = continued_settings(resume, settings)
-    return run(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+    return run_job(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
 def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:

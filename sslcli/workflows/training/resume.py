@@ -194,7 +194,7 @@ def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:
             )
 
 
-def newest_whole(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
+def newest_checkpoint(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]:
     """Return the checkpoint to resume from, and sentences about those skipped.
 
     Without any checkpoint the run begins anew, with a sentence. Raises ModelError if all are

@@ -54,7 +54,7 @@ from sslcli.workflows.training.resume import (
     begun_with,
     identity,
     known_tokenizer,
-    newest_whole,
+    newest_checkpoint,
     refuse_other_data,
     refuse_strange,
 )
@@ -138,7 +138,7 @@ class RunResult:
         return f" {with_more_time(most_seconds)}"
 
 
-def run(
+def run_job(
     settings: S,
     prepare: Callable[[S, Path | None, Say], Job],
     name: str,
@@ -282,7 +282,7 @@ class _Run:
                 clear_away(folder, ours=True)
             if self.resuming:
                 refuse_other_data(read_facts(self.folder), self.checkpoints.facts, self.course)
-                path, notes = newest_whole(self.checkpoints)
+                path, notes = newest_checkpoint(self.checkpoints)
                 if path is not None:
                     refuse_strange(path, self.checkpoints.facts)
             else:
