@@ -256,7 +256,7 @@ def _entries(kind: str) -> Iterator[Found]:
 
 
 def _described(found: Found) -> Found:
-    """With the first line of its module's docstring, or as broken where there is no module to read."""
+    """With the first paragraph of its module's docstring, or as broken where there is no module to read."""
     path = plugin_location(found)
     if path is None:
         return _broken(found, f"there is no module {found.module}")
@@ -266,7 +266,7 @@ def _described(found: Found) -> Found:
         text = ast.get_docstring(parsed(path)) or ""
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         return _broken(found, f"{path} cannot be read: {error}")
-    return replace(found, summary=text.partition("\n")[0].strip())
+    return replace(found, summary=" ".join(text.partition("\n\n")[0].split()))
 
 
 def _broken(found: Found, problem: str) -> Found:

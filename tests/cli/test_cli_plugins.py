@@ -68,6 +68,13 @@ def test_one_distribution_that_is_twice_on_the_path_counts_once(install, tmp_pat
     assert (found.version, found.status) == ("1.2", "ok")
 
 
+def test_a_summary_is_the_first_paragraph_of_the_docstring(install):
+    source = '"""Predict what is hidden,\n   wherever it is.\n\nAnd more."""\n'
+    install("ssl-long", {GROUP: ["long = ssl_long:Plugin"]}, source)
+    (found,) = [found for found in registry.everything() if found.name == "long"]
+    assert found.summary == "Predict what is hidden, wherever it is."
+
+
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
     "exits": "raise SystemExit(0)",
