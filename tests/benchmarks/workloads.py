@@ -123,6 +123,7 @@ class Words:
 
     def __init__(self, vocabulary: int) -> None:
         self.size, self.mask = vocabulary, MASK
+        self.classify = self.separate = self.pad = self.unknown = self.begin = self.end = None
         self.specials = np.arange(vocabulary) < SPECIALS
         self.continues = np.zeros(vocabulary, dtype=bool)
         self.known = np.ones(vocabulary, dtype=bool)
