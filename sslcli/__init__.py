@@ -1,0 +1,38 @@
+"""Self-supervised learning: raw data in, a pretrained Transformer and what it learnt out.
+
+The commands of `ssl` as functions that give data back. See README.md, "From Python".
+"""
+
+import importlib
+
+__all__ = [
+    "Answers",
+    "FinishedRun",
+    "Report",
+    "Score",
+    "SslError",
+    "StopRequest",
+    "evaluate",
+    "finetune",
+    "load",
+    "predict",
+    "pretrain",
+    "probe",
+]
+_ELSEWHERE = {
+    "Report": "sslcli.reports",
+    "Score": "sslcli.reports",
+    "SslError": "sslcli.errors",
+    "StopRequest": "sslcli.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imported when it is asked for: `import sslcli` alone loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module 'sslcli' has no attribute '{name}'")
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "sslcli.calls")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

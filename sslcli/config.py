@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from types import UnionType
@@ -206,6 +207,16 @@ def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
     if place.startswith("--") and place != "--set" and problem.startswith(key):
         return f"{place} ({key}){problem.removeprefix(key)}" if "." in key else f"{place}{problem.removeprefix(key)}"
     return f"{problem} ({place})" if place else problem
+
+
+@contextmanager
+def naming_sources(sources: Mapping[str, str]) -> Generator[None]:
+    """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""
+    try:
+        yield
+    except ConfigError as error:
+        problems = [placed(problem, key_of(problem), sources) for problem in error.problems]
+        raise ConfigError(problems, error.hint) from error
 
 
 def key_of(problem: str) -> str:

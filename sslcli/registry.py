@@ -14,7 +14,7 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any, Literal
 from sslcli.config import Config
 from sslcli.declared import Declared, declared, module_file, parsed
 from sslcli.door import outdated, outdated_import
-from sslcli.errors import PluginError, nearest
+from sslcli.errors import PluginError, SslError, nearest
 
 BUILT_IN = "sslcli"
 KINDS = {  # kind -> the word for one of them, and the contract that its classes implement
@@ -189,6 +189,16 @@ def attribute(kind: str, name: str, member: str) -> Any:
         with suppress(Exception):
             return found.attribute(member)
     return getattr(load(kind, name), member)
+
+
+def usual(kind: str, member: str, fits: Callable[[Any], bool] = bool) -> list[str]:
+    """Plugins that declare themselves for a use by a class attribute, the built-in ones first; a broken one is none of them."""
+    found = []
+    for name in sorted(names(kind), key=lambda name: not find(kind, name).built_in):
+        with suppress(SslError, AttributeError):
+            if fits(attribute(kind, name, member)):
+                found.append(name)
+    return found
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -155,6 +155,17 @@ class Report:
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    def score(self, name: str) -> Score:
+        """The score of a name ("f1", "exact match"). Raises KeyError with the names that there are."""
+        found = next((score for score in self.scores if score.name == name), None)
+        if found is None:
+            raise KeyError(f"there is no score '{name}'; there are {', '.join(score.name for score in self.scores)}")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it, as `--json` prints it."""
+        return finite(asdict(self))
 
 
 def in_language(score: Score, language: str) -> Score:

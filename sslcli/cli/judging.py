@@ -14,9 +14,8 @@ from pydantic import BaseModel
 from sslcli import registry
 from sslcli.asides import output_file
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
-from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
-from sslcli.config import Resolved, resolve
+from sslcli.config import Resolved, naming_sources, resolve
 from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
@@ -67,7 +66,7 @@ def check_pretrain_line(command: Command, given: Given) -> None:
         return
     resolved = resolve(PretrainSettings, *layers_of(given, settings_flags(command, PretrainSettings)))
     refuse_strange_name(resolved.settings.run.name)
-    with flags_named(resolved.sources):
+    with naming_sources(resolved.sources):
         refuse_pretraining(resolved.settings)
 
 
@@ -322,6 +321,6 @@ def _goes_on(given: Given) -> bool:
 def _refuse_options(
     kind: str, name: str, given: Mapping[str, object], sources: Mapping[str, str], hint: str, prefix: str = "options"
 ) -> None:
-    with flags_named(sources):
+    with naming_sources(sources):
         if problems := problems_in(kind, name, given, prefix):
             raise ConfigError(problems, hint)

@@ -1,7 +1,7 @@
 """Plugins that a line names, read before it is parsed: they decide which flags there are."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sslcli import registry
 from sslcli.cli.mistyped import refuse_foreign_objective
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
-from sslcli.config import decides_training, key_of, leaves, placed
-from sslcli.errors import ConfigError, UsageError
+from sslcli.config import decides_training, leaves
+from sslcli.errors import UsageError
 from sslcli.runfiles import merged, nested, parse_assignments, read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, decided, head_readers, run_of
@@ -118,15 +118,6 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
             request = registry.plugin_settings("objectives", name, "Request")
             found |= {flag.key: flag for flag in plugin_flags(request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request")}
     return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
-
-
-@contextmanager
-def flags_named(sources: Mapping[str, str]) -> Generator[None]:
-    """Context in which errors of plugin options name the flags as typed."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError([placed(problem, key_of(problem), sources) for problem in error.problems], error.hint) from error
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:

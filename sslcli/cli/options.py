@@ -142,7 +142,9 @@ def layers_of(given: Given, flags: Iterable[Flag]) -> list[Layer]:
     for flag in flags:
         if flag.key in given:
             value = given[flag.key]
-            values[flag.key] = [part.strip() for part in value.split(",")] if flag.numbers else value
+            if flag.numbers and isinstance(value, str):
+                value = [part.strip() for part in value.split(",")]
+            values[flag.key] = value
             sources[flag.key] = _spellings(flag.names[0])[0]
     files = [read_layer(Path(name)) for name in given.get("config", ())]
     return [*files, parse_assignments(given.get("set", ())), dotted_layer(values, sources)]

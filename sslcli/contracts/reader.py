@@ -20,6 +20,7 @@ class Reader(ABC, Generic[O]):
 
     summary: ClassVar[str]
     modality: ClassVar[Modality] = "text"
+    reads_plain_text: ClassVar[bool] = False  # what comes through a pipe, and files whose names say no more
 
     def __init__(self, options: O) -> None:
         self.options = options

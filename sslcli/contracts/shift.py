@@ -17,6 +17,7 @@ class Shift(ABC, Generic[O]):
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
+    is_usual: ClassVar[bool] = False  # taken where none is named
     paired: ClassVar[bool] = False  # needs translations: row i of the source belongs to row i of the target
 
     def __init__(self, options: O) -> None:

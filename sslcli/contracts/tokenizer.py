@@ -8,6 +8,7 @@ import tokenizers
 
 from sslcli.config import Config
 from sslcli.contracts.learnable import O
+from sslcli.core.settings import Architecture
 from sslcli.data.special_tokens import SpecialToken
 
 
@@ -17,6 +18,8 @@ class PieceTrainer(ABC, Generic[O]):
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
+    # Kinds of Transformers for which these pieces are learnt where nobody names others.
+    usual_for: ClassVar[frozenset[Architecture]] = frozenset()
     most_bytes: ClassVar[int] = 64_000_000  # of text to learn from, spread over the corpus: as many as fit into memory
 
     def __init__(self, options: O) -> None:

@@ -15,7 +15,7 @@ from sslcli.data.settings import DataSettings
 from sslcli.data.shards import ShardWriter, read_manifest
 from sslcli.datasets.cache import Say
 from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
-from sslcli.datasets.sources import TEXT, Source, documents
+from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.errors import DataError, UsageError
 
 SAID_EVERY_NUMBERS = 1 << 22
@@ -65,7 +65,7 @@ def _readers(reference: str, reader: str | None) -> set[str]:
         return {reader}
     if colon and scheme in known:
         return {scheme}
-    return {TEXT} if is_read_once(path) else {reader_for(file, known) for file in files_at(path, known)}
+    return {plain_text_reader()} if is_read_once(path) else {reader_for(file, known) for file in files_at(path, known)}
 
 
 def _held(reader: str) -> Modality:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,11 @@ from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import documents_of
 from sslcli.datasets.locate import files_at, is_read_once, reader_for, split_language
-from sslcli.errors import DataError, RunError
+from sslcli.errors import DataError, PluginError, RunError
 from sslcli.folders import hash_file
 
 _ENDS_BYTES = 1 << 16
 _LINES_LOOKED_AT = 20
-TEXT = "txt"  # the reader of what has no name that says more
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,16 @@ def _of(source: Source, data: DataSettings) -> Iterator[Document]:
 def _reader_of(file: str, known: Sequence[str]) -> str:
     """By its suffix, and for text by its first lines. Raises DataError where nothing reads it."""
     found = reader_for(file, known)
-    return _text_reader(file, file) if found == TEXT else found
+    return _text_reader(file, file) if found == plain_text_reader() else found
+
+
+@cache
+def plain_text_reader() -> str:
+    """The reader of what has no name that says more. Raises PluginError where there is none."""
+    found = registry.usual("readers", "reads_plain_text")
+    if not found:
+        raise PluginError("no reader here reads plain text", "ssl plugins list readers")
+    return found[0]
 
 
 def _text_reader(file: str, called: str) -> str:
@@ -137,7 +146,7 @@ def _text_reader(file: str, called: str) -> str:
     if _are_objects(lines):
         hint = "--reader jsonl reads a field of theirs, --reader txt takes all of it for text"
         raise DataError(f"{called} has no plain text but lines of JSON", hint)
-    return TEXT
+    return plain_text_reader()
 
 
 def _are_objects(lines: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from sslcli import registry
 from sslcli.asides import settled
 from sslcli.config import checked
 from sslcli.contracts.tokenizer import PieceTrainer
+from sslcli.core.settings import Architecture
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shards import ShardWriter, map_shards
 from sslcli.data.statistics import Statistics
@@ -40,7 +41,6 @@ PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
 SHOWN_UNKNOWN = 8  # words of a text that is shown
 FORMAT = 2  # of the cache; another one makes all shards anew
-DEFAULT_KIND = "wordpiece"
 ROWS_FORMAT = "rows 1"
 
 
@@ -227,16 +227,28 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
         facts["statistics"] = {**statistics.facts(), "changes": changes}
 
 
+def usual_tokenizer(architecture: Architecture) -> str:
+    """The tokenizer that is learnt for a kind of Transformer where none is named; a built-in one before others.
+
+    Raises UsageError where there is none.
+    """
+    found = registry.usual("tokenizers", "usual_for", lambda kinds: architecture in kinds)
+    if not found:
+        problem = f"no tokenizer is the usual one for the architecture {architecture}"
+        raise UsageError(problem, f"name one with --tokenizer: {', '.join(registry.names('tokenizers'))}")
+    return found[0]
+
+
 def piece_trainer(settings: TokenizerSettings) -> PieceTrainer:
     """Return the tokenizer trainer of the settings. Raises PluginError or ConfigError."""
-    kind = settings.kind or DEFAULT_KIND
+    kind = settings.kind or usual_tokenizer("encoder")
     cls = registry.load("tokenizers", kind)
     hint = f"ssl plugins show {kind} lists the options"
     return cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
 
 
 def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
-    kind, trainer = settings.kind or DEFAULT_KIND, piece_trainer(settings)
+    kind, trainer = settings.kind or usual_tokenizer("encoder"), piece_trainer(settings)
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
 
     def learn(go_on: Callable[[], None]) -> Tokenizer:

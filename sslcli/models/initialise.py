@@ -6,16 +6,21 @@ from sslcli.contracts.learnable import Group
 from sslcli.contracts.task import Task
 from sslcli.core.adapters import add_adapters
 from sslcli.core.initialize import shuffle
-from sslcli.core.settings import TransformerSettings
+from sslcli.core.settings import AdapterSettings, TransformerSettings
 from sslcli.engine.learner import Learner
 from sslcli.errors import UsageError
 from sslcli.models.task_heads import load_head
 from sslcli.models.weights import NEW, Pretrained, from_seed, generator_for
-from sslcli.settings import FinetuneSettings, StartSettings
+from sslcli.settings import StartSettings
 
 
 def learner_to_finetune(
-    build: Callable[[], Task], settings: FinetuneSettings, pretrained: Pretrained, shape: TransformerSettings
+    build: Callable[[], Task],
+    start: StartSettings,
+    adapters: AdapterSettings,
+    seed: int,
+    pretrained: Pretrained,
+    shape: TransformerSettings,
 ) -> tuple[Learner, str]:
     """The learner, and in words whether its head goes on from a trained one or is new.
 
@@ -23,17 +28,17 @@ def learner_to_finetune(
 
     A `pretrained` without a backbone is of a run that goes on, whose checkpoint has all weights.
     """
-    seed, start, head = settings.training.seed, settings.model, NEW
+    head = NEW
     backbone, task = from_seed(build, shape, seed)
     if start.start != "random" and pretrained.backbone:
         backbone.load_state_dict(dict(pretrained.backbone))
     if start.start == "pretrained":
-        head = load_head(task, settings, pretrained)
+        head = load_head(task, pretrained)
     if start.start == "shuffled-weights":
         shuffle(backbone, generator_for(seed, "shuffle"))
     if start.freeze:
         backbone.requires_grad_(False)
-    add_adapters(backbone, settings.adapters, generator_for(seed, "adapters"))
+    add_adapters(backbone, adapters, generator_for(seed, "adapters"))
     return Learner(backbone, task, rates(start, shape)), head if pretrained.backbone else "the checkpoint's"
 
 

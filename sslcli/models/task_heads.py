@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 
@@ -76,15 +77,13 @@ def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tup
     return (tuple(names.values()), f"are those of the data {found.how}") if len({*names.values()}) == len(labels) else (labels, "")
 
 
-def load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> str:
-    """Copy a trained head of the same task and labels, else the pooler if both have one. Returns
-    which.
-    """
+def load_head(task: Task, pretrained: Pretrained) -> str:
+    """Copy a trained head of the same task and labels, else the pooler if both have one; return which."""
     trained, answers = pretrained.trained, pretrained.answers
-    if trained is not None and _is_same(task, trained, settings):
+    if trained is not None and _is_same(task, trained):
         task.load_state_dict(dict(trained.learnable))
         return KEPT
-    found, reason = _match_of(task, settings, pretrained)
+    found, reason = _match_of(task, pretrained)
     if found is not None and answers is not None:
         rows = torch.as_tensor(list(found.rows_C))
         state = {name: value[rows] if name.startswith("classifier.") else value for name, value in answers.state.items()}
@@ -97,45 +96,51 @@ def load_head(task: Task, settings: FinetuneSettings, pretrained: Pretrained) ->
     return NEW + (f": {reason}" if reason else "")
 
 
-def _match_of(task: Task, settings: FinetuneSettings, pretrained: Pretrained) -> tuple[Match | None, str]:
+def _match_of(task: Task, pretrained: Pretrained) -> tuple[Match | None, str]:
     """How the trained head fits; else why it does not, in words."""
     trained, answers = pretrained.trained, pretrained.answers
     before = None if trained is None else trained.settings
-    if isinstance(before, FinetuneSettings) and task_class(before.task) is not task_class(settings.task):
+    if isinstance(before, FinetuneSettings) and task_class(before.task) is not type(task):
         return None, f"the model was fine-tuned for {before.task}"
     if pretrained.unread_head:
         return None, f"that of {pretrained.unread_head} computes what no head here does"
     if answers is None:
         return None, ""
-    return _match_of_head(task, settings, answers)
+    return _match_of_head(task, answers)
 
 
-def _match_of_head(task: Task, settings: FinetuneSettings, answers: AnswerHead) -> tuple[Match | None, str]:
+def _match_of_head(task: Task, answers: AnswerHead) -> tuple[Match | None, str]:
     place, kind = PLACES[answers.kind]
     if not isinstance(getattr(task, place, None), kind):
         return None, f"the model's is about {KINDS[answers.kind]}"
-    problem = settings.options.get("kind")
+    problem, labels = _kind_of(task), task.context.labels or ()
     if answers.kind == "sequence" and answers.problem != problem:
         asked = PROBLEMS.get(str(problem), "other answers")
         return None, f"the model gives {PROBLEMS[answers.problem or 'classes']}, and the data have {asked}"
     if not answers.labels:
         return Match(range(answers.classes)), ""
-    found = matched(answers.labels, settings.labels)
+    found = matched(answers.labels, labels)
     if found is not None:
         return found, ""
     if all(_number(name) is not None for name in answers.labels):
-        return None, f"which of {_named(answers.labels)} the data's {_named(settings.labels)} are is not known"
+        return None, f"which of {_named(answers.labels)} the data's {_named(labels)} are is not known"
     known = {*answers.labels}
-    strangers = [name for name in settings.labels if name not in known]
+    strangers = [name for name in labels if name not in known]
     return None, f"the model's does not know {_named(strangers)}: its classes are {_named(answers.labels)}"
 
 
-def _is_same(task: Task, trained: Trained, settings: FinetuneSettings) -> bool:
+def _is_same(task: Task, trained: Trained) -> bool:
     before = trained.settings
-    if not isinstance(before, FinetuneSettings) or task_class(before.task) is not task_class(settings.task):
+    if not isinstance(before, FinetuneSettings) or task_class(before.task) is not type(task):
         return False
-    same = (before.labels, before.options.get("kind")) == (settings.labels, settings.options.get("kind"))
+    own = (tuple(task.context.labels or ()), _kind_of(task))
+    same = (before.labels, before.options.get("kind")) == own
     return same and shapes_of(task.state_dict()) == shapes_of(trained.learnable)
+
+
+def _kind_of(task: Task) -> Any:
+    """Of its answers, where it has several; as run files hold it."""
+    return task.options.model_dump(mode="json").get("kind")
 
 
 def _pooler_of(pretrained: Pretrained) -> Mapping[str, torch.Tensor]:

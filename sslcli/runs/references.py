@@ -9,7 +9,6 @@ loaded.
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -201,12 +200,7 @@ def names_with(attribute: str) -> list[str]:
 
 def head_readers() -> list[str]:
     """Objectives that read the language-model head of a directory that no run of ours wrote; the built-in ones first."""
-    found = []
-    for name in _objectives():
-        with suppress(SslError, AttributeError):
-            if registry.attribute("objectives", name, "reads_head"):
-                found.append(name)
-    return found
+    return registry.usual("objectives", "reads_head")
 
 
 def _objectives() -> list[str]:

@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import socket
-import sys
 import time
 import uuid
 from collections.abc import Generator, Mapping
@@ -216,11 +215,6 @@ def describe(event: Event) -> str:
 
 def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:
     return "".join(f" {prefix}{name.replace(' ', '_')}={value:.4g}" for name, value in metrics.items())
-
-
-def command_line() -> list[str]:
-    """Return the command as typed, with the program's bare name."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def now() -> str:

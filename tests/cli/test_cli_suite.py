@@ -7,8 +7,8 @@ import statistics
 
 import pytest
 
-from sslcli.cli.actions import training_suites as action
 from sslcli.cli.app import run
+from sslcli.workflows.suite import suite
 
 SHAPE = [f"model.shape.{name}={value}" for name, value in {"width": 32, "depth": 1, "heads": 2, "feedforward_width": 64}.items()]
 LINE = ["finetune", "glue", "--data", "glue_data", "--model", "start", "--device", "cpu", "--max-steps", "4", "--no-plot", "--lr", "0.003"]
@@ -130,7 +130,7 @@ def test_a_part_is_evaluated_by_its_reference(ssl, place):
 
 
 def test_ctrl_c_between_two_runs_says_how_to_go_on_and_that_ends_as_if_nothing_had_been(ssl, place, monkeypatch):
-    trained = action.finetune
+    trained = suite.finetune
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has it ignored
 
     def interrupted(settings, **rest):
@@ -138,7 +138,7 @@ def test_ctrl_c_between_two_runs_says_how_to_go_on_and_that_ends_as_if_nothing_h
             signal.raise_signal(signal.SIGINT)
         return trained(settings, **rest)
 
-    monkeypatch.setattr(action, "finetune", interrupted)
+    monkeypatch.setattr(suite, "finetune", interrupted)
     ended = ssl(*LINE, "--seeds", "2", "--parts", "CoLA", "--name", "stopped")
     assert ended.code == 130
     assert "ssl finetune glue --resume runs/stopped" in ended.err
@@ -160,14 +160,14 @@ def test_the_same_line_goes_on_also_where_it_names_the_model(ssl, place):
 
 
 def test_a_run_that_diverges_ends_the_suite_which_names_it_and_keeps_what_was_done(ssl, place, monkeypatch):
-    trained = action.finetune
+    trained = suite.finetune
 
     def diverging(settings, **rest):
         if settings.run.folder.endswith("seed43"):
             settings = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update={"rate": 1e12})})
         return trained(settings, **rest)
 
-    monkeypatch.setattr(action, "finetune", diverging)
+    monkeypatch.setattr(suite, "finetune", diverging)
     ended = ssl(*LINE, "--seeds", "2", "--parts", "CoLA", "--max-steps", "6", "--name", "lost")
     assert ended.code == 1
     assert "error: runs/lost-cola-seed43: the gradient was not finite in the last" in ended.err

@@ -26,6 +26,8 @@ from sslcli.errors import SslError
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resolve import continued_finetuning
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 RANK = rank_and_size()[0]
 
@@ -42,6 +44,10 @@ class StopAtStep(Stopper):
         if self.left < 0:
             self.asked = "preempted"
         return super().wanted()
+
+
+PRETRAIN = (pretrain, PretrainSettings, continued_settings)
+FINETUNE = (finetune, FinetuneSettings, continued_finetuning)
 
 
 def recording(path):
@@ -92,9 +98,12 @@ def run_plainly(job):
     if str(RANK) in job.get("own", {}):
         settings = {**settings, "data": {**settings["data"], "train": [job["own"][str(RANK)]]}}
     try:
-        resume = Path(job["resume"]) if job.get("resume") else None
-        train, kind = (finetune, FinetuneSettings) if "task" in settings else (pretrain, PretrainSettings)
-        result = train(kind.model_validate(settings), resume=resume, observe=lambda event: None, stopper=stopper)
+        resume = Resume(Path(job["resume"])) if job.get("resume") else None
+        train, kind, go_on = PRETRAIN if "task" not in settings else FINETUNE
+        asked = kind.model_validate(settings)
+        if resume is not None:
+            asked = go_on(resume, asked)
+        result = train(asked, resume=resume, observe=lambda event: None, stopper=stopper)
         return {"reason": result.outcome.reason, "step": result.outcome.progress.step}
     except SslError as error:
         return {"error": type(error).__name__, "message": error.message}

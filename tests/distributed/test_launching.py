@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sslcli.cli.actions import launching
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.workflows.training import launch
 
 LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
 LOSES_A_RANK = ("--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2")
@@ -136,8 +136,8 @@ def test_ranks_end_with_a_launcher_that_was_killed_and_save_before(by_torchrun, 
 def test_what_lay_in_the_folder_before_says_nothing_about_a_run_that_was_stopped_before_it_began(tmp_path):
     """A run that was done, and another one in its place whose ranks were stopped while they started."""
     (tmp_path / "run.json").write_text(json.dumps({"status": "done", "started": "yesterday"}))
-    assert launching._concluded(tmp_path, 75, "yesterday") == 75
-    assert launching._concluded(tmp_path, 75, "the day before") == 0
+    assert launch._concluded(tmp_path, 75, "yesterday") == 75
+    assert launch._concluded(tmp_path, 75, "the day before") == 0
 
 
 def test_a_stopped_rank_is_started_anew_and_the_run_comes_to_its_end(stopped):

@@ -16,6 +16,7 @@ from sslcli.errors import ModelError
 from sslcli.folders import drop_from, read_sealed, sealed
 from sslcli.models.loading import load_pretrained
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 LATE = 41  # polls: behind three checkpoints
 
@@ -54,7 +55,7 @@ def stopped(text_corpus, tmp_path, module_cache):
 def resumed(settings_of, corpus, folder, heard=None):
     settings = settings_of("mlm", corpus, folder, keep=4, save_every=4)
     observe = ignore if heard is None else heard.append
-    return pretrain(settings, resume=folder, observe=observe)
+    return pretrain(continued_settings(Resume(folder), settings), resume=Resume(folder), observe=observe)
 
 
 def test_a_run_at_its_end_holds_weights_only(whole):

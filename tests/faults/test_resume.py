@@ -10,6 +10,7 @@ from stops import StopAtPoll
 from sslcli.errors import ConfigError, DataError, ModelError, RunError, UsageError
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"]
 FILES = ("backbone.safetensors", "learnable.safetensors")
@@ -88,7 +89,7 @@ def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls,
     settings = settings_for(objective, text_corpus, tmp_path)
     first = pretrain(settings, observe=ignore, stopper=StopAtPoll(polls))
     assert first.outcome.reason == "preempted"
-    assert pretrain(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
+    assert pretrain(continued_settings(Resume(tmp_path), settings), resume=Resume(tmp_path), observe=ignore).outcome.reason == "done"
     assert_equal_runs(whole, tmp_path)
     assert torch.equal(random_state, torch.get_rng_state())
 
@@ -116,7 +117,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_aloud(text_corpus, tmp_path,
     data[-5] ^= 4
     victim.write_bytes(bytes(data))
     heard = []
-    pretrain(settings_for("mlm", text_corpus, cut), resume=cut, observe=heard.append)
+    pretrain(continued_settings(Resume(cut), settings_for("mlm", text_corpus, cut)), resume=Resume(cut), observe=heard.append)
     assert any(f"{newest.name} is passed over" in getattr(event, "text", "") for event in heard)
     assert_equal_runs(whole, cut)
 
@@ -128,10 +129,10 @@ def test_changed_settings_and_data_are_refused_by_name(text_corpus, tmp_path, mo
     pretrain(settings, observe=ignore)
     changed = settings.model_copy(update={"optimizer": settings.optimizer.model_copy(update={"rate": 0.5})})
     with pytest.raises(ConfigError, match=r"optimizer\.rate was"):
-        pretrain(changed, resume=tmp_path / "run", observe=ignore)
+        pretrain(continued_settings(Resume(tmp_path / "run"), changed), resume=Resume(tmp_path / "run"), observe=ignore)
     corpus.write_text(text_corpus.read_text() + "\n\nOne more paragraph that was not there.\n")
     with pytest.raises(DataError, match=r"data changed since the run was started: \S*corpus\.txt is \d+ bytes longer$"):
-        pretrain(settings, resume=tmp_path / "run", observe=ignore)
+        pretrain(continued_settings(Resume(tmp_path / "run"), settings), resume=Resume(tmp_path / "run"), observe=ignore)
 
 
 def test_only_damaged_checkpoints_end_in_an_error(text_corpus, tmp_path, module_cache):
@@ -140,18 +141,18 @@ def test_only_damaged_checkpoints_end_in_an_error(text_corpus, tmp_path, module_
     for manifest in (tmp_path / "checkpoints").glob("*/manifest.json"):
         manifest.unlink()
     with pytest.raises(ModelError, match="no complete checkpoint"):
-        pretrain(settings, resume=tmp_path, observe=ignore)
+        pretrain(continued_settings(Resume(tmp_path), settings), resume=Resume(tmp_path), observe=ignore)
 
 
 def test_what_lies_beyond_a_resumed_step_does_not_push_out_the_new_checkpoint(text_corpus, tmp_path, module_cache):
     settings = settings_for("mlm", text_corpus, tmp_path, keep=4)
     pretrain(settings, observe=ignore, stopper=StopAtPoll(41))
     max((tmp_path / "checkpoints").glob("step-*/manifest.json")).unlink()
-    stopped = pretrain(settings, resume=tmp_path, observe=ignore, stopper=StopAtPoll(5))
+    stopped = pretrain(continued_settings(Resume(tmp_path), settings), resume=Resume(tmp_path), observe=ignore, stopper=StopAtPoll(5))
     assert stopped.outcome.reason == "preempted"
     step = stopped.outcome.progress.step
     assert (tmp_path / "checkpoints" / f"step-{step:06d}" / "manifest.json").is_file()
-    assert pretrain(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
+    assert pretrain(continued_settings(Resume(tmp_path), settings), resume=Resume(tmp_path), observe=ignore).outcome.reason == "done"
 
 
 def test_a_short_model_is_illustrated_within_its_length(text_corpus, tmp_path, module_cache):
@@ -206,7 +207,7 @@ def test_a_run_of_before_sentences_had_versions_goes_on_with_its_own(tmp_path, m
     config.write_text("".join(line for line in lines if "sentence_rules" not in line))
     pretrain(settings["new"], observe=ignore)  # the cache knows the same data by the new rules
     assert logged(tmp_path / "new") != logged(tmp_path / "whole")
-    pretrain(settings["cut"], resume=tmp_path / "cut", observe=ignore)
+    pretrain(continued_settings(Resume(tmp_path / "cut"), settings["cut"]), resume=Resume(tmp_path / "cut"), observe=ignore)
     assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
 
 
@@ -217,20 +218,23 @@ def test_a_start_that_computes_otherwise_is_said_and_recorded(text_corpus, tmp_p
     def start(precision, resume, polls):
         settings = settings_for("mlm", text_corpus, tmp_path)
         settings = settings.model_copy(update={"hardware": settings.hardware.model_copy(update={"precision": precision})})
-        pretrain(settings, resume=resume, observe=lambda event: said.append(getattr(event, "text", "")), stopper=StopAtPoll(polls))
+        if resume is not None:
+            settings = continued_settings(resume, settings)
+        heard = {"observe": lambda event: said.append(getattr(event, "text", ""))}
+        pretrain(settings, resume=resume, **heard, stopper=StopAtPoll(polls))
         sentences = [text for text in said if "computed otherwise" in text]
         said.clear()
         return sentences
 
     assert start("fp32", None, 30) == []
-    assert start("fp32", tmp_path, 12) == []
-    (sentence,) = start("bf16", tmp_path, 12)
+    assert start("fp32", Resume(tmp_path), 12) == []
+    (sentence,) = start("bf16", Resume(tmp_path), 12)
     assert "precision was fp32 and is bf16" in sentence
     assert "torch" not in sentence
     threads = torch.get_num_threads()
     torch.set_num_threads(threads + 1)
     try:
-        (sentence,) = start("bf16", tmp_path, 100)
+        (sentence,) = start("bf16", Resume(tmp_path), 100)
     finally:
         torch.set_num_threads(threads)
     assert f"threads was {threads} and is {threads + 1}" in sentence

@@ -11,6 +11,8 @@ from test_resume import ignore, logged
 from sslcli.errors import ConfigError, DataError
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.training.resolve import continued_finetuning
+from sslcli.workflows.training.resume import Resume
 
 FILES = ("backbone.safetensors", "learnable.safetensors")
 VARIANTS = {
@@ -50,7 +52,7 @@ def test_stopped_anywhere_and_resumed_equals_uninterrupted(uninterrupted, polls,
     settings = settings_for(variant, world_run, tmp_path)
     first = finetune(settings, observe=ignore, stopper=StopAtPoll(polls))
     assert first.outcome.reason == "preempted"
-    assert finetune(settings, resume=tmp_path, observe=ignore).outcome.reason == "done"
+    assert finetune(continued_finetuning(Resume(tmp_path), settings), resume=Resume(tmp_path), observe=ignore).outcome.reason == "done"
     assert logged(whole) == logged(tmp_path)
     assert (whole / "best").read_text() == (tmp_path / "best").read_text()
     assert (whole / "predictions.jsonl").read_bytes() == (tmp_path / "predictions.jsonl").read_bytes()
@@ -64,8 +66,14 @@ def test_a_resume_takes_no_other_settings_and_no_other_data(uninterrupted, world
     variant, _ = uninterrupted
     finetune(settings_for(variant, world_run, tmp_path), observe=ignore, stopper=StopAtPoll(9))
     with pytest.raises(ConfigError, match=r"training\.batch_size was 12 and would become 13"):
-        finetune(settings_for(variant, world_run, tmp_path, batch_size=13), resume=tmp_path, observe=ignore)
+        finetune(
+            continued_finetuning(Resume(tmp_path), settings_for(variant, world_run, tmp_path, batch_size=13)),
+            resume=Resume(tmp_path),
+            observe=ignore,
+        )
     facts = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text(json.dumps({**facts, "data": "of another set"}))
     with pytest.raises(DataError, match="the data changed since the run was started"):
-        finetune(settings_for(variant, world_run, tmp_path), resume=tmp_path, observe=ignore)
+        finetune(
+            continued_finetuning(Resume(tmp_path), settings_for(variant, world_run, tmp_path)), resume=Resume(tmp_path), observe=ignore
+        )

@@ -7,6 +7,7 @@ import torch
 
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -51,7 +52,7 @@ def test_resume_equals_uninterrupted(objective, text_corpus, tmp_path, module_ca
     stopper = Stopper()
     settings = settings_for(objective, text_corpus, cut, **hardware)
     assert pretrain(settings, observe=StopAfter(stopper, 7), stopper=stopper).outcome.reason == "preempted"
-    pretrain(settings, resume=cut, observe=lambda event: None)
+    pretrain(continued_settings(Resume(cut), settings), resume=Resume(cut), observe=lambda event: None)
     assert losses(whole) == losses(cut)
 
 

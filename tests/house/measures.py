@@ -14,7 +14,9 @@ import type_errors
 
 HERE = Path(__file__).parents[2]
 WIDEST, MOST_FILES = 100, 25
-ABOVE = ("sslcli.cli", "sslcli.api", "sslcli.conformance", "sslcli.testing", "sslplugins")  # the program's own work
+NAMESAKES = ("sslcli.calls",)  # whose functions are named as the commands that they are
+CALLERS = ("sslcli.cli", "sslcli.calls", "sslcli.called")  # the command line, and calls from Python
+ABOVE = (*CALLERS, "sslcli.api", "sslcli.conformance", "sslcli.testing", "sslplugins")  # the program's own work
 
 
 class House:
@@ -129,7 +131,7 @@ def clashes(house):
     for module, tree in house.trees.items():
         parts = module.split(".")
         if parts[0] == "sslcli":
-            for node in definitions(tree):
+            for node in () if module in NAMESAKES else definitions(tree):
                 if is_public(node.name):
                     names[node.name].add(module)
             if tree.body:
@@ -157,7 +159,7 @@ def passed_settings(house):
     found = set()
     for module, tree in house.trees.items():
         for node in ast.walk(tree):
-            if module.startswith(("sslcli.cli", "sslplugins")) or not isinstance(node, ast.FunctionDef | ast.AnnAssign):
+            if module.startswith((*CALLERS, "sslplugins")) or not isinstance(node, ast.FunctionDef | ast.AnnAssign):
                 continue
             named = [node] if isinstance(node, ast.AnnAssign) else [*node.args.args, *node.args.kwonlyargs]
             annotations = [each.annotation for each in named]

@@ -28,6 +28,7 @@ from sslcli.workflows.export.export import export
 from sslcli.workflows.generate.generate import generate
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 ENCODERS = ("BERT uncased", "BERT Chinese", "multilingual BERT", "RoBERTa", "XLM-R", "CamemBERT", "ALBERT")
 DECODERS = ("GPT-2", "Llama 2", "Llama 3", "Mistral", "Qwen2", "SmolLM2-Instruct")
@@ -192,7 +193,7 @@ def test_a_run_begun_before_goes_on_with_the_tokenizer_it_saved(name, tmp_path, 
         assert pretrain(settings["old"], observe=ignore, stopper=StopAtPoll(9)).outcome.reason == "preempted"
     old = tmp_path / "runs" / "old"
     assert "split_special_tokens" not in (old / "tokenizer" / "tokenizer_config.json").read_text()
-    assert pretrain(settings["old"], resume=old, observe=ignore).outcome.reason == "done"
+    assert pretrain(continued_settings(Resume(old), settings["old"]), resume=Resume(old), observe=ignore).outcome.reason == "done"
     ends = [load_file(folder / "checkpoints" / "step-000006" / "backbone.safetensors") for folder in (old, tmp_path / "runs" / "whole")]
     assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items())
     pretrain(settings["new"], observe=ignore)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from example_material import CHINESE, ENGLISH, ROOT
 from finetuning_rehearsal import write_data, write_model
 
+import sslcli
 from sslcli.data.files import zstd
 
 TYPED = re.compile(r"^\$ (ssl .*)$|^\|.*\| `(ssl [^`]+)`", re.MULTILINE)
@@ -27,6 +28,7 @@ def commands(name):
 def test_both_languages_have_the_same_commands_in_the_same_order():
     assert commands("README.md") == commands("README.zh.md")
     assert len(commands("README.md")) > 20
+    assert python_blocks("README.md") == python_blocks("README.zh.md")
 
 
 def test_every_command_of_the_readme_works_as_typed_in_its_order(stage):
@@ -40,6 +42,39 @@ def test_every_command_of_the_readme_works_as_typed_in_its_order(stage):
         assert ended.code in wanted, f"{line}\n{ended.said[-3000:]}"
         assert "Traceback" not in ended.said, line
     assert {path.name for path in (folder / "runs").iterdir()} >= {"world-s0"}
+
+
+def test_the_python_of_the_readme_works_as_written(tmp_path, monkeypatch, capfd):
+    """In its order, in one namespace, on stand-ins; a training is made short, and nothing else."""
+    blocks = python_blocks("README.md")
+    assert len(blocks) == 2
+    _write_stand_ins(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SSLCLI_RUNS_DIR", "runs")
+    monkeypatch.setenv("SSLCLI_CACHE_DIR", str(tmp_path / "cache"))
+    few = {"max_steps": 2, "batch_size": 8, "plot": False, "device": "cpu", "precision": "fp32"}
+    small = {"arch": "tiny", "seq_len": 32, "vocabulary": 120}
+    trained = []
+
+    def short(name, **others):
+        whole = getattr(sslcli, name)
+        make = lambda *given, **flags: trained.append(name) or whole(*given, **{**flags, **few, **others})  # noqa: E731
+        monkeypatch.setattr(sslcli, name, make, raising=False)
+
+    short("pretrain", **small)
+    short("finetune", limit=64)
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert trained == ["pretrain", "finetune"]
+    assert len(capfd.readouterr().out.splitlines()) == 5
+    assert namespace["rows"].shape == (len(namespace["pieces"]), namespace["model"].shape.width)
+    assert namespace["report"].score("f1").count > 0
+
+
+def python_blocks(name):
+    """The code between fences of Python, whole."""
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def _shortened(line):

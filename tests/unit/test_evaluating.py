@@ -14,8 +14,11 @@ from sslcli.reports import Report, Score
 from sslcli.settings import AnswerSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
+from sslcli.workflows.finetune.run_study import variant_settings
+from sslcli.workflows.finetune.study import Ended, Variant, summary, variants
 from sslcli.workflows.predict.predictor import Answerer
+from sslcli.workflows.training.resolve import continued_finetuning
+from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult
 
 
@@ -157,7 +160,7 @@ def test_numbers_in_a_table_are_the_same_ones_when_a_run_goes_on_and_when_it_is_
     (tmp_path / "numbers.csv").write_text(f"text,score\n{rows}")
     own = settings(model, tmp_path / "run", task="classify", data={"train": [str(tmp_path / "numbers.csv")], "limit": None})
     assert finetune(own, observe=ignore, stopper=StopAtPoll(9)).outcome.reason == "preempted"
-    report = finetune(own, resume=tmp_path / "run", observe=ignore).report
+    report = finetune(continued_finetuning(Resume(tmp_path / "run"), own), resume=Resume(tmp_path / "run"), observe=ignore).report
     again = evaluate(str(tmp_path / "run"), "classify", AnswerSettings()).report
     assert [score.value for score in again.scores] == [score.value for score in report.scores]
     assert not [note for note in again.notes if "any more" in note]

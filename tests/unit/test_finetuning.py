@@ -22,6 +22,8 @@ from sslcli.settings import StartSettings
 from sslcli.workflows.evaluate.evaluate import scored
 from sslcli.workflows.finetune import finetune as finetune_module
 from sslcli.workflows.finetune.finetune import Finetuning, finetune
+from sslcli.workflows.training.resolve import continued_finetuning
+from sslcli.workflows.training.resume import Resume
 
 
 def weights_after(folder, file="backbone.safetensors"):
@@ -100,7 +102,7 @@ def test_patience_ends_a_run_that_does_not_get_better(model, tmp_path):
     outcome = finetune(still, observe=ignore).outcome
     assert (outcome.reason, outcome.progress.step) == ("done", 8)  # best at step 2, then three that are no better
     assert Checkpoints(tmp_path, 1, {}).newest_name() == "step-000008"
-    again = finetune(still, resume=tmp_path, observe=ignore).outcome
+    again = finetune(continued_finetuning(Resume(tmp_path), still), resume=Resume(tmp_path), observe=ignore).outcome
     assert (again.reason, again.progress.step) == ("done", 8)
 
 
@@ -156,7 +158,9 @@ def test_a_run_goes_on_without_the_model_that_it_began_with(model, tmp_path):
     finetune(own, observe=ignore, stopper=StopAtPoll(16))
     assert list((tmp_path / "run/checkpoints").iterdir())
     shutil.rmtree(tmp_path / "base")
-    assert finetune(own, resume=tmp_path / "run", observe=ignore).outcome.progress.step == 8
+    resume = Resume(tmp_path / "run")
+    ended = finetune(continued_finetuning(resume, own), resume=resume, observe=ignore)
+    assert ended.outcome.progress.step == 8
 
 
 def test_a_stop_in_the_last_scoring_leaves_a_run_that_a_resume_ends(model, tmp_path, monkeypatch):
@@ -170,7 +174,7 @@ def test_a_stop_in_the_last_scoring_leaves_a_run_that_a_resume_ends(model, tmp_p
     assert (stopped.outcome.reason, facts["status"], facts["step"]) == ("preempted", "stopped", 4)
     assert not (tmp_path / "scores.json").exists()
     monkeypatch.undo()
-    ended = finetune(settings(model, tmp_path), resume=tmp_path, observe=ignore)
+    ended = finetune(continued_finetuning(Resume(tmp_path), settings(model, tmp_path)), resume=Resume(tmp_path), observe=ignore)
     assert (ended.outcome.reason, json.loads((tmp_path / "run.json").read_text())["status"]) == ("done", "done")
     assert (tmp_path / "scores.json").is_file()
 

@@ -12,6 +12,7 @@ from sslcli.engine.stopping import Stopper
 from sslcli.errors import ConfigError, RunError
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 from sslcli.workflows.training.run import RunResult
 
 
@@ -31,7 +32,7 @@ def test_pretraining_goes_on_by_the_line_that_began_it(model, tmp_path):
     """By then the settings name a checkpoint, and the line still names the run that it lies in."""
     asked = going_on_from(model, tmp_path / "run", model)
     assert pretrain(asked, observe=ignore, stopper=StopAtPoll(6)).outcome.reason == "preempted"
-    result = pretrain(asked, resume=tmp_path / "run", observe=ignore)
+    result = pretrain(continued_settings(Resume(tmp_path / "run"), asked), resume=Resume(tmp_path / "run"), observe=ignore)
     assert (result.outcome.reason, result.outcome.progress.step) == ("done", 3)
 
 
@@ -40,7 +41,11 @@ def test_a_model_that_is_another_one_is_refused_all_the_same(model, tmp_path):
     pretrain(asked, observe=ignore)
     shutil.copytree(model, tmp_path / "other")
     with pytest.raises(ConfigError, match=r"model\.source was .* and would become"):
-        pretrain(going_on_from(model, tmp_path / "run", tmp_path / "other"), resume=tmp_path / "run", observe=ignore)
+        pretrain(
+            continued_settings(Resume(tmp_path / "run"), going_on_from(model, tmp_path / "run", tmp_path / "other")),
+            resume=Resume(tmp_path / "run"),
+            observe=ignore,
+        )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
 from sslcli.workflows.probe import look
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import probe
 from sslcli.workflows.translate_shift import translate_shift
 from sslcli.workflows.translate_shift.settings import ShiftSettings
@@ -202,38 +203,39 @@ def files_of(looked):
 
 
 def test_a_probe_is_asked_once(run, cache, monkeypatch):
-    first = probe("similarity", str(run), {"word": "apple"})
+    first = probe("similarity", Aim(str(run)), {"word": "apple"})
     written = files_of(first)
     monkeypatch.setattr(look, "look", forbidden)
-    again = probe("similarity", str(run), {"word": "apple"})
+    again = probe("similarity", Aim(str(run)), {"word": "apple"})
     assert leaves(asdict(again)) == leaves(asdict(first))
     assert files_of(again) == written
     with pytest.raises(AssertionError):
-        probe("similarity", str(run), {"word": "bank"})
+        probe("similarity", Aim(str(run)), {"word": "bank"})
 
 
 def test_the_answer_is_that_of_no_cache(run, cache, monkeypatch, tmp_path):
     for _ in range(2):
-        found = probe("similarity", str(run), {"word": "apple"})
+        found = probe("similarity", Aim(str(run)), {"word": "apple"})
     monkeypatch.setattr(kept_answers, "recall", lambda key: None)
-    anew = probe("similarity", str(run), {"word": "apple"})
+    anew = probe("similarity", Aim(str(run)), {"word": "apple"})
     assert leaves(asdict(anew)) == leaves(asdict(found))
 
 
 def test_a_run_that_went_on_is_asked_anew(run, cache, monkeypatch):
-    probe("similarity", str(run), {"word": "apple"})
+    probe("similarity", Aim(str(run)), {"word": "apple"})
     checkpoint = locate_weights(str(run)).weights
     shutil.copytree(checkpoint, run / "milestones" / "step-000009")
     monkeypatch.setattr(look, "look", forbidden)
     with pytest.raises(AssertionError):
-        probe("similarity", str(run), {"word": "apple"})
+        probe("similarity", Aim(str(run)), {"word": "apple"})
 
 
 def test_what_is_kept_is_said_without_torch(run, cache, tmp_path):
     said = f"""
 import sys
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import probe
-probe("similarity", {str(run)!r}, {{"word": "apple"}})
+probe("similarity", Aim({str(run)!r}), {{"word": "apple"}})
 print("torch" in sys.modules)
 """
     command = [sys.executable, "-c", said]
@@ -246,7 +248,7 @@ def test_a_shift_for_a_text_is_fitted_once(run, cache, monkeypatch):
 
     def asked(text, **more):
         said = settings.model_copy(update=more)
-        return translate_shift.shift_text("centred", str(run), text, said, {})
+        return translate_shift.shift_text(translate_shift.ShiftSource("centred"), Aim(str(run)), text, said)
 
     first, other = asked("an apple"), asked("the bank")
     fit = translate_shift.fit_for_text

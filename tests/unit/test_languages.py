@@ -32,7 +32,7 @@ from sslcli.workflows.pretrain.baselines import floors_of
 from sslcli.workflows.pretrain.prepare import prepare
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
 from sslcli.workflows.training.plan import plan_for, warnings
-from sslcli.workflows.training.resume import continued_settings
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text
 TRAINING = {"max_steps": 6, "batch_size": 12, "micro_batch_size": 5, "log_every": 4, "eval_every": 3, "save_every": 3, "eval_samples": 60}
@@ -250,9 +250,9 @@ def test_a_run_that_knows_of_no_exponent_goes_on_with_its_languages_as_they_lie(
     assert len(older) == len(lines) - 1
     config.write_text("".join(older))
     asked = settings_for(corpora, tmp_path)
-    assert continued_settings(tmp_path, asked).data.language_exponent == 1.0
+    assert continued_settings(Resume(tmp_path), asked).data.language_exponent == 1.0
     with pytest.raises(ConfigError, match=r"language_exponent was 1\.0 and would become 0.7"):
-        continued_settings(tmp_path, settings_for(corpora, tmp_path, language_exponent=0.7))
+        continued_settings(Resume(tmp_path), settings_for(corpora, tmp_path, language_exponent=0.7))
 
 
 @pytest.mark.parametrize("polls", [4, 11, 20])
@@ -261,7 +261,7 @@ def test_a_mixture_goes_on_to_the_bit(polls, corpora, tmp_path):
     pretrain(settings_for(corpora, whole, language_exponent=0.3), observe=ignore)
     settings = settings_for(corpora, cut, language_exponent=0.3)
     assert pretrain(settings, observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
-    assert pretrain(settings, resume=cut, observe=ignore).outcome.reason == "done"
+    assert pretrain(continued_settings(Resume(cut), settings), resume=Resume(cut), observe=ignore).outcome.reason == "done"
     assert evaluations(whole) == evaluations(cut)
     for file in ("backbone.safetensors", "learnable.safetensors"):
         one, other = (load_file(folder / "checkpoints" / "step-000006" / file) for folder in (whole, cut))

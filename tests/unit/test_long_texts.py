@@ -7,10 +7,11 @@ import pytest
 
 from sslcli.contracts.probe import Lengths
 from sslcli.models.loading import load_pretrained
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import probe
 from sslcli.workflows.translate_shift.sentences import LONGEST_TOKENS, Sentences, cut_notes, encoded
 from sslcli.workflows.translate_shift.settings import ShiftSettings
-from sslcli.workflows.translate_shift.translate_shift import shift_evaluated
+from sslcli.workflows.translate_shift.translate_shift import ShiftSource, shift_evaluated
 
 SHORT = {"en": "leon rests every evening {}.", "zh": "{} \u72d7\u5728\u8dd1\u3002"}
 
@@ -41,7 +42,7 @@ def test_a_probe_says_how_many_texts_it_left_out(world_run, texts, tmp_path):
     found = {each for reference in texts for each in lines_of(reference)}
     long = sum(len(tokenizer.encode(each)) > most for each in found)
     assert long == 8
-    looked = probe("languages", str(world_run), {"limit": 60}, data=texts, folder=tmp_path / "out")
+    looked = probe("languages", Aim(str(world_run), texts), {"limit": 60}, folder=tmp_path / "out")
     said = f"longer than the {most} tokens that the model reads, and left out: 8 of {len(found)} texts"
     assert said in looked.report.notes
 
@@ -52,8 +53,8 @@ def test_a_shift_says_how_many_sentences_were_cut(world_run, texts, tmp_path):
     pairs = [f"{line}\t{SHORT['zh'].format(n)}" for n, line in enumerate(long)]
     file = tmp_path / "pairs.tsv"
     file.write_text("\n".join(pairs) + "\n", encoding="utf-8")
-    given = {"data": texts, "folder": tmp_path / "out"}
-    looked = shift_evaluated("mean", str(world_run), [str(file)], settings, {}, **given)
+    aim = Aim(str(world_run), texts)
+    looked = shift_evaluated(ShiftSource("mean"), aim, [str(file)], settings, tmp_path / "out")
     most = min(load_pretrained(str(world_run)).settings.longest_tokens - 2, LONGEST_TOKENS)
     assert f"en: 5 of 35 sentences were cut at {most} tokens" in looked.report.notes
     assert f"zh: 3 of 33 sentences were cut at {most} tokens" in looked.report.notes

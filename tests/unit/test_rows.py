@@ -25,6 +25,7 @@ from sslcli.errors import DataError, UsageError
 from sslcli.models.loading import load_pretrained
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 FOUND = {
@@ -241,7 +242,9 @@ def test_a_run_on_arrays_goes_on_to_the_bit(installed, tmp_path, module_cache):
     pretrain(settings_of(tmp_path / "whole"), **quietly)
     cut = pretrain(settings_of(tmp_path / "cut"), stopper=StopAt(30), **quietly)
     assert 0 < cut.outcome.progress.step < 10
-    resumed = pretrain(settings_of(tmp_path / "cut"), resume=tmp_path / "cut", **quietly)
+    resumed = pretrain(
+        continued_settings(Resume(tmp_path / "cut"), settings_of(tmp_path / "cut")), resume=Resume(tmp_path / "cut"), **quietly
+    )
     assert (resumed.outcome.reason, resumed.outcome.progress.step) == ("done", 10)
     assert logged(tmp_path / "whole") == logged(tmp_path / "cut")
     for part in ("backbone", "learnable"):

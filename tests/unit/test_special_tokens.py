@@ -21,6 +21,7 @@ from sslcli.testing import tiny_context
 from sslcli.workflows.finetune.finetune import Finetuning
 from sslcli.workflows.pretrain import prepare as preparing
 from sslcli.workflows.probe import probe as probing
+from sslcli.workflows.probe.aim import Aim
 
 DECLARED = [
     (kind, name, token)
@@ -127,4 +128,4 @@ def test_a_probe_is_refused_before_it_looks(world_run, tmp_path, monkeypatch):
     """The tokenizer of a small vocabulary of words has no token for an end."""
     monkeypatch.setattr(registry, "load", lambda kind, name, load=registry.load: LooksForEnds if kind == "probes" else load(kind, name))
     with pytest.raises(UsageError, match="'ends' needs an end-of-text token, and the tokenizer has none"):
-        probing.probe("ends", str(world_run), {}, folder=tmp_path / "out")
+        probing.probe("ends", Aim(str(world_run)), {}, folder=tmp_path / "out")

@@ -11,6 +11,7 @@ from sslcli.errors import UsageError
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.prepare import prepare
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
+from sslcli.workflows.training.resume import Resume, continued_settings
 
 WORLD = {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"}
 
@@ -90,7 +91,7 @@ def test_it_goes_on_to_the_bit(polls, model, tmp_path):
     pretrain(settings_for(model, whole), observe=ignore)
     assert pretrain(settings_for(model, cut), observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
     asked = PretrainSettings.model_validate({"run": {"folder": str(cut)}})
-    assert pretrain(asked, resume=cut, observe=ignore).outcome.reason == "done"
+    assert pretrain(continued_settings(Resume(cut), asked), resume=Resume(cut), observe=ignore).outcome.reason == "done"
     for part in ("backbone", "learnable"):
         one, other = saved(whole, part), saved(cut, part)
         assert one.keys() == other.keys()

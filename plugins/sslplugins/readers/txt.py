@@ -15,6 +15,7 @@ class TextReader(Reader["TextReader.Options"]):
     """Documents out of plain text, separated by blank lines, by line ends, or one per file."""
 
     summary = "plain text, a document a paragraph, a line or a file"
+    reads_plain_text = True
 
     class Options(Config):
         documents_by: Literal["auto", "blank-line", "line", "file"] = setting(

@@ -14,6 +14,7 @@ from sslcli.api import Config, LinearShift, Shift, mean_row
 class MeanShift(Shift[Config]):
     """x + alpha (mean of the target - mean of the source)."""
 
+    is_usual = True
     summary = "the difference of the languages' mean hidden states (Liu et al. 2020)"
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:

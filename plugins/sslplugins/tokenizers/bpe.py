@@ -21,6 +21,7 @@ class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
     """Trains byte-level BPE with GPT-2's or RoBERTa's special tokens."""
 
     summary = "byte-level BPE, GPT-2's pieces; lossless"
+    usual_for = frozenset({"decoder"})
 
     class Options(Config):
         minimum_frequency: int = setting(2, "fewer occurrences than this make no merge", "--minimum-frequency", gt=0)

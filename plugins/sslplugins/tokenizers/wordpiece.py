@@ -40,6 +40,7 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
     """Trains a WordPiece tokenizer with BERT's normalisation and pre-tokenisation."""
 
     summary = "WordPiece, BERT's pieces; Chinese characters stand alone"
+    usual_for = frozenset({"encoder", "encoder_decoder"})
 
     class Options(Config):
         lowercase: bool = setting(True, "write everything in lower case", "--lowercase/--no-lowercase")

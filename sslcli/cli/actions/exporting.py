@@ -12,7 +12,7 @@ from sslcli.workflows.export.export import export
 
 def export_action(command: Command, given: Given, screen: Screen) -> int:
     """Write a model directory, or with --adapter the LoRA adapters alone, and print the report."""
-    reference, _ = chosen_model(given["model"], TRAINED, given["model"] == LATEST, screen)
+    reference, _ = chosen_model(given["model"], TRAINED, given["model"] == LATEST, screen.say)
     if given.get("adapter"):
         screen.report(export_adapter(reference, Path(given["folder"]), given.get("base"), overwrite=bool(given.get("overwrite"))))
         return 0

@@ -5,9 +5,10 @@ from dataclasses import asdict
 
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import seed_of
-from sslcli.cli.naming import REQUEST, flags_named, text_at
+from sslcli.cli.naming import REQUEST, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
+from sslcli.config import naming_sources
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
 from sslcli.models.places import WeightsRef
@@ -24,7 +25,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
     request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
-    reference, place = chosen_model(given.get("model", LATEST), ASKED, "model" not in given, screen)
+    reference, place = chosen_model(given.get("model", LATEST), ASKED, "model" not in given, screen.say)
     if "model" in given:
         screen.say(f"model  {place.run or place.weights}")
     if BLANK in given.get("text", "") and _continues(place):
@@ -32,7 +33,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         screen.say("hint:  choose one that fills them: --model @latest:mlm")
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
-    with flags_named(sources):
+    with naming_sources(sources):
         artifacts = list(generate(reference, request, seed, screen.say))
     if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
         screen.say("note: the model ends this text at once and adds nothing (a chat model wants its own turns around a question)")

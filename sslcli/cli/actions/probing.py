@@ -10,31 +10,37 @@ from sslcli import registry
 from sslcli.asides import output_folder
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import hardware_of, seed_of
-from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
+from sslcli.config import naming_sources
+from sslcli.datasets.cache import Say
 from sslcli.reporting.saved_reports import REPORT
 from sslcli.runs.references import LATEST, LOOKED_INTO
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import Looked, probe
 
 
 def probe_action(command: Command, given: Given, screen: Screen) -> int:
     """Run one probe on a frozen model, print its report and write the files of --out."""
+    show_report(screen, probed(command, given, screen.say))
+    return 0
+
+
+def probed(command: Command, given: Given, say: Say, writes: bool = True) -> Looked:
+    """What `ssl probe` finds; without `writes` no files are written but where the line says."""
     name = given["probe"]
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     reference = _reference(registry.attribute("probes", name, "positional_fields"), given, options)
     is_default = "model" not in given and reference == LATEST
     reference, _ = chosen_model(
-        reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")), is_default, screen
+        reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")), is_default, say
     )
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
-    with flags_named(sources):
+    with naming_sources(sources):
         folder = output_folder(Path(given["out"])) if "out" in given else None
-        where = {"data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given)}
-        found = probe(name, reference, options, folder=folder, **where)
-    show_report(screen, found)
-    return 0
+        aim = Aim(reference, given.get("data", ()), given.get("reader"), hardware_of(given), seed_of(given))
+        return probe(name, aim, options, folder=folder, writes=writes or folder is not None)
 
 
 def show_report(screen: Screen, found: Looked) -> None:

@@ -6,41 +6,41 @@ from pathlib import Path
 from sslcli.asides import output_file, output_folder
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.actions.probing import show_report
-from sslcli.cli.commands.translate_shift import DEFAULT, shift_settings_flags
+from sslcli.cli.commands.translate_shift import shift_settings_flags, usual_shift
 from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
-from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
-from sslcli.config import resolve
+from sslcli.config import naming_sources, resolve
 from sslcli.runs.references import LATEST, LOOKED_INTO
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.translate_shift.settings import ShiftSettings
-from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, ShiftFiles, shift_evaluated, shift_text
+from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, ShiftSource, shift_evaluated, shift_text
 
 
 def translate_shift_action(command: Command, given: Given, screen: Screen) -> int:
     """Shift a text into another language, or with --evaluate score the shift on translations."""
-    name, words = given.get("shift", DEFAULT), given.get("words") or []
+    name, words = given.get("shift") or usual_shift(), given.get("words") or []
     languages = languages_of_load(given)
     flags = [flag for flag in shift_settings_flags() if flag.key not in languages]
     settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(update=languages)
     options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
     use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
-    reference, _ = chosen_model(given.get("model", LATEST), use, "model" not in given, screen)
+    reference, _ = chosen_model(given.get("model", LATEST), use, "model" not in given, screen.say)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
-    where = {
-        "data": given.get("data", ()), "reader": given.get("reader"), "hardware": hardware_of(given), "seed": seed_of(given),
-        "folder": output_folder(Path(given["out"])) if "out" in given else None,
-    }  # fmt: skip
-    where["files"] = ShiftFiles(
+    aim = Aim(reference, given.get("data", ()), given.get("reader"), hardware_of(given), seed_of(given))
+    folder = output_folder(Path(given["out"])) if "out" in given else None
+    source = ShiftSource(
+        name,
+        options,
         load=Path(given["load"]) if "load" in given else None,
         save=output_file(Path(given["save"]), "--save") if "save" in given else None,
     )
-    with flags_named(sources):
+    with naming_sources(sources):
         if given.get("evaluate"):
-            found = shift_evaluated(name, reference, words, settings, options, **where)
+            found = shift_evaluated(source, aim, words, settings, folder)
         else:
-            found = shift_text(name, reference, words[0], settings, options, **where)
+            found = shift_text(source, aim, words[0], settings, folder)
     show_report(screen, found)
     if "save" in given and not screen.json:
         screen.say(f"saved  {given['save']}")

@@ -4,10 +4,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sslcli.cli.commands.tokenize import SHARDS
-from sslcli.cli.naming import flags_named
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
-from sslcli.config import resolve
+from sslcli.config import naming_sources, resolve
 from sslcli.datasets.tokenized import (
     show_pieces,
     tokenize,
@@ -24,7 +23,7 @@ def tokenize_action(command: Command, given: Given, screen: Screen) -> int:
     fields = TokenizeSettings.model_fields
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
     resolved = resolve(TokenizeSettings, *layers_of(given, flags))
-    with flags_named(resolved.sources):
+    with naming_sources(resolved.sources):
         named = with_tokenizer_of_run(resolved.settings.tokenizer)
         return _run(resolved.settings.model_copy(update={"tokenizer": named}), given, screen)
 

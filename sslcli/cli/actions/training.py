@@ -1,10 +1,10 @@
 """Functions shared by all commands that train: run folder, processes, and exit code."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from sslcli.cli.actions.launching import launch, own_words, processes_to_start
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import header_lines
 from sslcli.cli.screen import Screen
@@ -13,51 +13,37 @@ from sslcli.engine.processes.rank import is_restart, launch_name, rank_and_size,
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
-from sslcli.runs.catalogue import read_facts, runs_folder, settings_file
+from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder, settings_file
 from sslcli.runs.references import resumable_run, resumed_run
-from sslcli.runs.run_folder import new_name
 from sslcli.settings import RunSettings
+from sslcli.workflows.training import launch
+from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult
 
 
-def resumed_folder(given: Given, kind: str) -> Path | None:
-    """Return the folder to resume, None for a new run.
+def resumed(given: Given, kind: str) -> Resume | None:
+    """Return the run to resume, None for a new run.
 
     --resume alone starts a new run where --name or --out name a folder that does not exist yet.
     """
     reference = given.get("resume")
     if reference is None:
-        return _restarted_folder(given) if is_restart() else None
+        return _restarted(given) if is_restart() else None
     if reference != AUTO:
-        return resumed_run(reference, ("pretrain",) if kind == "pretrain" else ("finetune", "suite")).folder
+        kinds = ("pretrain",) if kind == "pretrain" else ("finetune", "suite")
+        return Resume(resumed_run(reference, kinds).folder)
     named = _said_folder(given)
     if named is None:
-        return settings_file(resumable_run(kind).folder).parent
-    return named if (named / "config.yaml").is_file() else None
+        return Resume(settings_file(resumable_run(kind).folder).parent)
+    return Resume(named) if (named / RUN_FILE).is_file() else None
 
 
-def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Path | None, screen: Screen) -> int | None:
-    """Start the processes of --gpus and return their exit code; None where this one is to train.
-
-    All processes, and those that replace a lost one, must agree on one folder by name. Raises what
-    `launch` raises.
-    """
-    words, launcher_words = own_words()
-    processes = processes_to_start(hardware)
-    if not processes:
-        if launcher_words:
-            raise UsageError(
-                f"'{launcher_words[0]}' follows -- and is for torchrun, which is not started here", "give --gpus 2 or more, or leave it out"
-            )
-        return None
-    named = Path(run.folder) if run.folder else runs_folder() / (run.name or new_name(kind))
-    folder = resume or named
-    if resume is not None:
-        words = [*_without_resume(words), "--resume", str(folder)]
-    elif not (run.folder or run.name):
-        words = [*words, "--name", folder.name]
-    screen.say(f"starting {processes} processes")
-    return launch(processes, folder, words, launcher_words, screen.verbose)
+def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Resume | None, screen: Screen) -> int | None:
+    """Start the processes of --gpus and return their exit code; None where this one is to train."""
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    line = launch.Line(words[:end], words[end + 1 :], screen.verbose)
+    return launch.launch_run(line, hardware, run, kind, resume, screen.say)
 
 
 def refuse_unfinished(result: RunResult, screen: Screen, hint: str) -> bool:
@@ -93,25 +79,15 @@ def conclude(result: RunResult, command: str, most_seconds: float | None, screen
     return 0
 
 
-def _without_resume(words: Sequence[str]) -> list[str]:
-    """Return the line without --resume and its value: the run to resume is chosen once."""
-    kept = [word for word in words if not word.startswith("--resume=")]
-    if "--resume" in kept:
-        place_of = kept.index("--resume")
-        is_alone = place_of + 1 == len(kept) or kept[place_of + 1].startswith("-")
-        del kept[place_of : place_of + (1 if is_alone else 2)]
-    return kept
-
-
-def _restarted_folder(given: Given) -> Path | None:
+def _restarted(given: Given) -> Resume | None:
     """Return the run that this launch began before it lost a rank, or None; never an older one."""
     named = _said_folder(given)
     if named is None:
         raise UsageError(
             "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
         )
-    begun = (named / "config.yaml").is_file() and read_facts(named).get("launch") == launch_name()
-    return named if begun else None
+    begun = (named / RUN_FILE).is_file() and read_facts(named).get("launch") == launch_name()
+    return Resume(named) if begun else None
 
 
 def _said_folder(given: Given) -> Path | None:

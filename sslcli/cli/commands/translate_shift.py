@@ -1,6 +1,7 @@
 """`ssl translate-shift`: its own flags, and those of the shift that the line names."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sslcli import registry
 from sslcli.cli.commands.evaluate import hardware_flags
@@ -10,13 +11,11 @@ from sslcli.cli.options import Command, Flag, flags_for, peek
 from sslcli.runs.references import LATEST
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
-DEFAULT = "mean"
 OWN = (
     Flag("words", (), "text to move; with --evaluate files of translations, of words or of sentences: two columns, or en=FILE zh=FILE",
          kind="texts", metavar="[TEXT | PAIRS...]"),
     Flag("evaluate", ("--evaluate",), "test it beside controls, on the files named or on what the run's data knows", "Shift", "truth"),
-    Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME",
-         default=DEFAULT),
+    Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME"),
     Flag("save", ("--save",), "keep the shift in a file", "Shift", metavar="FILE"),
     Flag("load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"),
     Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
@@ -29,8 +28,10 @@ OWN = (
 
 def translate_shift_command(words: Sequence[str]) -> Command:
     """Return the command `ssl translate-shift`, with the options of the shift on the line."""
-    flags = [*OWN, *shift_settings_flags(), *hardware_flags()]
-    name = [DEFAULT, *peek(words, "--shift")][-1]
+    usual = usual_shift()
+    own = [replace(flag, default=usual) if flag.key == "shift" else flag for flag in OWN]
+    flags = [*own, *shift_settings_flags(), *hardware_flags()]
+    name = [usual, *peek(words, "--shift")][-1]
     if name.rpartition(":")[2] in registry.names("shifts"):
         flags += shift_flags(name, flags)
     return Command(
@@ -47,6 +48,11 @@ def translate_shift_command(words: Sequence[str]) -> Command:
         ),
         judge="sslcli.cli.judging:check_translate_shift_line",
     )
+
+
+def usual_shift() -> str:
+    """The shift that is taken where none is named; empty where no plugin is meant for that."""
+    return next(iter(registry.usual("shifts", "is_usual")), "")
 
 
 def shift_settings_flags() -> list[Flag]:

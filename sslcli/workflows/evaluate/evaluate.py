@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sslcli.contracts.examples import Example, Prediction
 from sslcli.datasets.cut_texts import cut_counts, cut_in, cut_sentences
@@ -121,6 +122,11 @@ def write_evaluation(evaluation: TaskEvaluation, folder: Path) -> None:
             (aside / name).write_text(content, encoding="utf-8")
         write_scores(evaluation.report.scores, aside)
         write_report(evaluation.report, aside, files=[*texts, SCORES])
+
+
+def answer_line(example: Example, prediction: Prediction) -> dict[str, Any]:
+    """A prediction as data, as `line_of` writes it."""
+    return json.loads(line_of(example, prediction))
 
 
 def line_of(example: Example, prediction: Prediction, *, with_file: bool = False) -> str:

@@ -34,7 +34,7 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Illustrate, Plan
-from sslcli.errors import ConfigError, DataError
+from sslcli.errors import DataError
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.initialise import learner_to_finetune
 from sslcli.models.loading import load_pretrained, newest_fitting
@@ -51,7 +51,7 @@ from sslcli.workflows.evaluate.score_names import refuse_unknown_scores, score_c
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
-from sslcli.workflows.training.resume import NEW_RUN, continued, from_same_weights, saved_settings
+from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
 
 EPOCHS = 3.0
@@ -59,11 +59,9 @@ REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 
 def finetune(
-    settings: FinetuneSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+    settings: FinetuneSettings, *, resume: Resume | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
 ) -> RunResult:
-    """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
-    if resume is not None:
-        settings = continued_finetuning(resume, settings)
+    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are resolved (see `resolve_finetuning`)."""
     return run_job(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
@@ -72,15 +70,6 @@ def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Rep
     hardware, course = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
     plan = plan_for(course.settings.training, course.lengths)
     return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
-
-
-def continued_finetuning(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
-    """As `continued` has it, for a fine-tuning run."""
-    saved = saved_settings(FinetuneSettings, folder)
-    if "task" in asked.model_fields_set and asked.task != saved.task:
-        raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
-    asked = from_same_weights(asked, saved.model.source)
-    return continued(folder, saved, asked, task_options(saved.task, asked.options).model_dump(mode="json", exclude_unset=True))
 
 
 class Finetuning:
@@ -108,7 +97,10 @@ class Finetuning:
         _refuse_nothing(self.training, "training", "nothing can be learnt from the training data")
         _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
         self._refuse_strange_score()
-        self.learner, self.head = learner_to_finetune(lambda: self.task(self.options, context), self.settings, pretrained, shape)
+        whole = self.settings
+        self.learner, self.head = learner_to_finetune(
+            lambda: self.task(self.options, context), whole.model, whole.adapters, whole.training.seed, pretrained, shape
+        )
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
         cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
         parts = {"training": self.training, "held out": self.evaluation}
@@ -117,17 +109,16 @@ class Finetuning:
         self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
 
     @classmethod
-    def of(cls, settings: FinetuneSettings, learnt: Path | None, say: Say) -> "Finetuning":
-        """Load model, tokenizer and data of a run.
+    def of(cls, settings: FinetuneSettings, resume: Resume | None, say: Say) -> "Finetuning":
+        """Load model, tokenizer and data of a run; of one that is resumed, its own tokenizer.
 
-        `learnt`: the tokenizer of a run that is resumed, else None. Raises UsageError, DataError or
-        ModelError for what does not fit.
+        Raises UsageError, DataError or ModelError for what does not fit.
         """
         task = task_class(settings.task)
         refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
-        pretrained = _going_on(settings, learnt) or _foundation(settings, task, say)
+        pretrained = _going_on(settings, resume) or _foundation(settings, task, say)
         refuse_other_architecture({settings.task: task}, pretrained.settings.architecture, str(pretrained.folder))
-        tokenizer = Tokenizer.load(learnt) if learnt is not None else pretrained.tokenizer()
+        tokenizer = Tokenizer.load(resume.tokenizer) if resume is not None else pretrained.tokenizer()
         refuse_missing_tokens({settings.task: task}, tokenizer)
         say(f"reading {', '.join(settings.data.train)}")
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
@@ -257,9 +248,9 @@ def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretr
     return load_pretrained(source)
 
 
-def _going_on(settings: FinetuneSettings, learnt: Path | None) -> Pretrained | None:
+def _going_on(settings: FinetuneSettings, resume: Resume | None) -> Pretrained | None:
     """What a run with a checkpoint needs to know of the model that it began with, which may be gone by now."""
-    if learnt is None or settings.model.source is None or Checkpoints(learnt.parent, 1, {}).newest()[0] is None:
+    if resume is None or settings.model.source is None or Checkpoints(resume.folder, 1, {}).newest()[0] is None:
         return None
     return Pretrained(TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={})
 

@@ -13,7 +13,7 @@ from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import STUDY, write_report
 from sslcli.reports import Report, Score, Table
 from sslcli.runs.catalogue import read_metrics
-from sslcli.settings import FinetuneSettings, LabelledSettings, Start
+from sslcli.settings import Start
 from sslcli.workflows.finetune.languages import transferred, with_bound
 from sslcli.workflows.training.run import RunResult
 
@@ -49,23 +49,6 @@ def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds
         for start, language in [*((start, "") for start in starts), *((starts[0], language) for language in bounds)]:
             differing = (start if start != starts[0] else "", language, f"seed{seed}" if seed != seeds[0] else "")
             yield Variant(start, seed, folder.with_name("-".join([folder.name, *filter(None, differing)])), language)
-
-
-def variant_settings(
-    variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
-) -> FinetuneSettings:
-    """Return the settings of a variant. `bounds`: by language the data of its in-language
-    baseline.
-    """
-    names = tuple(each.folder.name for each in study)
-    return settings.model_copy(
-        update={
-            "data": bounds[variant.language] if bounds and variant.language else settings.data,
-            "model": settings.model.model_copy(update={"start": variant.start}),
-            "training": settings.training.model_copy(update={"seed": variant.seed}),
-            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None, "study": names}),
-        }
-    )
 
 
 def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Iterator[Ended]:

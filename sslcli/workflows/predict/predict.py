@@ -1,16 +1,20 @@
 """`ssl predict`: examples without labels, from the command line, a file, or standard input."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
-from sslcli.contracts.examples import Example
+from sslcli.contracts.examples import Example, Prediction
 from sslcli.data.documents import Where
 from sslcli.data.files import read_lines
 from sslcli.data.records.continuing import Parsed, goes_on
 from sslcli.data.records.first_rows import IF_HEADER, is_first_row
 from sslcli.data.records.read_context import ReadInContext, Reading, reading_with
 from sslcli.data.records.records import Record, parse_json, record_of
+from sslcli.datasets.cache import Say
+from sslcli.datasets.cut_texts import Cut, cut_in, cut_sentences
 from sslcli.datasets.labelled import read_examples
 from sslcli.datasets.sifter import Sifter
 from sslcli.errors import DataError, PassedOver, UsageError
@@ -19,17 +23,62 @@ from sslcli.settings import LabelledSettings
 from sslcli.workflows.predict.predictor import Answerer
 
 LINE = "the command line"
+AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
 NOT_READ = "the gold answer cannot be read and is left out"
 
 
-def typed_example(answerer: Answerer, texts: Sequence[str]) -> Example:
+class Question:
+    """What a model is to answer: texts as they were typed, a file, or standard input, whatever stands in `reference`."""
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        data: LabelledSettings,
+        batch_size: int,
+        reference: str | None,
+        texts: Sequence[Sequence[str]] = (),
+    ) -> None:
+        self.answerer, self.data, self.batch_size = answerer, data, batch_size
+        self.sifter = Sifter(data.skip_bad_records)
+        self._is_piped = reference == STANDARD_INPUT
+        self._cuts: list[Cut] = []
+        if reference is None:
+            numbered = enumerate(texts, 1)
+            self._examples: Iterable[Example] = [typed_example(answerer, each, number) for number, each in numbered]
+        else:
+            self._examples = examples_to_answer(answerer, reference, data, self.sifter)
+
+    def answers(self, say: Say) -> Iterator[tuple[Example, Prediction]]:
+        """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
+        left, size = islice(self._examples, self.data.limit), self.batch_size
+        is_first = True
+        while portion := list(islice(left, size if self._is_piped else AT_ONCE)):
+            if is_first:
+                _follow(self.answerer, portion)
+                for note in self.answerer.notes:
+                    say(note)
+            is_first = False
+            for pair in zip(portion, self.answerer.predictions(portion, size), strict=True):
+                self._cuts.append(cut_in(pair[1]))
+                yield pair
+
+    def remarks(self, with_cuts: bool = True) -> list[str]:
+        """What is to be said of the examples when all are answered."""
+        cuts = cut_sentences(self.answerer.task.records, self._cuts) if with_cuts else []
+        tokenizer = self.answerer.tokenizer
+        notes = () if tokenizer is None else tokenizer.notes
+        said = [f"note: {note}" for note in (*notes, *self.answerer.remarks())]
+        return [*self.sifter.remarks, *self.sifter.sentences(), *cuts, *said]
+
+
+def typed_example(answerer: Answerer, texts: Sequence[str], number: int = 1) -> Example:
     """Raises UsageError where the task takes another number of texts."""
     wanted = answerer.task.positional_fields(answerer.options)
     if len(texts) != len(wanted):
         raise UsageError(
             f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
         )
-    return answerer.task.parse(answerer.options, Record(Where(LINE, 1), dict(zip(wanted, texts, strict=True))))
+    return answerer.task.parse(answerer.options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True))))
 
 
 def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
@@ -128,3 +177,11 @@ def _record(line: str, columns: Sequence[str], where: Where) -> Record:
             f"{where}: there are {len(texts)} texts, and {len(columns)} belong there", f"write {' TAB '.join(columns)}, or JSON"
         )
     return Record(where, dict(zip(columns, texts, strict=True)))
+
+
+def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
+    """What the model leaves open follows the first examples, where all of them say their answers and these can be used."""
+    with suppress(DataError):
+        labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
+        if all(example.gold is not None for example in labelled):
+            answerer.resolve_options(labelled)

@@ -12,24 +12,25 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from sslcli.config import problems_of
+from sslcli.config import Config, problems_of
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.objective import Objective
 from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.presets import preset
-from sslcli.core.settings import Architecture, TransformerSettings, is_causal
+from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
 from sslcli.data.mixing import Mixture
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import name_key
 from sslcli.data.sampler import Sampler
+from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
 from sslcli.datasets.locate import is_shards
-from sslcli.datasets.tokenized import Tokenized, piece_trainer, shards_for, with_tokenizer_of_run
+from sslcli.datasets.tokenized import Tokenized, piece_trainer, shards_for, usual_tokenizer, with_tokenizer_of_run
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
@@ -43,6 +44,7 @@ from sslcli.models.weights import NEW, Pretrained, from_seed
 from sslcli.reports import Report
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import PretrainSettings
+from sslcli.workflows.training.resume import Resume
 
 FLOAT_BYTES = 4
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
@@ -93,33 +95,32 @@ class Prepared:
         )  # fmt: skip
 
 
-def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = quiet) -> Prepared:
+def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say = quiet) -> Prepared:
     """Read the shards (or find them in the cache), arrange samples, and build the model.
 
-    The model starts from its seed or from `model.source`. `learnt`: the tokenizer of a run that is
-    resumed. `say` receives progress messages.
+    The model starts from its seed or from `model.source`. `resume`: a run that is resumed, whose
+    tokenizer is taken. `say` receives progress messages.
     """
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
     modality = refuse_unread({name: cls.modalities for name, cls in classes.items()}, settings.data)
     pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
     refuse_untrained_backbone(settings)
-    settings = _with_tokenizer(settings, classes, pretrained)
+    wanted = _tokenizer_settings(settings.tokenizer, classes, pretrained)
+    learnt = None if resume is None else resume.tokenizer
     if modality == "text" and learnt is None:
-        _refuse_known_tokenizer(classes, settings)
-    shards = shards_for(settings.data, settings.tokenizer, cache_folder(), learnt, say)
+        _refuse_known_tokenizer(classes, settings.data, wanted)
+    shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
     refuse_missing_tokens(classes, shards.tokenizer, _hint_for(classes))
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
     shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
     _refuse_misfit(settings, classes, shape)
     _refuse_strange_data(shards.tokenizer, (corpus,), shape)
     _refuse_giant(shape, settings.hardware.device)
-    corpora = _parts(corpus, settings, shards, say)
+    corpora = _parts(corpus, settings.data, wanted, shards, say)
     _refuse_strange_data(shards.tokenizer, corpora, shape)
-    tokenizer = _ending_as(pretrained, settings, shards.tokenizer)
-    complete = {"options": {name: part.model_dump(mode="json") for name, part in options.items()}}
-    source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
-    settings = _with(settings, "model", shape=shape.model_dump(), source=source).model_copy(update=complete)
+    tokenizer = _ending_as(pretrained, wanted.source, shards.tokenizer)
+    settings = _completed(settings, wanted, options, shape, pretrained)
 
     context = Context(shape, tokenizer)
     with torch.device("meta"):
@@ -133,25 +134,45 @@ def prepare(settings: PretrainSettings, learnt: Path | None = None, say: Say = q
     return Prepared(settings, tokenizer, learner, collator, train, evaluation, fingerprint, shards.report, notes, head)
 
 
-def _with_tokenizer(settings: PretrainSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None) -> PretrainSettings:
+def _tokenizer_settings(
+    asked: TokenizerSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None
+) -> TokenizerSettings:
     """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit its architecture."""
-    settings = settings.model_copy(update={"tokenizer": with_tokenizer_of_run(settings.tokenizer)})
-    if pretrained is not None and settings.tokenizer.source is None and pretrained.tokenizer_folder is not None:
-        settings = _with(settings, "tokenizer", source=str(pretrained.tokenizer_folder))
-    if settings.tokenizer.kind is None:
-        settings = _with(settings, "tokenizer", kind="bpe" if is_causal(architecture_for(classes)) else "wordpiece")
-    return settings
+    found = with_tokenizer_of_run(asked)
+    source, kind = found.source, found.kind
+    if pretrained is not None and source is None and pretrained.tokenizer_folder is not None:
+        source = str(pretrained.tokenizer_folder)
+    if kind is None:
+        kind = usual_tokenizer(architecture_for(classes))
+    return found.model_copy(update={"source": source, "kind": kind})
 
 
-def _refuse_known_tokenizer(classes: Mapping[str, type[Objective]], settings: PretrainSettings) -> None:
+def _completed(
+    asked: PretrainSettings,
+    tokenizer: TokenizerSettings,
+    options: Mapping[str, Config],
+    shape: TransformerSettings,
+    pretrained: Pretrained | None,
+) -> PretrainSettings:
+    """With everything that data and model decide; nothing of it changes from here on."""
+    source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    decided_here = {
+        "model": asked.model.model_copy(update={"shape": shape.model_dump(), "source": source}),
+        "options": {name: part.model_dump(mode="json") for name, part in options.items()},
+        "tokenizer": tokenizer,
+    }
+    return asked.model_copy(update=decided_here)
+
+
+def _refuse_known_tokenizer(classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings) -> None:
     """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a special token: before data is read."""
-    source, kind = settings.tokenizer.source, settings.tokenizer.kind
+    source, kind = tokenizer.source, tokenizer.kind
     hint = _hint_for(classes)
-    if any(is_shards(reference) for reference in settings.data.train):
+    if any(is_shards(reference) for reference in data.train):
         return  # which have a tokenizer of their own
     if source:
         refuse_missing_tokens(classes, Tokenizer.load(source), hint)
-    elif kind and (there := piece_trainer(settings.tokenizer).special_tokens()) is not None:
+    elif kind and (there := piece_trainer(tokenizer).special_tokens()) is not None:
         refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
 
 
@@ -162,11 +183,10 @@ def _hint_for(classes: Mapping[str, type[Objective]]) -> str:
 
 def _ending_as(
     pretrained: Pretrained | None,
-    settings: PretrainSettings,
+    source: str | None,
     tokenizer: Tokenizer | None,
 ) -> Tokenizer | None:
     """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
-    source = settings.tokenizer.source
     if tokenizer is None or pretrained is None or pretrained.tokenizer_folder is None or source is None:
         return tokenizer
     if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
@@ -225,10 +245,6 @@ def _refuse_giant(shape: TransformerSettings, device: str) -> None:
         )
 
 
-def _with(settings: PretrainSettings, part: str, **changes: Any) -> PretrainSettings:
-    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=changes)})
-
-
 def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer | None, corpus: Corpus) -> TransformerSettings:
     """The preset with the differences from the run file, for the tokens or the rows of the data."""
     name = settings.model.preset or "mini"
@@ -242,12 +258,11 @@ def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: To
         raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
 
 
-def _parts(corpus: Corpus, settings: PretrainSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
+def _parts(corpus: Corpus, data: DataSettings, tokenizer: TokenizerSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
     """The samples to train on, and those that are held out of them or come from data of their own."""
-    data = settings.data
     if not data.evaluation:
         return corpus.split(data.held_out, SPLIT_SEED)
-    taken = settings.tokenizer.model_copy(update={"source": str(shards.folder)})
+    taken = tokenizer.model_copy(update={"source": str(shards.folder)})
     held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say)
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
 

@@ -28,16 +28,14 @@ from sslcli.workflows.generate.generate import illustrations
 from sslcli.workflows.pretrain.baselines import Floors, floors_of
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
-from sslcli.workflows.training.resume import continued_settings
+from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
 
 
 def pretrain(
-    settings: PretrainSettings, *, resume: Path | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+    settings: PretrainSettings, *, resume: Resume | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
 ) -> RunResult:
-    """Train to the end of the plan or until asked to stop, as `run` does; `resume` is the folder of a run to go on with."""
-    if resume is not None:
-        settings = continued_settings(resume, settings)
+    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are resolved (see `resolve_pretraining`)."""
     return run_job(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
 
@@ -69,9 +67,9 @@ class Pretraining:
         self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
 
     @classmethod
-    def of(cls, settings: PretrainSettings, learnt: Path | None, say: Say) -> "Pretraining":
+    def of(cls, settings: PretrainSettings, resume: Resume | None, say: Say) -> "Pretraining":
         """Load data, tokenizer and model of a run."""
-        return cls(prepare(settings, learnt, say))
+        return cls(prepare(settings, resume, say))
 
     @property
     def lengths(self) -> np.ndarray:

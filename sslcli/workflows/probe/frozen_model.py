@@ -24,7 +24,11 @@ def load_frozen_model(reference: str, given: Sequence[str], hardware: Hardware, 
 
     Raises ModelError or UsageError if the reference is no model.
     """
-    pretrained = load_pretrained(reference)
+    return subject_of(load_pretrained(reference), given, hardware, reader)
+
+
+def subject_of(pretrained: Pretrained, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> FrozenModel:
+    """Return the frozen model of loaded weights."""
     return _subject(pretrained, _references(pretrained, given, reader), hardware, pretrained.tokenizer(), with_stages=True)
 
 

@@ -1,6 +1,6 @@
 """A question put to a frozen model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +13,18 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.kept_answers import Answer
 from sslcli.reporting.report_files import file_name
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.frozen_model import load_frozen_model
 
 
-def look(
-    name: str, reference: str, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
-) -> Answer:  # fmt: skip
+def look(name: str, aim: Aim, options: Mapping[str, Any]) -> Answer:
     """Run a probe. Raises ConfigError, DataError, ModelError, PluginError or UsageError."""
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
-    model = load_frozen_model(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+    model = load_frozen_model(aim.reference, aim.data, choose_hardware(aim.hardware or HardwareSettings()), aim.reader)
     refuse_other_architecture({name: cls}, model.backbone.settings.architecture, model.name)
     refuse_missing_tokens({name: cls}, model.tokenizer)
-    report = cls(complete).run(model, Rng(seed, 0, "probe"))
+    report = cls(complete).run(model, Rng(aim.seed, 0, "probe"))
     report = replace(report, notes=[*report.notes, *model.lengths.remarks()])
     typed = str(getattr(complete, cls.positional_fields, "")) if cls.positional_fields else ""
     return Answer(report, model.name, file_name(f"{name} {typed}"), model.tokenizer.remarks())

@@ -4,7 +4,6 @@ The answer to a repeated question comes from the cache, without torch.
 """
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.deferred import Deferred
-from sslcli.engine.settings import HardwareSettings
 from sslcli.models.kept_answers import Answer, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.question_key import question_key
@@ -20,6 +18,8 @@ from sslcli.reporting.report_files import font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
 from sslcli.reports import Report
 from sslcli.runs.catalogue import runs_folder
+from sslcli.runs.command_line import command_line
+from sslcli.workflows.probe.aim import Aim
 
 look = Deferred("sslcli.workflows.probe.look")
 
@@ -33,25 +33,21 @@ class Looked:
     remarks: Sequence[str] = ()
 
 
-def probe(
-    name: str, reference: str, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
-    folder: Path | None = None,
-) -> Looked:  # fmt: skip
-    """Look into the model behind `reference`. Files go into `folder`; when not given, below the run, or below the runs folder.
+def probe(name: str, aim: Aim, options: Mapping[str, Any], *, folder: Path | None = None, writes: bool = True) -> Looked:
+    """Look into a model. Files go into `folder`; when not given, below the run, or below the runs folder.
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
-    place = locate_weights(reference)
-    where = {"data": data, "reader": reader, "hardware": hardware}
-    key = question_key(("probes", name), {"options": dict(options), "seed": seed}, reference, place, **where)
-    answer = recalled(key) or kept(key, look.look(name, reference, options, seed=seed, **where))
-    return saved(answer, place, folder, seed)
+    place = locate_weights(aim.reference)
+    asked = {"options": dict(options), "seed": aim.seed}
+    key = question_key(("probes", name), asked, aim.reference, place, **aim.where)
+    answer = recalled(key) or kept(key, look.look(name, aim, options))
+    return saved(answer, place, folder, aim.seed) if writes else Looked(answer.report, (), answer.remarks)
 
 
 def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> Looked:
     """Write the files of a report, where no folder is given into one of its own. Raises RunError where they cannot be written."""
-    caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *sys.argv[1:]])}"
+    caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
     return Looked(
         answer.report,
         save_report(answer.report, folder or _free(_folder(place, answer.stem), caption), caption),

@@ -6,18 +6,19 @@ runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sslcli.asides import clear_away
-from sslcli.config import write_yaml
+from sslcli.config import naming_sources, resolve, write_yaml
 from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.datasets.cut_texts import CUT
 from sslcli.datasets.labelled import examples_of, suite_of, suite_reference, task_class
 from sslcli.engine.precision import choose_hardware
+from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
 from sslcli.folders import remove, write_atomically
@@ -25,17 +26,22 @@ from sslcli.models.loading import decided_source
 from sslcli.reporting.csv_files import write_csv
 from sslcli.reporting.saved_reports import REPORT, write_report
 from sslcli.reports import Report
-from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runfiles import Layer, read_layer
+from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder
+from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once
-from sslcli.runs.run_folder import command_line, environment, locked, new_run_folder, now, write_facts
+from sslcli.runs.run_folder import environment, locked, new_name, new_run_folder, now, write_facts
 from sslcli.settings import AnswerSettings, FinetuneSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, write_evaluation
-from sslcli.workflows.finetune.study import Variant, named_failures, variant_settings, variants
+from sslcli.workflows.finetune.finetune import finetune
+from sslcli.workflows.finetune.run_study import Watch, variant_settings
+from sslcli.workflows.finetune.study import Variant, named_failures, variants
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.suite.submission import ARCHIVE, SUBMISSION, add_answers, answers_in
 from sslcli.workflows.suite.suite_scores import FILE as SCORES_FILE
 from sslcli.workflows.suite.suite_scores import PartScores, SuiteScores
-from sslcli.workflows.training.resume import continued, from_same_weights, saved_settings
+from sslcli.workflows.training.resolve import ResolvedRun, continued_finetuning
+from sslcli.workflows.training.resume import Resume, continued, from_same_weights, saved_settings
 from sslcli.workflows.training.run import RunResult
 
 TABLE = "table.csv"
@@ -80,9 +86,6 @@ class SuitePlan:
         return suite_reference(self.name, part.name, split, self.data)
 
 
-Train = Callable[[SuitePart, Variant, FinetuneSettings, Stopper, Path | None], RunResult]  # the last: the run to go on with
-
-
 def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[int], folder: Path) -> SuitePlan:
     """Resolve everything that is the same for all parts.
 
@@ -98,15 +101,38 @@ def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[in
     return SuitePlan(settings.task, suite, Path(data.train[0]), parts, seeds, _completed(settings, suite, parts), folder)
 
 
-def as_begun(folder: Path, asked: FinetuneSettings) -> FinetuneSettings:
-    """The settings for a suite that goes on. Raises ConfigError naming what would make other runs of those that it has begun."""
-    saved = saved_settings(FinetuneSettings, folder)
-    asked = from_same_weights(asked, saved.model.source)
-    continued(folder, saved, asked, asked.options)
-    return asked
+def resolve_suite(layers: Sequence[Layer], resume: Resume | None = None) -> ResolvedRun[FinetuneSettings]:
+    """As `resolve_finetuning`, for a suite, which saves what was said and nothing else.
+
+    Raises ConfigError naming what would make other runs of those that it has begun, UsageError for
+    several processes.
+    """
+    saved = [] if resume is None else [read_layer(resume.folder / RUN_FILE)]
+    found = resolve(FinetuneSettings, *saved, *layers)
+    if found.settings.hardware.gpus is not None or rank_and_size()[1] > 1:
+        raise UsageError("several runs one after the other are not started in several processes", "leave out --gpus")
+    if resume is None:
+        return ResolvedRun(found.settings, found.sources)
+    with naming_sources(found.sources):
+        before = saved_settings(FinetuneSettings, resume.folder)
+        asked = from_same_weights(found.settings, before.model.source)
+        continued(resume.folder, before, asked, asked.options)
+    return ResolvedRun(asked, found.sources, resume)
 
 
-def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool) -> Report:
+def plan_suite(run: ResolvedRun[FinetuneSettings], parts: Sequence[str] | None = None, seeds: int | None = None) -> SuitePlan:
+    """A suite that goes on keeps its parts, to which `parts` may add, and its number of seeds, where none is said."""
+    settings, resume = run.settings, run.resume
+    facts = read_facts(resume.folder) if resume is not None else {}
+    first, begun = settings.training.seed, facts.get("parts", [])
+    names = begun if parts is None else [*parts, *begun]
+    own = settings.run
+    said = Path(own.folder) if own.folder else runs_folder() / (own.name or new_name(settings.task))
+    numbers = range(first, first + (seeds or facts.get("seeds", 1)))
+    return planned(settings, names, numbers, said if resume is None else resume.folder)
+
+
+def run_suite(plan: SuitePlan, watch: Watch, *, resuming: bool, overwrite: bool) -> Report:
     """Run after run, score each on all evaluations of its part; finished ones are kept.
 
     Raises StopRequest, with how to go on, if one of them is stopped.
@@ -114,7 +140,7 @@ def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool)
     if not resuming:
         new_run_folder(None, str(plan.folder), plan.name, overwrite)
     with locked(plan.folder):
-        going = _Suite(plan, train, overwrite, *_begun(plan, resuming))
+        going = _Suite(plan, watch, overwrite, *_begun(plan, resuming))
         try:
             report = going.go()
         except StopRequest as error:
@@ -135,8 +161,8 @@ def run_suite(plan: SuitePlan, train: Train, *, resuming: bool, overwrite: bool)
 class _Suite:
     """One start of a suite."""
 
-    def __init__(self, plan: SuitePlan, train: Train, overwrite: bool, facts: dict[str, Any], scores: SuiteScores) -> None:
-        self.plan, self.train, self.overwrite, self.facts, self.scores = plan, train, overwrite, facts, scores
+    def __init__(self, plan: SuitePlan, watch: Watch, overwrite: bool, facts: dict[str, Any], scores: SuiteScores) -> None:
+        self.plan, self.watch, self.overwrite, self.facts, self.scores = plan, watch, overwrite, facts, scores
         self.hardware = choose_hardware(plan.settings.hardware)
         most = plan.settings.training.max_time
         self.deadline = None if most is None else time.monotonic() + most
@@ -173,7 +199,7 @@ class _Suite:
         begun = not self.overwrite and (variant.folder / RUN_FILE).is_file()
         settings = self.plan.settings_for(part, variant)
         with named_failures(variant.folder):
-            result = self.train(part, variant, settings, Stopper(left), variant.folder if begun else None)
+            result = self._trained(part, variant, settings, Stopper(left), begun)
         if result.outcome.reason != "done":
             self.more_time = result.more_time(self.plan.settings.training.max_time)
             raise Stopping(result.outcome.reason)
@@ -182,6 +208,14 @@ class _Suite:
             reports |= {split: self._evaluated(part, split, variant.folder) for split in part.evaluations[1:]}
         scores, counts = ({split: getattr(report, name) for split, report in reports.items()} for name in ("scores", "counts"))
         self.scores.add(part.name, variant.seed, PartScores(str(variant.folder), scores, counts))
+
+    def _trained(self, part: SuitePart, variant: Variant, settings: FinetuneSettings, stopper: Stopper, begun: bool) -> RunResult:
+        resume = Resume(variant.folder) if begun else None
+        if resume is not None:
+            settings = continued_finetuning(resume, settings)
+        overwrite = self.overwrite and resume is None
+        with self.watch(f"ssl · finetune · {part.name} · seed {variant.seed}") as observe:
+            return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
 
     def _evaluated(self, part: SuitePart, split: str, run: Path) -> Report:
         """Of the best checkpoint; its answers are kept beside those that the run itself has written."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +31,18 @@ NO_TOKENIZER = "none"  # of a run on arrays
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
 
+@dataclass(frozen=True)
+class Resume:
+    """A run to go on with, by its folder."""
+
+    folder: Path
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where the tokenizer is that the run began with."""
+        return self.folder / "tokenizer"
+
+
 def saved_settings(model: type[S], folder: Path) -> S:
     """The complete settings of a run. Raises UsageError where the folder holds none."""
     path = settings_file(folder)
@@ -39,12 +52,13 @@ def saved_settings(model: type[S], folder: Path) -> S:
     return resolve(model, layer).settings
 
 
-def continued_settings(folder: Path, asked: PretrainSettings) -> PretrainSettings:
+def continued_settings(resume: Resume, asked: PretrainSettings) -> PretrainSettings:
     """As `continued` has it, for a pretraining run.
 
     Runs saved before `language_exponent` existed go on with 1.0, and those saved before
     `sentence_rules` existed with version 1.
     """
+    folder = resume.folder
     saved = saved_settings(PretrainSettings, folder)
     before = {"language_exponent": 1.0, "sentence_rules": 1}
     asked = from_same_weights(asked, saved.model.source)

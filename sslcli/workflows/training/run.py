@@ -34,11 +34,11 @@ from sslcli.folders import remove, write_atomically
 from sslcli.reporting.saved_reports import files_of
 from sslcli.reports import Report
 from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, read_facts
+from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import (
     Recorder,
     asked_folder,
-    command_line,
     environment,
     locked,
     new_run_folder,
@@ -51,6 +51,7 @@ from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import (
     Identified,
+    Resume,
     begun_with,
     identity,
     known_tokenizer,
@@ -140,19 +141,19 @@ class RunResult:
 
 def run_job(
     settings: S,
-    prepare: Callable[[S, Path | None, Say], Job],
+    prepare: Callable[[S, Resume | None, Say], Job],
     name: str,
     *,
-    resume: Path | None = None,
+    resume: Resume | None = None,
     overwrite: bool = False,
     observe: Observer,
     stopper: Stopper | None = None,
 ) -> RunResult:
-    """Train to the end of the plan or until asked to stop; `resume` is the folder of a run to go on with.
+    """Train to the end of the plan or until asked to stop; `resume` is a run to go on with.
 
-    `prepare` is given the settings, the folder of the tokenizer of a run that goes on, and what to call for whatever takes
-    its time; `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an error here.
-    `stopper` is for a caller with signals of its own.
+    `prepare` is given the settings, the run that goes on, and what to call for whatever takes its time;
+    `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an error
+    here. `stopper` is for a caller with signals of its own.
     """
     with ExitStack() as stack:
         stack.enter_context(told_in_words())
@@ -174,7 +175,10 @@ def run_job(
         )
 
         def claim() -> str:
-            folder = resume or new_run_folder(settings.run.name, settings.run.folder, name, overwrite)
+            if resume is None:
+                folder = new_run_folder(settings.run.name, settings.run.folder, name, overwrite)
+            else:
+                folder = resume.folder
             stack.enter_context(locked(folder))
             return str(folder)
 
@@ -182,7 +186,9 @@ def run_job(
         return _Run(course, hardware, folder, resume is not None, stopper, observe, process_group).go()
 
 
-def _prepared(settings: S, prepare: Callable[[S, Path | None, Say], Job], resume: Path | None, stopper: Stopper, observe: Observer) -> Job:
+def _prepared(
+    settings: S, prepare: Callable[[S, Resume | None, Say], Job], resume: Resume | None, stopper: Stopper, observe: Observer
+) -> Job:
     """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
 
     def say(sentence: str) -> None:
@@ -190,7 +196,7 @@ def _prepared(settings: S, prepare: Callable[[S, Path | None, Say], Job], resume
         observe(Noted(sentence))
 
     try:
-        return prepare(settings, resume and resume / "tokenizer", say)
+        return prepare(settings, resume, say)
     except Stopping as stop:
         kind = Interrupted if stop.reason == "interrupted" else Preempted
         hint = "the same command begins again"

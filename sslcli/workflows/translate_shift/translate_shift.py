@@ -1,7 +1,7 @@
 """`ssl translate-shift`: move a text into another language, or evaluate that beside baselines."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from sslcli.models.places import locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import file_name
 from sslcli.reports import Report, Table
+from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.frozen_model import load_frozen_model
 from sslcli.workflows.probe.probe import Looked, saved
 from sslcli.workflows.translate_shift.estimate import Estimated, estimate
@@ -42,94 +43,123 @@ ARCHITECTURES = ("encoder",)  # whose states are of the word itself, and not of 
 
 
 @dataclass(frozen=True)
-class ShiftFiles:
-    """Files of shifts: `load` is used in place of estimating any; `save` is where estimated ones
-    go.
-    """
+class ShiftSource:
+    """Where a shift comes from: the file `load`, else a plugin by which it is estimated; `save` keeps the estimate."""
 
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     load: Path | None = None
     save: Path | None = None
 
 
-def shift_text(
-    name: str, reference: str, text: str, settings: ShiftSettings, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
-    folder: Path | None = None, files: ShiftFiles = ShiftFiles(),
-) -> Looked:  # fmt: skip
+@dataclass(frozen=True)
+class _Opened:
+    """A shift, loaded or to be estimated, and the model that it is for. `shift`: None where it is loaded."""
+
+    source: ShiftSource
+    settings: ShiftSettings
+    model: FrozenModel
+    shift: Shift | None
+    loaded: SavedShift | None
+
+    @classmethod
+    def of(cls, source: ShiftSource, aim: Aim, settings: ShiftSettings) -> "_Opened":
+        """Raises whatever is wrong with the file, the options or the model, in this order."""
+        loaded, settings = _loaded(source, settings)
+        shift = None if loaded is not None else _shift(source.name, source.options)
+        return cls(source, settings, _subject(aim), shift, loaded)
+
+    @property
+    def name(self) -> str:
+        """Of the plugin."""
+        return self.source.name if self.loaded is None else self.loaded.about.shift
+
+    def keep(self, estimated: Estimated, learning: Sequence[TextPair]) -> None:
+        if (path := self.source.save) is not None:
+            source = self.source
+            save_shift(path, source.name, source.options, self.model, self.settings, estimated, learning)
+
+
+def shift_text(source: ShiftSource, aim: Aim, text: str, settings: ShiftSettings, folder: Path | None = None) -> Looked:
     """Report the head's predictions at every token of the text after the shift.
 
     Files go where those of probes go. Raises ConfigError, DataError, ModelError, PluginError,
     RunError or UsageError.
     """
-    loaded, settings = _loaded(files, settings)
-    shift = None if loaded is not None else _shift(name, options)
-    place, where = locate_weights(reference), {"data": data, "reader": reader, "hardware": hardware}
-    model = _subject(reference, **where)
+    opened = _Opened.of(source, aim, settings)
+    model, settings, loaded = opened.model, opened.settings, opened.loaded
     if model.head is None:
-        raise UsageError(f"{model.name} has no language-model head, so no word can be read", _head_hint(reference))
+        raise UsageError(f"{model.name} has no language-model head, so no word can be read", _head_hint(aim.reference))
     tokens = tokens_of(model, text)
-    if shift is None:
-        assert loaded is not None
+    if opened.shift is None:
+        assert loaded is not None, "what is not estimated is loaded"
         refuse_misfit(loaded, model, settings.layers)
-        shifts, origin = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}, loaded.notes(model)
+        shifts = {layer: loaded.shifts[layer] for layer in settings.layers or loaded.shifts}
+        origin = loaded.notes(model)
     else:
-        asked = {"options": dict(options), **settings.model_dump(include={"source", "target", "layers", "sentences"})}
-        key = question_key(("shifts", name), asked, reference, place, **where) if files.save is None else None
-        found = recalled_moves(key)
-        if found is None:
-            estimated, learning = fit_for_text(shift, model, settings)
-            found = estimated.moves, behind_notes(estimated, settings)
-            if files.save is not None:
-                save_shift(files.save, name, options, model, settings, estimated, learning)
-            keep_moves(key, *found)
-        shifts, origin = found
+        shifts, origin = _fitted(opened, aim)
     report = text_report(model, text, tokens, settings, shifts, origin)
-    return saved(_answer(report, model, f"translate-shift {settings.source} {settings.target}"), place, folder, seed)
+    answer = _answer(report, model, f"translate-shift {settings.source} {settings.target}")
+    return saved(answer, locate_weights(aim.reference), folder, aim.seed)
 
 
-def shift_evaluated(
-    name: str, reference: str, pairs: Sequence[str], settings: ShiftSettings, options: Mapping[str, Any], *,
-    data: Sequence[str] = (), reader: str | None = None, hardware: HardwareSettings | None = None, seed: int = 42,
-    folder: Path | None = None, files: ShiftFiles = ShiftFiles(),
-) -> Looked:  # fmt: skip
+def _fitted(opened: _Opened, aim: Aim) -> tuple[Mapping[int, LinearShift], Sequence[str]]:
+    """The shifts for a text, and sentences behind them, once a machine."""
+    source, settings = opened.source, opened.settings
+    said = settings.model_dump(include={"source", "target", "layers", "sentences"})
+    question = ("shifts", source.name), {"options": dict(source.options), **said}
+    place = locate_weights(aim.reference)
+    key = None if source.save is not None else question_key(*question, aim.reference, place, **aim.where)
+    found = recalled_moves(key)
+    if found is not None:
+        return found
+    assert opened.shift is not None, "what is not loaded is estimated"
+    estimated, learning = fit_for_text(opened.shift, opened.model, settings)
+    shifts, origin = estimated.moves, behind_notes(estimated, settings)
+    opened.keep(estimated, learning)
+    keep_moves(key, shifts, origin)
+    return shifts, origin
+
+
+def shift_evaluated(source: ShiftSource, aim: Aim, pairs: Sequence[str], settings: ShiftSettings, folder: Path | None = None) -> Looked:
     """`pairs`: files of a dictionary, of parallel text, or of both; of what is not given, the data's own.
 
     Raises ConfigError, DataError, ModelError, PluginError, RunError or UsageError.
     """
-    loaded, settings = _loaded(files, settings)
-    shift = _shift(name, options) if loaded is None else _shift(loaded.about.shift, loaded.about.options)
-    model = _subject(reference, data, reader, hardware)
+    opened = _Opened.of(source, aim, settings)
+    model, settings, loaded = opened.model, opened.settings, opened.loaded
     if loaded is not None:
         refuse_misfit(loaded, model, settings.layers)
     found = read_translations(pairs, model.probe_data, (settings.source, settings.target), model.tokenizer)
-    origin, rng = None, Rng(seed, 0, "translate-shift")
+    origin, rng = None, Rng(aim.seed, 0, "translate-shift")
     if loaded is not None:
         found, notes = _not_learnt(found, loaded)
         origin = [*loaded.notes(model), *notes]
-    evaluation = evaluate_shift(shift, model, settings, found, rng, None if loaded is None else loaded.shifts)
-    if files.save is not None:
-        save_shift(files.save, name, options, model, settings, evaluation.estimated, evaluation.learning)
-    report = evaluation_report(evaluation, settings, _head_hint(reference), origin)
-    name = name if loaded is None else loaded.about.shift
-    return saved(_answer(report, model, f"translate-shift {name} evaluated"), locate_weights(reference), folder, seed)
+    shifts = None if loaded is None else loaded.shifts
+    shift = opened.shift or _shift(opened.name, {} if loaded is None else loaded.about.options)
+    evaluation = evaluate_shift(shift, model, settings, found, rng, shifts)
+    opened.keep(evaluation.estimated, evaluation.learning)
+    report = evaluation_report(evaluation, settings, _head_hint(aim.reference), origin)
+    answer = _answer(report, model, f"translate-shift {opened.name} evaluated")
+    return saved(answer, locate_weights(aim.reference), folder, aim.seed)
 
 
 def _answer(report: Report, model: FrozenModel, title: str) -> Answer:
     return Answer(report, model.name, file_name(title), model.tokenizer.remarks())
 
 
-def _loaded(files: ShiftFiles, settings: ShiftSettings) -> tuple[SavedShift | None, ShiftSettings]:
+def _loaded(source: ShiftSource, settings: ShiftSettings) -> tuple[SavedShift | None, ShiftSettings]:
     """The shifts of a file, and the settings with its languages. Raises UsageError where the line names others."""
-    if files.save is not None:
-        refuse_to_replace(files.save)
-    if files.load is None:
+    if source.save is not None:
+        refuse_to_replace(source.save)
+    if source.load is None:
         return None, settings
-    loaded = load_shift(files.load)
+    loaded = load_shift(source.load)
     languages = {"source": loaded.about.source, "target": loaded.about.target}
     for key, language in languages.items():
         if key in settings.model_fields_set and getattr(settings, key) != language:
             flag = "--from" if key == "source" else "--to"
-            problem = f"{files.load} moves {languages['source']} into {languages['target']}, not as {flag} says"
+            problem = f"{source.load} moves {languages['source']} into {languages['target']}, not as {flag} says"
             raise UsageError(problem, f"leave {flag} out, or estimate another shift")
     return loaded, settings.model_copy(update=languages)
 
@@ -210,8 +240,8 @@ def _shift(name: str, options: Mapping[str, Any]) -> Shift:
     return cls(checked(cls.Options, options, hint=hint))
 
 
-def _subject(reference: str, data: Sequence[str], reader: str | None, hardware: HardwareSettings | None) -> FrozenModel:
-    model = load_frozen_model(reference, data, choose_hardware(hardware or HardwareSettings()), reader)
+def _subject(aim: Aim) -> FrozenModel:
+    model = load_frozen_model(aim.reference, aim.data, choose_hardware(aim.hardware or HardwareSettings()), aim.reader)
     if model.backbone.settings.architecture not in ARCHITECTURES:
         hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(f"{model.name} is a decoder, which reads what follows a word and not the word itself", hint)

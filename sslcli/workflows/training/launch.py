@@ -10,25 +10,69 @@ import io
 import logging
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from sslcli.datasets.cache import Say
 from sslcli.deferred import Deferred
 from sslcli.engine.processes.rank import LAUNCHER, rank_and_size
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.models.line_checks import refuse_one_gpu_for_several
-from sslcli.runs.catalogue import read_facts
+from sslcli.runs.catalogue import read_facts, runs_folder
+from sslcli.runs.run_folder import new_name
+from sslcli.settings import RunSettings
+from sslcli.workflows.training.resume import Resume
 
 torch_run, torch_elastic = Deferred("torch.distributed.run"), Deferred("torch.distributed.elastic.multiprocessing.api")
 torch_errors = Deferred("torch.distributed.elastic.multiprocessing.errors")
 SECONDS_TO_SAVE = 180  # torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command line as its processes are to have it: `words` are ours, `launcher_words` torchrun's."""
+
+    words: Sequence[str]
+    launcher_words: Sequence[str] = ()
+    verbose: bool = False
+
+
+def launch_run(
+    line: Line,
+    hardware: HardwareSettings,
+    run: RunSettings,
+    kind: str,
+    resume: Resume | None,
+    say: Say,
+) -> int | None:
+    """Start the processes that --gpus asks for, and give their exit code; None where this one is to train itself.
+
+    Raises what `launch` raises. All processes, and those that take the place of a lost one, must know one folder by name.
+    """
+    processes = processes_to_start(hardware)
+    if not processes:
+        if line.launcher_words:
+            raise UsageError(
+                f"'{line.launcher_words[0]}' follows -- and is for torchrun, which is not started here",
+                "give --gpus 2 or more, or leave it out",
+            )
+        return None
+    named = Path(run.folder) if run.folder else runs_folder() / (run.name or new_name(kind))
+    folder, words = named, list(line.words)
+    if resume is not None:
+        folder = resume.folder
+        words = [*_without_resume(words), "--resume", str(folder)]
+    elif not (run.folder or run.name):
+        words = [*words, "--name", folder.name]
+    say(f"starting {processes} processes")
+    return launch(processes, folder, replace(line, words=words))
 
 
 def processes_to_start(settings: HardwareSettings) -> int:
@@ -51,8 +95,8 @@ def processes_to_start(settings: HardwareSettings) -> int:
     return wanted if wanted > 1 else 0
 
 
-def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: Sequence[str], verbose: bool) -> int:
-    """Run `ssl WORDS` in `processes` processes and return their exit code.
+def launch(processes: int, folder: Path, line: Line) -> int:
+    """Run `ssl` with the words of a line in `processes` processes and return their exit code.
 
     `folder` is the run folder that they write. Raises RunError where one was lost without a
     message.
@@ -60,15 +104,15 @@ def launch(processes: int, folder: Path, words: Sequence[str], launcher_words: S
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
     os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
-    if not verbose:
+    if not line.verbose:
         logging.disable(logging.CRITICAL)  # in this process, which only waits; its children say what happens to them
     os.environ[LAUNCHER] = str(os.getpid())
     before = read_facts(folder).get("started")
-    given = [f"--nproc-per-node={processes}", *launcher_words]
-    if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in launcher_words):
+    given = [f"--nproc-per-node={processes}", *line.launcher_words]
+    if not any(word.startswith(("--rdzv", "--nnodes", "--master")) for word in line.launcher_words):
         given.append("--standalone")
     try:
-        torch_run.run(_launcher_settings([*given, "-m", "sslcli", *words]))
+        torch_run.run(_launcher_settings([*given, "-m", "sslcli", *line.words]))
         code = 0
     except torch_errors.ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
@@ -111,8 +155,11 @@ def _concluded(folder: Path, code: int, before: Any) -> int:
     return code
 
 
-def own_words() -> tuple[list[str], list[str]]:
-    """Split the command line at " -- ": the words of `ssl`, and those of torchrun."""
-    words = sys.argv[1:]
-    end = words.index("--") if "--" in words else len(words)
-    return words[:end], words[end + 1 :]
+def _without_resume(words: Sequence[str]) -> list[str]:
+    """Return the line without --resume and its value: the run to resume is chosen once."""
+    kept = [word for word in words if not word.startswith("--resume=")]
+    if "--resume" in kept:
+        place_of = kept.index("--resume")
+        is_alone = place_of + 1 == len(kept) or kept[place_of + 1].startswith("-")
+        del kept[place_of : place_of + (1 if is_alone else 2)]
+    return kept
