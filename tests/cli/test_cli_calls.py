@@ -4,7 +4,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 import sslcli
 from sslcli.called import line_of_call, python_name
 from sslcli.cli.app import run as run_line
+from sslcli.engine import stopping
 from sslcli.engine.events import Stepped
 from sslcli.errors import CheckError, ConfigError, Interrupted, UsageError
 from sslcli.settings import PretrainSettings
@@ -257,13 +260,18 @@ def test_ctrl_c_saves_and_raises_and_a_resume_comes_to_the_same_end():
     assert weights_of("cut") == weights_of("whole")
 
 
-def test_a_run_that_is_out_of_time_says_so():
-    run = sslcli.pretrain(
-        resume=False, data="corpus.txt", arch="tiny", vocabulary=120, max_steps=10**6, max_time="2s", name="late", **SHORT
-    )
-    assert run.reason == "out of time"
-    assert 0 < run.step < 10**6
-    assert run.metrics[-1]["step"] <= run.step
+def test_a_run_that_is_out_of_time_says_so(monkeypatch):
+    """The clock is put forward by two hours after the second step."""
+
+    def hours_pass(event):
+        if isinstance(event, Stepped) and event.step == 2:
+            late = SimpleNamespace(monotonic=lambda: time.monotonic() + 7200)
+            monkeypatch.setattr(stopping, "time", late)
+
+    asked = {"data": "corpus.txt", "arch": "tiny", "vocabulary": 120, "resume": False, "log_every": 1}
+    run = sslcli.pretrain(**asked, max_steps=50, max_time="1h", name="late", events=hours_pass, **SHORT)
+    assert (run.reason, run.step) == ("out of time", 2)
+    assert run.metrics[-1]["step"] == 2
 
 
 def test_hidden_states_are_those_that_transformers_computes(ssl):
