@@ -235,8 +235,8 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
         json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
     )
     try:
-        if command.judge:
-            _imported(command.judge)(command, given)
+        if command.check:
+            _imported(command.check)(command, given)
         action = command.action.partition(":")[0].rpartition(".")[2]
         if action in LOADING and "torch" not in sys.modules and known_rank_and_size()[0] == 0:
             screen.working("loading torch")  # a second or more in which nothing else can be said

@@ -99,16 +99,16 @@ def check_finetune_line(command: Command, given: Given) -> None:
 
 def check_evaluate_line(command: Command, given: Given) -> None:
     """Refuse a --min that cannot be parsed, and whatever `ssl predict` refuses too."""
-    bounds_of(given.get("min", ()))
-    _judge_answering("evaluate", command, given)
+    minimums_of(given.get("min", ()))
+    _check_answering("evaluate", command, given)
 
 
 def check_predict_line(command: Command, given: Given) -> None:
     """Refuse an unknown task, contradictory flags, and an absent model or labelled file."""
-    _judge_answering("predict", command, given)
+    _check_answering("predict", command, given)
 
 
-def _judge_answering(name: str, command: Command, given: Given) -> None:
+def _check_answering(name: str, command: Command, given: Given) -> None:
     refuse_data_as_task(name, given["task"])
     refuse_unknown_task(given["task"])
     resolved = answer_settings(command, given)
@@ -299,7 +299,7 @@ def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
     return resolve(AnswerSettings, own, *layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")]))
 
 
-def bounds_of(texts: Sequence[str]) -> Mapping[str, float]:
+def minimums_of(texts: Sequence[str]) -> Mapping[str, float]:
     """Parse --min: "f1=80" -> {"f1": 80.0}. Raises UsageError."""
     bounds = {}
     for text in texts:

@@ -50,7 +50,7 @@ class Command:
     """A command; `action` ("module:function") is imported when the line is parsed, not for --help.
 
     It is called with the command, the values of the line by key, and the screen, and returns an
-    exit code. `judge` is called before that, with the first two, and raises what is wrong with the
+    exit code. `check` is called before that, with the first two, and raises what is wrong with the
     line.
     """
 
@@ -59,7 +59,7 @@ class Command:
     flags: Sequence[Flag]
     action: str
     examples: Sequence[str] = ()
-    judge: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True)

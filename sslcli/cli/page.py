@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sslcli.cli.drawing import number
-from sslcli.cli.tables import SHORT, VALUE, are_figures, scores_table
+from sslcli.cli.tables import SHORT, VALUE, are_numbers, scores_table
 from sslcli.reports import Table, filled, printable
 from sslcli.workflows.report.page import Page, Picture
 
@@ -66,7 +66,7 @@ def _classes(table: Table) -> list[str]:
     found = []
     for place, heading in enumerate(table.columns):
         cells = [number(row[place]) for row in table.rows]
-        if are_figures(cells):
+        if are_numbers(cells):
             found.append("number value" if heading == VALUE else "number")
         else:
             found.append("text" if max(map(len, cells), default=0) > SHORT else "")

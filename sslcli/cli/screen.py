@@ -27,7 +27,7 @@ class Screen:
     def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True) -> None:
         self.json, self.quiet, self.verbose = json, quiet, verbose
         self.out, self.err = _console(sys.stdout, color), _console(sys.stderr, color)
-        self._said_at: float | None = None  # when `working` last wrote a line off a terminal
+        self._printed_at: float | None = None  # when `working` last wrote a line off a terminal
         self._is_wiped = True
 
     @property
@@ -52,8 +52,8 @@ class Screen:
             self._is_wiped = False
             return
         now = time.monotonic()
-        if self._said_at is None or now - self._said_at >= SAID_SECONDS:
-            self._said_at = now
+        if self._printed_at is None or now - self._printed_at >= SAID_SECONDS:
+            self._printed_at = now
             self.say(f"{text} ...")
 
     def wipe(self) -> None:

@@ -22,7 +22,7 @@ APART = "  "  # between what belongs together in a cell
 VALUE, BETTER = "value", "better"  # headings of the column that is bold, and of the one that can be spared
 SHORT = 20  # a text of so many letters is not wrapped
 # A number, also with its unit, and an interval.
-_FIGURE = re.compile(r"[-+]?\.?\d[\d,.]*(e[-+]?\d+)?( \S{1,6}| to .*)?|[-+]?inf|nan|–")
+_NUMBER = re.compile(r"[-+]?\.?\d[\d,.]*(e[-+]?\d+)?( \S{1,6}| to .*)?|[-+]?inf|nan|–")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Column:
         """Build the column at index `place` of a table and measure its widths."""
         heading = printable(table.columns[place])
         cells = [printable(short(row[place])) for row in table.rows]
-        figures = are_figures(cells)
+        figures = are_numbers(cells)
         words = max(map(_longest_word, [heading, *([] if figures else cells)]))
         longest = max(map(cell_len, cells), default=0)
         narrowest = max(words, longest if figures else min(longest, SHORT))
@@ -139,9 +139,9 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def are_figures(cells: Sequence[str]) -> bool:
+def are_numbers(cells: Sequence[str]) -> bool:
     """Return whether every cell that is not empty is a number."""
-    return all(_FIGURE.fullmatch(cell) for cell in cells if cell)
+    return all(_NUMBER.fullmatch(cell) for cell in cells if cell)
 
 
 def scores_table(scores: Sequence[Score]) -> Table:

@@ -43,10 +43,10 @@ def predictions(bench: TaskBench) -> None:
     with torch.no_grad():
         first, second = (learner.learnable.predict(learner.backbone, batch) for _ in range(2))
     demand(len(first) == len(batch.inputs.packing.lengths), f"predict gives {len(first)} parts for {len(EIGHT)} samples")
-    demand(equal(first, second), "two predictions of the same views differ", "draw from a generator with a seed of its own")
+    demand(equal(first, second), "two predictions for the same batch differ", "use a generator with a seed of its own")
     demand(equal(state, learner.state_dict()), "predict changes parameters or buffers")
-    demand(equal(given, batch), "predict writes into its views")
-    demand(equal(generators, global_generators()), "predict draws from a global generator")
+    demand(equal(given, batch), "predict writes into its batch")
+    demand(equal(generators, global_generators()), "predict uses a global generator")
 
 
 def examining(bench: TaskBench) -> None:
@@ -72,17 +72,17 @@ def unlabelled_answers(bench: TaskBench) -> None:
     bare = bench.encoded(bench.unlabelled())
     for number, (with_gold, without) in enumerate(zip(bench.encoded(bench.examples), bare, strict=True)):
         tokens = [[_read(sample) for sample in each.samples] for each in (with_gold, without)]
-        demand(equal(*tokens), f"the gold answer of example {number} is seen in its tokens", "put it into fields or per_token")
-    learner, batch = bench.learner(), bench.views_of([sample for encoded in bare for sample in encoded.samples])
+        demand(equal(*tokens), f"the label of example {number} is seen in its tokens", "put it into fields or per_token")
+    learner, batch = bench.learner(), bench.collated([sample for encoded in bare for sample in encoded.samples])
     counted = {term: count for term, count in batch.counts.items() if count}
-    demand(not counted, f"examples without a gold answer are counted: {counted}", "give them a label of -1 or a weight of 0")
+    demand(not counted, f"examples without a label are counted: {counted}", "give them a label of -1 or a weight of 0")
     loss = learner(batch)
     wrong = {term: value.item() for term, value in loss.sums.items() if value.item() != 0}
-    demand(not wrong, f"examples without a gold answer have a loss: {wrong}", "leave them out of the sum")
+    demand(not wrong, f"examples without a label have a loss: {wrong}", "leave them out of the sum")
     ratios = {name: ratio for name, ratio in loss.metrics.items() if float(ratio.count) or float(ratio.sum)}
-    demand(not ratios, f"examples without a gold answer are in the metrics {', '.join(ratios)}", "leave them out of sum and count")
+    demand(not ratios, f"examples without a label are in the metrics {', '.join(ratios)}", "leave them out of sum and count")
     with_gold, without = (bench.predictions(learner, examples) for examples in (bench.examples, bench.unlabelled()))
-    demand_alike(with_gold, without, "the answer depends on the gold answer")
+    demand_alike(with_gold, without, "the prediction depends on the label")
 
 
 def _read(sample: Sample) -> list[np.ndarray]:
@@ -124,9 +124,9 @@ def best_possible(bench: TaskBench) -> None:
     sign = 1 if perfect.higher_is_better else -1
     same = all(_plain(one.value) == _plain(other.value) for one, other in zip(gold, given, strict=True))
     better = sign * perfect.value > sign * others.value or same
-    demand(better, f"the gold answers score {perfect.name} {perfect.value:.4g}, and others {others.value:.4g}", "mind higher_is_better")
+    demand(better, f"the labels score {perfect.name} {perfect.value:.4g}, and others {others.value:.4g}", "mind higher_is_better")
     most = PERFECT.get(perfect.unit, perfect.value) if perfect.higher_is_better else 0.0
-    demand(math.isclose(perfect.value, most, abs_tol=1e-6), f"the gold answers score {perfect.name} {perfect.value:.4g} and not {most:g}")
+    demand(math.isclose(perfect.value, most, abs_tol=1e-6), f"the labels score {perfect.name} {perfect.value:.4g} and not {most:g}")
 
 
 def baselines(bench: TaskBench) -> None:
@@ -164,8 +164,8 @@ def reports(bench: TaskBench) -> None:
     wrong = [answer for each in named for answer in each if not isinstance(answer, str)]
     demand(len(named) == len(bench.examples) and not wrong, f"label_names gives {wrong or len(named)}", "give names for each example")
     for example, bare, prediction in zip(bench.examples, bench.unlabelled(), given, strict=True):
-        demand(cls.key(example) == cls.key(bare), "key depends on the gold answer", "make it of `data` alone")
-        demand(cls.group(example) == cls.group(bare), "group depends on the gold answer", "make it of `data` alone")
+        demand(cls.key(example) == cls.key(bare), "key depends on the label", "make it of `data` alone")
+        demand(cls.group(example) == cls.group(bare), "group depends on the label", "make it of `data` alone")
         for each in (example, bare):
             shown = scorer.format_prediction(each, prediction)
             words = [*shown.notes, *(span.text for passage in shown.passages for span in passage.spans), *shown.tables, *shown.curves]

@@ -129,9 +129,9 @@ class TaskBench(LearnableBench[Task]):
         if examples is None:
             examples = [task.parse(given, record) for record in tiny_records(task.records)]
         if len(examples) < FEWEST_EXAMPLES or any(example.gold is None for example in examples):
-            raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a gold answer")
+            raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a label")
         context = tiny_context(architecture)
-        assert context.tokenizer is not None, "a frame of text has one"
+        assert context.tokenizer is not None, "a context of text has one"
         settled = task.resolve_options(given, examples, context.tokenizer)
         return cls(task, settled, replace(context, labels=list(task.labels(settled, examples))), given, examples)
 
@@ -153,7 +153,7 @@ class TaskBench(LearnableBench[Task]):
         """Return the examples without their labels."""
         return [replace(example, gold=None) for example in self.examples]
 
-    def views_of(self, samples: Sequence[Sample]) -> ModelBatch:
+    def collated(self, samples: Sequence[Sample]) -> ModelBatch:
         """Collate encoded samples into one model batch."""
         return self.collator().collate(collate(range(len(samples)), samples), Rng(0, 0))
 
@@ -165,7 +165,7 @@ class TaskBench(LearnableBench[Task]):
     def parts(self, learner: Learner[Task], samples: Sequence[Sample]) -> Sequence[Any]:
         """Return one predicted part per sample, all in one batch."""
         learner.eval()
-        return learner.learnable.predict(learner.backbone, self.views_of(samples)) if samples else []
+        return learner.learnable.predict(learner.backbone, self.collated(samples)) if samples else []
 
     def predictions(self, learner: Learner[Task], examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
         """Return one prediction per example; `together`, or each sample in a batch of its own."""

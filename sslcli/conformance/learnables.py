@@ -99,13 +99,13 @@ def pure_batches(bench: LearnableBench) -> None:
     try:
         first, second = bench.collator().collate(batch, rng), bench.collator().collate(batch, rng)
     except RuntimeError as error:  # torch's word for a value that is asked for on the meta device
-        problem = f"views fails on the loader's twin, which is without weights: {error}"
+        problem = f"collate fails on the loader's collator, which has no weights: {error}"
         raise CheckError(problem, "read parameters and buffers in forward") from error
-    demand(equal(batch, before), "views writes into its batch", "copy an array before changing it")
-    demand(equal(generators, global_generators()), "views draws from a global generator", "draw from `rng`")
-    demand(equal(first, second), "views differ from call to call", "draw from `rng`, which is keyed by sample and purpose")
-    demand(equal(first, bench.learner().learnable.collate(batch, rng)), "views depend on parameters")
-    demand(not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)), "views hold tensors without values")
+    demand(equal(batch, before), "collate writes into its batch", "copy an array before changing it")
+    demand(equal(generators, global_generators()), "collate uses a global generator", "use `rng`")
+    demand(equal(first, second), "collate gives different batches from call to call", "use `rng`, which is keyed by sample and purpose")
+    demand(equal(first, bench.learner().learnable.collate(batch, rng)), "collate depends on parameters")
+    demand(not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)), "collate gives tensors without values")
 
 
 def counts(bench: LearnableBench) -> None:
@@ -124,10 +124,10 @@ def forward(bench: LearnableBench) -> None:
     learner, batch, generators = bench.learner(), bench.collate(EIGHT), global_generators()
     state, given = copied(learner.state_dict()), copied(batch)
     first, second = learner(batch), learner(batch)
-    demand(equal(first.sums, second.sums), "two forwards of the same views differ", "read random numbers that views has drawn")
-    demand(equal(generators, global_generators()), "forward draws from a global generator", "read uniforms that views has drawn")
+    demand(equal(first.sums, second.sums), "two forward passes of the same batch differ", "read random numbers that collate has sampled")
+    demand(equal(generators, global_generators()), "forward uses a global generator", "read uniform numbers that collate has sampled")
     demand(equal(state, learner.state_dict()), "forward changes parameters or buffers", "do that in after_step")
-    demand(equal(given, batch), "forward writes into its views")
+    demand(equal(given, batch), "forward writes into its batch")
     finite = {**first.sums, **{name: torch.as_tensor(ratio.sum) for name, ratio in first.metrics.items()}}
     demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
 

@@ -50,7 +50,7 @@ def rows(bench: Bench) -> None:
     again = [chunk.values for chunk in bench.cls(bench.options, bench.context).arrange(bench.corpus)]
     demand(bench.rows.dtype == np.int64 and bench.rows.ndim == 2, "rows are not int64 [n, k]")
     demand(len(bench.rows) == len(bench.lengths) > 0, "there is not one length for every row")
-    demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "draw random numbers in sample")
+    demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "use random numbers in `sample`")
 
 
 def samples(bench: Bench) -> None:
@@ -66,10 +66,17 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
     """Demand that sample `place` of a batch equals the only one of `one`, in every stream."""
     part = slice(*batch.starts[place : place + 2])
     same = np.array_equal(batch.values[part], one.values)
-    demand(same, f"sample {index} depends on what was sampled before it", "draw from `rng` alone")
+    demand(same, f"sample {index} depends on what was sampled before it", "use `rng` alone")
     for name, values in batch.fields.items():
-        demand(np.array_equal(values[place], one.fields[name][0]), f"field '{name}' of sample {index} depends on its company")
-    demand(batch.streams.keys() == one.streams.keys(), f"sample {index} has other streams than its company", "give all samples the same")
+        demand(
+            np.array_equal(values[place], one.fields[name][0]),
+            f"field '{name}' of sample {index} depends on the other samples of the batch",
+        )
+    demand(
+        batch.streams.keys() == one.streams.keys(),
+        f"sample {index} has other streams than others",
+        "give all samples the same",
+    )
     for name, stream in batch.streams.items():
         _same_sample(stream, place, one[name], index)
 
@@ -91,11 +98,11 @@ def illustrated_requests(bench: Bench) -> None:
     generator: object = learner.learnable
     if not isinstance(generator, Illustrates):
         return
-    twins: list[Any] = [bench.collator(), bench.collator()]
+    collators: list[Any] = [bench.collator(), bench.collator()]
     rng = Rng(0, 0)
     given = [bench.sample(number) for number in EIGHT]
-    asked, again = (collator.illustrations(given) for collator in twins)
-    demand(list(asked) == list(again), "illustrations makes other requests the second time", "draw nothing there")
+    asked, again = (collator.illustrations(given) for collator in collators)
+    demand(list(asked) == list(again), "illustrations makes other requests the second time", "sample nothing there")
     for shown, request in asked:
         fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, generator.Request)
         demand(fits, f"illustrations gives ({shown!r:.40}, {type(request).__name__})", "give what is shown, and a Request")
@@ -124,7 +131,7 @@ CHECKS: Mapping[str, Check] = {
     "progress": steps.progress,
     "followers": steps.followers,
     "after a step": steps.after_steps,
-    "a batch is learnt": learnables.learning,
+    "learns a batch": learnables.learning,
     "samples in words": words,
     "illustrations": illustrated_requests,
 }

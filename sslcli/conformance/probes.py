@@ -133,8 +133,8 @@ def answers(bench: ProbeBench) -> None:
 def repeatable(bench: ProbeBench) -> None:
     """The same run gives the same report, and leaves global random state alone."""
     generators = global_generators()
-    demand(equal(bench.report(), bench.report()), "the second report is another one", "draw from `rng` alone")
-    demand(equal(generators, global_generators()), "global random state is changed", "draw from `rng` alone")
+    demand(equal(bench.report(), bench.report()), "the second report is another one", "use `rng` alone")
+    demand(equal(generators, global_generators()), "global random state is changed", "use `rng` alone")
 
 
 def frozen(bench: ProbeBench) -> None:
@@ -146,7 +146,7 @@ def frozen(bench: ProbeBench) -> None:
     demand(not model.backbone.training, "the model is left in training mode", "leave its mode alone")
 
 
-def without_material(bench: ProbeBench) -> None:
+def without_known_facts(bench: ProbeBench) -> None:
     """Without known facts or without a head, the probe still reports or says what is missing."""
     for model in (tiny_frozen_model(bench.architecture, known=False), replace(tiny_frozen_model(bench.architecture), learnable=None)):
         try:
@@ -164,7 +164,7 @@ def fitted(bench: ShiftBench) -> None:
     demand(shift.width == WIDTH, f"the shift has {shift.width} features, and the rows have {WIDTH}")
     finite = all(bool(tensor.isfinite().all()) for tensor in shift.tensors().values())
     demand(finite, "the shift is not finite")
-    demand(equal(shift.tensors(), again.tensors()), "the same rows give another shift", "draw nothing at random")
+    demand(equal(shift.tensors(), again.tensors()), "the same rows give another shift", "use no random numbers")
     rows, moved = bench.moved()
     demand(not torch.equal(rows, moved), "alpha 1 changes nothing")
 
@@ -183,7 +183,7 @@ PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
     "answers": answers,
     "repeatable": repeatable,
     "the model stays as it is": frozen,
-    "without material": without_material,
+    "without known facts": without_known_facts,
 }
 SHIFT_CHECKS: Mapping[str, Callable[[ShiftBench], None]] = {
     "declarations": shift_declarations,

@@ -25,7 +25,7 @@ def beginning(bench: LearnableBench) -> None:
         "begin gives other values the second time",
         "let them follow from the first batch and the weights",
     )
-    demand(equal(generators, global_generators()), "begin draws from a global generator")
+    demand(equal(generators, global_generators()), "begin uses a global generator")
     demand(
         equal(before.backbone.state_dict(), learner.backbone.state_dict()),
         "begin changes the backbone",
@@ -40,12 +40,12 @@ def progress(bench: LearnableBench) -> None:
         batch = bench.collate(EIGHT, progress=done)
         demand(
             equal(batch, bench.collate(EIGHT, progress=done)),
-            f"views differ from call to call at progress {done}",
+            f"collate gives different batches at progress {done}",
         )
         first, second = learner(batch), learner(batch)
         demand(
             equal(first.sums, second.sums),
-            f"two forwards of the same views differ at progress {done}",
+            f"two forward passes of the same batch differ at progress {done}",
         )
         finite = all(bool(torch.isfinite(value)) for value in first.sums.values())
         demand(
@@ -83,10 +83,10 @@ def after_steps(bench: LearnableBench) -> None:
     demand(
         equal(learner.state_dict(), again.state_dict()),
         "after_step gives other values the second time",
-        "draw from `rng`",
+        "use `rng`",
     )
     demand(
         equal(generators, global_generators()),
-        "after_step draws from a global generator",
-        "draw from `rng`",
+        "after_step uses a global generator",
+        "use `rng`",
     )

@@ -106,7 +106,7 @@ def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = T
         for part in parts:
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
-        assert context.tokenizer is not None, "a frame of text has one"
+        assert context.tokenizer is not None, "a context of text has one"
         return FrozenModel(f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], TinyProbeData(known))
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))

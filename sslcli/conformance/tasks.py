@@ -58,9 +58,9 @@ def settling(bench: TaskBench) -> None:
         "give options.model_copy(update=...)",
     )
     for examples in (bench.examples, bench.examples[: len(bench.examples) // 2]):
-        assert bench.context.tokenizer is not None, "a frame of text has one"
+        assert bench.context.tokenizer is not None, "a context of text has one"
         again = bench.cls.resolve_options(bench.options, examples, bench.context.tokenizer)
-        demand(again == bench.options, "settling what is settled changes it", "fill in only what the options leave open")
+        demand(again == bench.options, "resolving the options again changes them", "fill in only what the options leave open")
 
 
 def labels(bench: TaskBench) -> None:
@@ -83,8 +83,8 @@ def examples(bench: TaskBench) -> None:
     try:
         example = bench.cls.parse(bench.options, record)
     except DataError as error:
-        raise CheckError(f"a record of {', '.join(columns)} is refused: {error.message}", "a gold answer may be missing") from error
-    demand(example.gold is None, f"a record without an answer has the gold answer {example.gold!r:.60}", "give None")
+        raise CheckError(f"a record of {', '.join(columns)} is refused: {error.message}", "a label may be missing") from error
+    demand(example.gold is None, f"a record without a label has the label {example.gold!r:.60}", "give None")
     demand(len(bench.encoded([example])) == 1, "encode gives nothing for a record without an answer")
 
 
@@ -100,7 +100,7 @@ def encoding(bench: TaskBench) -> None:
         for number, example in enumerate(bench.examples):
             alone = bench.encoded([example], training)
             same = len(alone) == 1 and equal(alone[0].samples, together[number].samples)
-            demand(same, f"example {number} is encoded otherwise in company", "yield in the order of the examples, each by itself")
+            demand(same, f"example {number} is encoded differently beside others", "yield in the order of the examples, each by itself")
     samples = _samples(together)
     demand(bool(samples), "no example becomes a sample")
     for sample in samples:
@@ -132,7 +132,7 @@ def terms(bench: TaskBench) -> None:
     """Terms and metrics do not depend on the data: all ranks add up the same ones."""
     learner, bare = bench.learner(), _samples(bench.encoded(bench.unlabelled()))
     whole = learner(bench.collate(EIGHT))
-    for batch in (bench.collate([0]), bench.collate([len(bench.samples) - 1]), bench.views_of(bare[:1])):
+    for batch in (bench.collate([0]), bench.collate([len(bench.samples) - 1]), bench.collated(bare[:1])):
         part = learner(batch)
         same = (part.sums.keys(), part.metrics.keys(), batch.counts.keys()) == (whole.sums.keys(), whole.metrics.keys(), whole.sums.keys())
         demand(same, "terms or metrics depend on the data", "give a sum of 0 and a count of 0 where there is nothing")
@@ -163,7 +163,7 @@ TASK_CHECKS: Mapping[str, Check] = {
     "options round-trip": learnables.options,
     "options as flags": task_option_flags,
     "special tokens": special_tokens.task,
-    "settled options": settling,
+    "resolved options": settling,
     "labels": labels,
     "examples": examples,
     "encoding": encoding,
@@ -183,12 +183,12 @@ TASK_CHECKS: Mapping[str, Check] = {
     "after a step": steps.after_steps,
     "predict is deterministic": answers.predictions,
     "examine": answers.examining,
-    "company": answers.company,
+    "batch independence": answers.company,
     "examples without an answer": answers.unlabelled_answers,
     "predictions": answers.merging,
     "scores": answers.scores,
-    "gold answers score best": answers.best_possible,
+    "labels score best": answers.best_possible,
     "baselines": answers.baselines,
     "reports": answers.reports,
-    "some examples are learnt": answers.answers_after_learning,
+    "learns some examples": answers.answers_after_learning,
 }

@@ -46,7 +46,7 @@ def test_the_first_word_comes_before_torch(name, monkeypatch, capfd):
         return lambda *given: 0
 
     monkeypatch.setattr(app, "_imported", imported)
-    app._finish(SimpleNamespace(name="", judge="", action=f"a.{name}:run"), {})
+    app._finish(SimpleNamespace(name="", check="", action=f"a.{name}:run"), {})
     assert [(each.out, each.err) for each in heard] == [("", "loading torch ...\n")]
 
 
@@ -60,7 +60,7 @@ def test_nothing_is_said_to_machines_and_to_the_quiet(given, monkeypatch, capfd)
         return 0
 
     monkeypatch.setattr(app, "_imported", lambda function: action)
-    assert app._finish(SimpleNamespace(name="probe", judge="", action="a:run"), given) == 0
+    assert app._finish(SimpleNamespace(name="probe", check="", action="a:run"), given) == 0
     streams = capfd.readouterr()
     assert (streams.out, streams.err) == ("", "")
 
@@ -123,7 +123,7 @@ def test_an_error_stands_on_a_line_of_its_own(monkeypatch):
 
     monkeypatch.setattr(app, "_imported", lambda function: fails)
     with pytest.raises(ValueError, match="no more"):
-        app._finish(SimpleNamespace(name="probe", judge="", action="a:run"), {})
+        app._finish(SimpleNamespace(name="probe", check="", action="a:run"), {})
     assert drawn.err.file.getvalue().endswith("\r\x1b[2K")
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sslcli.cli.drawing import short
 from sslcli.cli.screen import Screen
-from sslcli.cli.tables import TerminalTable, are_figures, scores_table
+from sslcli.cli.tables import TerminalTable, are_numbers, scores_table
 from sslcli.reports import Report, Score, Table, filled
 
 WIDTHS = (100, 80, 60)
@@ -47,7 +47,7 @@ def said_whole(table, lines):
     table = filled(table)
     for at, heading in enumerate(table.columns):
         cells = [short(row[at]) for row in table.rows]
-        for text in [*heading.split(), *(cells if are_figures(cells) else [])]:
+        for text in [*heading.split(), *(cells if are_numbers(cells) else [])]:
             assert f" {text} " in words or not text, text
 
 

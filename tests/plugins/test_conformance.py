@@ -238,7 +238,7 @@ DEFECTS = {
     DividesByWhatIsLeft: "progress",
     FollowsNothing: "followers",
     ChangesParameters: "after a step",
-    NeverLearns: "a batch is learnt",
+    NeverLearns: "learns a batch",
     Mute: "samples in words",
     AsksByChance: "illustrations",
     AsksForText: "illustrations",

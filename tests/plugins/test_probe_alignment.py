@@ -112,7 +112,7 @@ def test_the_best_layer_must_surpass_chance_and_what_there_was_before_training(b
     found, untrained = found_among_100(1, best, 1), None if before is None else found_among_100(0, before, before)
     report = layers_report(found, "words", ("en", "zh"), untrained)
     assert report.notes[0].startswith("not emerged") != emerges
-    assert ("held against chance alone" in report.notes[0]) == (before is None)
+    assert ("the untrained model is not known" in report.notes[0]) == (before is None)
     assert all(("step 0" in score.baselines) == (before is not None) for score in report.scores)
     assert before is None or report.scores[0].baselines["step 0"] == before / 100
     steps = (5, 9) if before is None else (0, 9)

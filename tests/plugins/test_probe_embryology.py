@@ -54,10 +54,10 @@ def test_every_milestone_has_its_figures():
     assert [curve.xs for plot in report.plots for curve in plot.curves] == [[0, 1, 2, 4]] * sum(len(plot.curves) for plot in report.plots)
     assert {curve.title for curve in hidden.curves} == {curve.title for curve in plain.curves} == {"DET", "NOUN"}
     assert {"pos, linear", "sentiment, frozen", "translations found"} <= {curve.title for curve in others.curves}
-    last = next(score for score in report.scores if score.name == "words told while hidden")
+    last = next(score for score in report.scores if score.name == "masked words predicted")
     kinds = report.tables[0]
     column = {name: place for place, name in enumerate(kinds.columns)}
-    weighted = sum(row[column["n"]] * row[column["hidden: right"]] for row in kinds.rows) / sum(row[column["n"]] for row in kinds.rows)
+    weighted = sum(row[column["n"]] * row[column["masked: accuracy"]] for row in kinds.rows) / sum(row[column["n"]] for row in kinds.rows)
     assert last.value == pytest.approx(weighted)
     assert last.count == sum(row[column["n"]] for row in kinds.rows)
 
@@ -78,7 +78,7 @@ def measured(*shares):
 
 def test_what_is_never_learnt_and_what_falls_again_is_said():
     class Gap:
-        name, control, count = "gap", ("nothing", 0.0), 20
+        name, baseline, count = "gap", ("nothing", 0.0), 20
 
     report = report_of(measured(0.0, 0.5, 1.0), [Gap], ["A"] * 10 + ["B"] * 10, {"A": 0.3, "B": 0.3})
     assert any(note.startswith("not emerged: B:") for note in report.notes)
@@ -105,7 +105,7 @@ def test_translations_are_found_among_pairs_that_can_be_read_and_come_once():
     longest = " ".join(["cat"] * subject.backbone.settings.longest_tokens)
     typed = [{"type": "told", "aa": first, "bb": second} for first, second in [(longest, "x"), pairs[0], *pairs, (pairs[3][0], longest)]]
     among = translations(replace(subject, probe_data=Generated(parallel=typed)))
-    assert (among.count, among.control) == (alone.count, alone.control) == (12, ("chance", 1 / 12))
+    assert (among.count, among.baseline) == (alone.count, alone.baseline) == (12, ("chance", 1 / 12))
     assert among.measure(subject) == alone.measure(subject)
     assert translations(replace(subject, probe_data=Known(pairs=[pairs[0]] * 9))) is None
 

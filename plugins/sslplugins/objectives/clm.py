@@ -59,9 +59,9 @@ class Continue(Config):
 
     text: str = setting("", "text to be continued; from nothing when not given")
     new_tokens: int = setting(40, "most tokens to add", gt=0)
-    temperature: float = setting(0.8, "below 1 prefers the likely, 0 takes the likeliest", ge=0, allow_inf_nan=False)
-    top_k: int | None = setting(None, "choose among so many of the likeliest", gt=0)
-    top_p: float = setting(0.95, "choose among the fewest that have so much of the probability", gt=0, le=1)
+    temperature: float = setting(0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False)
+    top_k: int | None = setting(None, "sample among this many of the likeliest tokens", gt=0)
+    top_p: float = setting(0.95, "nucleus sampling: the smallest set of tokens with this much probability", gt=0, le=1)
     count: int = setting(1, "continuations", gt=0)
 
 
@@ -160,9 +160,9 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
             yield Artifact(self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]), None, {"prompt": request.text})
 
     def _prompt(self, text: str) -> np.ndarray:
-        """The tokens of a text that is to be continued, as the tokenizer begins one.
+        """Tokenize a prompt, with the special tokens that begin a text.
 
-        A text that spells its own beginning, as the form of a chat may, is not begun twice.
+        A prompt that spells them itself, as a chat template may, does not get them twice.
         """
         template, own = self.tokenizer.template.prompt, self.tokenizer.encode(text)
         begins = template.tokens[0]

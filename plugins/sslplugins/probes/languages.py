@@ -87,13 +87,13 @@ def _looked(rows: Sequence[np.ndarray], labels: Sequence[Sequence[str]], control
     """Compute one layer's results, of rows for the means, to train on and to test with."""
     others, known, asked = rows
     means = {language: others[_places(labels[0], language)].mean(axis=0) for language in set(labels[0])}
-    learnt, tested = (_without(own, said, means) for own, said in ((known, labels[1]), (asked, labels[2])))
+    trained_on, tested = (_without(own, said, means) for own, said in ((known, labels[1]), (asked, labels[2])))
     count = len(known)
     return _Looked(
         linear_probe(known, labels[1], asked, labels[2]),
-        linear_probe(learnt, labels[1], tested, labels[2]),
+        linear_probe(trained_on, labels[1], tested, labels[2]),
         replace(
-            mean_score("nearest", np.asarray(labels[1])[_nearest(learnt, tested)] == np.asarray(labels[2])),
+            mean_score("nearest", np.asarray(labels[1])[_nearest(trained_on, tested)] == np.asarray(labels[2])),
             baselines={"majority": majority(labels[1], labels[2])},
         ),
         linear_probe(known, control[:count], asked, control[count:]),
@@ -143,5 +143,5 @@ def _reading(raw: Score, nearest: Score, level: float) -> str:
         return f"not emerged: the language is read in {raw.value:.3f} of the sentences, and {level:.3f} are of the commonest one"
     left = f"{nearest.value:.3f} of the sentences are nearest to one of their language, {level:.3f} by chance"
     if nearest.ends[0] <= level:
-        return f"the mean of each language is all that tells them apart: without it {left}"
-    return f"more than the means tells languages apart: without them {left}"
+        return f"only the mean of each language separates them: without it {left}"
+    return f"more than the means separates the languages: without them {left}"

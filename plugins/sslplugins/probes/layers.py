@@ -40,7 +40,7 @@ class Layers(Probe["Layers.Options"]):
         task: str = setting("pos", "task whose labels are looked for: pos, tag, sentiment, classify")
         limit: Count = setting(4_000, "words, or whole texts, to learn from; half as many are for testing", gt=9)
 
-    summary = "a linear probe for a labelled task on every layer, beside a control of shuffled labels"
+    summary = "a linear probe for a labelled task on every layer, with shuffled labels as control task"
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
         task, limit = self.options.task, self.options.limit
@@ -72,7 +72,7 @@ class Layers(Probe["Layers.Options"]):
         return uses[:limit]
 
     def _report(
-        self, model: FrozenModel, learnt: int, found: Sequence[Score], control: Sequence[Score], static: tuple[Score, Score]
+        self, model: FrozenModel, trained_on: int, found: Sequence[Score], control: Sequence[Score], static: tuple[Score, Score]
     ) -> Report:
         task, best = self.options.task, best_layer(found)
         score, by_heart, majority = found[best], control[best].value, found[best].baselines["majority"]
@@ -89,7 +89,7 @@ class Layers(Probe["Layers.Options"]):
             ],
             tables=[Table(table.title, table.columns, [bare, *table.rows])],
             plots=[layer_plot(f"{task} by layer", "accuracy", columns, {"static embedding": static[0].value, "majority": majority})],
-            notes=[f"learnt from {learnt:,} places, tested with {score.count:,} of other texts", self._reading(score, best, static[0])],
+            notes=[f"trained on {trained_on:,} words, tested on {score.count:,} of other texts", self._reading(score, best, static[0])],
         )
 
     def _reading(self, score: Score, best: int, static: Score) -> str:
@@ -106,5 +106,5 @@ def _shuffled(train: Sequence[WordOccurrence], test: Sequence[WordOccurrence], r
     """Every word's own label, the same wherever it stands."""
     words = [use.word.casefold() for use in (*train, *test)]
     generator: np.random.Generator = rng.sample(0).generator("control")
-    drawn = control_labels(words, [use.sense for use in train], generator)
-    return drawn[: len(train)], drawn[len(train) :]
+    sampled = control_labels(words, [use.sense for use in train], generator)
+    return sampled[: len(train)], sampled[len(train) :]

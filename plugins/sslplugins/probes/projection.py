@@ -55,10 +55,10 @@ class Projection(Probe["Projection.Options"]):
         what: Literal["words", "sentences", "senses"] = setting("words", "what the points are")
         word: str = setting("", "with senses: the word; every two-sense word of generated data when not given")
         sentences: str = setting("", "with senses: file of sentences with the word, a tab and its sense behind each")
-        pairs: list[str] = setting([], "word pairs or parallel sentences (two columns, or en=FILE and zh=FILE): their lines are drawn")
+        pairs: list[str] = setting([], "word pairs or parallel sentences (two columns, or en=FILE and zh=FILE): their lines are shown")
         languages: str = setting("en,zh", "the two languages of --pairs")
         method: Literal["pca", "tsne"] = setting("pca", "pca: the directions of most variance; tsne: neighbourhoods")
-        centre: bool = setting(True, "draw it also with the mean of each language taken off, where there are several")
+        centre: bool = setting(True, "draw it also with the mean of each language subtracted, where there are several")
         layer: int | None = setting(None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0)
         pool: Pool = setting("mean", "vector of a word in several pieces: the mean of its pieces, or the first")
         count: Count = setting(200, "points, or pairs of them", gt=1, le=2_000)
@@ -69,11 +69,11 @@ class Projection(Probe["Projection.Options"]):
         points = self._points(model, layer, rng)
         if len(points.rows) < FEWEST:
             raise DataError(f"there are {len(points.rows)} {options.what} to draw", "give more of them: --data, --pairs or --sentences")
-        drawn = [("", points.rows)]
+        shown = [("", points.rows)]
         if options.centre and len(set(points.languages)) > 1:
-            drawn.append((", each language centred", centred(points.rows, points.languages)))
+            shown.append((", each language centred", centred(points.rows, points.languages)))
         scatters, scores, notes = [], [], []
-        for how, rows_ND in drawn:
+        for how, rows_ND in shown:
             plane_N2, note = self._plane(rows_ND, rng)
             xs, ys = plane_N2.T.tolist()
             title = f"{options.what}, layer {layer}{how}"

@@ -58,7 +58,9 @@ class Similarity(Probe["Similarity.Options"]):
         if self.options.word:
             return self._of_word(model, layer, rng)
         if self.options.sentences:
-            raise UsageError("these are sentences, and it is not said of which word", "name it: ssl probe similarity WORD --sentences FILE")
+            raise UsageError(
+                "these are sentences, and the word to compare is not given", "name it: ssl probe similarity WORD --sentences FILE"
+            )
         return self._of_all(model, layer, rng)
 
     def _of_word(self, model: FrozenModel, layer: int, rng: Rng) -> Report:

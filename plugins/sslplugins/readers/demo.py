@@ -110,7 +110,7 @@ class DemoReader(Reader["DemoReader.Options"]):
         options = self.options
         what = (options.seed, options.order, options.anchors, tuple(self._languages), options.sentences, options.part)
         small = options.sentences * len(self._languages) <= _MOST_KEPT_SENTENCES
-        for record, (language, pieces) in enumerate(_kept(*what) if small else _told(*what), start=1):
+        for record, (language, pieces) in enumerate(_kept(*what) if small else _generated(*what), start=1):
             where = Where(reference, record)
             yield Document(where, text="".join(pieces), sentences=pieces, language=language)
 
@@ -176,10 +176,10 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-_Told = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
+_Generated = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
 
 
-def _told(seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part) -> Iterator[_Told]:
+def _generated(seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part) -> Iterator[_Generated]:
     world = World(seed, order, anchors)
     streams = [world.paragraphs(language, sentences, part) for language in languages]
     for turn in zip_longest(*streams):
@@ -189,6 +189,6 @@ def _told(seed: int, order: Order, anchors: float, languages: tuple[str, ...], s
 
 
 @lru_cache(maxsize=1)
-def _kept(*what: Any) -> Iterable[_Told]:
-    """Cache what `_told` generates: it is read for the tokenizer, and again for the shards."""
-    return Replayed(lambda: _told(*what))
+def _kept(*what: Any) -> Iterable[_Generated]:
+    """Cache what `_generated` generates: it is read for the tokenizer, and again for the shards."""
+    return Replayed(lambda: _generated(*what))

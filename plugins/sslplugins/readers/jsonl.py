@@ -14,8 +14,8 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
 
     class Options(Config):
         text_field: str = setting("text", "field that holds the text", "--text-field")
-        language_field: str = setting("language", "field that says the language, where there is one")
-        language: str = setting("", "language of all documents (en, zh, ...), where no field says it", "--language")
+        language_field: str = setting("language", "field of the language, where there is one")
+        language: str = setting("", "language of all documents (en, zh, ...), where no field gives it", "--language")
         errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
 
     def documents(self, reference: str) -> Iterator[Document]:

@@ -19,7 +19,7 @@ class ProcrustesShift(Shift[Config]):
     W is the orthogonal matrix of least squared error over the translations.
     """
 
-    summary = "an orthogonal map learnt from translations, after centring (Schönemann 1966, Conneau et al. 2017)"
+    summary = "an orthogonal map fitted to translations, after centring (Schönemann 1966, Conneau et al. 2017)"
     paired = True
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:

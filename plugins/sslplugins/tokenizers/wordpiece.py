@@ -64,13 +64,13 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
         """
         kept = list(texts)
         rules = self._normalizer(kept), _pre_tokenizer(kept)
-        found = sorted(set(self._learnt(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab()) - set(_SPECIALS))
-        pieces = self._learnt(kept, size, found, len({piece.removeprefix("##") for piece in found}), rules).get_vocab()
+        found = sorted(set(self._trained(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab()) - set(_SPECIALS))
+        pieces = self._trained(kept, size, found, len({piece.removeprefix("##") for piece in found}), rules).get_vocab()
         trained = _tokenizer(pieces, rules)
         trained.add_special_tokens(list(_SPECIALS))
         return trained
 
-    def _learnt(
+    def _trained(
         self,
         texts: Sequence[str],
         size: int,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sslcli.asides import output_folder
-from sslcli.cli.judging import answer_settings, bounds_of
+from sslcli.cli.judging import answer_settings, minimums_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.config import naming_sources
@@ -21,13 +21,13 @@ def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
     """
     found = evaluated(command, given, screen.say)
     screen.report(found.report)
-    refuse_below(found.report.scores, bounds_of(given.get("min", ())))
+    refuse_below(found.report.scores, minimums_of(given.get("min", ())))
     return 0
 
 
 def evaluated(command: Command, given: Given, say: Say) -> TaskEvaluation:
     """Evaluate as the line says, and write the files of --out."""
-    resolved, least = answer_settings(command, given), bounds_of(given.get("min", ()))
+    resolved, least = answer_settings(command, given), minimums_of(given.get("min", ()))
     refuse_unknown_scores(task_class(given["task"]).scorer, least)
     reference = model_of(given, say)
     folder = output_folder(Path(given["out"])) if given.get("out") else None

@@ -64,5 +64,5 @@ def evaluate_command(words: Sequence[str]) -> Command:
         with_options(words, flags),
         "sslcli.cli.actions.evaluating:evaluate_action",
         ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
-        judge="sslcli.cli.judging:check_evaluate_line",
+        check="sslcli.cli.judging:check_evaluate_line",
     )

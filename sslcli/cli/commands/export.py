@@ -32,5 +32,5 @@ def export_command(words: Sequence[str]) -> Command:
             "ssl export runs/first --to hf my-model --overwrite",
             "ssl export @latest:qa my-adapter --adapter",
         ),
-        judge="sslcli.cli.judging:check_export_line",
+        check="sslcli.cli.judging:check_export_line",
     )

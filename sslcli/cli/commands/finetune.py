@@ -29,7 +29,7 @@ OWN = (
     Flag(
         "in_language",
         ("--in-language",),
-        "zh=FILE: train in that language of --eval-data too, as its upper bound; none: no such runs",
+        "zh=FILE: train in that language of --eval-data too, as in-language baseline; none: no such runs",
         "Study",
         "texts",
         metavar="zh=FILE",
@@ -72,5 +72,5 @@ def finetune_command(words: Sequence[str]) -> Command:
             "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
-        judge="sslcli.cli.judging:check_finetune_line",
+        check="sslcli.cli.judging:check_finetune_line",
     )

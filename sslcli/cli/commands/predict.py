@@ -31,5 +31,5 @@ def predict_command(words: Sequence[str]) -> Command:
             'ssl predict qa "Who wrote it?" "It was written by Ann."',
             "ssl predict nli --data pairs.jsonl --out answers.jsonl",
         ),
-        judge="sslcli.cli.judging:check_predict_line",
+        check="sslcli.cli.judging:check_predict_line",
     )

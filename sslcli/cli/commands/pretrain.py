@@ -42,5 +42,5 @@ def pretrain_command(words: Sequence[str]) -> Command:
             "ssl pretrain --objective mlm --mask-rate 0.3 --dry-run",
             "ssl pretrain --resume @latest",
         ),
-        judge="sslcli.cli.judging:check_pretrain_line",
+        check="sslcli.cli.judging:check_pretrain_line",
     )

@@ -25,7 +25,7 @@ def probe_command(words: Sequence[str]) -> Command:
     """Return the command `ssl probe`, with the options of the probe that the words name."""
     flags = [*OWN, *hardware_flags()]
     known = registry.names("probes")
-    about = "figures beside their controls, with pictures"
+    about = "scores beside their baselines, with plots"
     if name := next((word for word in words if word in known), ""):
         flags += probe_flags(name, flags)
         about = registry.find("probes", name).summary or about
@@ -40,5 +40,5 @@ def probe_command(words: Sequence[str]) -> Command:
             "ssl probe layers --task pos --data en.conllu --model models/bert",
             "ssl probe embryology runs/world",
         ),
-        judge="sslcli.cli.judging:check_probe_line",
+        check="sslcli.cli.judging:check_probe_line",
     )

@@ -14,7 +14,7 @@ from sslcli.workflows.translate_shift.settings import ShiftSettings
 OWN = (
     Flag("words", (), "text to move; with --evaluate files of translations, of words or of sentences: two columns, or en=FILE zh=FILE",
          kind="texts", metavar="[TEXT | PAIRS...]"),
-    Flag("evaluate", ("--evaluate",), "test it beside controls, on the files named or on what the run's data knows", "Shift", "truth"),
+    Flag("evaluate", ("--evaluate",), "test it beside baselines, on the files named or on what the run's data knows", "Shift", "truth"),
     Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME"),
     Flag("save", ("--save",), "keep the shift in a file", "Shift", metavar="FILE"),
     Flag("load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"),
@@ -46,7 +46,7 @@ def translate_shift_command(words: Sequence[str]) -> Command:
             'ssl translate-shift --load en-zh.safetensors "the cook eats."',
             "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
         ),
-        judge="sslcli.cli.judging:check_translate_shift_line",
+        check="sslcli.cli.judging:check_translate_shift_line",
     )
 
 

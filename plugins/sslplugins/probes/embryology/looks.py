@@ -37,12 +37,12 @@ FEWEST_PAIRS = 4
 class Look:
     """A measurement with its baseline.
 
-    `control`: name and value of the baseline, which a model that has learned nothing reaches.
+    `baseline`: name and value of the baseline, which a model that has learned nothing reaches.
     """
 
     name: str
     measure: Callable[[FrozenModel], float]
-    control: tuple[str, float]
+    baseline: tuple[str, float]
     count: int
 
 

@@ -39,9 +39,7 @@ class Embryology(Probe["Embryology.Options"]):
     class Options(Config):
         task: str = setting("pos", "the task whose labels are the kinds of words")
         words: Count = setting(2_000, "words that are hidden, one at a time", gt=0)
-        downstream: str | None = setting(
-            "sentiment", "a task for whole texts, learnt from frozen vectors at every step; none: no such task"
-        )
+        downstream: str | None = setting("sentiment", "a task for whole texts, trained on frozen vectors at every step; none: no such task")
         examples: Count = setting(1_500, "labelled places, and labelled texts, to learn from", gt=9)
 
     summary = "what is learnt when: parts of speech, senses, languages and a score over the milestones of a run"
@@ -58,8 +56,8 @@ class Embryology(Probe["Embryology.Options"]):
         measured = []
         for stage in model.stages():
             words = locate_words(stage.tokenizer, uses)
-            told = (words_told(stage, words, hidden=True), words_told(stage, words, hidden=False))
-            measured.append(Measured(stage.step or 0, *told, [look.measure(stage) for look in looks]))
+            predicted = (words_told(stage, words, hidden=True), words_told(stage, words, hidden=False))
+            measured.append(Measured(stage.step or 0, *predicted, [look.measure(stage) for look in looks]))
         if len(measured) < FEWEST_STAGES:
             raise UsageError(
                 f"{model.name} has {len(measured)} milestones", "pretraining keeps them at steps 0, 1, 2, 4, ...: train for longer"

@@ -21,14 +21,14 @@ FALLEN = 0.8  # of the highest value: from there on it is said that a curve peak
 class Measured:
     """Results at one step.
 
-    `hidden_N`, `plain_N`: whether each word was predicted when masked, and when visible. `figures`:
+    `hidden_N`, `plain_N`: whether each word was predicted when masked, and when visible. `values`:
     the score of each look.
     """
 
     step: int
     hidden_N: np.ndarray
     plain_N: np.ndarray
-    figures: Sequence[float]
+    values: Sequence[float]
 
 
 def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Mapping[str, float]:
@@ -40,33 +40,33 @@ def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Map
     for text in train:
         for (start, stop), label in zip(text.spans, text.labels, strict=True):
             counts.setdefault((text.language, label), Counter())[text.text[start:stop]] += 1
-    guesses = {kind: found.most_common(1)[0][0] for kind, found in counts.items()}
+    commonest_words = {kind: found.most_common(1)[0][0] for kind, found in counts.items()}
     right: dict[str, list[bool]] = {}
     for use in uses:
-        right.setdefault(use.sense, []).append(use.word == guesses.get((use.language, use.sense)))
+        right.setdefault(use.sense, []).append(use.word == commonest_words.get((use.language, use.sense)))
     return {kind: float(np.mean(found)) for kind, found in right.items()}
 
 
-def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], guessed: Mapping[str, float]) -> Report:
-    """Build the report; `guessed` is the majority baseline of `commonest`, by kind."""
+def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], by_majority: Mapping[str, float]) -> Report:
+    """Build the report; `by_majority` is the majority baseline of `commonest`, by kind."""
     steps = [each.step for each in measured]
     kinds = np.asarray(kinds_N)
     curves = {
-        name: [Curve(kind, steps, [float(told[kinds == kind].mean()) for told in series]) for kind in guessed]
+        name: [Curve(kind, steps, [float(right[kinds == kind].mean()) for right in series]) for kind in by_majority]
         for name, series in (
-            ("words told while hidden", [each.hidden_N for each in measured]),
-            ("words told while in sight", [each.plain_N for each in measured]),
+            ("masked words predicted", [each.hidden_N for each in measured]),
+            ("visible words reconstructed", [each.plain_N for each in measured]),
         )
     }
     hidden, plain = curves.values()
-    others = [Curve(look.name, steps, [each.figures[place] for each in measured]) for place, look in enumerate(looks)]
+    others = [Curve(look.name, steps, [each.values[place] for each in measured]) for place, look in enumerate(looks)]
     order = sorted(range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title))
     rows = [
         [
             kind.title,
             int((kinds == kind.title).sum()),
             kind.ys[-1],
-            guessed[kind.title],
+            by_majority[kind.title],
             reached_at(kind),
             plain[place].ys[-1],
             reached_at(plain[place]),
@@ -76,33 +76,33 @@ def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequ
     columns = (
         "kind",
         "n",
-        "hidden: right",
+        "masked: accuracy",
         "commonest of its kind",
         f"{REACHED:.0%} at step",
-        "in sight: right",
+        "visible: accuracy",
         f"{REACHED:.0%} at step ",
     )
-    plots = [Plot(name, "step", "share that is right", found, logarithmic=True) for name, found in curves.items()]
-    plots.append(Plot("what else is learnt", "step", "score", others, logarithmic=True))
+    plots = [Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()]
+    plots.append(Plot("other scores", "step", "score", others, logarithmic=True))
     last = measured[-1]
     scores = [
         _with(
-            mean_score("words told while hidden", last.hidden_N),
-            {"commonest of its kind": float(np.mean([guessed[kind] for kind in kinds_N]))},
+            mean_score("masked words predicted", last.hidden_N),
+            {"commonest of its kind": float(np.mean([by_majority[kind] for kind in kinds_N]))},
         ),
-        mean_score("words told while in sight", last.plain_N),
+        mean_score("visible words reconstructed", last.plain_N),
         *(
-            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.control]))
+            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.baseline]))
             for curve, look in zip(others, looks, strict=True)
         ),
     ]
     tables = [Table("by kind, the quickest first", columns, rows), _of_looks(others)]
     return Report(
-        f"what is learnt when, up to step {steps[-1]:,}",
+        f"what is learned when, up to step {steps[-1]:,}",
         scores,
         tables,
         plots=plots,
-        notes=[*_notes(hidden, guessed), *map(_story, others)],
+        notes=[*_notes(hidden, by_majority), *map(_story, others)],
     )
 
 
@@ -126,7 +126,7 @@ def _of_looks(curves: Sequence[Curve]) -> Table:
 
 
 def _story(curve: Curve) -> str:
-    """One sentence: whether it rises to its end or peaks before."""
+    """Say in one sentence whether a curve rises to its end or peaks before."""
     peak = int(np.argmax(curve.ys))
     if curve.ys[-1] < FALLEN * curve.ys[peak]:
         return f"{curve.title}: peaks at step {curve.xs[peak]:,} with {curve.ys[peak]:.2f} and ends at {curve.ys[-1]:.2f}"
@@ -137,23 +137,23 @@ def _story(curve: Curve) -> str:
 
 
 def _when(curve: Curve) -> float:
-    """For an order: what is never learnt comes last."""
+    """Return the step for sorting; curves that never rise come last."""
     step = reached_at(curve)
     return math.inf if step is None else step
 
 
-def _notes(hidden: Sequence[Curve], guessed: Mapping[str, float]) -> list[str]:
+def _notes(hidden: Sequence[Curve], by_majority: Mapping[str, float]) -> list[str]:
     """Say which kinds never surpass the majority baseline, and whether kinds differ in when they
     are learned.
     """
-    missed = [curve.title for curve in hidden if curve.ys[-1] <= guessed[curve.title]]
-    notes = [f"not emerged: {', '.join(missed)}: told no better than by always saying the commonest word of the kind"] if missed else []
-    learnt = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}
-    if len(set(learnt.values())) > 1:
-        first, last = min(learnt, key=learnt.__getitem__), max(learnt, key=learnt.__getitem__)
-        notes.append(f"{first} is learnt first (step {learnt[first]:,}), {last} last (step {learnt[last]:,})")
-    elif len(learnt) > 1:
-        notes.append("not emerged: all kinds of words are learnt at the same milestone")
+    missed = [curve.title for curve in hidden if curve.ys[-1] <= by_majority[curve.title]]
+    notes = [f"not emerged: {', '.join(missed)}: predicted no better than by the commonest word of the kind"] if missed else []
+    learned = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}
+    if len(set(learned.values())) > 1:
+        first, last = min(learned, key=learned.__getitem__), max(learned, key=learned.__getitem__)
+        notes.append(f"{first} is learned first (step {learned[first]:,}), {last} last (step {learned[last]:,})")
+    elif len(learned) > 1:
+        notes.append("not emerged: all kinds of words are learned at the same milestone")
     return notes
 
 

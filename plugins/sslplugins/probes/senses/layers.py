@@ -96,6 +96,6 @@ class SensesByLayer:
             notes.append(f"the senses lie furthest apart at layer {best}, by {self.at[best].value:.2f}")
         if self.static.value != 0:
             notes.append(
-                f"the input embedding alone tells the senses apart by {self.static.value:.3f}: the tokenizer cuts the word in several ways"
+                f"the input embedding alone separates the senses by {self.static.value:.3f}: the tokenizer cuts the word in several ways"
             )
         return notes

@@ -33,30 +33,26 @@ def look(model: FrozenModel, translations: Translations, layers: Sequence[int]) 
 
 
 @dataclass(frozen=True)
-class Control:
+class Baseline:
     """The baseline to surpass: chance and, where known, retrieval by the untrained model.
 
     The untrained model finds translations by length, digits and names alone.
     """
 
     level: float
-    said: str
+    description: str
 
     @classmethod
-    def of(cls, found: Retrieval, untrained: Retrieval | None) -> "Control":
-        """Build the baseline: chance or, if higher, the upper end of what the untrained model
-        finds.
-        """
+    def of(cls, found: Retrieval, untrained: Retrieval | None) -> "Baseline":
+        """Build the baseline: the larger of chance and the untrained model's upper end."""
         chance = found.accuracy("").baselines["chance"]
         if untrained is None:
-            return cls(chance, f"held against chance alone, {chance:.3f}: the model is not known as it was before its first step")
+            return cls(chance, f"baseline: chance, {chance:.3f}; the untrained model is not known")
         before = untrained.accuracy("")
-        return cls(max(chance, before.ends[1]), f"held against chance, {chance:.3f}, and step 0, {before.value:.3f}")
+        return cls(max(chance, before.ends[1]), f"baselines: chance, {chance:.3f}, and step 0, {before.value:.3f}")
 
     def surpassed_by(self, found: Retrieval, layers: int) -> bool:
-        """Return whether the interval lies above the baseline, corrected for the best of `layers`
-        layers.
-        """
+        """Return whether the interval, corrected for the best of `layers`, lies above it."""
         return found.at_least(layers) > self.level
 
 
@@ -74,14 +70,14 @@ def layers_report(found: Found, name: str, languages: Sequence[str], untrained: 
         )
     ]
     plain = _beside(found.raw, None if untrained is None else untrained.raw, best_raw, f"{name} at layer {best_raw}, raw", languages)[0]
-    control = Control.of(found.centred[best], None if untrained is None else untrained.centred[best])
+    baseline = Baseline.of(found.centred[best], None if untrained is None else untrained.centred[best])
     reading = f"{name}: {centred[best].value:.3f} find their translation first at the best layer, {best}, centred;"
-    reading += f" {raw[best_raw].value:.3f} raw, at layer {best_raw}; {control.said}"
+    reading += f" {raw[best_raw].value:.3f} raw, at layer {best_raw}; {baseline.description}"
     return Report(
         scores=[*own, plain],
         tables=[_table(found, f"{name} by layer")],
         plots=[layer_plot(f"{name} by layer", "retrieval at 1", {"raw": raw, "centred": centred}, {"chance": chance})],
-        notes=[reading if control.surpassed_by(found.centred[best], len(centred)) else f"not emerged: {reading}"],
+        notes=[reading if baseline.surpassed_by(found.centred[best], len(centred)) else f"not emerged: {reading}"],
     )
 
 
@@ -99,9 +95,9 @@ def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer
     both = zip(steps, curves["raw"], curves["centred"], strict=True)
     rows = [[step, raw.value, centred.value, *centred.ends] for step, raw, centred in both]
     table = Table(plot.title, ["step", "raw", "centred", "from", "to"], rows)
-    control = Control.of(found[-1].centred[0], None if steps[0] else found[0].centred[0])
-    if not control.surpassed_by(found[-1].centred[0], layers):
-        return Report(tables=[table], plots=[plot], notes=[f"not emerged: {name} end at {final.value:.3f} centred; {control.said}"])
+    baseline = Baseline.of(found[-1].centred[0], None if steps[0] else found[0].centred[0])
+    if not baseline.surpassed_by(found[-1].centred[0], layers):
+        return Report(tables=[table], plots=[plot], notes=[f"not emerged: {name} end at {final.value:.3f} centred; {baseline.description}"])
     firsts = [
         f"{part} of its final value first at step "
         f"{next(step for step, score in zip(steps, curves['centred'], strict=True) if score.value >= share * final.value):,}"
@@ -113,7 +109,7 @@ def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer
 def _beside(
     found: Sequence[Retrieval], untrained: Sequence[Retrieval] | None, layer: int, name: str, languages: Sequence[str]
 ) -> list[Score]:
-    """What is said of retrieval at a layer, each figure beside that of step 0."""
+    """Return the scores of retrieval at a layer, with those of step 0 as baselines."""
     scores = found[layer].scores(name, languages)
     before = untrained[layer].scores("", languages) if untrained else [None] * len(scores)
     return [

@@ -6,7 +6,7 @@ from sslplugins.readers.world.chance import Chance
 from sslplugins.readers.world.lexicon import Concept, Lexicon, read_yaml
 
 # Owner type, filler type, how many fillers each owner has. Every filler belongs to some owner, except in the last two maps.
-_DRAWN = (
+_SAMPLED = (
     ("country", "fruit", 3), ("country", "drink", 2), ("company", "product", 2),
     ("product", "colour", 1), ("product", "price", 1), ("person", "city", 1), ("person", "profession", 1), ("person", "company", 1),
     ("person", "animal", 1), ("person", "sport", 1), ("person", "instrument", 1), ("person", "family", 1), ("person", "time", 1),
@@ -26,9 +26,9 @@ class Facts:
         for owner, entry in read_yaml("knowledge.yaml").items():
             for filler, text in entry.items():
                 self._maps[owner, filler] = _written(lexicon, owner, filler, text)
-        for owner, filler, count in _DRAWN:
+        for owner, filler, count in _SAMPLED:
             chance = Chance(seed, f"facts {owner} {filler}")
-            table = _drawn(chance, len(lexicon.types[owner]), lexicon.types[filler], count)
+            table = _sampled(chance, len(lexicon.types[owner]), lexicon.types[filler], count)
             if (owner, filler) not in _SPARSE:
                 _use_all(chance, table, lexicon.types[filler])
             self._maps[owner, filler] = tuple(map(tuple, table))
@@ -59,7 +59,7 @@ def _written(lexicon: Lexicon, owner: str, filler: str, text: str) -> tuple[Fill
     return tuple(found[concept.english] for concept in lexicon.types[owner])
 
 
-def _drawn(chance: Chance, owners: int, fillers: Fillers, count: int) -> list[list[Concept]]:
+def _sampled(chance: Chance, owners: int, fillers: Fillers, count: int) -> list[list[Concept]]:
     """Sample `count` different fillers for each owner, frequent ones more often."""
     table: list[list[Concept]] = []
     for _ in range(owners):

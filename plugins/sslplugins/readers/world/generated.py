@@ -67,15 +67,15 @@ class World:
     def paragraphs(self, language: str, sentences: int, part: Part = "train") -> Iterator[Paragraph]:
         """Yield paragraphs of `sentences` sentences in all, different ones by language and part."""
         renderer = Renderer(self.lexicon, language)
-        for subject, events in self.told(f"{language} {part}", sentences):
+        for subject, events in self.contents(f"{language} {part}", sentences):
             yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
 
     def events(self, language: str, sentences: int, part: Part = "train") -> Iterator[Event]:
         """Yield the content of those paragraphs' sentences."""
-        for _, events in self.told(f"{language} {part}", sentences):
+        for _, events in self.contents(f"{language} {part}", sentences):
             yield from events
 
-    def told(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
+    def contents(self, purpose: str, sentences: int) -> Iterator[tuple[Concept, Sequence[Event]]]:
         """Yield the content of paragraphs in no language yet: a subject and its events.
 
         Another purpose gives other paragraphs.
@@ -83,8 +83,8 @@ class World:
         chance = Chance(self.seed, f"paragraphs {purpose}")
         teller = Teller(self.lexicon, self.facts, chance)
         while sentences > 0:
-            draw = chance.uniform()
-            kind = next(kind for kind, bound in zip(self.kinds, self._bounds, strict=True) if draw < bound or kind is self.kinds[-1])
+            uniform = chance.uniform()
+            kind = next(kind for kind, end in zip(self.kinds, self._bounds, strict=True) if uniform < end or kind is self.kinds[-1])
             subject = chance.by_rank(self.lexicon.types[kind.name])
             events = [teller.event(subject, kind.subject, phrases) for phrases in _plan(kind, chance)]
             if chance.below(_ASKING):

@@ -13,7 +13,7 @@ from sslplugins.readers.world.truth import senses
 Values = dict[str, Any]
 KNOWN = ("senses", "dictionary", "parallel")
 MOST_USES = 100  # of one sense of one word: a rare sense is not lost among those of a frequent word
-_TOLD_FOR_ONE = 20  # a small world says most things twice, and most of what it says has been said in the training part
+_READ_FOR_ONE = 20  # a small world says most things twice, and most of what it says has been said in the training part
 
 
 def known(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
@@ -63,7 +63,7 @@ def parallel_rows(world: World, languages: Sequence[str], sentences: int, part: 
     training = (paragraph for language in languages for paragraph in world.paragraphs(language, sentences))
     seen = {sentence.text for paragraph in training for sentence in paragraph.sentences}
     left = MOST[part]
-    for _, events in world.told(f"parallel {part}", MOST[part] * _TOLD_FOR_ONE):
+    for _, events in world.contents(f"parallel {part}", MOST[part] * _READ_FOR_ONE):
         for event in events:
             row = {language: text_of(renderer.words(event)) for language, renderer in renderers.items()}
             if event.asked or not seen.isdisjoint(row.values()):

@@ -104,9 +104,9 @@ def _rows(task: GlueTask, split: str, seeds: Sequence[Sequence[Score]]) -> Itera
     for name in task.scores:
         found = [score for scores in seeds for score in scores if score.name == name]
         values = [100 * score.value for score in found]
-        guesses = [100 * value for value in found[0].baselines.values()]
+        baselines = [100 * value for value in found[0].baselines.values()]
         spread = [statistics.median(values), min(values), max(values), len(values)]
-        yield [task.name, split, name, *spread, found[0].count, max(guesses, default=None)]
+        yield [task.name, split, name, *spread, found[0].count, max(baselines, default=None)]
 
 
 def _averages(tasks: Mapping[str, float]) -> Iterator[list[str | int | float | None]]:
@@ -121,7 +121,7 @@ def _remarks(scores: Mapping[str, Mapping[str, Sequence[Sequence[Score]]]]) -> l
     missing = [part for part in TASKS if part not in scores]
     return [
         *([f"the average is not that of GLUE: there is no {', '.join(missing)}"] if missing else []),
-        *([f"figures are compared as medians of {PROTOCOL_SEEDS} seeds: --seeds {PROTOCOL_SEEDS}"] if fewest < PROTOCOL_SEEDS else []),
+        *([f"scores are compared as medians of {PROTOCOL_SEEDS} seeds: --seeds {PROTOCOL_SEEDS}"] if fewest < PROTOCOL_SEEDS else []),
     ]
 
 

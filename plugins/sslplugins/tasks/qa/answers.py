@@ -23,7 +23,7 @@ _OFFSET_HINT = "offsets count characters from 0; mend the offset or take the que
 _NONE_HINT = 'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
 
 
-class Gold(NamedTuple):
+class AnswerLabels(NamedTuple):
     """Labels of one question.
 
     `answers`: empty where the right answer is "no answer", None where the file has no label.
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     where: Where
 
 
-def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule) -> Gold:
+def labels_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule) -> AnswerLabels:
     """Read labels: {"text", "answer_start"} as an object, a list or two lists; or texts alone.
 
     `impossible`: value of is_impossible; `may_lack`: whether a question without is_impossible may
@@ -50,21 +50,21 @@ def gold_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, w
     """
     entries = _entries(value, where)
     if entries is None:
-        return Gold(() if impossible else None)
+        return AnswerLabels(() if impossible else None)
     filled = [entry for entry in entries if not _is_empty(entry)]
     if filled and impossible:
         at = replace(where, field=re.sub("answers?$", "is_impossible", where.field or ""))
-        raise wrong(at, "the question has answers and is said to have none", "take out the answers, or write false")
+        raise wrong(at, "the question has answers, and is_impossible is true", "take out the answers, or write false")
     if not filled:
         is_said = all(entry.start in _NOWHERE for entry in entries)  # any other offset means a text that got lost
         if not (may_lack and is_said if impossible is None else impossible):
             empty = bool(entries)
             place = below(entries[0].where, ".text") if empty else where
             raise wrong(place, "the text is empty" if empty else "there is no answer", _NONE_HINT)
-        return Gold((), EMPTY if entries else "")
+        return AnswerLabels((), EMPTY if entries else "")
     found = [placed(entry, passage, rule) for entry in filled]
     notes = [note for _, note in found] + [BESIDE] * (len(filled) < len(entries))
-    return Gold(tuple(answer for answer, _ in found), "; ".join(dict.fromkeys(filter(None, notes))))
+    return AnswerLabels(tuple(answer for answer, _ in found), "; ".join(dict.fromkeys(filter(None, notes))))
 
 
 def whole_number(value: Any, where: Where, name: str) -> int:

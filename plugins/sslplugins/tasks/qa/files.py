@@ -28,7 +28,7 @@ from sslcli.api import (
     remark,
     suffix_of,
 )
-from sslplugins.tasks.qa.answers import Entry, Gold, below, gold_of, placed, whole_number, wrong
+from sslplugins.tasks.qa.answers import AnswerLabels, Entry, below, labels_of, placed, whole_number, wrong
 from sslplugins.tasks.qa.counting import CHARACTERS, Answer, Claim, Offsets, Rule, counting_of
 
 PASSAGE = ("context", "passage", "paragraph", "context_text")
@@ -101,7 +101,7 @@ def _claims(read: Readings) -> list[Claim]:
 
 
 def question_of(record: Record, rule: Rule) -> Example:
-    """Read a flat record: passage, question, and labels in any form that `gold_of` reads.
+    """Read a flat record: passage, question, and labels in any form that `labels_of` reads.
 
     answer_start may be a column of its own.
     """
@@ -110,11 +110,11 @@ def question_of(record: Record, rule: Rule) -> Example:
     _, named = record.find(*_ID)
     own = record.id if named is None or named == "" else str(named)
     question = Example(own, record.where, Question(text, passage), language=record.language)
-    found = Gold(None) if current_reading().labels == "unread" else _gold_of(record, passage, rule)
+    found = AnswerLabels(None) if current_reading().labels == "unread" else _labels_of(record, passage, rule)
     return replace(question, gold=found.answers, note=found.note)
 
 
-def _gold_of(record: Record, passage: str, rule: Rule) -> Gold:
+def _labels_of(record: Record, passage: str, rule: Rule) -> AnswerLabels:
     name, answers = record.find("answers", "answer")
     where = replace(record.where, field=name)
     if isinstance(answers, str) and answers.lstrip().startswith(("{", "[")):
@@ -125,7 +125,7 @@ def _gold_of(record: Record, passage: str, rule: Rule) -> Gold:
         if answers or start not in (None, ""):
             answers = {"text": answers, "answer_start": None if start == "" else start}
     impossible = _truth(record.find("is_impossible")[1], replace(record.where, field="is_impossible"))
-    return gold_of(answers, impossible, True, passage, where, rule)
+    return labels_of(answers, impossible, True, passage, where, rule)
 
 
 def _made(make: Make) -> Example:
@@ -175,7 +175,7 @@ def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may
     if current_reading().labels == "unread":
         return Example(name, Where(file, count), question)
     impossible = _truth(asked.get("is_impossible"), below(at, ".is_impossible"))
-    found = gold_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), rule)
+    found = labels_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), rule)
     return Example(name, Where(file, count), question, found.answers, note=found.note)
 
 
@@ -206,11 +206,11 @@ def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passage
     question = Question(_text(asked, ("question_text",), at), passage)
     if current_reading().labels == "unread":
         return Example(name, Where(file, count), question)
-    answers, note = _course_gold(asked, passage, at, rule)
+    answers, note = _course_labels(asked, passage, at, rule)
     return Example(name, Where(file, count), question, answers, note=note)
 
 
-def _course_gold(asked: Mapping[str, Any], passage: str, at: Where, rule: Rule) -> tuple[tuple[Answer, ...] | None, str]:
+def _course_labels(asked: Mapping[str, Any], passage: str, at: Where, rule: Rule) -> tuple[tuple[Answer, ...] | None, str]:
     if asked.get("answer_text") is None and asked.get("answer_start") is None:
         return None, ""
     text = _text(asked, ("answer_text",), at)

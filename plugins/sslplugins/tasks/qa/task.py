@@ -265,7 +265,7 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         """Return the question, its passage, and the position of each right answer."""
         places = [f"{answer.text!r} at character {answer.start:,}" for answer in dict.fromkeys(example.gold or ())]
         known = f"{'; also right: '.join(places[:2])}{''.join(f'; {place}' for place in places[2:])}"
-        label = "nothing is said of one" if example.gold is None else known or "there is none in the passage"
+        label = "it has no label" if example.gold is None else known or "there is none in the passage"
         return {"question": example.data.text, "passage": example.data.passage, "answer": label}
 
     @classmethod

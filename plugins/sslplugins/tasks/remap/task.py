@@ -55,9 +55,9 @@ class Remap(SequenceTask["Remap.Options"]):
 
     class Options(SequenceTask.Options):
         words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
-            "", "word of every symbol, as A=apple,C=cat or a JSON file; drawn from the vocabulary where it says none", "--words"
+            "", "word of every symbol, as A=apple,C=cat or a JSON file; sampled from the vocabulary where not given", "--words"
         )
-        map_seed: int = setting(0, "another seed draws other words", "--map-seed", trains=True, ge=0)
+        map_seed: int = setting(0, "another seed samples other words", "--map-seed", trains=True, ge=0)
         symbols_per_word: int = setting(1, "symbols that make one word together (k-mers)", "--symbols-per-word", gt=0, le=32)
         stride: int | None = setting(
             None, "symbols from the begin of a word to the next; symbols_per_word when not given", "--stride", gt=0
@@ -108,7 +108,7 @@ class Remap(SequenceTask["Remap.Options"]):
 
     def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
         words = self.options.words
-        assert isinstance(words, Mapping), "options come settled"
+        assert isinstance(words, Mapping), "options are resolved"
         written = (" ".join(words.get(symbol, words[STRANGE]) for symbol in _symbols(text, self.options)) for text in texts)
         return self.tokenizer.encode_batch(list(written))
 
@@ -141,11 +141,11 @@ def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: T
     if len({word for word in words.values()}) < len(words):
         raise UsageError("two symbols have the same word", "the model could not tell them apart: give every symbol its own")
     wanted = [symbol for symbol in [*sorted(symbols), STRANGE] if symbol not in words]
-    drawn = _drawn(len(wanted), seed, tokenizer, frozenset(words.values()))
-    return words | dict(zip(wanted, drawn, strict=True))
+    sampled = _sampled(len(wanted), seed, tokenizer, frozenset(words.values()))
+    return words | dict(zip(wanted, sampled, strict=True))
 
 
-def _drawn(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -> list[str]:
+def _sampled(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str]) -> list[str]:
     """Sample different words of one token and several letters each, all equally likely."""
     order_V = np.argsort(Rng(seed, 0).uniform("words", np.arange(tokenizer.size)))
     found: list[str] = []
