@@ -166,7 +166,7 @@ def evaluate(model: Any = None, *, task: str | None = None, **flags: Any) -> Rep
     judging.check_evaluate_line(line.command, line.given)
     with _called(line):
         found = _evaluating.evaluated(line.command, line.given, _quiet)
-        _evaluate.refuse_below(found.report.scores, judging.bounds_of(line.given.get("min", ())))
+        _evaluate.refuse_below(found.report.scores, judging.minimums_of(line.given.get("min", ())))
     return found.report
 
 
