@@ -8,11 +8,11 @@ from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss
 from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
-from sslcli.contracts.reader import HasLanguages, Reader
+from sslcli.contracts.reader import Computed, GivesRecords, HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.shift import Shift
 from sslcli.contracts.suite import Suite, SuitePart
-from sslcli.contracts.task import Annotates, Computed, Describes, GivesRecords, ReadoutTask, Task
+from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.generation import generate_tokens

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from sslcli.errors import ConfigError, nearest
-from sslcli.runfiles import Layer, merged
+from sslcli.layers import Layer, merged
 
 C = TypeVar("C", bound=BaseModel)
 

@@ -6,8 +6,7 @@ refused: a few lines of aliases unfold to more memory than there is, and nothing
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,10 @@ import yaml
 
 from sslcli import plainfiles
 from sslcli.errors import ConfigError, UsageError
+from sslcli.layers import Layer, Tree, merged, nested
 
 MOST_BYTES = 16_000_000  # the labels of a run with a hundred thousand of them are one
 DEEPEST = 24
-Tree = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A tree of values; `sources` maps dotted keys (of leaves or branches) to where they were
-    set.
-    """
-
-    values: Mapping[str, Any]
-    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def _wrong(problem: str, mark: Any) -> yaml.MarkedYAMLError:
@@ -110,29 +99,6 @@ def parse_assignments(assignments: Sequence[str]) -> Layer:
     if problems:
         raise ConfigError(problems, "for example --set model.shape.depth=3")
     return Layer(tree, sources)
-
-
-def dotted_layer(values: Mapping[str, Any], sources: Mapping[str, str] | str) -> Layer:
-    """A layer out of dotted keys; `sources` by key, or one for all."""
-    tree: Tree = {}
-    for key, value in values.items():
-        tree = merged(tree, nested(key, value))
-    return Layer(tree, dict.fromkeys(values, sources) if isinstance(sources, str) else sources)
-
-
-def nested(key: str, value: Any) -> Tree:
-    """ "a.b" and 3 -> {"a": {"b": 3}}."""
-    first, _, rest = key.partition(".")
-    return {first: nested(rest, value) if rest else value}
-
-
-def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Tree:
-    """Branches are joined, leaves of `upper` win."""
-    tree = dict(lower)
-    for key, value in upper.items():
-        both = isinstance(tree.get(key), Mapping) and isinstance(value, Mapping)
-        tree[key] = merged(tree[key], value) if both else value
-    return tree
 
 
 def _read_yaml(text: str) -> tuple[Any, dict[str, int]]:

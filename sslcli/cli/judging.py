@@ -20,6 +20,7 @@ from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.layers import dotted_layer
 from sslcli.models.line_checks import (
     problems_in,
     refuse_absent_model,
@@ -29,7 +30,6 @@ from sslcli.models.line_checks import (
     refuse_unknown_task,
 )
 from sslcli.reports import printable
-from sslcli.runfiles import dotted_layer
 from sslcli.runs.catalogue import runs_folder
 from sslcli.runs.references import LATEST, find_run
 from sslcli.settings import AnswerSettings, FinetuneSettings, PretrainSettings, Start, TokenizeSettings

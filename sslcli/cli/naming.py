@@ -12,7 +12,8 @@ from sslcli.cli.mistyped import refuse_foreign_objective
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
 from sslcli.config import decides_training, leaves
 from sslcli.errors import UsageError
-from sslcli.runfiles import merged, nested, parse_assignments, read_layer
+from sslcli.layers import merged, nested
+from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, decided, head_readers, run_of
 

@@ -19,7 +19,8 @@ from pydantic.fields import FieldInfo
 
 from sslcli.cli.completing import candidates
 from sslcli.config import Count, CountOrAll, Seconds, flags_of, leaves
-from sslcli.runfiles import Layer, dotted_layer, parse_assignments, read_layer
+from sslcli.layers import Layer, dotted_layer
+from sslcli.runfiles import parse_assignments, read_layer
 
 Given = Mapping[str, Any]
 

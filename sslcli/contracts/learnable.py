@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from sslcli.config import Config
+from sslcli.contracts.options import O
 from sslcli.core.inputs import Inputs
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
@@ -131,7 +132,6 @@ class Follower:
 
 
 V = TypeVar("V", bound=ModelBatch)
-O = TypeVar("O", bound=Config, default=Any)  # noqa: E741 (options; the letter of the contracts)
 
 
 class Learnable(nn.Module, ABC, Generic[V, O]):
@@ -192,3 +192,11 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
         `state` is the same on all ranks, and so must the buffers be. Parameters stay unchanged: a
         rank may hold only a shard of them.
         """
+
+    def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:
+        """Return the loss of a batch and one part of a prediction per sample; tasks alone can."""
+        raise NotImplementedError(f"{type(self).__name__} has no answers to examine")
+
+    def overrides(self, method: str) -> bool:
+        """Tell whether the class has a method of its own in place of the contract's."""
+        return getattr(type(self), method) is not getattr(Learnable, method)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sslcli.config import Config
 from sslcli.contracts.examples import Annotated
-from sslcli.contracts.learnable import Learnable, O
+from sslcli.contracts.learnable import Learnable
+from sslcli.contracts.options import O
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 from sslcli.config import Config
-from sslcli.contracts.learnable import O
+from sslcli.contracts.examples import Split
+from sslcli.contracts.options import O
 from sslcli.data.documents import Document, Modality
+from sslcli.data.records.records import Record
 
 
 class Reader(ABC, Generic[O]):
@@ -58,3 +60,25 @@ class HasLanguages(Protocol):
         """Return the reader for these languages alone. Raises DataError for one that it does not
         have.
         """
+
+
+@runtime_checkable
+class GivesRecords(Protocol):
+    """A reader that also provides labelled records of some kinds (`Task.records`)."""
+
+    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
+        """Yield the records of one kind and split. Raises DataError for a kind that it does not
+        have.
+        """
+
+
+@runtime_checkable
+class Computed(Protocol):
+    """A reader whose documents and records follow from its options and its code alone.
+
+    They are computed once per machine and cached. Documents have text, fields of `where` beside
+    file and record are empty, and values of records are those of JSON.
+    """
+
+    def content_key(self, reference: str) -> str:
+        """Return a key that differs wherever anything that the reader gives differs."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic
 
 from sslcli.contracts.examples import Example, Prediction
-from sslcli.contracts.learnable import O
+from sslcli.contracts.options import O
 from sslcli.reports import Report, Score
 
 

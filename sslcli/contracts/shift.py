@@ -7,8 +7,8 @@ from typing import ClassVar, Generic
 from torch import Tensor
 
 from sslcli.config import Config
-from sslcli.contracts.learnable import O
 from sslcli.contracts.linear_shift import LinearShift
+from sslcli.contracts.options import O
 
 
 class Shift(ABC, Generic[O]):

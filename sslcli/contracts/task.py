@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 from typing_extensions import TypeVar
 
 from sslcli.config import Config, Count, setting
-from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
+from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction
 from sslcli.contracts.learnable import Learnable, Loss, V
 from sslcli.contracts.scorer import Scorer
 from sslcli.core.inputs import Hidden
@@ -223,25 +223,3 @@ class SaysAnswers(Protocol):
     @classmethod
     def answers_said(cls, options: Config, labels: Sequence[str]) -> str:
         """Return the sentence, from resolved options and the labels."""
-
-
-@runtime_checkable
-class GivesRecords(Protocol):
-    """A reader that also provides labelled records of some kinds (`Task.records`)."""
-
-    def records(self, reference: str, kind: str, split: Split) -> Iterator[Record]:
-        """Yield the records of one kind and split. Raises DataError for a kind that it does not
-        have.
-        """
-
-
-@runtime_checkable
-class Computed(Protocol):
-    """A reader whose documents and records follow from its options and its code alone.
-
-    They are computed once per machine and cached. Documents have text, fields of `where` beside
-    file and record are empty, and values of records are those of JSON.
-    """
-
-    def content_key(self, reference: str) -> str:
-        """Return a key that differs wherever anything that the reader gives differs."""

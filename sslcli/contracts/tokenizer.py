@@ -7,7 +7,7 @@ from typing import ClassVar, Generic
 import tokenizers
 
 from sslcli.config import Config
-from sslcli.contracts.learnable import O
+from sslcli.contracts.options import O
 from sslcli.core.settings import Architecture
 from sslcli.data.special_tokens import SpecialToken
 

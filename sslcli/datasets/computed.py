@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sslcli.contracts.examples import Split
-from sslcli.contracts.reader import Reader
-from sslcli.contracts.task import Computed, GivesRecords
+from sslcli.contracts.reader import Computed, GivesRecords, Reader
 from sslcli.data.documents import Document, Where
 from sslcli.data.records.records import Record
 from sslcli.data.rng import name_key

@@ -12,9 +12,9 @@ from typing import Any
 from sslcli import registry
 from sslcli.config import Config, checked
 from sslcli.contracts.examples import Example, Split
-from sslcli.contracts.reader import HasLanguages, Reader
+from sslcli.contracts.reader import GivesRecords, HasLanguages, Reader
 from sslcli.contracts.suite import Suite
-from sslcli.contracts.task import GivesRecords, Task
+from sslcli.contracts.task import Task
 from sslcli.data.records.continuing import Parsed
 from sslcli.data.records.read_context import Labels, ReadInContext, Reading, reading_with, separator_of
 from sslcli.data.records.records import Record

@@ -10,7 +10,8 @@ from typing import Any
 
 from sslcli import registry
 from sslcli.contracts.examples import Annotated
-from sslcli.contracts.task import Annotates, GivesRecords
+from sslcli.contracts.reader import GivesRecords
+from sslcli.contracts.task import Annotates
 from sslcli.data.documents import Document
 from sslcli.data.records.records import Record
 from sslcli.data.settings import DataSettings

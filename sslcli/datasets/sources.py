@@ -18,8 +18,7 @@ import numpy as np
 from sslcli import registry
 from sslcli.asides import spool
 from sslcli.config import checked
-from sslcli.contracts.reader import HasLanguages, Reader
-from sslcli.contracts.task import Computed
+from sslcli.contracts.reader import Computed, HasLanguages, Reader
 from sslcli.data.documents import Document
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings

@@ -120,6 +120,10 @@ class Composite(Objective[CompositeBatch]):
         }
         return Report("+".join(self.parts), passages=passages, **joined_fields)
 
+    def overrides(self, method: str) -> bool:
+        """Tell whether any part overrides a method of the contract."""
+        return any(part.overrides(method) for part in self.objectives.values())
+
 
 def _inside(name: str, match: str) -> str:
     """Return the name of a part's parameter within the whole."""
@@ -160,9 +164,3 @@ def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | No
         yield from ((name, part) for name, part in learnable.parts.items() if isinstance(part, ability))
     elif isinstance(learnable, ability):
         yield None, learnable
-
-
-def overrides(learnable: Learnable, method: str) -> bool:
-    """Tell whether the learnable, or a part of it, overrides a method of the contract."""
-    parts = learnable.parts.values() if isinstance(learnable, Composite) else [learnable]
-    return any(getattr(type(part), method) is not getattr(Learnable, method) for part in parts)

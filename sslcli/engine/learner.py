@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from sslcli.contracts.learnable import Group, Learnable, Loss, ModelBatch
-from sslcli.contracts.task import Task
 from sslcli.core.transformer import Transformer
 from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.tensor_files import TENSOR_MODULE, local
-from sslcli.engine.composite import overrides
 from sslcli.engine.followers import Followers, leaders_of, modules_of
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import PluginError
@@ -49,7 +47,6 @@ class Learner(nn.Module, Generic[L]):
         with self.backbone.sharing():
             if not examines:
                 return self.learnable(self.backbone, batch)
-            assert isinstance(self.learnable, Task), "only a task's answers can be examined"
             return self.learnable.examine(self.backbone, batch)
 
     def begin(self, first_batch: Callable[[], ModelBatch], process_group: ProcessGroup = ALONE) -> None:
@@ -61,7 +58,7 @@ class Learner(nn.Module, Generic[L]):
         with torch.no_grad():
             self.learnable.begin(self.backbone, cache(first_batch))
         self.train()
-        if overrides(self.learnable, "begin"):
+        if self.learnable.overrides("begin"):
             for value in self.learnable.state_dict().values():
                 process_group.spread(value)
         self.followers().copy()

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
-from sslcli.engine.composite import overrides
 from sslcli.engine.evaluator import Evaluation, Evaluator
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
@@ -88,7 +87,7 @@ class Trainer:
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
         self.stopper, self.observe, self.illustrate, self.process_group = stopper, observe, illustrate, process_group
         self.verdicts, self.followers = SkippedSteps(hardware.device), self.learner.followers()
-        self.acts_after_steps = overrides(self.learner.learnable, "after_step")  # for which one must know how the step ended
+        self.acts_after_steps = self.learner.learnable.overrides("after_step")  # for which one must know how the step ended
 
     def run(self, progress: Progress) -> TrainingResult:
         """Train from `progress` to the end of the plan, or until a stop; progress is saved

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sslcli.cli.options import flags_for, layers_of, plugin_flags, spellings
 from sslcli.config import Config, Count, Seconds, resolve, setting, write_yaml
 from sslcli.errors import ConfigError, SslError
-from sslcli.runfiles import DEEPEST, dotted_layer, parse_assignments, read_layer
+from sslcli.layers import dotted_layer
+from sslcli.runfiles import DEEPEST, parse_assignments, read_layer
 from sslcli.settings import PretrainSettings
 
 FLAGS = flags_for(PretrainSettings)

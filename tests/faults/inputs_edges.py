@@ -18,7 +18,7 @@ from tallies import Tally
 
 from sslcli.config import resolve
 from sslcli.errors import RunError
-from sslcli.runfiles import dotted_layer
+from sslcli.layers import dotted_layer
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
 

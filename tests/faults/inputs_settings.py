@@ -22,8 +22,9 @@ from tallies import Tally
 from sslcli import registry
 from sslcli.config import leaves, resolve, write_yaml
 from sslcli.core.settings import TransformerSettings
+from sslcli.layers import Layer, dotted_layer, nested
 from sslcli.models.objectives import objective_classes, objective_options
-from sslcli.runfiles import Layer, dotted_layer, nested, parse_assignments, read_layer
+from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.settings import PretrainSettings
 
 HUGE = 10**18

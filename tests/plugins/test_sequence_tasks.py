@@ -19,7 +19,7 @@ from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageErr
 from sslcli.config import resolve, write_yaml
 from sslcli.datasets.labelled import balance_of
 from sslcli.errors import ConfigError
-from sslcli.runfiles import Layer
+from sslcli.layers import Layer
 from sslcli.testing import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()

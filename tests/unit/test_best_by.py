@@ -4,7 +4,7 @@ import pytest
 
 from sslcli.errors import UsageError
 from sslcli.reports import Score
-from sslcli.workflows.finetune.finetune import cost_of
+from sslcli.workflows.evaluate.score_names import cost_of
 
 SCORES = [Score("accuracy", 0.5), Score("f1", 0.9), Score("squared error", 0.25, higher_is_better=False)]
 

@@ -15,7 +15,7 @@ from sslcli.reports import Report, Score, higher_is_better
 from sslcli.runs.catalogue import Run
 from sslcli.runs.facts import scores_of
 from sslcli.workflows.evaluate.evaluate import refuse_below
-from sslcli.workflows.finetune.finetune import cost_of
+from sslcli.workflows.evaluate.score_names import cost_of
 
 DIRECTIONS = {
     "accuracy": "higher", "f1": "higher", "mlm.accuracy": "higher", "matthews": "higher",

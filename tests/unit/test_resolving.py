@@ -5,7 +5,8 @@ import pytest
 from sslcli import registry
 from sslcli.datasets.tokenized import usual_tokenizer
 from sslcli.errors import ConfigError, UsageError
-from sslcli.runfiles import dotted_layer, parse_assignments, read_layer
+from sslcli.layers import dotted_layer
+from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.workflows.training.resolve import RECIPE, resolve_finetuning, resolve_pretraining
 
 

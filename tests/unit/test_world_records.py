@@ -3,7 +3,7 @@
 import pytest
 from sslplugins.readers.demo import DemoReader
 
-from sslcli.contracts.task import GivesRecords
+from sslcli.contracts.reader import GivesRecords
 from sslcli.errors import DataError
 
 ASKED = {"texts": ["text"], "pairs": ["premise", "hypothesis"], "words": ["tokens"], "questions": ["context", "question"]}

@@ -12,7 +12,8 @@ from sslcli.cli.screen import Screen
 from sslcli.config import naming_sources
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.errors import UsageError
-from sslcli.runfiles import Layer, dotted_layer, read_layer
+from sslcli.layers import Layer, dotted_layer
+from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_facts
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.finetune.check import check_data

@@ -12,7 +12,8 @@ from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
 from sslcli.config import naming_sources
 from sslcli.errors import UsageError
-from sslcli.runfiles import Layer, read_layer
+from sslcli.layers import Layer
+from sslcli.runfiles import read_layer
 from sslcli.runs.references import resumed_run
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import dry_run_finetune

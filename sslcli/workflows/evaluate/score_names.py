@@ -1,5 +1,6 @@
 """Scores by the names that people type: `--min exact-match=60`, `--best-by f1+accuracy`."""
 
+import statistics
 from collections.abc import Iterable, Sequence
 
 from sslcli.contracts.scorer import Scorer
@@ -40,3 +41,13 @@ def _typed(name: str) -> str:
 
 def _unknown(name: str, names: Sequence[str]) -> UsageError:
     return UsageError(f"there is no score '{name}'", f"this task has {', '.join(names)}")
+
+
+def cost_of(scores: Sequence[Score], best_by: str | None) -> float:
+    """The lower the better: of the first score, of the named one, or the mean of several ("f1+accuracy").
+
+    Raises UsageError where there is no score of a name.
+    """
+    names = [] if best_by is None else best_by.split("+")
+    chosen = [score_called(name, scores) for name in names] or scores[:1]
+    return statistics.fmean(-score.value if score.higher_is_better else score.value for score in chosen)

@@ -1,7 +1,6 @@
 """`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one loop."""
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,13 +40,13 @@ from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.models.weights import Pretrained
 from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import LANGUAGES
-from sslcli.reports import Report, Score
+from sslcli.reports import Report
 from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.evaluate.evaluate import scored, write_evaluation
-from sslcli.workflows.evaluate.score_names import refuse_unknown_scores, score_called
+from sslcli.workflows.evaluate.score_names import cost_of, refuse_unknown_scores
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
@@ -294,13 +293,3 @@ def _lost(data: EncodedSet, name: str) -> list[str]:
     example, what = lost[0]
     verb = "loses" if len(lost) == 1 else "lose"
     return [f"{len(lost):,} of {len(data.examples):,} {name} examples {verb} something: {example.where}: {what}"]
-
-
-def cost_of(scores: Sequence[Score], best_by: str | None) -> float:
-    """The lower the better: of the first score, of the named one, or the mean of several ("f1+accuracy").
-
-    Raises UsageError where there is no score of a name.
-    """
-    names = [] if best_by is None else best_by.split("+")
-    chosen = [score_called(name, scores) for name in names] or scores[:1]
-    return statistics.fmean(-score.value if score.higher_is_better else score.value for score in chosen)

@@ -22,11 +22,12 @@ from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
 from sslcli.folders import remove, write_atomically
+from sslcli.layers import Layer
 from sslcli.models.loading import decided_source
 from sslcli.reporting.csv_files import write_csv
 from sslcli.reporting.saved_reports import REPORT, write_report
 from sslcli.reports import Report
-from sslcli.runfiles import Layer, read_layer
+from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder
 from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once

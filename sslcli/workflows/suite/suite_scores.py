@@ -13,7 +13,7 @@ from sslcli.contracts.suite import SuitePart
 from sslcli.errors import DataError
 from sslcli.folders import write_atomically
 from sslcli.reports import Score
-from sslcli.workflows.finetune.finetune import cost_of
+from sslcli.workflows.evaluate.score_names import cost_of
 
 FILE = "suite.json"
 

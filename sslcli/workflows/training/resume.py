@@ -14,9 +14,10 @@ from sslcli.datasets.tokenized import with_tokenizer_of_run
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.errors import ConfigError, DataError, ModelError, UsageError
 from sslcli.folders import read_sealed
+from sslcli.layers import dotted_layer
 from sslcli.models.objectives import objective_classes, objective_options
 from sslcli.models.places import locate_weights
-from sslcli.runfiles import dotted_layer, read_layer
+from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
 from sslcli.settings import FinetuneSettings, PretrainSettings
 
