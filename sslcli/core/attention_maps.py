@@ -1,6 +1,6 @@
 """Attention maps, which no forward pass keeps: recomputed from a block's input.
 
-Letters: T rows of all sequences end to end, t rows of one of them, D width, H query heads.
+Letters: T rows of all sequences end to end, t rows of one of them, D width, H query heads, G key heads, K features per head.
 """
 
 from collections.abc import Collection

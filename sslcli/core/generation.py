@@ -1,6 +1,6 @@
 """Autoregressive generation from a decoder.
 
-Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps.
+Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps, D width, N rows.
 """
 
 import sys

@@ -63,7 +63,7 @@ def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], ex
     for example, own in zip(examples, scorer.label_names(examples), strict=True):
         for label in own:
             if label not in known:
-                hint = did_you_mean(label, labels) or f"it learnt {', '.join(labels[:MOST_LEARNT])}"
+                hint = did_you_mean(label, labels) or f"it was trained on {', '.join(labels[:MOST_LEARNT])}"
                 if is_first_row(example.where):
                     hint = f"{hint}; {IF_HEADER}"
                 raise DataError(f"{example.where}: no training example has the label '{label}'", hint)

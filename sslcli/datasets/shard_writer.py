@@ -1,4 +1,8 @@
-"""Documents into shards: sentences, tokens and what is worth knowing of them, a portion at a time in constant memory."""
+"""Documents into shards: sentences, tokens and what is worth knowing of them, a portion at a time
+in constant memory.
+
+Letters: D documents of a portion, S sentences of it, T tokens of it.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

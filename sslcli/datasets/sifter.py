@@ -131,7 +131,7 @@ class Sifter:
         found += self._unlabelled
         for reason, places in self._passed.items():
             verb = "record is" if len(places) == 1 else "records are"
-            found.append(f"{len(places):,} {verb} passed over: {reason} (the first: {next(iter(places))})")
+            found.append(f"{len(places):,} {verb} skipped: {reason} (the first: {next(iter(places))})")
         for (file, note), places in self._noted.items():
             count = f"{len(places):,} example{'s' * (len(places) != 1)} of {file}"
             found.append(f"{count}: {note} (the first: {next(iter(places))})")

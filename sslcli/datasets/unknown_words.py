@@ -1,4 +1,7 @@
-"""Words of a text that a model's vocabulary lacks, and the sentence about them."""
+"""Words of a text that a model's vocabulary lacks, and the sentence about them.
+
+Letters: T tokens of a text, N words of it.
+"""
 
 from collections.abc import Sequence
 

@@ -44,14 +44,14 @@ def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Evaluato
     language.
     """
 
-    def judge(replica: Replica, agree: Agree) -> Evaluation:
-        tallies = {language: evaluate_learner(replica, loader, hardware, agree) for language, loader in loaders.items()}
-        whole = MetricSums.total(tallies.values())
+    def evaluate(replica: Replica, agree: Agree) -> Evaluation:
+        by_language = {language: evaluate_learner(replica, loader, hardware, agree) for language, loader in loaders.items()}
+        whole = MetricSums.total(by_language.values())
         loss, terms, metrics = whole.read()
-        figures = {language: HeldOutMetrics(*tally.read(), tally.counts()) for language, tally in tallies.items()}
-        return Evaluation(loss, terms, metrics, loss, whole.counts(), figures if len(figures) > 1 else {})
+        languages = {language: HeldOutMetrics(*sums.read(), sums.counts()) for language, sums in by_language.items()}
+        return Evaluation(loss, terms, metrics, loss, whole.counts(), languages if len(languages) > 1 else {})
 
-    return judge
+    return evaluate
 
 
 def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> MetricSums:
@@ -61,15 +61,15 @@ def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree
     """
 
     def attempt(seen: list[Any]) -> MetricSums:
-        tally = MetricSums()
+        sums = MetricSums()
         for work in loader.one_pass():
             work = agree(work)
             seen[:] = work.batches
             for index, part in enumerate(work.batches):
                 with gathering(loader.process_group, counted := index < work.counted):
                     loss = replica.learner(to_device(part, hardware.device))
-                tally.add(loss, part.counts, counted)
-        return tally.over(loader.process_group)
+                sums.add(loss, part.counts, counted)
+        return sums.over(loader.process_group)
 
     return _in_parts_that_fit(attempt, loader, hardware)
 
@@ -78,17 +78,17 @@ def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) 
     """Return the loss sums of a task, and its partial predictions by sample number."""
 
     def attempt(seen: list[Any]) -> tuple[MetricSums, dict[int, Any]]:
-        tally, found = MetricSums(), {}
+        sums, found = MetricSums(), {}
         for work in loader.one_pass():
             work = agree(work)
             seen[:] = work.batches
             parts: list[Any] = []
             for batch in work.batches:
                 loss, answers = replica.learner(to_device(batch, hardware.device), examines=True)
-                tally.add(loss, batch.counts)
+                sums.add(loss, batch.counts)
                 parts += answers
             found.update(zip(work.samples, parts, strict=True))
-        return tally, found
+        return sums, found
 
     return _in_parts_that_fit(attempt, loader, hardware)
 

@@ -41,13 +41,13 @@ def backward(
     and the step) and the number of the micro-batch seed dropout. `poll` is called between
     micro-batches.
     """
-    tally, state = MetricSums(), StepState()
+    sums, state = MetricSums(), StepState()
     for index, batch in enumerate(work.batches):
         poll()
         torch.manual_seed(int(mix(*keys, index * process_group.size + process_group.rank)) >> 1)  # for dropout alone
         counted = index < work.counted
         with replica.reducing(index == len(work.batches) - 1), gathering(process_group, counted):
             loss = accumulate_gradients(replica, batch, work.counts, hardware, counted)
-        tally.add(loss, batch.counts, counted)
+        sums.add(loss, batch.counts, counted)
         state.add(loss.state, counted)
-    return tally, state.over(process_group)
+    return sums, state.over(process_group)

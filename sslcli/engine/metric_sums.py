@@ -88,13 +88,13 @@ class MetricSums:
         """Restore a `dump`; if not counted, its names only, for one rank alone takes the numbers
         of all.
         """
-        tally = cls()
+        sums = cls()
         if dumped:
-            tally.terms, tally.metrics = (
+            sums.terms, sums.metrics = (
                 {name: list(pair) if counted else [0.0, 0.0] for name, pair in dumped[kind].items()} for kind in ("terms", "metrics")
             )
-            tally.exponential = set(dumped["exponential"])
-        return tally
+            sums.exponential = set(dumped["exponential"])
+        return sums
 
 
 def _accumulate(sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float) -> None:

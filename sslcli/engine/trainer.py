@@ -71,7 +71,7 @@ class Trainer:
         replica: Replica,
         optimizer: Optimizer,
         loader: Loader,
-        judge: Evaluator,
+        evaluator: Evaluator,
         *,
         schedule: ScheduleSettings,
         plan: Plan,
@@ -82,11 +82,11 @@ class Trainer:
         illustrate: Illustrate,
         process_group: ProcessGroup = ALONE,
     ) -> None:
-        self.replica, self.optimizer, self.loader, self.judge = replica, optimizer, loader, judge
+        self.replica, self.optimizer, self.loader, self.evaluator = replica, optimizer, loader, evaluator
         self.learner = replica.learner
         self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
         self.stopper, self.observe, self.illustrate, self.process_group = stopper, observe, illustrate, process_group
-        self.verdicts, self.followers = SkippedSteps(hardware.device), self.learner.followers()
+        self.skipped_steps, self.followers = SkippedSteps(hardware.device), self.learner.followers()
         self.acts_after_steps = self.learner.learnable.overrides("after_step")  # for which one must know how the step ended
 
     def run(self, progress: Progress) -> TrainingResult:
@@ -94,7 +94,7 @@ class Trainer:
         either way.
         """
         self.progress = progress
-        self.tally = MetricSums.restore(progress.tally, counted=self.process_group.leads)
+        self.sums = MetricSums.restore(progress.tally, counted=self.process_group.leads)
         self.tokens, self.since, self.busy_seconds = 0, time.monotonic(), 0.0
         self.loader.shrink(progress.micro_batch_size)
         self.learner.train()
@@ -126,7 +126,7 @@ class Trainer:
                 self._tell_of(self.checkpoints.finished())
         except Stopping as stop:
             self.optimizer.zero()  # a step that was begun is replayed whole by the resume
-            self._judge(all_of_them=True)
+            self._count_skipped(all_of_them=True)
             if progress.saved_step != progress.step:
                 self._save()
             return stop.reason
@@ -149,13 +149,13 @@ class Trainer:
         began = time.monotonic()
         progress, step = self.progress, self.progress.step
         work = self._agreed(next(self.work))
-        tally, state = None, {}
+        sums, state = None, {}
         try:
-            tally, state = backward(self.replica, work, self.hardware, self.process_group, (self.plan.seed, step), self._poll)
+            sums, state = backward(self.replica, work, self.hardware, self.process_group, (self.plan.seed, step), self._poll)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        if tally is None:  # outside of the handler, whose traceback would keep the graph of the step in memory
+        if sums is None:  # outside of the handler, whose traceback would keep the graph of the step in memory
             return self._split_finer(work)
         self.optimizer.drop_idle_gradients(step)
         norm = self.optimizer.norm()
@@ -166,11 +166,11 @@ class Trainer:
         if self.acts_after_steps and finite:
             self.learner.after_step(state, Rng(self.plan.seed, step, "after_step", done))
         self.optimizer.zero()
-        self.tally.merge(tally, finite)
-        self.verdicts.add(step, finite)
+        self.sums.merge(sums, finite)
+        self.skipped_steps.add(step, finite)
         progress.step, progress.position = step + 1, work.position
         logs = progress.step % self.plan.log_every == 0 or progress.step == self.plan.total_steps
-        self._judge(all_of_them=logs)
+        self._count_skipped(all_of_them=logs)
         self.tokens += work.tokens
         self.busy_seconds += time.monotonic() - began
         if logs:
@@ -204,12 +204,12 @@ class Trainer:
         self.work.close()
         self.work = self.loader.ahead(self.progress.position, self.progress.step, self.plan.total_steps)
 
-    def _judge(self, all_of_them: bool = False) -> None:
+    def _count_skipped(self, all_of_them: bool = False) -> None:
         """Count skipped updates as soon as they are known. Raises Diverged after too many in a
         row.
         """
         progress = self.progress
-        for step, finite in self.verdicts.read(all_of_them):
+        for step, finite in self.skipped_steps.read(all_of_them):
             progress.skipped_in_row = 0 if finite else progress.skipped_in_row + 1
             if not finite:
                 progress.skipped += 1
@@ -240,12 +240,12 @@ class Trainer:
         self.observe(Noted(f"the last {which} not applied: the weights at the end are those of step {total - skipped}"))
 
     def _log(self, norm: Tensor) -> None:
-        loss, terms, metrics = self.tally.over(self.process_group).read()
+        loss, terms, metrics = self.sums.over(self.process_group).read()
         self._count_seconds()
         rate = self.optimizer.settings.rate * rate_factor(self.schedule, self.progress.step - 1, self.plan.total_steps)
         speed = self.tokens / max(self.busy_seconds, 1e-9)
         self.observe(Stepped(self.progress.step, loss, terms, metrics, rate, float(norm), speed, self.progress.seconds))
-        self.tally, self.tokens, self.busy_seconds = MetricSums(), 0, 0.0
+        self.sums, self.tokens, self.busy_seconds = MetricSums(), 0, 0.0
 
     def _count_seconds(self) -> None:
         now = time.monotonic()
@@ -261,7 +261,7 @@ class Trainer:
         evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
         due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end)
         if evaluates or due:
-            self._judge(all_of_them=True)
+            self._count_skipped(all_of_them=True)
         if progress.skipped_in_row and not at_end:
             return  # a checkpoint from here would push out one from before the loss went wrong
         if progress.skipped_in_row and (evaluates or progress.saved_step != progress.step):
@@ -273,7 +273,7 @@ class Trainer:
     def _evaluate(self) -> bool:
         self.learner.eval()
         try:
-            found = self.judge(self.replica, self._agreed)
+            found = self.evaluator(self.replica, self._agreed)
             with torch.no_grad(), self.hardware.autocast(), self.replica.whole():
                 examples = self.illustrate(self.learner)
         finally:
@@ -293,7 +293,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._count_seconds()
-        self.progress.tally, self.progress.saved_step = self.tally.over(self.process_group).dump(), self.progress.step
+        self.progress.tally, self.progress.saved_step = self.sums.over(self.process_group).dump(), self.progress.step
         self.checkpoints.save(self.learner, self.optimizer, self.progress, self._is_final())
 
     def _keep_milestone(self) -> None:

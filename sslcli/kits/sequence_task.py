@@ -144,7 +144,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceBatch]) -> None:
         bias = self.classifier.classifier.bias
-        is_new = not bias.any()  # a head that goes on from another run has learnt its own
+        is_new = not bias.any()  # a head from another run keeps its trained bias
         if self.kind.first_output is not None and is_new:
             with torch.no_grad():
                 bias.fill_(self.kind.first_output)
@@ -187,7 +187,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         answer = checked_answer(self.kind, example)
         unknown = next((label for label in self.kind.names_in(example.gold) if label not in self.kind.index), None)
         if unknown is not None:
-            hint = did_you_mean(unknown, self.names) or f"it learnt {', '.join(self.names[:12])}"
+            hint = did_you_mean(unknown, self.names) or f"it was trained on {', '.join(self.names[:12])}"
             raise DataError(f"{example.where}: no training example has the label '{unknown}'", hint)
         return self.kind.target(answer)
 

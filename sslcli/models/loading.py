@@ -91,7 +91,7 @@ def learner_of(pretrained: Pretrained) -> Learner:
     settings = None if trained is None else trained.settings
     if isinstance(settings, FinetuneSettings):
         task = settings.task
-        raise ModelError(f"{pretrained.folder} was fine-tuned for {task} and makes nothing up", f"ask it with ssl predict {task}")
+        raise ModelError(f"{pretrained.folder} is fine-tuned for {task} and has no generation head", f"ask it with ssl predict {task}")
     if settings is None and pretrained.head is None:
         raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
     expression = _head_reader(pretrained) if settings is None else settings.objective

@@ -80,7 +80,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
         except ModelError as error:
             if selector == "best":
                 raise
-            notes.append(f"the best checkpoint is passed over: {error.message}")
+            notes.append(f"the best checkpoint is skipped: {error.message}")
     newest, passed = newest_whole(run / CHECKPOINTS)
     if selector == "best" or newest is None:
         problem = "best checkpoint" if selector == "best" else "complete checkpoint"

@@ -46,7 +46,7 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
     looks = zip(others, cycle((":", "--", "-.")), floors.items(), strict=False)
     for color, style, (name, floor) in looks:
         line = {"color": color, "linestyle": style, "linewidth": 1}
-        axes.axhline(floor, label=f"{name} floor {floor:.2f}", **line)
+        axes.axhline(floor, label=f"{name} baseline {floor:.2f}", **line)
     axes.set(xlabel="step", ylabel=f"loss of {term} (nats per target)" if floors else "loss", title=title)
     axes.set_ylim(bottom=0)
     _finish(axes)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "…"  # in the place of letters that no font here has
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_TICK = 90, 44, 22  # characters
-# (label, most characters, number among its like, 0 where it has none) -> what is drawn. Of labels
+# (label, most characters, number among its like, 0 where it has none) -> the text to draw. Of labels
 # of rows, columns and points it is that of the table beside the picture.
 Written = Callable[[str, int, int], str]
 

@@ -145,7 +145,7 @@ def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
     if not losses:
         return []
     ends = [min(curve.xs[0] for curve in losses), max(curve.xs[-1] for curve in losses)]
-    floors = [Curve(f"{name} floor", ends, [value, value]) for name, value in _floors(run, "losses").items()]
+    floors = [Curve(f"{name} baseline", ends, [value, value]) for name, value in _floors(run, "losses").items()]
     names = list(dict.fromkeys(name for line in splits["eval"] for name in metrics_of(line)))
     drawn = [_held_out(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name)) for name in names[:MOST_PLOTS]]
     loss = _held_out("loss", splits["eval"], _loss)

@@ -20,7 +20,7 @@ from sslcli.runs.catalogue import FACTS_FILE, PRETRAINED, RUN_FILE, Run, all_run
 
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
-MOST_NAMED = 3  # runs that are passed over
+MOST_NAMED = 3  # skipped runs in a message
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
 _HUBS = "bert|roberta|distilbert|albert|electra|deberta|xlm|modernbert|gpt|llama|qwen|bart|t5|vit|facebook|google|microsoft"
 _REMOTE = re.compile(rf"(hf|ms|https?):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?|({_HUBS})[\w.]*(-[\w.]+)*", re.IGNORECASE)
@@ -160,7 +160,7 @@ def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequenc
         if is_unfinished:
             unfinished = unfinished if problem else unfinished or run
             state = failure_in(run.facts) or f"is not finished ({run.status})"
-            notes.append(f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is passed over")
+            notes.append(f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is skipped")
     if unfinished is None:
         return None, ()
     return unfinished, [f"{unfinished.name} {failure_in(unfinished.facts) or f'is not finished ({unfinished.status})'}"]
@@ -182,7 +182,7 @@ def why_unusable(run: Run, use: Purpose) -> str:
     if use.architectures and architecture not in use.architectures:
         return f"is no {' and no '.join(sorted(use.architectures))}"
     if use.ability and not any(_has(name, use.ability) for name in run.objective.split("+")):
-        return f"learnt {run.objective}, which cannot do that"
+        return f"was trained with {run.objective}, which cannot do that"
     return ""
 
 

@@ -60,8 +60,8 @@ def test_it_is_the_newest_run_that_the_command_can_use(make, use):
 def test_what_is_passed_over_for_not_being_finished_is_said(make):
     make()
     assert newest(FOUNDATION)[1] == [
-        "begun is not finished (died) and has no checkpoint, and is passed over",
-        "cut is not finished (stopped), and is passed over",
+        "begun is not finished (died) and has no checkpoint, and is skipped",
+        "cut is not finished (stopped), and is skipped",
     ]
 
 

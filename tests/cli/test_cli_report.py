@@ -116,7 +116,7 @@ def test_a_run_is_all_on_its_page(tmp_path):
         assert text in page.text, text
     pictures = page.pictures()
     assert [kind for kind, _ in pictures] == ["data:image/svg+xml"] * 2
-    assert b"unigram floor" in pictures[0][1]
+    assert b"unigram baseline" in pictures[0][1]
 
 
 def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):

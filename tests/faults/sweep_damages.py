@@ -16,7 +16,7 @@ from harness import Bench, Ended, differences
 from hooks import FaultAt
 
 LENGTH = {"max_steps": 16, "keep": 3, "eval_every": 10}
-NOTICED = ("passed over", "error:")
+NOTICED = ("skipped", "error:")
 
 
 @dataclass(frozen=True)

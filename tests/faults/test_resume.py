@@ -118,7 +118,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_aloud(text_corpus, tmp_path,
     victim.write_bytes(bytes(data))
     heard = []
     pretrain(continued_settings(Resume(cut), settings_for("mlm", text_corpus, cut)), resume=Resume(cut), observe=heard.append)
-    assert any(f"{newest.name} is passed over" in getattr(event, "text", "") for event in heard)
+    assert any(f"{newest.name} is skipped" in getattr(event, "text", "") for event in heard)
     assert_equal_runs(whole, cut)
 
 

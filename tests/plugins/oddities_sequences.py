@@ -4,7 +4,7 @@ import gzip
 
 from reader_oddities import Oddity
 
-NO_LETTERS = "passed over: the record has a name and no letters (the first: "
+NO_LETTERS = "skipped: the record has a name and no letters (the first: "
 LOWER = "letters in lower case (as of masked repeats) are read as capitals"
 
 
@@ -24,7 +24,7 @@ ODDITIES = [
     fasta("blanks after the sign", "> s1 x\nACGT\n>  s2   y \nGG\n", examples=TWO),
     fasta("a header without letters", ">s1 x\nACGT\n>none\n>s2 y\nGG\n", words=[f"1 record is {NO_LETTERS}"], examples=TWO),
     fasta("the last header without letters", ">s1 x\nACGT\n>s2 y\nGG\n>none", words=[NO_LETTERS], examples=TWO),
-    fasta("headers alone", ">s1\n>s2\n", "refused", ["holds no example that can be used: 2 records are passed over"]),
+    fasta("headers alone", ">s1\n>s2\n", "refused", ["holds no example that can be used: 2 records are skipped"]),
     fasta("soft-masked letters", ">s1 x\nACgt\n>s2 y\nGG\n", words=["1 example of", LOWER], examples=TWO),
     fasta("IUPAC codes and gaps", ">s1 x\nACGTRYKMSWBDHVN-.\n>s2 y\nGG\n", examples=[("ACGTRYKMSWBDHVN-.", "x")]),
     fasta("protein that ends in a stop", ">s1 x\nMKV*\n>s2 y\nMA*\n", examples=[("MKV*", "x"), ("MA*", "y")], file="a.faa"),

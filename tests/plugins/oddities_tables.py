@@ -101,9 +101,9 @@ SEPARATORS = [
 ]  # fmt: skip
 COLUMNS = [
     csv("two tables, one behind the other", f"{CSV}{CSV}", "read 4",
-        ("1 record is passed over", "names the columns again", "line 4"), [GOOD, BAD, GOOD, BAD]),
+        ("1 record is skipped", "names the columns again", "line 4"), [GOOD, BAD, GOOD, BAD]),
     csv("two tables of quoted values", f'"text","label"\n{ROWS}"text","label"\n{ROWS}', "read 4",
-        ("1 record is passed over",), [GOOD, BAD, GOOD, BAD]),
+        ("1 record is skipped",), [GOOD, BAD, GOOD, BAD]),
     csv("a row that has the name of one column", f"{CSV}text,neg\n", "read 3", (),
         [GOOD, BAD, (("text",), "neg")], said=False),
     csv("a column twice", f"text,text\n{ROWS}", "asked", ("line 1", "two columns", "--columns")),

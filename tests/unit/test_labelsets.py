@@ -365,7 +365,7 @@ def test_a_gold_answer_that_cannot_be_read_is_no_reason_not_to_answer(name, tmp_
     found = list(examples_to_answer(answerer, str(tmp_path / file), LabelledSettings(train=()), sifter))
     assert len(found) == count
     assert [example.gold for example in found] == golds
-    assert any(note.startswith("gold answers that cannot be read are not written: ") for note in sifter.remarks)
+    assert any(note.startswith("labels that cannot be read are not written: ") for note in sifter.remarks)
     assert any("1 example of " in said and NOT_READ in said for said in sifter.sentences())
     assert sifter.left_out == 0
 

@@ -121,12 +121,12 @@ def test_a_language_without_a_held_out_sample_is_named(corpora, tmp_path):
     few.write_text("olleh dlrow。\n")
     alone = prepare(settings_for({"en": corpora["en"], "zh": str(few)}))
     assert (list(alone.train.languages), list(alone.evaluation.languages)) == (["en", "zh"], ["en"])
-    (said,) = [warning for warning in warnings_of(alone) if "judged nowhere" in warning]
-    assert said.startswith("zh is judged nowhere")
+    (said,) = [warning for warning in warnings_of(alone) if "not evaluated" in warning]
+    assert said.startswith("zh has no held-out samples")
     assert "figures are of en; give --eval-data for each language" in said
     untold = settings_for(corpora, evaluation=[corpora["en"]])
     for judged in (settings_for(corpora), untold):
-        assert not [warning for warning in warnings_of(prepare(judged)) if "judged nowhere" in warning]
+        assert not [warning for warning in warnings_of(prepare(judged)) if "not evaluated" in warning]
 
 
 def warnings_of(prepared):

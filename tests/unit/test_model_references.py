@@ -129,7 +129,7 @@ def test_a_damaged_best_is_passed_over_and_said(copy):
     (best / "backbone.safetensors").write_bytes(bytes(data))
     place = locate_weights("first")
     assert place.weights.name == newest.name
-    assert "best checkpoint is passed over" in place.notes[0]
+    assert "best checkpoint is skipped" in place.notes[0]
     assert load_pretrained("first").notes == place.notes
     for reference in ("first:best", f"first:{best.name}", str(best)):
         with pytest.raises(ModelError, match="hash differs"):

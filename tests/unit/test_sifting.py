@@ -56,7 +56,7 @@ def test_what_stands_behind_a_bad_record_is_read():
     assert sifter.left_out == 2
     left_out, passed = sifter.sentences()
     assert left_out == "2 of 6 records cannot be used and are left out: record -1 is bad; record -2 is bad"
-    assert passed == "1 record is passed over: it holds nothing (the first: file, record 7)"
+    assert passed == "1 record is skipped: it holds nothing (the first: file, record 7)"
 
 
 def test_a_record_passed_over_is_no_bad_one():

@@ -290,7 +290,7 @@ def _taken_as(kind: Kind, single: bool) -> str:
     """
     if kind == "classes":
         return "they are classes, of which each text has one"
-    said = "each is learnt by itself, so a text may have several or none"
+    said = "each is predicted independently, so a text may have several or none"
     return f"{said}, but every one has exactly one: --kind classes learns them as classes" if single else said
 
 
@@ -311,7 +311,7 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
     texts = [gold for gold in golds if not isinstance(gold, tuple | Vector)]
     notes = []
     if decided_here and texts and kind == "number":
-        notes.append("labels are numbers, and a number is learnt (--kind classes makes each of them a class)")
+        notes.append("labels are numbers, and a number is predicted (--kind classes makes each of them a class)")
     if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
         notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
     if decided_here and kind == "classes" and (word := _word_among_numbers({as_text(gold) for gold in texts})):

@@ -19,7 +19,7 @@ MOST_PIECES = 5_000_000
 MODELS = ("WordPiece", "BPE", "Unigram", "WordLevel")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _HINT = "a model directory needs a sound tokenizer.json"
-# What `Tokenizer.save` writes into the tokenizer_config.json of a tokenizer that was learnt here.
+# What `Tokenizer.save` writes into the tokenizer_config.json of a tokenizer that was trained here.
 OWN_CONFIG = frozenset({"tokenizer_class", "model_input_names", "clean_up_tokenization_spaces"})
 
 

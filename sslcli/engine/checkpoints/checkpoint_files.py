@@ -58,12 +58,12 @@ def newest_whole(folder: Path, to_go_on: bool = False) -> tuple[Path | None, lis
         try:
             manifest = read_sealed(path)
         except ModelError as error:
-            passed.append(f"{path.name} is passed over: {error.message}")
+            passed.append(f"{path.name} is skipped: {error.message}")
             continue
         if manifest.get("step") == step:
             if not to_go_on or holds_optimizer(manifest) or manifest.get(FINAL):
                 return path, passed
-            passed.append(f"{path.name} is passed over: it holds no optimizer state")
+            passed.append(f"{path.name} is skipped: it holds no optimizer state")
             continue
-        passed.append(f"{path.name} is passed over: it holds step {manifest.get('step')} under another name")
+        passed.append(f"{path.name} is skipped: it holds step {manifest.get('step')} under another name")
     return None, passed

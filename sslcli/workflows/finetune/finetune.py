@@ -66,9 +66,9 @@ def finetune(
 
 def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
     """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
-    hardware, course = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
-    plan = plan_for(course.settings.training, course.lengths)
-    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
+    hardware, job = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
+    plan = plan_for(job.settings.training, job.lengths)
+    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
 
 
 class Finetuning:
@@ -93,7 +93,7 @@ class Finetuning:
             self.collator: Task = self.task(self.options, context)
         self.training = EncodedSet.of(self.collator, data.train, training=True)
         self.evaluation = EncodedSet.of(self.collator, _drawn(data.evaluation, settings.training.eval_samples), training=False)
-        _refuse_nothing(self.training, "training", "nothing can be learnt from the training data")
+        _refuse_nothing(self.training, "training", "the training data holds nothing to train on")
         _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
         self._refuse_strange_score()
         whole = self.settings
@@ -143,22 +143,22 @@ class Finetuning:
         whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
         return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)
 
-    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+    def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
         """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
         training = self.settings.training
         loader = evaluation_loader(self.evaluation, self.collator, self.sequences_at_once, training.micro_batch_size, training.seed)
 
-        def judge(replica: Replica, agree: Agree) -> Evaluation:
+        def evaluate(replica: Replica, agree: Agree) -> Evaluation:
             alone = {"agree": agree} if process_group.size == 1 else {}
-            tally, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
+            sums, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
             scores = self.scorer.score(predictions, self.evaluation.examples)
-            loss, terms, _ = tally.read()
+            loss, terms, _ = sums.read()
             found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
             cut = cut_counts(self.evaluation.cuts)[CUT]
-            counts = {**tally.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
+            counts = {**sums.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
             return Evaluation(*json.loads(process_group.told(json.dumps([*found, counts]))))
 
-        return judge
+        return evaluate
 
     def illustrate(self) -> Illustrate:
         """Return a function without examples: a task's outputs are its scores."""

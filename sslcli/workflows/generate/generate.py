@@ -29,7 +29,7 @@ def generator_of(learner: Learner, what: str) -> Generates:
     found = next(with_ability(learner.learnable, Generates), None)
     if found is None:
         hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
-        raise UsageError(f"{what} cannot generate: its objective has no such ability", hint)
+        raise UsageError(f"{what} cannot generate: its objective does not implement generation", hint)
     return found[1]
 
 

@@ -24,7 +24,7 @@ from sslcli.workflows.predict.predictor import Answerer
 
 LINE = "the command line"
 AT_ONCE = 256  # examples of a file that are read, answered and written before the next are read
-NOT_READ = "the gold answer cannot be read and is left out"
+NOT_READ = "the label cannot be read and is left out"
 
 
 class Question:
@@ -102,7 +102,7 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
         except DataError as error:
             unfit.append(error)
             if len(unfit) == 1:
-                sifter.remarks[f"gold answers that do not fit the model are not written: {error.message}"] = None
+                sifter.remarks[f"labels that do not fit the model are not written: {error.message}"] = None
             return replace(example, gold=None)
 
     unfit: list[DataError] = []
@@ -122,7 +122,7 @@ def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Si
             found = read(labels="unread")
         except DataError:
             raise error from None
-        sifter.remarks[f"{error.message}: it is read without gold answers"] = None
+        sifter.remarks[f"{error.message}: it is read without labels"] = None
         return found
 
 
@@ -146,7 +146,7 @@ class _WithoutWrongLabels(Iterator[Example]):
             if (example := self._again()) is None:
                 raise
             if not self._is_said:
-                self._remarks[f"gold answers that cannot be read are not written: {error.message}"] = None
+                self._remarks[f"labels that cannot be read are not written: {error.message}"] = None
             self._is_said = True
             return replace(example, note=NOT_READ)
 

@@ -99,8 +99,8 @@ def answer(
     assert isinstance(task, Task), "only a task answers"
     if not len(data.samples):
         return MetricSums(), data.merged(task, {})
-    tally, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
-    return tally, data.merged(task, parts)
+    sums, parts = examine(replica, loader, hardware, _counted(agree, len(data.samples)))
+    return sums, data.merged(task, parts)
 
 
 def _counted(agree: Agree, total: int) -> Agree:

@@ -1,4 +1,7 @@
-"""N-gram baselines on the held-out targets, for a model to beat."""
+"""N-gram baselines on the held-out targets, for a model to beat.
+
+Letters: N targets.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,14 +105,14 @@ def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: Neighb
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
         notes=[
-            *([f"the floors are computed on every {every}th of {total:,} held-out targets"] if every > 1 else []),
-            *(f"no {baseline} floor: {why}" for baseline, why in left_out.items()),
+            *([f"the baselines are computed on every {every}th of {total:,} held-out targets"] if every > 1 else []),
+            *(f"no {baseline} baseline: {why}" for baseline, why in left_out.items()),
         ],
     )
 
 
 def _tokenizer(prepared: Prepared) -> Tokenizer:
-    assert prepared.tokenizer is not None, "floors are of objectives that predict tokens"
+    assert prepared.tokenizer is not None, "baselines are of objectives that predict tokens"
     return prepared.tokenizer
 
 

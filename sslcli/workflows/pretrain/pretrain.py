@@ -41,9 +41,9 @@ def pretrain(
 
 def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
     """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
-    hardware, course = choose_hardware(settings.hardware), Pretraining(prepare(settings))
-    plan = plan_for(settings.training, course.lengths)
-    return course.header(plan, hardware, ALONE), prediction(course, plan, try_steps(course, hardware))
+    hardware, job = choose_hardware(settings.hardware), Pretraining(prepare(settings))
+    plan = plan_for(settings.training, job.lengths)
+    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
 
 
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
@@ -85,7 +85,7 @@ class Pretraining:
         """Return the training loader."""
         return self.prepared.loader(micro_batch_size, process_group, pinned)
 
-    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+    def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
         """Return the evaluator of the held-out loss."""
         return held_out_loss(self.prepared.evaluation_loaders(process_group), hardware)
 

@@ -125,20 +125,21 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
         found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
     if held_out < FEWEST_HELD_OUT_SAMPLES:
         found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
-    return [*found, *_judged_nowhere(prepared), *hardware_warnings(hardware)]
+    return [*found, *_without_evaluation(prepared), *hardware_warnings(hardware)]
 
 
-def _judged_nowhere(prepared: Prepared) -> list[str]:
+def _without_evaluation(prepared: Prepared) -> list[str]:
     """Return a warning for training languages without held-out samples.
 
     Held-out data without languages gives none.
     """
-    learnt, judged = prepared.train.languages, prepared.evaluation.languages
-    missing = [printable(language) for language in learnt if language not in judged]
-    if not missing or NOT_SAID in judged:
+    trained, evaluated = prepared.train.languages, prepared.evaluation.languages
+    missing = [printable(language) for language in trained if language not in evaluated]
+    if not missing or NOT_SAID in evaluated:
         return []
-    known = ", ".join(map(printable, judged))
-    which = f"{', '.join(missing)} is judged nowhere: none of its samples is held out, and all figures are of {known}"
+    known = ", ".join(map(printable, evaluated))
+    have = "has no held-out samples, so it is" if len(missing) == 1 else "have no held-out samples, so they are"
+    which = f"{', '.join(missing)} {have} not evaluated, and all metrics are of {known}"
     return [f"{which}; give --eval-data for each language, or raise data.held_out"]
 
 
@@ -185,13 +186,13 @@ class Trainable(Protocol):
         """Return the training loader."""
 
 
-def try_steps(course: Trainable, hardware: Hardware) -> StepTrial:
+def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
     """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
-    settings = course.settings
-    learner = course.learner.to(hardware.device)
+    settings = job.settings
+    learner = job.learner.to(hardware.device)
     replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
     followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
-    for step, work in enumerate(islice(course.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
+    for step, work in enumerate(islice(job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
         start = time.perf_counter()
         for batch in work.batches:
             accumulate_gradients(replica, batch, work.counts, hardware)
@@ -220,17 +221,17 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
-def prediction(course: Trainable, plan: Plan, trial: StepTrial) -> Report:
+def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
-    shape, training = course.learner.backbone.settings, course.settings.training
-    space = disk_space(course.learner, course.settings.optimizer, plan, training.keep)
+    shape, training = job.learner.backbone.settings, job.settings.training
+    space = disk_space(job.learner, job.settings.optimizer, plan, training.keep)
     flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step
     folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
     rows: Mapping[str, str] = {
-        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(course.learner):,} of the head",
+        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(job.learner):,} of the head",
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
-        "useful arithmetic": f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(course.learner)}",
+        "useful arithmetic": f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(job.learner)}",
         "training time": f"{duration(trial.seconds_per_step * plan.total_steps)} for {plan.total_steps:,} steps, without evaluation",
         "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
         "disk": f"{space.describe()}; {folders}",

@@ -144,7 +144,7 @@ class Identified(Protocol):
 def refuse_other_data(
     facts: Mapping[str, Any],
     expected: Mapping[str, str],
-    course: Identified,
+    job: Identified,
 ) -> None:
     """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with.
 
@@ -153,7 +153,7 @@ def refuse_other_data(
     for what in ("data", "tokenizer"):
         value = expected[what]
         if facts.get(what) not in (None, value):
-            changes = "; ".join(what_changed(facts.get("files") or {}, course.files()))
+            changes = "; ".join(what_changed(facts.get("files") or {}, job.files()))
             raise DataError(
                 f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[what]} and is {value}'}",
                 f"give back the {what} of the run, or start a new run",
@@ -179,7 +179,7 @@ def known_tokenizer(folder: Path, tokenizer: Tokenizer) -> str:
 
 
 def identity(
-    course: Identified,
+    job: Identified,
     begun: Mapping[str, Any] | None = None,
     known_as: str | None = None,
 ) -> dict[str, str]:
@@ -189,13 +189,13 @@ def identity(
     or a Transformer, has since then have defaults and do not count. `known_as`: the
     `known_tokenizer` of such a run.
     """
-    settings = flat(course.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
+    settings = flat(job.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
     fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
     if begun is not None:
         fixed = {key: fixed[key] for key in fixed if not key.startswith(GROWING) or key in begun}
     digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
-    tokenizer = known_as or (NO_TOKENIZER if course.tokenizer is None else course.tokenizer.hash)
-    return {"data": course.fingerprint, "tokenizer": tokenizer, "settings": digest}
+    tokenizer = known_as or (NO_TOKENIZER if job.tokenizer is None else job.tokenizer.hash)
+    return {"data": job.fingerprint, "tokenizer": tokenizer, "settings": digest}
 
 
 def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:

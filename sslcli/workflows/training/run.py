@@ -99,7 +99,7 @@ class Job(Identified, Protocol):
     def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
         """Return the training loader."""
 
-    def judge(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
+    def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
         """Return the evaluator."""
 
     def illustrate(self) -> Illustrate:
@@ -159,19 +159,19 @@ def run_job(
         stack.enter_context(told_in_words())
         stopper = stack.enter_context(stopper or Stopper(settings.training.max_time))
         hardware = choose_hardware(settings.hardware)
-        course, failure = None, None
+        job, failure = None, None
         try:
             asked = asked_folder(settings.run.name, settings.run.folder)
             if resume is None and asked is not None and known_rank_and_size()[0] == 0:
                 refuse_occupied(asked, overwrite)  # now, and not when the data is prepared
-            course = _prepared(settings, prepare, resume, stopper, observe)
+            job = _prepared(settings, prepare, resume, stopper, observe)
         except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
             failure = error
         process_group = stack.enter_context(joined_processes(hardware.device, settings.hardware.timeout))
         process_group.refuse_failures(failure)
-        assert course is not None, "every rank has raised the failure of any"
+        assert job is not None, "every rank has raised the failure of any"
         process_group.refuse_differences(
-            json.dumps([identity(course), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
+            json.dumps([identity(job), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
         )
 
         def claim() -> str:
@@ -183,7 +183,7 @@ def run_job(
             return str(folder)
 
         folder = Path(process_group.once(claim))
-        return _Run(course, hardware, folder, resume is not None, stopper, observe, process_group).go()
+        return _Run(job, hardware, folder, resume is not None, stopper, observe, process_group).go()
 
 
 def _prepared(
@@ -210,7 +210,7 @@ class _Run:
 
     def __init__(
         self,
-        course: Job,
+        job: Job,
         hardware: Hardware,
         folder: Path,
         resuming: bool,
@@ -218,16 +218,16 @@ class _Run:
         observe: Observer,
         process_group: ProcessGroup,
     ) -> None:
-        self.course, self.hardware, self.settings, self.process_group = course, hardware, course.settings, process_group
+        self.job, self.hardware, self.settings, self.process_group = job, hardware, job.settings, process_group
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
-        self.plan = plan_for(course.settings.training, course.lengths)
+        self.plan = plan_for(job.settings.training, job.lengths)
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
         sharded = process_group.size > 1 and self.settings.hardware.parallel == "fsdp"
-        self.learner = course.learner if sharded else course.learner.to(hardware.device)
-        belongs = identity(course)
+        self.learner = job.learner if sharded else job.learner.to(hardware.device)
+        belongs = identity(job)
         if resuming:
-            known_as = None if course.tokenizer is None else known_tokenizer(folder, course.tokenizer)
-            belongs = identity(course, begun_with(folder), known_as)
+            known_as = None if job.tokenizer is None else known_tokenizer(folder, job.tokenizer)
+            belongs = identity(job, begun_with(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, process_group)
 
     def go(self) -> RunResult:
@@ -274,10 +274,10 @@ class _Run:
             raise
 
     def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
-        header = self.course.header(self.plan, self.hardware, self.process_group)
+        header = self.job.header(self.plan, self.hardware, self.process_group)
         tell(Started(self.folder, header, progress.step, self.plan.total_steps))
         lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
-        for note in (*lost, *self.course.notes, *found, *self.course.warnings(self.plan, self.hardware)):
+        for note in (*lost, *self.job.notes, *found, *self.job.warnings(self.plan, self.hardware)):
             tell(Noted(note))
 
     def _folder_made_ready(self) -> str:
@@ -287,7 +287,7 @@ class _Run:
             for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
                 clear_away(folder, ours=True)
             if self.resuming:
-                refuse_other_data(read_facts(self.folder), self.checkpoints.facts, self.course)
+                refuse_other_data(read_facts(self.folder), self.checkpoints.facts, self.job)
                 path, notes = newest_checkpoint(self.checkpoints)
                 if path is not None:
                     refuse_strange(path, self.checkpoints.facts)
@@ -310,8 +310,8 @@ class _Run:
         for name in names:
             if name != FACTS_FILE:
                 remove(self.folder / name)
-        if self.course.tokenizer is not None:
-            self.course.tokenizer.save_with_ends(self.folder / "tokenizer")
+        if self.job.tokenizer is not None:
+            self.job.tokenizer.save_with_ends(self.folder / "tokenizer")
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
@@ -327,7 +327,7 @@ class _Run:
 
     def _first_batch(self) -> ModelBatch:
         """All samples of the first global batch in one piece, the same on every rank."""
-        work = next(self.course.loader(None, ALONE, False).steps(0, 0, self.plan.total_steps))
+        work = next(self.job.loader(None, ALONE, False).steps(0, 0, self.plan.total_steps))
         return to_device(work.batches[0], next(self.learner.parameters()).device)
 
     def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
@@ -349,22 +349,22 @@ class _Run:
         return Trainer(
             self.replica,
             self.optimizer,
-            self.course.loader(self.settings.training.micro_batch_size, self.process_group, on_gpu),
-            self.course.judge(self.hardware, self.process_group),
+            self.job.loader(self.settings.training.micro_batch_size, self.process_group, on_gpu),
+            self.job.evaluator(self.hardware, self.process_group),
             schedule=self.settings.schedule,
             plan=self.plan,
             hardware=self.hardware,
             checkpoints=self.checkpoints,
             stopper=self.stopper,
             observe=tell,
-            illustrate=self.course.illustrate(),
+            illustrate=self.job.illustrate(),
             process_group=self.process_group,
         )
 
     def _first_facts(self) -> dict[str, Any]:
         return {
-            "kind": self.course.kind,
-            "objective": self.course.name,
+            "kind": self.job.kind,
+            "objective": self.job.name,
             "command": command_line(),
             "started": now(),
             "status": "running",
@@ -378,19 +378,19 @@ class _Run:
             COMPUTED: with_this_start(before.get(COMPUTED), progress.step, self.computing),
             **environment(),
             **self._first_facts(),
-            "data": self.course.fingerprint,
-            "files": self.course.files(),
+            "data": self.job.fingerprint,
+            "files": self.job.files(),
             "tokenizer": self.checkpoints.facts["tokenizer"],
             "parameters": parameters(self.learner.backbone.settings),
             "total_steps": self.plan.total_steps,
             "processes": self.process_group.size,
             "parent": self.settings.model.source,
-            **self.course.facts(),
+            **self.job.facts(),
         }
 
     def _conclude(self, facts: Mapping[str, Any], outcome: TrainingResult) -> Report:
         self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
-        return self.course.conclude(self.folder, self.hardware, outcome.reason == "done")
+        return self.job.conclude(self.folder, self.hardware, outcome.reason == "done")
 
     def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str, status: str | None = None) -> None:
         status = status or {"done": "done", "concluding": "running"}.get(reason, "stopped")

@@ -41,9 +41,7 @@ def estimate(
     pairs = encoded_pairs(learning, model.tokenizer, model.backbone.settings.longest_tokens)
     paired = shift.paired and fitted is None
     if paired and len(pairs[0].tokens) < 2:
-        raise DataError(
-            "this shift is learnt from translations, and there are none to learn from", "give some to --evaluate, or use --shift mean"
-        )
+        raise DataError("this shift is fitted on translations, and there are none", "give some to --evaluate, or use --shift mean")
     if len(pairs[0].tokens) and not (tested and has_texts(model)):
         texts = pairs
     else:

@@ -1,4 +1,7 @@
-"""Evaluation of a shift by layer and alpha beside its baselines: words and sentence retrieval."""
+"""Evaluation of a shift by layer and alpha beside its baselines: words and sentence retrieval.
+
+Letters: N tokens of sentences, W words, D width, V vocabulary.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

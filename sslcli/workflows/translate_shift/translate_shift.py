@@ -1,4 +1,7 @@
-"""`ssl translate-shift`: move a text into another language, or evaluate that beside baselines."""
+"""`ssl translate-shift`: move a text into another language, or evaluate that beside baselines.
+
+Letters: T tokens of the text, V vocabulary.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
