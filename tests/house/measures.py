@@ -92,10 +92,14 @@ def is_public(name):
     return not name.startswith("_")
 
 
+def is_overload(node):
+    return "overload" in map(ast.unparse, node.decorator_list)
+
+
 def definitions(tree):
     """Classes and functions at the top of a module; a function's overloads are not others."""
     found = [node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
-    return [node for node in found if "overload" not in map(ast.unparse, node.decorator_list)]
+    return [node for node in found if not is_overload(node)]
 
 
 def silent(house):
@@ -119,7 +123,9 @@ def silent(house):
             total += 1
             missing += [] if ast.get_docstring(node) else [f"{module}.{node.name}"]
             for member in getattr(node, "body", ()) if isinstance(node, ast.ClassDef) else ():
-                if isinstance(member, ast.FunctionDef) and is_public(member.name) and not inherited(node.name, member.name):
+                if not isinstance(member, ast.FunctionDef) or is_overload(member) or not is_public(member.name):
+                    continue
+                if not inherited(node.name, member.name):
                     total += 1
                     missing += [] if ast.get_docstring(member) else [f"{module}.{node.name}.{member.name}"]
     return missing, total

@@ -39,7 +39,11 @@ class LoadedModel:
 
     @classmethod
     def of(cls, reference: str, hardware: HardwareSettings) -> "LoadedModel":
-        """Raises UsageError where the reference leads nowhere, ModelError where a model is damaged or reads no text."""
+        """Load a model.
+
+        Raises UsageError if the reference leads nowhere, ModelError if the model is damaged or
+        reads no text.
+        """
         pretrained = load_pretrained(reference)
         return cls(pretrained, subject_of(pretrained, (), choose_hardware(hardware)))
 
@@ -49,16 +53,17 @@ class LoadedModel:
 
     @property
     def folder(self) -> Path:
-        """Where the weights lie: a checkpoint of a run, or a model directory."""
+        """Folder of the weights: a checkpoint of a run, or a model directory."""
         return self.pretrained.folder
 
     @property
     def step(self) -> int | None:
-        """Of training; None of a directory of another tool."""
+        """Training step; None for a directory of another tool."""
         return self.frozen.step
 
     @property
     def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
         return self.frozen.tokenizer
 
     @property
@@ -73,21 +78,22 @@ class LoadedModel:
 
     @property
     def shape(self) -> TransformerSettings:
+        """The shape of the Transformer."""
         return self.pretrained.settings
 
     @cached_property
     def settings(self) -> PretrainSettings | FinetuneSettings | None:
-        """What the run was made with; None of a directory of another tool."""
+        """Settings of the run; None for a directory of another tool."""
         trained = self.pretrained.trained
         return None if trained is None else trained.settings
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a user should know of these weights."""
+        """Remarks on these weights for the user."""
         return self.pretrained.notes
 
     def tokens(self, text: str) -> list[str]:
-        """The pieces of a text, as rows of `hidden` are; special tokens are not among them."""
+        """Return the pieces of a text, one per row of `hidden`, without special tokens."""
         return self.tokenizer.pieces(self.tokenizer.encode(text))
 
     @overload
