@@ -1,7 +1,7 @@
 """The only module that a plugin may import from (beside sslcli.testing, for its tests)."""
 
 from sslcli.config import Config, Count, Seconds, setting
-from sslcli.contracts.abilities import Artifact, Generates, Illustrates
+from sslcli.contracts.abilities import Artifact, Generates, Illustrates, Prompt, Prompts, Restoration, Restores
 from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
 from sslcli.contracts.family import Family, Key
 from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss, ModelBatch, Ratio, SampledRows
@@ -157,6 +157,8 @@ __all__ = [
     "PredictsTokens",
     "Probe",
     "ProbeData",
+    "Prompt",
+    "Prompts",
     "Ranks",
     "Ratio",
     "Reader",
@@ -164,6 +166,8 @@ __all__ = [
     "ReadoutTask",
     "Record",
     "Report",
+    "Restoration",
+    "Restores",
     "Retrieval",
     "Rng",
     "RowClassifier",

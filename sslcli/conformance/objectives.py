@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.conformance import learnables, special_tokens, steps
+from sslcli.conformance import abilities, learnables, special_tokens, steps
 from sslcli.conformance.bench import Bench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
 from sslcli.contracts.abilities import Illustrates
@@ -134,4 +134,5 @@ CHECKS: Mapping[str, Check] = {
     "learns a batch": learnables.learning,
     "samples in words": words,
     "illustrations": illustrated_requests,
+    "restorations": abilities.restorations,
 }

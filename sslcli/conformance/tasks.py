@@ -6,7 +6,7 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isabstract
 
-from sslcli.conformance import answers, learnables, special_tokens, steps
+from sslcli.conformance import abilities, answers, learnables, special_tokens, steps
 from sslcli.conformance.bench import TaskBench
 from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
 from sslcli.conformance.trees import copied, equal
@@ -166,6 +166,7 @@ TASK_CHECKS: Mapping[str, Check] = {
     "resolved options": settling,
     "labels": labels,
     "examples": examples,
+    "prompts": abilities.prompts,
     "encoding": encoding,
     "lengths": lengths,
     "collate is pure": learnables.pure_batches,

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
+
 from sslcli.config import Config
+from sslcli.contracts.examples import Example
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.rng import Rng
@@ -44,4 +47,53 @@ class Illustrates(Generates, Protocol):
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, Config]]:
         """Return (title, request) pairs; fewer than samples, or none, where a sample does not
         suit.
+        """
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """One sample: its input, corrupted as the network reads it, and restored; texts or rows [t, F].
+
+    `error`: the mean loss over what was to be restored, in the learnable's `loss_unit`. `codes`: what
+    the sample became in between, one row a code, where the method has such.
+    """
+
+    input: str | np.ndarray
+    corrupted: str | np.ndarray
+    restored: str | np.ndarray
+    error: float
+    codes: np.ndarray | None = None
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """A learnable that restores what `collate` corrupted; shown during training, unless it
+    illustrates itself.
+    """
+
+    def restore(self, backbone: Transformer, batch: Any) -> Sequence[Restoration]:
+        """Return one restoration per sample of a collated batch, without gradients or randomness."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A labelled record as a choice: the context, the choices, and the index of the right one.
+
+    `answer` is None where the record has no label.
+    """
+
+    context: str
+    choices: Sequence[str]
+    answer: int | None = None
+
+
+@runtime_checkable
+class Prompts(Protocol):
+    """A task whose examples can be given to a language model as prompts, without a head."""
+
+    @classmethod
+    def prompt(cls, options: Any, labels: Sequence[str], example: Example) -> Prompt:
+        """Return the prompt of an example, among the task's labels.
+
+        Raises DataError where the answer is not one of several choices.
         """

@@ -17,6 +17,7 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from sslcli.config import setting
+from sslcli.contracts.abilities import Prompt
 from sslcli.contracts.examples import Encoded, Example, Prediction
 from sslcli.contracts.learnable import Context, Loss, ModelBatch
 from sslcli.contracts.scorer import Scorer
@@ -141,6 +142,17 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
     def labels(cls, options: SO, examples: Sequence[Example]) -> Sequence[str]:
         golds = [example.gold for example in examples if example.gold is not None]
         return kind_of_labels(options, golds).head_labels(options, golds)
+
+    @classmethod
+    def prompt(cls, options: SO, labels: Sequence[str], example: Example) -> Prompt:
+        """Return the texts one below the other, and the labels as choices."""
+        if len(labels) < 2 or not isinstance(example.gold, str | None):
+            problem = f"{example.where}: the answer is no one of several classes"
+            raise DataError(problem, "a prompt asks for one class")
+        if example.gold is not None and example.gold not in labels:
+            raise DataError(f"{example.where}: no label is called '{example.gold}'", did_you_mean(example.gold, labels))
+        answer = None if example.gold is None else list(labels).index(example.gold)
+        return Prompt("\n".join(example.data), tuple(labels), answer)
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceBatch]) -> None:
         bias = self.classifier.classifier.bias

@@ -5,13 +5,29 @@ A row that stands for all hidden ones is trained.
 Letters: T rows of all samples end to end, N hidden rows, F features.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sslcli.api import Batch, Config, Context, Inputs, Loss, ModelBatch, Objective, Ratio, Report, Rng, Table, Transformer, setting
+from sslcli.api import (
+    Batch,
+    Config,
+    Context,
+    Inputs,
+    Loss,
+    ModelBatch,
+    Objective,
+    Ratio,
+    Report,
+    Restoration,
+    Rng,
+    Table,
+    Transformer,
+    setting,
+)
 
 
 @dataclass(frozen=True)
@@ -49,11 +65,26 @@ class MaskedRows(Objective[RowBatch]):
 
     def forward(self, backbone: Transformer, views: RowBatch) -> Loss:
         values_TF = views.inputs.rows_TD
-        seen_TF = torch.where(views.hidden_T[:, None], self.blank_F, values_TF)
-        hidden = backbone(replace(views.inputs, rows_TD=seen_TF))
-        told_NF = self.reconstruct(hidden.last_TD.index_select(0, views.places_N))
+        told_NF = self._told(backbone, views)
         errors = (told_NF - values_TF.index_select(0, views.places_N)).square().sum()
         return Loss({"reconstruction": errors}, {"squared_error": Ratio(errors.detach(), views.counts["reconstruction"])})
+
+    def _told(self, backbone: Transformer, views: RowBatch) -> torch.Tensor:
+        seen_TF = torch.where(views.hidden_T[:, None], self.blank_F, views.inputs.rows_TD)
+        hidden = backbone(replace(views.inputs, rows_TD=seen_TF))
+        return self.reconstruct(hidden.last_TD.index_select(0, views.places_N))
+
+    def restore(self, backbone: Transformer, views: RowBatch) -> Sequence[Restoration]:
+        with torch.no_grad():
+            told_NF = self._told(backbone, views)
+        values_TF, hidden_T = views.inputs.rows_TD, views.hidden_T
+        seen_TF = torch.where(hidden_T[:, None], self.blank_F.detach(), values_TF)
+        restored_TF = values_TF.index_copy(0, views.places_N, told_NF.to(values_TF.dtype))
+        lengths, found = views.inputs.packing.lengths, []
+        for *each_tF, hidden_t in zip(*(x.cpu().split(list(lengths)) for x in (values_TF, seen_TF, restored_TF, hidden_T)), strict=True):
+            error = (each_tF[2] - each_tF[0])[hidden_t].square().mean().item()
+            found.append(Restoration(*(x_tF.float().numpy() for x_tF in each_tF), error))
+        return found
 
     def show(self, views: RowBatch) -> Report:
         rows = [[place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"] for place, values in enumerate(views.inputs.rows_TD)]

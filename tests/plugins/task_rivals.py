@@ -40,6 +40,20 @@ class NeedsMask(Classify):
         return [np.append(tokens, np.int64(int(self.tokenizer.mask))) for tokens in super().cut(texts)]
 
 
+class ChoosesTheOther(Classify):
+    @classmethod
+    def prompt(cls, options, labels, example):
+        given = super().prompt(options, labels, example)
+        return replace(given, answer=None if given.answer is None else (given.answer + 1) % len(labels))
+
+
+class TellsTheAnswer(Classify):
+    @classmethod
+    def prompt(cls, options, labels, example):
+        given = super().prompt(options, labels, example)
+        return replace(given, context=f"{given.context} {example.gold}")
+
+
 class SettlesAgain(Classify):
     class Options(Classify.Options):
         seen: int = setting(0, "examples so far")
@@ -335,6 +349,8 @@ RIVALS = {
     TakesFlag: ("options as flags", "--freeze"),
     NeedsMask: ("special tokens", 'frozenset({"mask"})'),
     SettlesAgain: ("resolved options", "changes them"),
+    ChoosesTheOther: ("prompts", "is not"),
+    TellsTheAnswer: ("prompts", "depend on the gold answer"),
     NamesTwice: ("labels", "twice"),
     NumbersAsLabels: ("labels", "give texts"),
     OneIdForAll: ("examples", "same id"),

@@ -211,7 +211,19 @@ class DeclaresAStranger(MaskedLanguageModel):
     special_tokens = frozenset({"mask", "blank"})
 
 
+class RestoresHalf(MaskedLanguageModel):
+    def restore(self, backbone, views):
+        return super().restore(backbone, views)[::2]
+
+
+class RestoresTheCorrupted(MaskedLanguageModel):
+    def restore(self, backbone, views):
+        return [replace(each, input=each.corrupted) for each in super().restore(backbone, views)]
+
+
 DEFECTS = {
+    RestoresHalf: "restorations",
+    RestoresTheCorrupted: "restorations",
     Undeclaring: "special tokens",
     DeclaresAStranger: "special tokens",
     Undeclared: "declarations",

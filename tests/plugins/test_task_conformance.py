@@ -113,5 +113,5 @@ def test_too_few_examples_are_refused(choose):
 
 def test_objectives_and_tasks_have_checks_of_their_own():
     assert set(CHECKS) - set(TASK_CHECKS) == {
-        "rows", "samples by number", "learns a batch", "samples in words", "illustrations",
+        "rows", "samples by number", "learns a batch", "samples in words", "illustrations", "restorations",
     }  # fmt: skip

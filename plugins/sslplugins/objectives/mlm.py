@@ -32,6 +32,7 @@ from sslcli.api import (
     Ratio,
     Readout,
     Report,
+    Restoration,
     Rng,
     Sample,
     Tokenizer,
@@ -152,6 +153,29 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         roles = dict.fromkeys(places_N.tolist(), "corrupted")
         passages = passages_of(batch.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
         return Report("what was hidden, and what is to be predicted", passages=passages)
+
+    def restore(self, backbone: Transformer, batch: MaskedBatch) -> Sequence[Restoration]:
+        """Each sample with its targets told; its error is their mean negative log-likelihood."""
+        with torch.no_grad():
+            hidden_ND = backbone(batch.inputs).last_TD.index_select(0, batch.places_N)
+            chance_NV = self.head(hidden_ND, backbone).float().log_softmax(dim=-1)
+        error_N = -chance_NV.gather(1, batch.targets_N[:, None])[:, 0].cpu().numpy()
+        known_V = torch.from_numpy(self.tokenizer.known).to(chance_NV.device)
+        told_N = chance_NV[:, : len(known_V)].masked_fill(~known_V, -torch.inf).argmax(dim=-1).cpu().numpy()
+        corrupted_T, places_N = batch.inputs.ids_T.cpu().numpy(), batch.places_N.cpu().numpy()
+        input_T, restored_T = corrupted_T.copy(), corrupted_T.copy()
+        input_T[places_N], restored_T[places_N] = batch.targets_N.cpu().numpy(), told_N
+        starts = np.cumsum((0, *batch.inputs.packing.lengths))
+        found = []
+        for start, stop in pairwise(starts.tolist()):
+            before, seen, told = (self._text(tokens_T[start:stop]) for tokens_T in (input_T, corrupted_T, restored_T))
+            own_N = error_N[(places_N >= start) & (places_N < stop)]
+            found.append(Restoration(before, seen, told, float(own_N.mean()) if len(own_N) else 0.0))
+        return found
+
+    def _text(self, tokens_T: np.ndarray) -> str:
+        """Blanks are shown, other special tokens are not."""
+        return self.tokenizer.decode(tokens_T[~self.tokenizer.specials[tokens_T] | (tokens_T == self.mask)])
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:
         """Request fill-in-the-blank predictions for one word of each sample; the word stands beside

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from sslcli.config import checked
 from sslcli.contracts.abilities import Artifact, Generates, Illustrates
 from sslcli.data.rng import Rng
@@ -20,7 +18,6 @@ from sslcli.models.loading import learner_of, load_pretrained
 from sslcli.runs.references import names_with
 from sslcli.workflows.pretrain.prepare import Prepared
 
-EXAMPLES = 3
 CANDIDATES = 3
 
 
@@ -51,18 +48,16 @@ def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = q
         say(f"note: {note}")
 
 
-def illustrations(prepared: Prepared) -> Illustrate:
+def illustrations(prepared: Prepared) -> Illustrate | None:
     """Return outputs for a few held-out samples, the same at every evaluation.
 
     None if the learnable makes no requests of them.
     """
     name, part = next(with_ability(prepared.collator, Illustrates), (None, None))
     if part is None:
-        return lambda learner: ()
+        return None
     rng = Rng(prepared.settings.training.seed, 0, "illustration")
-    count = min(EXAMPLES, len(prepared.evaluation))
-    numbers = [int(number) for number in np.linspace(0, len(prepared.evaluation) - 1, count)]
-    samples = [prepared.evaluation.sample(number, rng.sample(number)) for number in numbers]
+    _, samples = prepared.shown_samples(rng)
     requests = part.illustrations(samples)
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:

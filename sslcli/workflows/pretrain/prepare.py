@@ -18,10 +18,11 @@ from sslcli.contracts.objective import Objective
 from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.mixing import Mixture
 from sslcli.data.permuting import permuted
-from sslcli.data.rng import name_key
+from sslcli.data.rng import Rng, name_key
 from sslcli.data.sampler import Sampler
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.special_tokens import SpecialToken
@@ -47,6 +48,7 @@ from sslcli.settings import PretrainSettings
 from sslcli.workflows.training.resume import Resume
 
 FLOAT_BYTES = 4
+MOST_SHOWN = 3  # held-out samples, at every evaluation
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
 
 
@@ -64,6 +66,12 @@ class Prepared:
     data_report: Report
     notes: Sequence[str]
     head: str = NEW
+
+    def shown_samples(self, rng: Rng) -> tuple[Sequence[int], Sequence[Sample]]:
+        """The numbers of a few held-out samples, evenly over all of them, and the samples: what a run shows while it learns."""
+        count = min(MOST_SHOWN, len(self.evaluation))
+        numbers = [int(number) for number in np.linspace(0, len(self.evaluation) - 1, count)]
+        return numbers, [self.evaluation.sample(number, rng.sample(number)) for number in numbers]
 
     def loader(self, micro_batch_size: int | None, process_group: ProcessGroup = ALONE, pinned: bool = False) -> Loader:
         """Return the training loader."""

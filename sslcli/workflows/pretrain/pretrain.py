@@ -27,6 +27,7 @@ from sslcli.settings import PretrainSettings
 from sslcli.workflows.generate.generate import illustrations
 from sslcli.workflows.pretrain.baselines import Floors, floors_of
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
+from sslcli.workflows.pretrain.restored import restored_samples
 from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
@@ -91,7 +92,7 @@ class Pretraining:
 
     def illustrate(self) -> Illustrate:
         """Return the function that makes examples at each evaluation."""
-        return illustrations(self.prepared)
+        return illustrations(self.prepared) or restored_samples(self.prepared) or (lambda learner: ())
 
     def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
         """Return title -> line of what is trained, for the start."""
