@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.processes.rank import end_with_launcher, known_rank_and_size, others_speak
-from sslcli.errors import INDENT, Diverged, Interrupted, Preempted, RunError, SslError, is_of_disk
+from sslcli.errors import INDENT, Diverged, Interrupted, PluginError, Preempted, RunError, SslError, is_of_disk
 from sslcli.progress import heard_by
 from sslcli.reports import printable
 
@@ -97,7 +97,8 @@ def run(words: Sequence[str]) -> int:
         sys.stdout.flush()  # a disk that is full says so only now
         return code
     except SslError as error:
-        if not isinstance(error, RunError) and is_of_disk(error):
+        # What a plugin raises is the plugin's fault, even where it is an error of a disk.
+        if not isinstance(error, RunError | PluginError) and is_of_disk(error):
             return _report(words, error.lines, CHECK_DISK, RunError.exit_code)
         is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
         if is_alike and is_launched(words) and known_rank_and_size()[0] > 0 and others_speak():
